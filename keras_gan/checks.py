@@ -123,7 +123,8 @@ def check_data(data, shape, value_range):
         raise ValueError("x must hold at least one batch. Received: an empty dataset.")
     _check_batch(keras.utils.unpack_x_y_sample_weight(first)[0], shape, value_range)
     if iterator is data:
-        return (batch for batch in itertools.chain([first], iterator))
+        # Keras takes tuples alone from a generator.
+        return (b if isinstance(b, tuple) else (b,) for b in itertools.chain([first], iterator))
     return data
 
 

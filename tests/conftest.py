@@ -1,0 +1,60 @@
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import pytest
+
+import keras_gan
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def points():
+    """256 two-dimensional points around (2, -1)."""
+    return (np.random.default_rng(0).normal(size=(256, 2)) * [0.3, 0.6] + [2, -1]).astype("float32")
+
+
+@pytest.fixture
+def make_gan():
+    """A function that makes a small compiled GAN on points, the same at each call."""
+
+    def make(dropout=0.0, compiled=True, seed=0, **compile_options):
+        keras.utils.set_random_seed(0)
+        gan = keras_gan.GAN(
+            keras_gan.architectures.mlp_generator((2,), latent_dim=4, units=(16,)),
+            keras_gan.architectures.mlp_discriminator((2,), units=(16,), dropout=dropout),
+            seed=seed,
+        )
+        if compiled:
+            gan.compile(**compile_options)
+        return gan
+
+    return make
+
+
+@pytest.fixture
+def make_image_gan():
+    """A function that makes a small compiled GAN on 8x8x1 images."""
+
+    def make(channels=1):
+        gan = keras_gan.GAN(
+            keras_gan.architectures.dcgan_generator((8, 8, channels), latent_dim=4, width=4),
+            keras_gan.architectures.dcgan_discriminator((8, 8, channels), width=4),
+            seed=0,
+        )
+        gan.compile()
+        return gan
+
+    return make
+
+
+@pytest.fixture
+def images():
+    """48 random 8x8x1 images in [-1, 1]."""
+    return np.random.default_rng(0).uniform(-1, 1, (48, 8, 8, 1)).astype("float32")

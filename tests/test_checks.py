@@ -1,0 +1,185 @@
+"""Bad input: an error before the first step that says what was expected and what came."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_gan
+
+A = keras_gan.architectures
+L = keras.layers
+
+
+def discriminator(*last, shape=(2,)):
+    return keras.Sequential([keras.Input(shape), L.Dense(4), *last])
+
+
+def generator(activation="linear", latent_dim=4):
+    return keras.Sequential([keras.Input((latent_dim,)), L.Dense(2, activation=activation)])
+
+
+@pytest.mark.parametrize("last", [[L.Dense(1, activation="sigmoid")], [L.Dense(1), L.Activation("sigmoid")]])
+def test_a_discriminator_that_ends_in_a_sigmoid(last):
+    with pytest.raises(ValueError, match=r"discriminator must end in a linear layer.*sigmoid"):
+        keras_gan.GAN(generator(), discriminator(*last))
+    nested = keras.Sequential([keras.Input((2,)), discriminator(L.Dense(1, activation="sigmoid"))])
+    with pytest.raises(ValueError, match="sigmoid"):
+        keras_gan.GAN(generator(), nested)
+
+
+def test_a_discriminator_with_another_output():
+    with pytest.raises(ValueError, match=r"logits of shape \(batch, 1\). Received: \(None, 3\)"):
+        keras_gan.GAN(generator(), discriminator(L.Dense(3)))
+    x = keras.Input((2,))
+    for outputs in ([L.Dense(1)(x), L.Dense(1)(x)], {"logits": L.Dense(1)(x), "classes": L.Dense(3)(x)}):
+        with pytest.raises(ValueError, match=r"discriminator must have one output.*of 2 outputs"):
+            keras_gan.GAN(generator(), keras.Model(x, outputs))
+
+
+def test_a_generator_with_another_input():
+    with pytest.raises(ValueError, match=r"one input of shape \(batch, latent_dim\).*\(None, 4, 4\)"):
+        keras_gan.GAN(keras.Sequential([keras.Input((4, 4)), L.Flatten(), L.Dense(2)]), discriminator(L.Dense(1)))
+    z, y = keras.Input((4,)), keras.Input((1,))
+    two = keras.Model([z, y], L.Dense(2)(L.Concatenate()([z, y])))
+    with pytest.raises(ValueError, match=r"one input of shape \(batch, latent_dim\).*inputs \(None, 4\), \(None, 1\)"):
+        keras_gan.GAN(two, discriminator(L.Dense(1)))
+    with pytest.raises(ValueError, match="prior must be given"):
+        keras_gan.GAN(keras.Sequential([L.Dense(2)]), discriminator(L.Dense(1)))
+
+
+def test_networks_that_do_not_fit_each_other():
+    with pytest.raises(ValueError, match=r"discriminator must take what the generator makes.*2\).*\(None, 3\)"):
+        keras_gan.GAN(generator(), discriminator(L.Dense(1), shape=(3,)))
+    with pytest.raises(TypeError, match=r"generator must be a keras.Model"):
+        keras_gan.GAN(lambda z: z, discriminator(L.Dense(1)))
+    with pytest.raises(TypeError, match=r"discriminator must be a keras.Model"):
+        keras_gan.GAN(generator(), "discriminator")
+    square = keras.Sequential([keras.Input((1,)), L.Dense(1)])
+    with pytest.raises(ValueError, match="two models"):
+        keras_gan.GAN(square, square)
+
+
+def test_a_prior_of_another_size():
+    with pytest.raises(ValueError, match=r"prior of 8, a generator that takes 4"):
+        keras_gan.GAN(generator(), discriminator(L.Dense(1)), prior=keras_gan.priors.Normal(8))
+    with pytest.raises(TypeError, match=r"prior must be a keras_gan.priors.Prior"):
+        keras_gan.GAN(generator(), discriminator(L.Dense(1)), prior="normal")
+
+
+def test_compile_arguments():
+    gan = keras_gan.GAN(generator(), discriminator(L.Dense(1)))
+    with pytest.raises(ValueError, match=r"loss must be one of \[.*'minimax', 'non_saturating'.*'wgan'"):
+        gan.compile(loss="wgan")
+    with pytest.raises(TypeError, match="loss must be a name or an object"):
+        gan.compile(loss=keras_gan.losses.Minimax)
+    adam = keras.optimizers.Adam()
+    with pytest.raises(ValueError, match="two objects"):
+        gan.compile(adam, adam)
+    with pytest.raises(ValueError, match=r"compile\(\) must be called"):
+        gan.fit(np.zeros((4, 2)))
+
+
+@pytest.mark.parametrize("n", [0, -1, 2.5, True, None])
+def test_sample_of_no_number(n):
+    with pytest.raises(ValueError, match="n, how many to generate, must be a positive integer"):
+        keras_gan.GAN(generator(), discriminator(L.Dense(1))).sample(n)
+
+
+# === Data ===
+
+
+def image_gan():
+    gan = keras_gan.GAN(A.dcgan_generator((8, 8, 1), 4, width=2), A.dcgan_discriminator((8, 8, 1), width=2))
+    gan.compile()
+    return gan
+
+
+def noise(low, high, shape=(16, 8, 8, 1)):
+    return np.random.default_rng(0).uniform(low, high, shape).astype("float32")
+
+
+def as_array(x):
+    return x
+
+
+def as_dataset(x):
+    return tf.data.Dataset.from_tensor_slices(x).batch(8)
+
+
+def as_labelled_dataset(x):
+    return tf.data.Dataset.from_tensor_slices((x, np.zeros(len(x)))).batch(8)
+
+
+def as_generator(x):
+    return (x[i : i + 8] for i in range(0, len(x), 8))
+
+
+FORMS = pytest.mark.parametrize("form", [as_array, as_dataset, as_labelled_dataset, as_generator])
+
+
+@FORMS
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (
+            noise(0, 255),
+            r"x must lie in \[-1, 1\], the range of the generator's tanh. Received: values.*127.5 - 1",
+        ),
+        (noise(0, 255).astype("uint8"), r"values from 0 to 25\d. Rescale with x / 127.5 - 1"),
+        (noise(0, 1), r"values from .* to .*Rescale with x \* 2 - 1"),
+        (noise(-3, 3), r"values from -[23].* Rescale it, or end the generator in a linear layer"),
+        (noise(-1, 1, (16, 8, 8, 3)), r"\(batch, 8, 8, 1\). Received: \((8|16), 8, 8, 3\)"),
+        (noise(-1, 1, (16, 8, 8)), r"Received: \((8|16), 8, 8\). Add the channel axis with x\[..., None\]"),
+        (
+            np.where(noise(0, 1) < 0.01, np.nan, noise(-1, 1)),
+            r"x must be finite. Received: \d+ of \d+ values NaN",
+        ),
+        (np.where(noise(0, 1) < 0.01, np.inf, noise(-1, 1)), r"x must be finite"),
+        (noise(-1, 1)[:0], r"x must hold at least one"),
+    ],
+)
+def test_data_that_do_not_fit(form, data, message):
+    gan = image_gan()
+    before = gan.get_weights()
+    with pytest.raises(ValueError, match=message):
+        gan.fit(form(data), verbose=0)
+    assert int(gan.optimizer.iterations) == 0
+    for a, b in zip(before, gan.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_nan_late_in_an_array_is_found():
+    data = noise(-1, 1, (500, 8, 8, 1))
+    data[-1, 0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="1 of 32000 values NaN"):
+        image_gan().fit(data, verbose=0)
+
+
+def test_data_of_no_number():
+    gan = image_gan()
+    with pytest.raises(TypeError, match="x must hold numbers"):
+        gan.fit(np.full((4, 8, 8, 1), "a"))
+    with pytest.raises(TypeError, match=r"numpy.stack. Received: a list"):
+        gan.fit([noise(-1, 1)[0]])
+    with pytest.raises(ValueError, match="must be given to fit"):
+        gan.fit()
+    with pytest.raises(TypeError, match=r"images or \(images, labels\). Received: a dict"):
+        gan.fit(tf.data.Dataset.from_tensor_slices({"image": noise(-1, 1)}).batch(8))
+
+
+def test_the_range_is_that_of_the_last_activation():
+    def fit(activation, data):
+        gan = keras_gan.GAN(generator(activation), discriminator(L.Dense(1)))
+        gan.compile()
+        gan.fit(data, verbose=0)
+
+    fit("linear", noise(0, 255, (16, 2)))
+    fit("tanh", noise(0, 1, (16, 2)))
+    fit("sigmoid", noise(0, 1, (16, 2)))
+    with pytest.raises(ValueError, match=r"\[0, 1\], the range of the generator's sigmoid.*\(x \+ 1\) / 2"):
+        fit("sigmoid", noise(-1, 1, (16, 2)))
+    with pytest.raises(ValueError, match=r"sigmoid.*x / 255"):
+        fit("sigmoid", noise(0, 255, (16, 2)))
+    with pytest.raises(ValueError, match=r"tanh.*x / 127.5 - 1"):
+        fit("tanh", noise(0, 255, (16, 2)))

@@ -1,0 +1,359 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import ops
+
+import keras_gan
+
+LOGS = {"discriminator_loss", "generator_loss", "real_accuracy", "fake_accuracy"}
+
+
+def weights(gan):
+    return [ops.convert_to_numpy(v) for v in gan.weights]
+
+
+def everything(gan):
+    """All that training moves: weights, both optimizers, random state."""
+    variables = [*gan.variables, *gan.optimizer.variables]
+    return {f"{i} {v.path}": ops.convert_to_numpy(v) for i, v in enumerate(variables) if "mean_metric" not in v.path}
+
+
+def assert_equal_state(a, b):
+    a, b = list(everything(a).items()), list(everything(b).values())
+    assert len(a) == len(b)
+    for (name, x), y in zip(a, b, strict=True):
+        np.testing.assert_array_equal(x, y, err_msg=name)
+
+
+# === The step ===
+
+
+def test_update_equals_two_tapes_by_hand(points):
+    batch, steps = 32, 5
+    L = keras.layers
+    generator = keras.Sequential(
+        [keras.Input((4,)), L.Dense(16, use_bias=False), L.BatchNormalization(), L.ReLU(), L.Dense(2)]
+    )
+    discriminator = keras_gan.architectures.mlp_discriminator((2,), units=(16,), dropout=0.0)
+    networks = {"hand": (keras.models.clone_model(generator), keras.models.clone_model(discriminator))}
+    networks["gan"] = generator, discriminator
+    for by_hand, ours in zip(*networks.values(), strict=True):
+        by_hand.set_weights(ours.get_weights())
+
+    gan = keras_gan.GAN(generator, discriminator, seed=3)
+    gan.compile(keras.optimizers.Adam(1e-2), keras.optimizers.Adam(2e-2))
+    gan.fit(points[: batch * steps], batch_size=batch, shuffle=False, verbose=0)
+
+    g, d = networks["hand"]
+    g_optimizer, d_optimizer = keras.optimizers.Adam(1e-2), keras.optimizers.Adam(2e-2)
+    seed = keras.random.SeedGenerator(3)
+    entropy = keras.losses.BinaryCrossentropy(from_logits=True)
+    for i in range(steps):
+        real = points[i * batch : (i + 1) * batch]
+        with tf.GradientTape() as tape:
+            fake = g(keras.random.normal((batch, 4), seed=seed), training=True)
+            real_logits, fake_logits = d(real, training=True), d(fake, training=True)
+            loss = entropy(tf.ones((batch, 1)), real_logits) + entropy(tf.zeros((batch, 1)), fake_logits)
+        d_optimizer.apply_gradients(zip(tape.gradient(loss, d.trainable_weights), d.trainable_weights, strict=True))
+        with tf.GradientTape() as tape:
+            fake_logits = d(g(keras.random.normal((batch, 4), seed=seed), training=True), training=True)
+            loss = entropy(tf.ones((batch, 1)), fake_logits)
+        g_optimizer.apply_gradients(zip(tape.gradient(loss, g.trainable_weights), g.trainable_weights, strict=True))
+
+    for by_hand, ours in zip([*g.weights, *d.weights], gan.weights, strict=True):
+        assert not np.allclose(0, ops.convert_to_numpy(ours)) or "bias" in ours.path or "beta" in ours.path
+        np.testing.assert_allclose(ours, by_hand, atol=1e-6, err_msg=ours.path)
+
+
+def test_each_player_moves_its_own_weights_only(points, make_gan):
+    still = keras.optimizers.SGD(0.0)
+    gan = make_gan(generator_optimizer=keras.optimizers.SGD(0.1), discriminator_optimizer=still)
+    before = gan.generator.get_weights(), gan.discriminator.get_weights()
+    gan.fit(points, batch_size=64, verbose=0)
+    for old, new in zip(before[1], gan.discriminator.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert any(np.abs(a - b).max() > 1e-4 for a, b in zip(before[0], gan.generator.get_weights(), strict=True))
+
+
+def test_trains_to_the_data(points, make_gan):
+    rates = [keras.optimizers.schedules.CosineDecay(2e-3, 1200) for _ in range(2)]
+    gan = make_gan(
+        generator_optimizer=keras.optimizers.Adam(rates[0], beta_1=0.5),
+        discriminator_optimizer=keras.optimizers.Adam(rates[1], beta_1=0.5),
+    )
+    gan.fit(np.tile(points, (16, 1)), batch_size=64, epochs=19, verbose=0)
+    samples = gan.sample(2000, seed=0)
+    np.testing.assert_allclose(samples.mean(0), [2, -1], atol=0.2)
+    assert 0.15 < samples[:, 0].std() < 0.6
+    assert 0.3 < samples[:, 1].std() < 1.0
+
+
+def test_logs_are_the_losses_and_accuracies_of_the_epoch(points, make_gan):
+    gan = make_gan(generator_optimizer=keras.optimizers.SGD(0.0), discriminator_optimizer=keras.optimizers.SGD(0.0))
+    gan.discriminator.layers[-1].set_weights([np.zeros((16, 1)), np.array([1.0])])
+    history = gan.fit(points, batch_size=100, verbose=0).history
+    assert set(history) == LOGS
+    # All logits are 1: softplus(-1) + softplus(1), and softplus(-1).
+    np.testing.assert_allclose(history["discriminator_loss"], [0.313262 + 1.313262], atol=1e-5)
+    np.testing.assert_allclose(history["generator_loss"], [0.313262], atol=1e-5)
+    assert history["real_accuracy"] == [1.0] and history["fake_accuracy"] == [0.0]
+
+
+def test_logged_loss_is_the_adversarial_term_alone(points):
+    heavy = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L2(10.0))])
+    gan = keras_gan.GAN(keras_gan.architectures.mlp_generator((2,), 4, units=(8,)), heavy)
+    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.01))
+    before = heavy.get_weights()[0]
+    logs = gan.fit(points, batch_size=256, verbose=0).history
+    real, fake = heavy(points), heavy(gan.sample(256))
+    assert logs["discriminator_loss"][0] < 10
+    # A regulariser still acts: the kernel shrinks by about 2 * 10 * 0.01.
+    assert np.linalg.norm(heavy.get_weights()[0]) < 0.95 * np.linalg.norm(before)
+    assert np.isfinite([real, fake]).all()
+
+
+def test_a_smaller_last_batch_counts_by_its_size(make_gan):
+    gan = make_gan(generator_optimizer=keras.optimizers.SGD(0.0), discriminator_optimizer=keras.optimizers.SGD(0.0))
+    kernel = np.zeros((2, 16))
+    kernel[0, 0] = 1
+    gan.discriminator.layers[0].set_weights([kernel, np.zeros(16)])
+    gan.discriminator.layers[-1].set_weights([np.eye(16)[:, :1], np.zeros(1)])
+    # Logit = x0 where x0 > 0: 30 reals are judged real, the 10 of the last batch are not.
+    x = np.zeros((40, 2), "float32")
+    x[:30, 0] = 1
+    logs = gan.fit(x, batch_size=30, shuffle=False, verbose=0).history
+    np.testing.assert_allclose(logs["real_accuracy"], [0.75])
+
+
+def test_generator_objective_gives_real_logits_to_a_loss_that_asks(points, make_gan):
+    seen = []
+
+    class Curious:
+        def discriminator(self, real_logits, fake_logits):
+            return ops.mean(fake_logits) - ops.mean(real_logits)
+
+        def generator(self, fake_logits, real_logits):
+            seen.append(real_logits)
+            return -ops.mean(fake_logits)
+
+    make_gan(loss=Curious()).fit(points, batch_size=64, verbose=0)
+    assert seen and all(logits is not None for logits in seen)
+    cheap = keras_gan.losses.NonSaturating()
+    assert not cheap.generator_uses_real
+
+
+# === What fit takes ===
+
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self, x, labels):
+        super().__init__()
+        self.x, self.labels = x, labels
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, i):
+        x = self.x[i * 64 : (i + 1) * 64]
+        return (x, np.zeros(len(x))) if self.labels else x
+
+
+@pytest.mark.parametrize("labels", [False, True])
+@pytest.mark.parametrize("kind", ["numpy", "tf.data", "PyDataset", "generator"])
+def test_fit_takes(kind, labels, points, make_gan):
+    gan = make_gan()
+    y = np.zeros(len(points))
+    if kind == "numpy":
+        gan.fit(points, y if labels else None, batch_size=64, verbose=0)
+    elif kind == "tf.data":
+        dataset = tf.data.Dataset.from_tensor_slices((points, y) if labels else points).batch(64)
+        gan.fit(dataset, verbose=0)
+    elif kind == "PyDataset":
+        gan.fit(Batches(points, labels), verbose=0)
+    else:
+        batches = (Batches(points, labels)[i] for i in range(4))
+        gan.fit(batches, steps_per_epoch=4, verbose=0)
+    assert int(gan.optimizer.iterations) == 4
+
+
+def test_a_generator_loses_no_batch_to_the_check(make_gan):
+    seen = []
+    gan = make_gan(run_eagerly=True)
+    step = gan.adversarial_step
+    gan.adversarial_step = lambda data: (seen.append(float(data[0][0, 0])), step(data))[1]
+    gan.fit((np.full((8, 2), i, "float32") for i in range(3)), verbose=0)
+    assert seen[:1] == [0.0] and seen[-1] == 2.0 and set(seen) == {0.0, 1.0, 2.0}
+
+
+def test_integer_and_double_data_train(points, make_gan):
+    for dtype in ("int32", "float64", "float16"):
+        logs = make_gan().fit(points.astype(dtype), batch_size=64, verbose=0).history
+        assert np.isfinite(logs["discriminator_loss"]).all()
+
+
+def test_fit_on_a_dataset_warns_of_nothing(points, make_gan, recwarn):
+    make_gan().fit(tf.data.Dataset.from_tensor_slices(points).batch(64), verbose=0)
+    assert not [str(w.message) for w in recwarn if "shuffle" in str(w.message)]
+
+
+# === Evaluating and sampling ===
+
+
+def test_evaluation_is_repeatable_and_leaves_training_alone(points, make_gan):
+    gan, other = make_gan(), make_gan()
+    gan.fit(points, batch_size=64, verbose=0, validation_data=points[:100])
+    first = gan.evaluate(points, verbose=0, return_dict=True)
+    gan.sample(3)
+    gan.sample(3, seed=1)
+    assert gan.evaluate(points, verbose=0, return_dict=True) == first
+    assert set(first) == LOGS
+    gan.fit(points, batch_size=64, verbose=0, shuffle=False)
+    for _ in range(2):
+        other.fit(points, batch_size=64, verbose=0, shuffle=bool(_ == 0))
+    np.testing.assert_array_equal(gan._training_seed.state, other._training_seed.state)
+
+
+def test_sample_is_reproducible_by_seed(make_gan):
+    gan = make_gan()
+    np.testing.assert_array_equal(gan.sample(300, seed=1), gan.sample(300, seed=1))
+    assert np.abs(gan.sample(5, seed=1) - gan.sample(5, seed=2)).max() > 1e-3
+    assert np.abs(gan.sample(5) - gan.sample(5)).max() > 1e-3
+    assert gan.sample(300, seed=1).shape == (300, 2)
+
+
+def test_call_and_predict_map_latents(make_gan):
+    gan = make_gan(compiled=False)
+    latents = np.random.default_rng(0).normal(size=(7, 4)).astype("float32")
+    expected = ops.convert_to_numpy(gan.generator(latents))
+    np.testing.assert_allclose(gan(latents), expected, atol=1e-6)
+    np.testing.assert_allclose(gan.predict(latents, verbose=0), expected, atol=1e-6)
+
+
+def test_summary_shows_both_networks(make_gan):
+    lines = []
+    make_gan().summary(print_fn=lambda line, **_: lines.append(line))
+    text = "\n".join(lines)
+    assert "generator" in text and "discriminator" in text and "(None, 2)" in text
+
+
+# === Saving ===
+
+
+def test_a_loaded_gan_goes_on_bit_for_bit(points, make_gan, tmp_path):
+    rate = keras.optimizers.schedules.CosineDecay(1e-2, 100)
+    gan = make_gan(dropout=0.5, generator_optimizer=keras.optimizers.Adam(rate))
+    gan.fit(points, batch_size=100, epochs=2, shuffle=False, verbose=0)
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras.models.load_model(tmp_path / "gan.keras")
+    assert isinstance(loaded, keras_gan.GAN)
+    assert_equal_state(gan, loaded)
+    for each in (gan, loaded):
+        each.fit(points, batch_size=100, epochs=2, shuffle=False, verbose=0)
+    assert_equal_state(gan, loaded)
+    assert int(loaded.optimizer.iterations) == 12
+
+
+def test_backup_and_restore_goes_on_bit_for_bit(points, make_gan, tmp_path):
+    class Killed(Exception):
+        pass
+
+    def kill(epoch, logs):
+        if epoch == 1:
+            raise Killed
+
+    straight, resumed = make_gan(dropout=0.5), make_gan(dropout=0.5)
+    options = {"batch_size": 100, "epochs": 4, "shuffle": False, "verbose": 0}
+    straight.fit(points, **options)
+    backup = keras.callbacks.BackupAndRestore(tmp_path)
+    killer = keras.callbacks.LambdaCallback(on_epoch_begin=kill)
+    with pytest.raises(Killed):
+        resumed.fit(points, callbacks=[backup, killer], **options)
+    resumed = make_gan(dropout=0.5)
+    resumed.fit(points, callbacks=[keras.callbacks.BackupAndRestore(tmp_path)], **options)
+    assert_equal_state(straight, resumed)
+
+
+def test_weights_file_restores_everything(points, make_gan, tmp_path):
+    gan = make_gan(dropout=0.5)
+    gan.fit(points, batch_size=100, verbose=0)
+    gan.save_weights(tmp_path / "gan.weights.h5")
+    other = make_gan(dropout=0.5, seed=9)
+    other.load_weights(tmp_path / "gan.weights.h5")
+    assert_equal_state(gan, other)
+
+
+def test_a_gan_loaded_without_compiling_samples_the_same(points, make_gan, tmp_path):
+    gan = make_gan(loss="minimax")
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras.models.load_model(tmp_path / "gan.keras", compile=False)
+    np.testing.assert_array_equal(loaded.sample(4, seed=0), gan.sample(4, seed=0))
+    with pytest.raises(ValueError, match="compile"):
+        loaded.fit(points)
+    assert isinstance(keras.models.load_model(tmp_path / "gan.keras").loss, keras_gan.losses.Minimax)
+
+
+def test_config_keeps_prior_and_seed():
+    A = keras_gan.architectures
+    gan = keras_gan.GAN(
+        A.mlp_generator((2,), 4, units=(8,)),
+        A.mlp_discriminator((2,), units=(8,)),
+        prior=keras_gan.priors.Uniform(4, -2, 2),
+        seed=7,
+        name="mine",
+    )
+    again = keras_gan.GAN.from_config(gan.get_config())
+    assert (again.seed, again.name, again.prior.low, again.prior.high) == (7, "mine", -2.0, 2.0)
+
+
+def test_a_subclassed_generator_trains_saves_and_loads(points, tmp_path):
+    @keras.saving.register_keras_serializable(package="test")
+    class Own(keras.Model):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.dense = keras.layers.Dense(2)
+
+        def call(self, x):
+            return self.dense(x)
+
+        def get_config(self):
+            return {}
+
+    discriminator = keras_gan.architectures.mlp_discriminator((2,), units=(8,))
+    gan = keras_gan.GAN(Own(), discriminator, prior=keras_gan.priors.Normal(3))
+    gan.compile()
+    gan.fit(points, batch_size=64, verbose=0)
+    gan.save(tmp_path / "own.keras")
+    loaded = keras.models.load_model(tmp_path / "own.keras")
+    np.testing.assert_array_equal(loaded.sample(4, seed=0), gan.sample(4, seed=0))
+
+
+# === Optimizers ===
+
+
+def test_learning_rate_callbacks_keep_the_ratio(points, make_gan):
+    gan = make_gan(generator_optimizer=keras.optimizers.Adam(1e-3), discriminator_optimizer=keras.optimizers.Adam(4e-3))
+    schedule = keras.callbacks.LearningRateScheduler(lambda epoch: [0.0, 5e-4][epoch])
+    gan.fit(points, batch_size=128, epochs=2, verbose=0, callbacks=[schedule])
+    np.testing.assert_allclose(float(gan.generator_optimizer.learning_rate), 5e-4, rtol=1e-6)
+    np.testing.assert_allclose(float(gan.discriminator_optimizer.learning_rate), 2e-3, rtol=1e-6)
+    plateau = keras.callbacks.ReduceLROnPlateau("generator_loss", factor=0.1, patience=1, min_delta=1e9, mode="min")
+    gan.fit(points, batch_size=128, epochs=2, verbose=0, callbacks=[plateau])
+    np.testing.assert_allclose(float(gan.generator_optimizer.learning_rate), 5e-5, rtol=1e-5)
+    np.testing.assert_allclose(float(gan.discriminator_optimizer.learning_rate), 2e-4, rtol=1e-5)
+
+
+def test_optimizers_with_moving_averages_are_finalized(points, make_gan):
+    average = keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.9)
+    plain, averaged = make_gan(generator_optimizer=keras.optimizers.SGD(0.1)), make_gan(generator_optimizer=average)
+    for gan in (plain, averaged):
+        gan.fit(points, batch_size=64, shuffle=False, verbose=0)
+    for weight, mean in zip(averaged.generator.weights, average._model_variables_moving_average, strict=True):
+        np.testing.assert_allclose(weight, mean)
+    assert np.abs(plain.generator.get_weights()[0] - averaged.generator.get_weights()[0]).max() > 1e-5
+
+
+def test_optimizers_come_by_name(points, make_gan):
+    gan = make_gan(generator_optimizer="sgd", discriminator_optimizer="adam")
+    assert isinstance(gan.generator_optimizer, keras.optimizers.SGD)
+    assert gan.optimizer.iterations is gan.generator_optimizer.iterations

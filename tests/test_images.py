@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_gan import images
+
+
+def test_to_uint8_maps_the_ends_and_clips():
+    np.testing.assert_array_equal(images.to_uint8(np.array([-2, -1, 0, 1, 2.0])), [0, 0, 128, 255, 255])
+
+
+def test_grid_places_images_row_by_row():
+    pictures = np.stack([np.full((2, 3, 1), value) for value in (-1.0, 0.0, 1.0)])
+    canvas = images.grid(pictures, columns=2, gap=1)
+    assert canvas.shape == (5, 7, 1)
+    assert (canvas[:2, :3] == 0).all() and (canvas[:2, 4:] == 128).all() and (canvas[3:, :3] == 255).all()
+    assert (canvas[2] == 255).all() and (canvas[:, 3] == 255).all() and (canvas[3:, 4:] == 255).all()
+
+
+def test_grid_is_as_square_as_possible():
+    assert images.grid(np.zeros((10, 8, 8, 3)), gap=0).shape == (24, 32, 3)
+
+
+@pytest.mark.parametrize("shape", [(4, 8, 8), (4, 8, 8, 2), (0, 8, 8, 1)])
+def test_grid_of_no_images(shape):
+    with pytest.raises(ValueError, match="1 or 3 channels"):
+        images.grid(np.zeros(shape))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_save_keeps_the_pixels(channels, tmp_path):
+    picture = np.random.default_rng(0).integers(0, 256, (5, 7, channels)).astype("uint8")
+    images.save(tmp_path / "x.png", picture)
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "x.png")).reshape(5, 7, channels), picture)
