@@ -1,5 +1,7 @@
 """Adversarial losses: one small class per published objective, on logits."""
 
+import numbers
+
 import keras
 from keras import ops
 
@@ -7,14 +9,18 @@ from keras import ops
 class AdversarialLoss:
     """Base class: what each player minimises, given the discriminator's logits.
 
-    A subclass implements `discriminator` and `generator`. Both are means over the batch, in float32.
+    A subclass implements `discriminator` and `generator`. Both are means over the batch, computed in float32 whatever
+    the dtype of the logits. Its line in the table at the end of this file makes it known by a name.
 
     Attributes:
         generator_uses_real: Bool, whether `generator` looks at the real logits. False saves the discriminator's pass
             over the real batch in the generator's update; the argument is None then.
+        needs_lipschitz: Bool, whether the loss means something only for a discriminator whose slope is bounded, by a
+            gradient penalty, weight clipping or spectral normalisation.
     """
 
     generator_uses_real = True
+    needs_lipschitz = False
 
     def discriminator(self, real_logits, fake_logits):
         """The discriminator's loss.
@@ -24,7 +30,7 @@ class AdversarialLoss:
             fake_logits: Tensor `(batch, 1)`, its output on generated data.
 
         Returns:
-            Scalar tensor: the term of the reals plus the term of the fakes.
+            Scalar tensor: the term of the reals plus the term of the fakes, or the one term of their pairs.
         """
         raise NotImplementedError
 
@@ -48,54 +54,217 @@ class AdversarialLoss:
         return cls(**config)
 
 
-def _mean_softplus(logits):
-    return ops.mean(ops.softplus(ops.cast(logits, "float32")))
+class _Smoothable(AdversarialLoss):
+    """A loss with a target for each real and one for each fake, of which the first can be smoothed."""
+
+    generator_uses_real = False
+
+    def __init__(self, label_smoothing=0.0):
+        if not (isinstance(label_smoothing, numbers.Real) and 0 <= label_smoothing < 1):
+            raise ValueError(f"label_smoothing must be a number in [0, 1). Received: {label_smoothing!r}.")
+        self.label_smoothing = float(label_smoothing)
+
+    def get_config(self):
+        return {"label_smoothing": self.label_smoothing}
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
-class Minimax(AdversarialLoss):
+class Minimax(_Smoothable):
     """The original game: both players share one value function.
 
-    With `D = sigmoid(logits)`,
+    With `D = sigmoid(logits)` and `s = label_smoothing`,
 
-    - discriminator: `-mean(log D(x)) - mean(log(1 - D(G(z))))`
+    - discriminator: `-mean((1 - s) log D(x) + s log(1 - D(x))) - mean(log(1 - D(G(z))))`
     - generator: `mean(log(1 - D(G(z))))`, a negative number
 
     The generator's gradient vanishes while the discriminator wins; see `NonSaturating`.
 
+    Args:
+        label_smoothing: Float in [0, 1). The target of the reals is 1 minus this; that of the fakes stays 0. Defaults
+            to `0.0`.
+
+    Raises:
+        ValueError: If `label_smoothing` is out of range.
+
     Reference:
-        [Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661), equation 1
+        - [Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661), equation 1
+        - [Salimans et al., 2016](https://arxiv.org/abs/1606.03498), section 3.4: one-sided label smoothing
     """
 
-    generator_uses_real = False
-
     def discriminator(self, real_logits, fake_logits):
-        return _mean_softplus(-real_logits) + _mean_softplus(fake_logits)
+        s = self.label_smoothing
+        real = (1 - s) * _mean_softplus(-_float32(real_logits)) + s * _mean_softplus(_float32(real_logits))
+        return real + _mean_softplus(_float32(fake_logits))
 
     def generator(self, fake_logits, real_logits):
-        return -_mean_softplus(fake_logits)
+        return -_mean_softplus(_float32(fake_logits))
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class NonSaturating(Minimax):
     """The usual choice: the generator maximises `log D(G(z))`, so that it learns also while it loses.
 
-    With `D = sigmoid(logits)`,
+    With `D = sigmoid(logits)` and `s = label_smoothing`,
 
-    - discriminator: `-mean(log D(x)) - mean(log(1 - D(G(z))))`
+    - discriminator: `-mean((1 - s) log D(x) + s log(1 - D(x))) - mean(log(1 - D(G(z))))`
     - generator: `-mean(log D(G(z)))`
 
+    Args:
+        label_smoothing: Float in [0, 1). The target of the reals is 1 minus this; that of the fakes stays 0. Defaults
+            to `0.0`.
+
+    Raises:
+        ValueError: If `label_smoothing` is out of range.
+
     Reference:
-        [Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661), section 3
+        - [Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661), section 3
+        - [Salimans et al., 2016](https://arxiv.org/abs/1606.03498), section 3.4: one-sided label smoothing
     """
 
     def generator(self, fake_logits, real_logits):
-        return _mean_softplus(-fake_logits)
+        return _mean_softplus(-_float32(fake_logits))
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class LeastSquares(_Smoothable):
+    """LSGAN: regression of the raw output to 1 on reals and to 0 on fakes.
+
+    With `D = logits`, no sigmoid, and `s = label_smoothing`,
+
+    - discriminator: `mean((D(x) - (1 - s))^2) / 2 + mean(D(G(z))^2) / 2`
+    - generator: `mean((D(G(z)) - 1)^2) / 2`
+
+    Args:
+        label_smoothing: Float in [0, 1). The target of the reals is 1 minus this; that of the fakes stays 0. Defaults
+            to `0.0`.
+
+    Raises:
+        ValueError: If `label_smoothing` is out of range.
+
+    Reference:
+        - [Mao et al., 2016](https://arxiv.org/abs/1611.04076), with a = 0, b = c = 1
+        - [Salimans et al., 2016](https://arxiv.org/abs/1606.03498), section 3.4: one-sided label smoothing
+    """
+
+    def discriminator(self, real_logits, fake_logits):
+        real = ops.mean(ops.square(_float32(real_logits) - (1 - self.label_smoothing)))
+        return (real + ops.mean(ops.square(_float32(fake_logits)))) / 2
+
+    def generator(self, fake_logits, real_logits):
+        return ops.mean(ops.square(_float32(fake_logits) - 1)) / 2
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class Hinge(AdversarialLoss):
+    """The margin loss of SNGAN and BigGAN: examples beyond the margin no longer move the discriminator.
+
+    With `D = logits`,
+
+    - discriminator: `mean(max(0, 1 - D(x))) + mean(max(0, 1 + D(G(z))))`
+    - generator: `-mean(D(G(z)))`
+
+    Reference:
+        - [Lim & Ye, 2017](https://arxiv.org/abs/1705.02894)
+        - [Miyato et al., 2018](https://arxiv.org/abs/1802.05957)
+    """
+
+    generator_uses_real = False
+
+    def discriminator(self, real_logits, fake_logits):
+        real, fake = _float32(real_logits), _float32(fake_logits)
+        return ops.mean(ops.relu(1 - real)) + ops.mean(ops.relu(1 + fake))
+
+    def generator(self, fake_logits, real_logits):
+        return -ops.mean(_float32(fake_logits))
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class Wasserstein(AdversarialLoss):
+    """WGAN: minus the discriminator's loss estimates the earth mover's distance, if its slope is at most 1.
+
+    With `D = logits`,
+
+    - discriminator: `-mean(D(x)) + mean(D(G(z)))`, which has no bound from below
+    - generator: `-mean(D(G(z)))`
+
+    Use it with `keras_gan.penalties.GradientPenalty`, `LipschitzPenalty` or `WeightClipping`.
+
+    Reference:
+        [Arjovsky et al., 2017](https://arxiv.org/abs/1701.07875)
+    """
+
+    generator_uses_real = False
+    needs_lipschitz = True
+
+    def discriminator(self, real_logits, fake_logits):
+        return ops.mean(_float32(fake_logits)) - ops.mean(_float32(real_logits))
+
+    def generator(self, fake_logits, real_logits):
+        return -ops.mean(_float32(fake_logits))
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class Relativistic(AdversarialLoss):
+    """RpGAN, the loss of R3GAN: is the real of a pair more real than the fake?
+
+    With `C = logits`, and each real paired with the fake in its place of the batch,
+
+    - discriminator: `-mean(log sigmoid(C(x) - C(G(z))))`, which is log 2 at equilibrium
+    - generator: `-mean(log sigmoid(C(G(z)) - C(x)))`
+
+    Real and fake batches must have one size.
+
+    Reference:
+        - [Jolicoeur-Martineau, 2018](https://arxiv.org/abs/1807.00734)
+        - [Huang et al., 2024](https://arxiv.org/abs/2501.05441): R3GAN
+    """
+
+    def discriminator(self, real_logits, fake_logits):
+        return _mean_softplus(_float32(fake_logits) - _float32(real_logits))
+
+    def generator(self, fake_logits, real_logits):
+        # The discriminator's own question, with the parts exchanged.
+        return self.discriminator(fake_logits, real_logits)
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class RelativisticAverage(Relativistic):
+    """RaGAN: is a real more real than the average fake, and a fake less real than the average real?
+
+    With `C = logits`,
+
+    - discriminator: `-mean(log sigmoid(C(x) - mean(C(G(z))))) - mean(log sigmoid(mean(C(x)) - C(G(z))))`
+    - generator: `-mean(log sigmoid(C(G(z)) - mean(C(x)))) - mean(log sigmoid(mean(C(G(z))) - C(x)))`
+
+    The inner means are those of this replica's batch. They stand inside a nonlinearity, so `RelativisticAverage` is
+    left out of what is equal over replicas: on two replicas it trains as on two batches of half the size.
+
+    Reference:
+        [Jolicoeur-Martineau, 2018](https://arxiv.org/abs/1807.00734)
+    """
+
+    def discriminator(self, real_logits, fake_logits):
+        real, fake = _float32(real_logits), _float32(fake_logits)
+        return _mean_softplus(ops.mean(fake) - real) + _mean_softplus(fake - ops.mean(real))
+
+
+def _float32(logits):
+    return ops.cast(logits, "float32")
+
+
+def _mean_softplus(x):
+    # -log sigmoid(-x), without the overflow.
+    return ops.mean(ops.softplus(x))
 
 
 _BY_NAME = {
     "minimax": Minimax,
     "non_saturating": NonSaturating,
+    "least_squares": LeastSquares,
+    "hinge": Hinge,
+    "wasserstein": Wasserstein,
+    "relativistic": Relativistic,
+    "relativistic_average": RelativisticAverage,
 }
 
 
@@ -103,7 +272,8 @@ def get(identifier):
     """Returns the loss that a name or an object stands for.
 
     Args:
-        identifier: One of the names above, or any object with methods `discriminator(real_logits, fake_logits)` and
+        identifier: `"minimax"`, `"non_saturating"`, `"least_squares"`, `"hinge"`, `"wasserstein"`, `"relativistic"`,
+            `"relativistic_average"`, or any object with methods `discriminator(real_logits, fake_logits)` and
             `generator(fake_logits, real_logits)`.
 
     Raises:

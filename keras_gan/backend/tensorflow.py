@@ -33,6 +33,23 @@ class Trainer:
         return aux
 
 
+def input_gradient(function, x):
+    """The gradient of `sum(function(x))` with respect to `x`, which can itself be differentiated.
+
+    Args:
+        function: Function of one tensor that returns one, such as a discriminator in inference mode.
+        x: Tensor `(batch, ...)`.
+
+    Returns:
+        Tensor shaped like `x`: where each output depends on its own example alone, the gradients example by example.
+    """
+    x = tf.convert_to_tensor(x)
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(x)
+        y = function(x)
+    return tape.gradient(y, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+
 def local_draw(draw, n):
     """This replica's share of random numbers: without it every replica would draw the same.
 
