@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_gan import backend, checks, losses, state
 from keras_gan.callbacks import with_progress
+from keras_gan.conditions import Unconditional
 from keras_gan.optimizers import OptimizerPair
 from keras_gan.priors import Normal
 
@@ -19,7 +20,7 @@ _SAMPLE_BATCH = 128
 class GAN(backend.Trainer, keras.Model):
     """A generator and a discriminator that train against each other in `fit`.
 
-    Called on latents `(batch, latent_dim)`, it returns what the generator makes of them.
+    Called on latents `(batch, latent_dim)`, or on `[latents, labels]`, it returns what the generator makes of them.
 
     Args:
         generator: `keras.Model` from latents `(batch, latent_dim)` to data, such as images
@@ -27,11 +28,21 @@ class GAN(backend.Trainer, keras.Model):
         discriminator: `keras.Model` from data to logits `(batch, 1)`: no sigmoid at its end.
         prior: `keras_gan.priors.Prior`, where latents come from. Defaults to a standard normal of the size that the
             generator takes.
+        condition: `keras_gan.conditions.Condition`, such as `Labels(10)`; it says what else both networks take and
+            return. Defaults to none.
+        pack: Int > 0, how many examples the discriminator judges together, side by side in the last axis of its
+            input, which lets it see a lack of variety (PacGAN). Defaults to `1`.
+        ema: Float in [0, 1), the momentum of a moving average of the generator's weights, such as `0.999`:
+            `average = ema * average + (1 - ema) * weight` after each step. The average is what samples, evaluations
+            and exports use. Defaults to None, no average.
         seed: Int, makes the latents of training reproducible. Defaults to None, another seed for each run.
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
 
     Raises:
-        ValueError: If a network or the prior does not fit the others.
+        ValueError: If a network, the prior or the condition does not fit the others, or a number is out of range.
+
+    Attributes:
+        ema_generator: `keras.Model`, the generator with averaged weights; None without `ema`.
 
     Example:
 
@@ -45,16 +56,27 @@ class GAN(backend.Trainer, keras.Model):
     ```
 
     Reference:
-        [Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661)
+        - [Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661)
+        - [Lin et al., 2018](https://arxiv.org/abs/1712.04086), packing
+        - [Yazici et al., 2018](https://arxiv.org/abs/1806.04498), the moving average
     """
 
-    def __init__(self, generator, discriminator, prior=None, seed=None, **kwargs):
+    def __init__(
+        self, generator, discriminator, prior=None, condition=None, pack=1, ema=None, seed=None, **kwargs
+    ):
         super().__init__(**kwargs)
-        latent_dim = checks.latent_size(generator, prior)
-        self.prior = prior or Normal(latent_dim)
-        self.data_shape = checks.connect(generator, discriminator, latent_dim)
+        self.condition = condition or Unconditional()
+        checks.check_options(self.condition, pack, ema)
+        self._noise = prior or Normal(checks.noise_size(generator, prior, self.condition))
+        self.prior = self.condition.complete(self._noise)
+        self.data_shape = checks.connect(generator, discriminator, self.condition, self.prior.latent_dim, pack)
         self.generator = generator
         self.discriminator = discriminator
+        self.pack = pack
+        self.ema = ema
+        self.ema_generator = None
+        if ema is not None:
+            self.ema_generator = _copy(generator, checks.symbolic_inputs(self.condition, self.prior.latent_dim))
         self.seed = seed
         self._training_seed = keras.random.SeedGenerator(seed)
         self._evaluation_seed = keras.random.SeedGenerator(_EVALUATION_SEED)
@@ -76,6 +98,9 @@ class GAN(backend.Trainer, keras.Model):
         generator_optimizer=None,
         discriminator_optimizer=None,
         loss="non_saturating",
+        penalties=(),
+        augmentation=None,
+        discriminator_steps=1,
         run_eagerly=False,
         steps_per_execution=1,
         jit_compile="auto",
@@ -87,14 +112,25 @@ class GAN(backend.Trainer, keras.Model):
                 DCGAN paper's.
             discriminator_optimizer: Another optimizer, for the discriminator, with the same default.
             loss: Name or object from `keras_gan.losses`. Defaults to `"non_saturating"`.
+            penalties: List of objects from `keras_gan.penalties`, added to the discriminator's objective. They see
+                the discriminator in inference mode.
+            augmentation: `keras_gan.augmentation.Augmentation`, applied to all that the discriminator sees in
+                training, reals and fakes. Defaults to none.
+            discriminator_steps: Int > 0, how often the discriminator is updated before the generator is, each time
+                on the same real batch and on new fakes. Defaults to `1`.
             run_eagerly: Bool, as in `keras.Model.compile`.
             steps_per_execution: Int, as in `keras.Model.compile`.
             jit_compile: Bool or `"auto"`, as in `keras.Model.compile`.
 
         Raises:
-            ValueError: If the loss is unknown or both players are given one and the same optimizer.
+            ValueError: If the loss is unknown, both players are given one and the same optimizer, or a number is out
+                of range.
+            TypeError: If a penalty or the augmentation is something else.
         """
         loss = losses.get(loss)
+        penalties = list(penalties)
+        checks.check_training(penalties, augmentation, discriminator_steps, self.data_shape)
+        checks.warn_without_lipschitz_control(loss, penalties, self.discriminator)
         optimizers = [_optimizer(generator_optimizer), _optimizer(discriminator_optimizer)]
         if optimizers[0] is optimizers[1]:
             raise ValueError(
@@ -105,6 +141,9 @@ class GAN(backend.Trainer, keras.Model):
             optimizer=None, run_eagerly=run_eagerly, steps_per_execution=steps_per_execution, jit_compile=jit_compile
         )
         self.loss = loss
+        self.penalties = penalties
+        self.augmentation = augmentation
+        self.discriminator_steps = discriminator_steps
         self.generator_optimizer, self.discriminator_optimizer = optimizers
         # Before any weight is loaded: Keras skips the state of an optimizer that has no variables yet.
         self.generator_optimizer.build(self.generator.trainable_variables)
@@ -116,7 +155,7 @@ class GAN(backend.Trainer, keras.Model):
 
         Args:
             x: Real data: an array, a `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator, of `images` or
-                `(images, labels)`. Labels are not used.
+                `(images, labels)`. Labels are used if there is a condition on them.
             y: Labels, if `x` is an array.
             batch_size: Int, if `x` is an array.
             epochs: Int, how many times to go through the data.
@@ -135,7 +174,10 @@ class GAN(backend.Trainer, keras.Model):
             raise ValueError(
                 "compile() must be called before fit(). With no argument it gives defaults that train well."
             )
-        x = checks.check_data(x, self.data_shape, checks.output_range(self.generator))
+        expected = checks.Expected(
+            self.data_shape, checks.output_range(self.generator), self.condition.num_classes, self.pack
+        )
+        x = checks.check_data(x, y, batch_size, expected)
         if not hasattr(x, "shape"):
             # Keras warns that it can't shuffle a stream unless it is told not to.
             kwargs.setdefault("shuffle", False)
@@ -148,59 +190,101 @@ class GAN(backend.Trainer, keras.Model):
         return history
 
     def adversarial_step(self, data):
-        """One step of training on one batch: the discriminator's update, then the generator's."""
-        real = self._real(data)
-        d = self.update(self.discriminator, self.discriminator_optimizer, lambda: self.discriminator_objective(real))
-        g = self.update(self.generator, self.generator_optimizer, lambda: self.generator_objective(real))
+        """One step of training on one batch: the discriminator's updates, then the generator's."""
+        real, labels = self._unpack(data)
+        for _ in range(self.discriminator_steps):
+            d = self.update(
+                self.discriminator, self.discriminator_optimizer, lambda: self.discriminator_objective(real, labels)
+            )
+        g = self.update(self.generator, self.generator_optimizer, lambda: self.generator_objective(real, labels))
+        if self.ema_generator is not None:
+            for average, weight in zip(self.ema_generator.weights, self.generator.weights, strict=True):
+                average.assign(average + (1 - self.ema) * (weight - average))
+        if self.augmentation is not None:
+            self.augmentation.update(d["real_logits"])
         return self._log(real, d, g)
 
-    def discriminator_objective(self, real):
+    def discriminator_objective(self, real, labels=None):
         """What the discriminator minimises.
 
         Args:
             real: Tensor of data `(batch, ...)`.
+            labels: Tensor `(batch,)`, int32, or None without a condition on labels.
 
         Returns:
             The objective, a scalar tensor; and a dict of the adversarial `loss` alone, `real_logits` and
             `fake_logits`.
         """
-        fake = ops.stop_gradient(self.generator(self._draw_latents(real, self._training_seed), training=True))
-        aux = self._judge(real, fake, training=True)
-        return aux["loss"] + sum(self.discriminator.losses), aux
+        latents = self._draw_latents(real, self._training_seed)
+        given = self.condition.given(latents, labels)
+        fake = ops.stop_gradient(self._generate(self.generator, latents, labels, training=True))
+        real, fake = self._view(real), self._view(fake)
+        aux, terms = self._judge(real, fake, given, training=True)
+        for penalty in self.penalties:
+            terms += penalty(self._bind(given), real, fake, seed=self._training_seed)
+        return aux["loss"] + terms + sum(self.discriminator.losses), aux
 
-    def generator_objective(self, real):
-        """What the generator minimises, through the fixed discriminator. Returns like `discriminator_objective`."""
-        fake = self.generator(self._draw_latents(real, self._training_seed), training=True)
-        uses_real = getattr(self.loss, "generator_uses_real", True)
-        real_logits = self.discriminator(real, training=True) if uses_real else None
-        loss = self.loss.generator(self.discriminator(fake, training=True), real_logits)
-        return loss + sum(self.generator.losses), {"loss": loss}
+    def generator_objective(self, real, labels=None):
+        """What the generator minimises, through the fixed discriminator. As `discriminator_objective`."""
+        latents = self._draw_latents(real, self._training_seed)
+        given = self.condition.given(latents, labels)
+        fake = self._view(self._generate(self.generator, latents, labels, training=True))
+        fake_logits, extra = self.condition.judge(self.discriminator, fake, given, training=True)
+        real_logits = None
+        if getattr(self.loss, "generator_uses_real", True):
+            real_logits, _ = self.condition.judge(self.discriminator, self._view(real), given, training=True)
+        loss = self.loss.generator(fake_logits, real_logits)
+        return loss + self.condition.generator_term(extra, given) + sum(self.generator.losses), {"loss": loss}
 
     def evaluation_step(self, data):
         """The losses and accuracies of one batch, in inference mode, with latents of its own."""
-        real = self._real(data)
-        fake = self(self._draw_latents(real, self._evaluation_seed))
-        d = self._judge(real, fake, training=False)
+        real, labels = self._unpack(data)
+        latents = self._draw_latents(real, self._evaluation_seed)
+        fake = self._generate(self._best_generator, latents, labels, training=False)
+        given = self.condition.given(latents, labels)
+        d, _ = self._judge(_pack(real, self.pack), _pack(fake, self.pack), given, training=False)
         return self._log(real, d, {"loss": self.loss.generator(d["fake_logits"], d["real_logits"])})
 
-    def _judge(self, real, fake, training):
-        real_logits = self.discriminator(real, training=training)
-        fake_logits = self.discriminator(fake, training=training)
+    def _judge(self, real, fake, given, training):
+        """The adversarial loss with the logits behind it, and the condition's term."""
+        real_logits, real_extra = self.condition.judge(self.discriminator, real, given, training)
+        fake_logits, fake_extra = self.condition.judge(self.discriminator, fake, given, training)
         loss = self.loss.discriminator(real_logits, fake_logits)
-        return {"loss": loss, "real_logits": real_logits, "fake_logits": fake_logits}
+        terms = self.condition.discriminator_term(real_extra, fake_extra, given)
+        return {"loss": loss, "real_logits": real_logits, "fake_logits": fake_logits}, terms
 
-    def _real(self, data):
-        return ops.cast(keras.utils.unpack_x_y_sample_weight(data)[0], self.compute_dtype)
+    def _bind(self, given):
+        """The discriminator as penalties see it: a function from data to logits, which changes no state."""
+        return lambda data: self.condition.judge(self.discriminator, data, given, training=False)[0]
+
+    def _view(self, data):
+        """What the discriminator sees of data in training."""
+        if self.augmentation is not None:
+            data = self.augmentation(data, seed=self._training_seed)
+        return _pack(data, self.pack)
+
+    def _unpack(self, data):
+        real, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if self.condition.num_classes is None:
+            labels = None
+        else:
+            labels = ops.reshape(ops.cast(labels, "int32"), (-1,))
+        return ops.cast(real, self.compute_dtype), labels
+
+    def _generate(self, generator, latents, labels, training):
+        return generator(self.condition.generator_inputs(latents, labels), training=training)
 
     def _draw_latents(self, real, seed):
         return backend.local_draw(lambda n: self.prior.sample(n, seed), ops.shape(real)[0])
 
     def _log(self, real, d, g):
+        # The logit at which the discriminator is undecided.
+        boundary = getattr(self.loss, "boundary", 0.0)
         values = {
             "discriminator_loss": d["loss"],
             "generator_loss": g["loss"],
-            "real_accuracy": ops.mean(ops.cast(d["real_logits"] > 0, "float32")),
-            "fake_accuracy": ops.mean(ops.cast(d["fake_logits"] < 0, "float32")),
+            "real_accuracy": ops.mean(ops.cast(d["real_logits"] > boundary, "float32")),
+            "fake_accuracy": ops.mean(ops.cast(d["fake_logits"] < boundary, "float32")),
         }
         for tracker in self._trackers:
             tracker.update_state(values[tracker.name], sample_weight=ops.shape(real)[0])
@@ -217,33 +301,47 @@ class GAN(backend.Trainer, keras.Model):
 
     # === Generating ===
 
-    def call(self, inputs, training=False):
-        return self.generator(inputs, training=training)
+    @property
+    def _best_generator(self):
+        return self.generator if self.ema_generator is None else self.ema_generator
 
-    def sample(self, n, seed=None):
-        """Generates.
+    def call(self, inputs, training=False):
+        return (self.generator if training else self._best_generator)(inputs, training=training)
+
+    def sample(self, n, seed=None, labels=None, truncation=None):
+        """Generates, with the averaged weights if there is an `ema`.
 
         Args:
             n: Int > 0, how many.
             seed: Int, gives the same samples at each call. Defaults to None, others at each call.
+            labels: Integers `(n,)`, the class of each sample, if there is a condition on labels. Defaults to None,
+                all classes in turn.
+            truncation: Float > 0, how many standard deviations a normal latent may lie from its mean: less looks
+                better and varies less. Defaults to None, no bound.
 
         Returns:
             NumPy array `(n, ...)` of the generator's output; images lie in [-1, 1].
 
         Raises:
-            ValueError: If `n` is not a positive integer.
+            ValueError: If `n` is not a positive integer, the labels are out of range or not `n`, or there are labels
+                without a condition on them.
         """
-        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
-            raise ValueError(f"n, how many to generate, must be a positive integer. Received: {n!r}.")
-        latents = self.prior.sample(int(n), random.getrandbits(31) if seed is None else seed)
-        batches = [self(latents[i : i + _SAMPLE_BATCH], training=False) for i in range(0, n, _SAMPLE_BATCH)]
-        return np.concatenate([ops.convert_to_numpy(batch) for batch in batches])
+        checks.check_count(n)
+        labels = checks.check_sample_labels(labels, n, self.condition.num_classes)
+        seed = random.getrandbits(31) if seed is None else seed
+        latents = self.prior.sample(int(n), seed, truncation) if truncation else self.prior.sample(int(n), seed)
+        batches = []
+        for i in range(0, n, _SAMPLE_BATCH):
+            part = slice(i, i + _SAMPLE_BATCH)
+            inputs = self.condition.generator_inputs(latents[part], None if labels is None else labels[part])
+            batches.append(ops.convert_to_numpy(self(inputs, training=False)))
+        return np.concatenate(batches)
 
     def export(self, filepath, format=None):
         """Writes the generator as a file for another program, checked. See `keras_gan.export.export`."""
         from keras_gan.export import export
 
-        return export(self.generator, filepath, format=format, prior=self.prior)
+        return export(self._best_generator, filepath, format=format, prior=self.prior)
 
     # === Saving ===
 
@@ -254,7 +352,10 @@ class GAN(backend.Trainer, keras.Model):
             "dtype": serialize(self.dtype_policy),
             "generator": serialize(self.generator),
             "discriminator": serialize(self.discriminator),
-            "prior": serialize(self.prior),
+            "prior": serialize(self._noise),
+            "condition": serialize(self.condition),
+            "pack": self.pack,
+            "ema": self.ema,
             "seed": self.seed,
         }
 
@@ -270,6 +371,9 @@ class GAN(backend.Trainer, keras.Model):
             "generator_optimizer": serialize(self.generator_optimizer),
             "discriminator_optimizer": serialize(self.discriminator_optimizer),
             "loss": serialize(self.loss),
+            "penalties": [serialize(penalty) for penalty in self.penalties],
+            "augmentation": serialize(self.augmentation),
+            "discriminator_steps": self.discriminator_steps,
             "run_eagerly": self.run_eagerly,
             "steps_per_execution": self.steps_per_execution,
             "jit_compile": self.jit_compile,
@@ -288,3 +392,26 @@ class GAN(backend.Trainer, keras.Model):
 
 def _optimizer(identifier):
     return keras.optimizers.Adam(2e-4, beta_1=0.5) if identifier is None else keras.optimizers.get(identifier)
+
+
+def _copy(generator, inputs):
+    """A generator of its own with the same weights, which no optimizer moves."""
+    copy = keras.models.clone_model(generator)
+    copy.name = f"ema_{generator.name}"
+    copy(inputs)
+    copy.set_weights(generator.get_weights())
+    copy.trainable = False
+    return copy
+
+
+def _pack(data, m):
+    """Lays `m` examples side by side in the last axis, `(batch, ..., c)` to `(batch // m, ..., m * c)`."""
+    if m == 1:
+        return data
+    n = ops.shape(data)[0]
+    shape = tuple(data.shape[1:])
+    # Examples repeat where a last batch is smaller than a pack; a remainder is dropped otherwise.
+    groups = ops.maximum(n // m, 1)
+    data = ops.take(data, ops.arange(groups * m) % n, axis=0)
+    data = ops.moveaxis(ops.reshape(data, (-1, m, *shape)), 1, -2)
+    return ops.reshape(data, (-1, *shape[:-1], m * shape[-1]))

@@ -17,10 +17,13 @@ class AdversarialLoss:
             over the real batch in the generator's update; the argument is None then.
         needs_lipschitz: Bool, whether the loss means something only for a discriminator whose slope is bounded, by a
             gradient penalty, weight clipping or spectral normalisation.
+        boundary: Float, the logit at which the discriminator is undecided; what `real_accuracy` and `fake_accuracy`
+            count from.
     """
 
     generator_uses_real = True
     needs_lipschitz = False
+    boundary = 0.0
 
     def discriminator(self, real_logits, fake_logits):
         """The discriminator's loss.
