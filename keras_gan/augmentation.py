@@ -200,38 +200,34 @@ def _color(images, uniform):
 
 
 def _translate(images, uniform):
+    # Whole rows move twice as fast as pixels.
+    images = ops.transpose(_shift_rows(images, uniform[:, 0]), (0, 2, 1, 3))
+    return ops.transpose(_shift_rows(images, uniform[:, 1]), (0, 2, 1, 3))
+
+
+def _shift_rows(images, uniform):
     height, width, channels = images.shape[1:]
-    rows, inside_rows = _source(uniform[:, 0], height)
-    columns, inside_columns = _source(uniform[:, 1], width)
-    first_row = ops.arange(ops.shape(images)[0], dtype="int32")[:, None] * height
-    pixels = (first_row + rows)[:, :, None] * width + columns[:, None, :]
-    moved = ops.take(ops.reshape(images, (-1, channels)), pixels, axis=0)
-    return moved * _outer(inside_rows, inside_columns, images.dtype)
-
-
-def _source(uniform, size):
-    """Where each row of a shifted image comes from, `(batch, size)`, and whether that was in the image."""
-    largest = int(size / 8 + 0.5)
-    source = ops.arange(size, dtype="int32") + largest - _integer(uniform, 2 * largest + 1)[:, None]
-    return ops.clip(source, 0, size - 1), ops.logical_and(source >= 0, source < size)
+    largest = int(height / 8 + 0.5)
+    source = ops.arange(height, dtype="int32") + largest - _integer(uniform, 2 * largest + 1)[:, None]
+    first = ops.arange(ops.shape(images)[0], dtype="int32")[:, None] * height
+    rows = ops.take(ops.reshape(images, (-1, width * channels)), first + ops.clip(source, 0, height - 1), axis=0)
+    inside = ops.logical_and(source >= 0, source < height)
+    return ops.reshape(rows * ops.cast(inside, rows.dtype)[:, :, None], (-1, height, width, channels))
 
 
 def _cut_out(images, uniform):
-    height, width = images.shape[1:3]
-    return images * (1 - _outer(_cut(uniform[:, 0], height), _cut(uniform[:, 1], width), images.dtype))
+    rows, columns = (_cut(uniform[:, i], images.shape[1 + i]) for i in range(2))
+    kept = ops.logical_not(ops.logical_and(rows[:, :, None], columns[:, None, :]))
+    return images * ops.cast(kept, images.dtype)[..., None]
 
 
 def _cut(uniform, size):
-    """Which rows are cut, `(batch, size)`."""
+    """Which of the rows are cut, `(batch, size)`."""
     length = int(size / 2 + 0.5)
     offset = ops.arange(size, dtype="int32") + length // 2 - _integer(uniform, size + 1 - length % 2)[:, None]
     return ops.logical_and(offset >= 0, offset < length)
 
 
 def _integer(uniform, n):
-    """Integers below n, each as likely as the others."""
+    """Integers from 0 to n - 1, each as likely as the others."""
     return ops.cast(ops.floor(uniform * n), "int32")
-
-
-def _outer(rows, columns, dtype):
-    return ops.cast(ops.logical_and(rows[:, :, None], columns[:, None, :])[..., None], dtype)
