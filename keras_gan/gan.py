@@ -61,13 +61,12 @@ class GAN(backend.Trainer, keras.Model):
         - [Yazici et al., 2018](https://arxiv.org/abs/1806.04498), the moving average
     """
 
-    def __init__(
-        self, generator, discriminator, prior=None, condition=None, pack=1, ema=None, seed=None, **kwargs
-    ):
+    def __init__(self, generator, discriminator, prior=None, condition=None, pack=1, ema=None, seed=None, **kwargs):
         super().__init__(**kwargs)
         self.condition = condition or Unconditional()
         checks.check_options(self.condition, pack, ema)
-        self._noise = prior or Normal(checks.noise_size(generator, prior, self.condition))
+        size = checks.noise_size(generator, prior, self.condition)
+        self._noise = prior or Normal(size)
         self.prior = self.condition.complete(self._noise)
         self.data_shape = checks.connect(generator, discriminator, self.condition, self.prior.latent_dim, pack)
         self.generator = generator
@@ -175,7 +174,7 @@ class GAN(backend.Trainer, keras.Model):
                 "compile() must be called before fit(). With no argument it gives defaults that train well."
             )
         expected = checks.Expected(
-            self.data_shape, checks.output_range(self.generator), self.condition.num_classes, self.pack
+            self.data_shape, checks.output_activation(self.generator), self.condition.num_classes, self.pack
         )
         x = checks.check_data(x, y, batch_size, expected)
         if not hasattr(x, "shape"):
@@ -265,10 +264,8 @@ class GAN(backend.Trainer, keras.Model):
 
     def _unpack(self, data):
         real, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
-        if self.condition.num_classes is None:
-            labels = None
-        else:
-            labels = ops.reshape(ops.cast(labels, "int32"), (-1,))
+        has_labels = self.condition.num_classes is not None
+        labels = ops.reshape(ops.cast(labels, "int32"), (-1,)) if has_labels else None
         return ops.cast(real, self.compute_dtype), labels
 
     def _generate(self, generator, latents, labels, training):
@@ -326,7 +323,7 @@ class GAN(backend.Trainer, keras.Model):
             ValueError: If `n` is not a positive integer, the labels are out of range or not `n`, or there are labels
                 without a condition on them.
         """
-        checks.check_count(n)
+        checks.check_positive("n, how many to generate,", n)
         labels = checks.check_sample_labels(labels, n, self.condition.num_classes)
         seed = random.getrandbits(31) if seed is None else seed
         latents = self.prior.sample(int(n), seed, truncation) if truncation else self.prior.sample(int(n), seed)
@@ -341,7 +338,7 @@ class GAN(backend.Trainer, keras.Model):
         """Writes the generator as a file for another program, checked. See `keras_gan.export.export`."""
         from keras_gan.export import export
 
-        return export(self._best_generator, filepath, format=format, prior=self.prior)
+        return export(self._best_generator, filepath, format, prior=self._noise, condition=self.condition)
 
     # === Saving ===
 

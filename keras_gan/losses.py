@@ -149,6 +149,8 @@ class LeastSquares(_Smoothable):
         - [Salimans et al., 2016](https://arxiv.org/abs/1606.03498), section 3.4: one-sided label smoothing
     """
 
+    boundary = 0.5
+
     def discriminator(self, real_logits, fake_logits):
         real = ops.mean(ops.square(_float32(real_logits) - (1 - self.label_smoothing)))
         return (real + ops.mean(ops.square(_float32(fake_logits)))) / 2

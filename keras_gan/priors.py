@@ -1,28 +1,65 @@
-"""Priors: the distributions that latents are drawn from."""
+"""Priors: the distributions that latents are drawn from, and ways to walk between latents."""
+
+import math
 
 import keras
+import numpy as np
+from keras import ops
+
+# A uniform float32 is 0 about once in 2**23 draws, and the normal number that belongs to it is minus infinity.
+_BELOW_ONE = 1 - 2**-23
 
 
 class Prior:
     """Base class of the distributions of the latent.
 
-    A subclass implements `sample`.
+    A subclass implements `from_uniform`, which maps uniform numbers to latents. All the randomness of a latent is thus
+    one row of one draw: its parts are independent for any kind of seed. (Two draws with the same int seed would repeat
+    each other.)
 
     Args:
         latent_dim: Int > 0, the size of one latent.
+
+    Attributes:
+        num_uniforms: Int, how many uniform numbers make one latent. Defaults to `latent_dim`.
     """
 
     def __init__(self, latent_dim):
         if not isinstance(latent_dim, int) or latent_dim < 1:
             raise ValueError(f"latent_dim must be a positive integer. Received: {latent_dim!r}.")
         self.latent_dim = latent_dim
+        self.num_uniforms = latent_dim
 
-    def sample(self, n, seed=None):
+    def sample(self, n, seed=None, truncation=None):
         """Draws latents.
 
         Args:
             n: Int, or scalar integer tensor, how many.
             seed: Int, `keras.random.SeedGenerator`, or None for different numbers at each call.
+            truncation: Float > 0, how many standard deviations a normal latent may lie from its mean. Less gives
+                samples that look better and vary less; the same seed gives latents that move towards the mean.
+                Defaults to None, no bound.
+
+        Returns:
+            Tensor `(n, latent_dim)`, float32.
+
+        Raises:
+            ValueError: If `truncation` is not positive, or given to a prior without normal latents.
+
+        Reference:
+            [Brock et al., 2018](https://arxiv.org/abs/1809.11096), the truncation trick
+        """
+        if truncation is not None and not truncation > 0:
+            raise ValueError(f"truncation must be positive, or None for no bound. Received: {truncation!r}.")
+        uniform = keras.random.uniform((n, self.num_uniforms), dtype="float32", seed=seed)
+        return self.from_uniform(uniform, truncation)
+
+    def from_uniform(self, uniform, truncation=None):
+        """Maps uniform numbers to latents.
+
+        Args:
+            uniform: Tensor `(n, num_uniforms)`, float32, in [0, 1).
+            truncation: As in `sample`.
 
         Returns:
             Tensor `(n, latent_dim)`, float32.
@@ -41,6 +78,9 @@ class Prior:
 class Normal(Prior):
     """Independent normal latents.
 
+    With a truncation `t` each number follows the normal distribution conditioned on
+    `|z - mean| <= t * stddev`: `z = mean + stddev * sqrt(2) * erfinv((2 u - 1) * erf(t / sqrt(2)))` for a uniform `u`.
+
     Args:
         latent_dim: Int > 0, the size of one latent.
         mean: Float. Defaults to `0.0`.
@@ -49,13 +89,12 @@ class Normal(Prior):
 
     def __init__(self, latent_dim, mean=0.0, stddev=1.0):
         super().__init__(latent_dim)
-        if not stddev > 0:
-            raise ValueError(f"stddev must be positive. Received: {stddev!r}.")
+        _check_stddev(stddev)
         self.mean = float(mean)
         self.stddev = float(stddev)
 
-    def sample(self, n, seed=None):
-        return keras.random.normal((n, self.latent_dim), self.mean, self.stddev, dtype="float32", seed=seed)
+    def from_uniform(self, uniform, truncation=None):
+        return self.mean + self.stddev * _standard_normal(uniform, truncation)
 
     def get_config(self):
         return {**super().get_config(), "mean": self.mean, "stddev": self.stddev}
@@ -64,6 +103,8 @@ class Normal(Prior):
 @keras.saving.register_keras_serializable(package="keras_gan")
 class Uniform(Prior):
     """Independent uniform latents, the choice of the DCGAN paper.
+
+    They take no truncation: they are bounded already.
 
     Args:
         latent_dim: Int > 0, the size of one latent.
@@ -81,8 +122,211 @@ class Uniform(Prior):
         self.low = float(low)
         self.high = float(high)
 
-    def sample(self, n, seed=None):
-        return keras.random.uniform((n, self.latent_dim), self.low, self.high, dtype="float32", seed=seed)
+    def from_uniform(self, uniform, truncation=None):
+        if truncation is not None:
+            raise ValueError(
+                f"truncation must be None for a Uniform prior, which has no tails to cut. Received: {truncation!r}."
+            )
+        return self.low + (self.high - self.low) * uniform
 
     def get_config(self):
         return {**super().get_config(), "low": self.low, "high": self.high}
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class Categorical(Prior):
+    """One-hot vectors, each class as likely as the others: a categorical code.
+
+    Truncation leaves them as they are: they have no tails.
+
+    Args:
+        num_classes: Int > 0, the size of one latent.
+    """
+
+    def __init__(self, num_classes):
+        super().__init__(num_classes)
+        self.num_uniforms = 1
+
+    def from_uniform(self, uniform, truncation=None):
+        return ops.one_hot(ops.cast(ops.floor(uniform[:, 0] * self.latent_dim), "int32"), self.latent_dim)
+
+    def get_config(self):
+        return {"num_classes": self.latent_dim}
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class Mixture(Prior):
+    """Several normal modes of equal weight and width: for data that fall into clusters.
+
+    A truncation bounds the distance to the centre of the latent's own mode.
+
+    Args:
+        centers: Array `(num_modes, latent_dim)`, the mean of each mode; `circle` makes a common arrangement.
+        stddev: Float > 0, of each number within a mode. Defaults to `1.0`.
+
+    Example:
+
+    ```python
+    prior = keras_gan.priors.Mixture(keras_gan.priors.circle(10, latent_dim=64, radius=4.0), stddev=0.5)
+    ```
+
+    Reference:
+        [Ben-Yosef and Weinshall, 2018](https://arxiv.org/abs/1808.10356)
+    """
+
+    def __init__(self, centers, stddev=1.0):
+        centers = np.asarray(ops.convert_to_numpy(centers), "float32")
+        if centers.ndim != 2 or 0 in centers.shape or not np.isfinite(centers).all():
+            raise ValueError(
+                "centers must be finite numbers of shape (num_modes, latent_dim). "
+                f"Received: an array of shape {centers.shape}."
+            )
+        super().__init__(centers.shape[1])
+        _check_stddev(stddev)
+        self.centers = centers
+        self.stddev = float(stddev)
+        self.num_uniforms = 1 + self.latent_dim
+
+    def from_uniform(self, uniform, truncation=None):
+        mode = ops.cast(ops.floor(uniform[:, 0] * len(self.centers)), "int32")
+        return ops.take(self.centers, mode, axis=0) + self.stddev * _standard_normal(uniform[:, 1:], truncation)
+
+    def get_config(self):
+        return {"centers": self.centers.tolist(), "stddev": self.stddev}
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class Concatenated(Prior):
+    """Independent noise vectors side by side, each from a prior of its own, for a generator with one input.
+
+    Args:
+        priors: List of `Prior`. The size of one latent is the sum of theirs.
+
+    Example:
+
+    ```python
+    prior = keras_gan.priors.Concatenated([keras_gan.priors.Normal(62), keras_gan.priors.Uniform(2)])
+    ```
+    """
+
+    def __init__(self, priors):
+        priors = list(priors)
+        if not priors or not all(isinstance(prior, Prior) for prior in priors):
+            raise ValueError(f"priors must be a list of at least one keras_gan.priors.Prior. Received: {priors!r}.")
+        super().__init__(sum(prior.latent_dim for prior in priors))
+        self.priors = priors
+        self.num_uniforms = sum(prior.num_uniforms for prior in priors)
+
+    def from_uniform(self, uniform, truncation=None):
+        ends = np.cumsum([prior.num_uniforms for prior in self.priors])
+        parts = ops.split(uniform, ends[:-1].tolist(), axis=1)
+        return ops.concatenate([p.from_uniform(u, truncation) for p, u in zip(self.priors, parts, strict=True)], axis=1)
+
+    def get_config(self):
+        return {"priors": [keras.saving.serialize_keras_object(prior) for prior in self.priors]}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls([keras.saving.deserialize_keras_object(prior) for prior in config["priors"]])
+
+
+def circle(num_modes, latent_dim, radius=1.0):
+    """Centres for a `Mixture`, evenly spread on a circle in the first two dimensions and 0 in the others.
+
+    Args:
+        num_modes: Int > 0.
+        latent_dim: Int >= 2.
+        radius: Float. Defaults to `1.0`. Neighbours lie `2 * radius * sin(pi / num_modes)` apart.
+
+    Returns:
+        NumPy array `(num_modes, latent_dim)`, float32.
+
+    Raises:
+        ValueError: If there is no mode or a latent has less than two dimensions.
+    """
+    if num_modes < 1 or latent_dim < 2:
+        raise ValueError(
+            "num_modes must be at least 1 and latent_dim at least 2, the plane of the circle. "
+            f"Received: num_modes={num_modes!r}, latent_dim={latent_dim!r}."
+        )
+    angle = 2 * np.pi * np.arange(num_modes) / num_modes
+    centers = np.zeros((num_modes, latent_dim), "float32")
+    centers[:, :2] = radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return centers
+
+
+def lerp(start, end, t):
+    """Walks from one latent to another in a straight line: `(1 - t) * start + t * end`.
+
+    Between two normal latents its middle is shorter than any likely sample; see `slerp`.
+
+    Args:
+        start: Array or tensor `(..., latent_dim)`: one latent, or a batch.
+        end: Array or tensor of a shape that broadcasts with it.
+        t: Float, or array of any shape, usually `numpy.linspace(0, 1, steps)`.
+
+    Returns:
+        Tensor, float32: the shape of `t`, then that of the latents. `steps` between two latents are
+        `(steps, latent_dim)`, a batch for the generator.
+    """
+    start, end, t = _prepare(start, end, t)
+    return (1 - t) * start + t * end
+
+
+def slerp(start, end, t):
+    """Walks from one latent to another along the sphere, where normal latents of many dimensions lie.
+
+    The direction turns at constant speed by the angle `omega` between both ends, and the norm changes linearly. For
+    ends of equal norm this is `(sin((1 - t) * omega) * start + sin(t * omega) * end) / sin(omega)`; unlike that
+    formula it stays finite for opposite ends, which it joins by one of their many great circles.
+
+    Args:
+        start: Array or tensor `(..., latent_dim)`: one latent, or a batch.
+        end: Array or tensor of a shape that broadcasts with it.
+        t: Float, or array of any shape, usually `numpy.linspace(0, 1, steps)`.
+
+    Returns:
+        Tensor, float32: the shape of `t`, then that of the latents, as `lerp` returns it.
+
+    Reference:
+        [White, 2016](https://arxiv.org/abs/1609.04468)
+    """
+    start, end, t = _prepare(start, end, t)
+    u, v = _unit(start), _unit(end)
+    # Exact at 0 and pi too, where arccos of the product loses half of the digits.
+    omega = 2 * ops.arctan2(_norm(u - v), _norm(u + v))
+    # The direction of v seen from u, and for parallel ends, which have none, that of the axis farthest from u. The
+    # second projection removes what rounding left of u when little else was left.
+    w = v - _dot(u, v) * u + 1e-7 * ops.one_hot(ops.argmin(ops.abs(u), axis=-1), u.shape[-1], dtype=u.dtype)
+    w = _unit(w - _dot(u, w) * u)
+    norm = (1 - t) * _norm(start) + t * _norm(end)
+    return norm * (ops.cos(t * omega) * u + ops.sin(t * omega) * w)
+
+
+def _prepare(start, end, t):
+    start, end, t = (ops.convert_to_tensor(x, "float32") for x in (start, end, t))
+    return start, end, ops.reshape(t, (*t.shape, *[1] * max(len(start.shape), len(end.shape))))
+
+
+def _dot(x, y):
+    return ops.sum(x * y, axis=-1, keepdims=True)
+
+
+def _norm(x):
+    return ops.sqrt(_dot(x, x))
+
+
+def _unit(x):
+    return x / ops.maximum(_norm(x), 1e-30)
+
+
+def _standard_normal(uniform, truncation):
+    bound = math.inf if truncation is None else float(truncation)
+    centered = ops.clip(2 * uniform - 1, -_BELOW_ONE, _BELOW_ONE)
+    z = math.sqrt(2) * ops.erfinv(math.erf(bound / math.sqrt(2)) * centered)
+    return ops.clip(z, -bound, bound)
+
+
+def _check_stddev(stddev):
+    if not stddev > 0:
+        raise ValueError(f"stddev must be positive. Received: {stddev!r}.")

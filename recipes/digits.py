@@ -69,18 +69,23 @@ def main(argv=None):
         "generator.tflite": report.to_dict(),
     }
     (run_dir / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
-    print(f"""
-Trained for {seconds / 60:.1f} minutes. A classifier of real digits finds {summary["classes_found"]} of 10 classes in 1,000 samples,
-each between {min(summary["shares"]):.1%} and {max(summary["shares"]):.1%}, with a mean top probability of {summary["mean_top_probability"]:.2f}.
+    shares = summary["shares"]
+    print(
+        f"""
+Trained for {seconds / 60:.1f} minutes. A classifier of real digits finds
+{summary["classes_found"]} of 10 classes in 1,000 samples, each between {min(shares):.1%} and {max(shares):.1%},
+with a mean top probability of {summary["mean_top_probability"]:.2f}.
 
-  {run_dir}/samples/           a grid of samples after each epoch
-  {run_dir}/gan.keras          the GAN: keras.models.load_model(...).sample(16)
-  {run_dir}/generator.tflite   {report.bytes / 1e6:.1f} MB, checked: differs by at most {report.max_error:.0e}
-  {run_dir}/summary.json       the figures above
+In {run_dir}:
+  samples/            a grid of samples after each epoch
+  gan.keras           the GAN: keras.models.load_model(...).sample(16)
+  generator.tflite    {report.bytes / 1e6:.1f} MB, checked: off by at most {report.max_error:.0e}
+  summary.json        these figures and more
 
 Next:
-  {Path(sys.executable).parent}/tensorboard --logdir {run_dir.parent}      the curves and the grids
-  export/README.md                     the generator on a device""")
+  {Path(sys.executable).with_name("tensorboard")} --logdir {run_dir.parent}
+  export/README.md    how the generator gets to a device"""
+    )
 
 
 def parse(argv):

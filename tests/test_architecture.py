@@ -9,16 +9,20 @@ ROOT = Path(__file__).parent.parent / "keras_gan"
 
 # A room, and the rooms of the package that it may import.
 ARROWS = {
-    "architectures": {"architectures"},
+    "architectures": {"architectures", "checks", "layers"},
+    "augmentation": {"backend"},
     "backend": {"backend"},
     "callbacks": {"images"},
-    "checks": set(),
+    "checks": {"checks"},
+    "conditions": {"priors"},
     "datasets": set(),
-    "export": {"checks", "export", "priors"},
-    "gan": {"backend", "callbacks", "checks", "export", "losses", "optimizers", "priors", "state"},
+    "export": {"checks", "conditions", "export", "priors"},
+    "gan": {"backend", "callbacks", "checks", "conditions", "export", "losses", "optimizers", "priors", "state"},
     "images": set(),
+    "layers": set(),
     "losses": set(),
     "optimizers": set(),
+    "penalties": {"backend"},
     "priors": set(),
     "state": set(),
 }

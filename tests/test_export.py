@@ -91,8 +91,8 @@ def test_a_file_that_is_wrong_is_not_left(trained, tmp_path, monkeypatch):
     (tmp_path / "g.tflite").write_bytes(b"the one before")
     to_tflite = convert.to_tflite
 
-    def spoiled(generator, latent_dim):
-        content = to_tflite(generator, latent_dim)
+    def spoiled(generator, inputs):
+        content = to_tflite(generator, inputs)
         weights = [w + 1e-3 for w in generator.get_weights()]
         generator.set_weights(weights)
         return content
@@ -114,11 +114,12 @@ def test_nan_in_the_weights_is_refused(trained, tmp_path):
 
 def test_another_signature_is_refused(trained, tmp_path, monkeypatch):
     monkeypatch.setattr(convert, "OUTPUT", "picture")
-    content = convert.to_tflite(trained.generator, 4)
+    inputs = convert.signature(4, labels=False, batch=1)
+    content = convert.to_tflite(trained.generator, inputs)
     monkeypatch.undo()
     (tmp_path / "g.tflite").write_bytes(content)
     with pytest.raises(ValueError, match=r"must have the signature .*'image'.*Received: .*'picture'"):
-        verify.tflite_runner(tmp_path / "g.tflite")
+        verify.tflite_runner(tmp_path / "g.tflite", inputs)
 
 
 def test_an_operation_that_devices_lack_is_named(tmp_path):

@@ -52,12 +52,12 @@ def test_update_equals_two_tapes_by_hand(points):
     for i in range(steps):
         real = points[i * batch : (i + 1) * batch]
         with tf.GradientTape() as tape:
-            fake = g(keras.random.normal((batch, 4), seed=seed), training=True)
+            fake = g(gan.prior.sample(batch, seed), training=True)
             real_logits, fake_logits = d(real, training=True), d(fake, training=True)
             loss = entropy(tf.ones((batch, 1)), real_logits) + entropy(tf.zeros((batch, 1)), fake_logits)
         d_optimizer.apply_gradients(zip(tape.gradient(loss, d.trainable_weights), d.trainable_weights, strict=True))
         with tf.GradientTape() as tape:
-            fake_logits = d(g(keras.random.normal((batch, 4), seed=seed), training=True), training=True)
+            fake_logits = d(g(gan.prior.sample(batch, seed), training=True), training=True)
             loss = entropy(tf.ones((batch, 1)), fake_logits)
         g_optimizer.apply_gradients(zip(tape.gradient(loss, g.trainable_weights), g.trainable_weights, strict=True))
 

@@ -10,19 +10,43 @@ import tempfile
 import keras
 
 SIGNATURE = "generate"
-INPUT = "latent"
 OUTPUT = "image"
 
 
-def write_saved_model(generator, latent_dim, folder):
-    """Writes a SavedModel with the signatures `serving_default` and `generate`, latent -> image, of any batch size."""
-    _archive(generator, latent_dim, folder, batch=None)
+def signature(latent_dim, labels, batch):
+    """The inputs of `generate` by name: shape and dtype of the latent and, for a condition on them, of the labels."""
+    inputs = {"latent": ((batch, latent_dim), "float32")}
+    return {**inputs, "labels": ((batch,), "int32")} if labels else inputs
 
 
-def to_tflite(generator, latent_dim):
-    """Converts to .tflite: float32, a batch of 1, builtin operations only, signature `generate(latent) -> image`.
+def write_saved_model(generator, inputs, folder):
+    """Writes a SavedModel with the signatures `serving_default` and `generate`, alike.
 
-    A static batch on purpose: with a dynamic one every transposed convolution leaves the fast path.
+    Args:
+        generator: Built `keras.Model`.
+        inputs: What `signature` returns; a batch of None allows any.
+        folder: Path.
+    """
+    import tensorflow as tf
+
+    def generate(*args):
+        return {OUTPUT: generator(args[0] if len(args) == 1 else list(args), training=False)}
+
+    archive = keras.export.ExportArchive()
+    archive.track(generator)
+    specs = [tf.TensorSpec(shape, dtype, name=name) for name, (shape, dtype) in inputs.items()]
+    archive.add_endpoint(SIGNATURE, generate, input_signature=specs)
+    with quiet():
+        archive.write_out(folder, verbose=False)
+
+
+def to_tflite(generator, inputs):
+    """Converts to .tflite: float32, builtin operations only, the signature `generate`.
+
+    Args:
+        generator: Built `keras.Model`.
+        inputs: What `signature` returns, with a static batch: with a dynamic one every transposed convolution leaves
+            the fast path.
 
     Returns:
         Bytes.
@@ -33,7 +57,7 @@ def to_tflite(generator, latent_dim):
     import tensorflow as tf
 
     with tempfile.TemporaryDirectory() as folder:
-        _archive(generator, latent_dim, folder, batch=1)
+        write_saved_model(generator, inputs, folder)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         try:
@@ -45,20 +69,6 @@ def to_tflite(generator, latent_dim):
                 f"generator must consist of operations that .tflite has. Received: {', '.join(missing) or str(error)}. "
                 "Replace the layers that use them, or export with format='tf_saved_model'."
             ) from error
-
-
-def _archive(generator, latent_dim, folder, batch):
-    import tensorflow as tf
-
-    def generate(latent):
-        return {OUTPUT: generator(latent, training=False)}
-
-    archive = keras.export.ExportArchive()
-    archive.track(generator)
-    signature = [tf.TensorSpec((batch, latent_dim), tf.float32, name=INPUT)]
-    archive.add_endpoint(SIGNATURE, generate, input_signature=signature)
-    with quiet():
-        archive.write_out(folder, verbose=False)
 
 
 @contextlib.contextmanager

@@ -1,21 +1,19 @@
-"""Errors before work is spent: do the networks, the prior and the data fit each other?"""
+"""Do the networks, the prior and the condition fit each other?"""
 
-import dataclasses
-import itertools
 import warnings
 
 import keras
-import numpy as np
-from keras import ops
 
-_RANGES = {"tanh": (-1, 1), "sigmoid": (0, 1)}
+from keras_gan.checks.values import check_positive, join, same_shape
 
 
 def check_options(condition, pack, ema):
     """Raises an error unless the GAN's options are in range and go together."""
     if not all(callable(getattr(condition, name, None)) for name in ("generator_inputs", "given", "judge")):
-        raise TypeError(f"condition must be a keras_gan.conditions.Condition, such as Labels(10). Received: {condition!r}.")
-    _check_positive("pack", pack)
+        raise TypeError(
+            f"condition must be a keras_gan.conditions.Condition, such as Labels(10). Received: {condition!r}."
+        )
+    check_positive("pack", pack)
     if pack > 1 and (condition.num_classes is not None or condition.heads):
         raise ValueError(
             "pack must be 1 with a condition: examples that are judged together would need one label. "
@@ -91,12 +89,10 @@ def connect(generator, discriminator, condition, latent_dim, pack):
     expected = [(None, *seen), (None,)] if condition.labels_to_discriminator else [(None, *seen)]
     inputs = _inputs(discriminator)
     received = None if inputs is None else [tuple(x.shape) for x in inputs]
-    if received is not None and not (
-        len(received) == len(expected) and all(map(_same_shape, received, expected))
-    ):
+    if received is not None and not (len(received) == len(expected) and all(map(same_shape, received, expected))):
         raise ValueError(
             f"discriminator must take {'[data, labels]' if len(expected) == 2 else 'what the generator makes'}, "
-            f"shape (batch, {_join(seen)}){f', {pack} examples packed' if pack > 1 else ''}"
+            f"shape (batch, {join(seen)}){f', {pack} examples packed' if pack > 1 else ''}"
             f"{' and (batch,)' if len(expected) == 2 else ''}. "
             f"Received: a model with input {', '.join(map(str, received))}."
         )
@@ -141,7 +137,7 @@ def check_training(penalties, augmentation, discriminator_steps, shape):
             )
         if len(shape) != 3:
             raise ValueError(f"augmentation needs images (height, width, channels). Received: data of shape {shape}.")
-    _check_positive("discriminator_steps", discriminator_steps)
+    check_positive("discriminator_steps", discriminator_steps)
 
 
 def warn_without_lipschitz_control(loss, penalties, discriminator):
@@ -160,173 +156,12 @@ def warn_without_lipschitz_control(loss, penalties, discriminator):
         )
 
 
-def check_count(n):
-    """Raises an error unless `n` is a positive integer."""
-    _check_positive("n, how many to generate,", n)
-
-
-def check_sample_labels(labels, n, num_classes):
-    """The labels of `n` samples, int32 `(n,)`: those given, or all classes in turn. None without a condition on them.
-
-    Raises:
-        ValueError: If there are labels without a condition on them, not `n`, or out of range.
-    """
-    if num_classes is None:
-        if labels is not None:
-            raise ValueError("labels must be None: this GAN has no condition on labels. Received: labels.")
-        return None
-    if labels is None:
-        return np.arange(n, dtype="int32") % num_classes
-    labels = np.asarray(labels)
-    _check_labels(labels, num_classes)
-    if labels.size != n:
-        raise ValueError(f"labels must be as many as samples, {n}. Received: {labels.size}.")
-    return labels.reshape(-1).astype("int32")
-
-
 def output_activation(model):
     """The name of the activation that a model ends in, or None where it can't be told."""
     layers = getattr(model, "layers", [])
     if layers:
         return output_activation(layers[-1])
     return getattr(getattr(model, "activation", None), "__name__", None)
-
-
-def output_range(generator):
-    """The `(low, high)` that the generator's last activation allows, or None."""
-    return _RANGES.get(output_activation(generator))
-
-
-@dataclasses.dataclass(frozen=True)
-class Expected:
-    """What training data must be: the shape of an example, the generator's range, how many classes, the packing."""
-
-    shape: tuple
-    value_range: tuple | None = None
-    num_classes: int | None = None
-    pack: int = 1
-
-
-def check_data(data, labels, batch_size, expected):
-    """Checks arrays whole and a stream by its first batch.
-
-    Args:
-        data: What `fit` takes as `x`.
-        labels: What `fit` takes as `y`.
-        batch_size: What `fit` takes as `batch_size`.
-        expected: `Expected`.
-
-    Returns:
-        The data; a generator, which can't be rewound, as a new one that begins with the same batch.
-
-    Raises:
-        ValueError: If the data are empty, not finite, of another shape, or out of range; if labels are missing, out
-            of range or of another shape; or if a batch is smaller than a pack.
-        TypeError: If the data are not numbers, or the labels not integers.
-    """
-    if data is None:
-        raise ValueError("x, the real data, must be given to fit. Received: None.")
-    if hasattr(data, "shape") and hasattr(data, "dtype"):
-        _check_batch(data, labels, expected, min(batch_size or 32, len(data)))
-        return data
-    if isinstance(data, (list, tuple, dict)):
-        raise TypeError(
-            "x must be an array, a tf.data.Dataset, a keras.utils.PyDataset or a generator; a list of examples becomes "
-            f"an array with numpy.stack. Received: a {type(data).__name__}."
-        )
-    iterator = iter(data)
-    first = next(iterator, None)
-    if first is None:
-        raise ValueError("x must hold at least one batch. Received: an empty dataset.")
-    x, y, _ = keras.utils.unpack_x_y_sample_weight(first)
-    _check_batch(x, y, expected, None)
-    if iterator is data:
-        # Keras takes tuples alone from a generator.
-        return (b if isinstance(b, tuple) else (b,) for b in itertools.chain([first], iterator))
-    return data
-
-
-def _check_batch(batch, labels, expected, batch_size):
-    if isinstance(batch, (dict, list, tuple)):
-        raise TypeError(f"x must give images or (images, labels). Received: a {type(batch).__name__} in their place.")
-    batch, labels = _first_replica(batch), _first_replica(labels)
-    received, shape = tuple(batch.shape), expected.shape
-    if not _same_shape(received[1:], shape) or len(received) == 0:
-        hint = " Add the channel axis with x[..., None]." if (*received[1:], 1) == shape else ""
-        raise ValueError(
-            f"x must have the shape of what the generator makes, (batch, {_join(shape)}). Received: {received}.{hint}"
-        )
-    if received[0] == 0:
-        raise ValueError(f"x must hold at least one example. Received: an array of shape {received}.")
-    if (batch_size or received[0]) < expected.pack:
-        raise ValueError(
-            f"x must come in batches of at least pack={expected.pack} examples. Received: {batch_size or received[0]}."
-        )
-    batch = ops.convert_to_numpy(batch)
-    if batch.dtype.kind not in "iuf" and batch.dtype.name != "bfloat16":
-        raise TypeError(f"x must hold numbers. Received: dtype {batch.dtype}.")
-    low, high = float(batch.min()), float(batch.max())
-    if not np.isfinite([low, high]).all():
-        bad = int(np.size(batch) - np.count_nonzero(np.isfinite(batch)))
-        raise ValueError(f"x must be finite. Received: {bad} of {batch.size} values NaN or infinite.")
-    if expected.value_range is not None:
-        _check_range(low, high, len(shape) == 3, *expected.value_range)
-    if expected.num_classes is not None:
-        if labels is None:
-            raise ValueError(
-                "x must give (images, labels), or y the labels, since there is a condition on labels. Received: no "
-                "labels. keras_gan.datasets.load gives them with labels=True."
-            )
-        labels = ops.convert_to_numpy(labels)
-        _check_labels(labels, expected.num_classes)
-        if labels.size != received[0]:
-            raise ValueError(f"labels must be as many as examples, {received[0]}. Received: {labels.size}.")
-
-
-def _first_replica(batch):
-    """One replica's share, if the dataset is distributed already."""
-    return getattr(batch, "values", (batch,))[0]
-
-
-def _check_labels(labels, num_classes):
-    if labels.ndim == 0 or labels.size != labels.shape[0]:
-        raise ValueError(
-            f"labels must be class numbers of shape (batch,). Received: shape {labels.shape}. One-hot labels become "
-            "class numbers with numpy.argmax(labels, axis=-1)."
-        )
-    if labels.dtype.kind not in "iu":
-        raise TypeError(f"labels must be integers. Received: dtype {labels.dtype}.")
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high >= num_classes:
-        raise ValueError(f"labels must lie in [0, {num_classes}). Received: labels from {low} to {high}.")
-
-
-def _check_range(low, high, is_image, lowest, highest):
-    # A picture without one dark pixel is rarer than one that was scaled to [0, 1].
-    unsigned = is_image and lowest == -1 and low >= 0 and high <= 1
-    if low >= lowest - 1e-3 and high <= highest + 1e-3 and not unsigned:
-        return
-    activation = next(name for name, r in _RANGES.items() if r == (lowest, highest))
-    rescale = {
-        (-1, True): "Rescale with x / 127.5 - 1.",
-        (0, True): "Rescale with x / 255.",
-        (-1, False): "Rescale with x * 2 - 1.",
-        (0, False): "Rescale with (x + 1) / 2.",
-    }
-    hint = ""
-    if low >= 0 and 1 < high <= 255:
-        hint = rescale[lowest, True]
-    elif (low >= 0 or lowest == 0) and low >= -1 and high <= 1:
-        hint = rescale[lowest, False]
-    raise ValueError(
-        f"x must lie in [{lowest}, {highest}], the range of the generator's {activation}. "
-        f"Received: values from {low:g} to {high:g}. {hint or 'Rescale it, or end the generator in a linear layer.'}"
-    )
-
-
-def _check_positive(name, value):
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{name} must be a positive integer. Received: {value!r}.")
 
 
 def _check_model(name, model):
@@ -340,13 +175,3 @@ def _inputs(model):
         return model.inputs
     except (AttributeError, ValueError):
         return None
-
-
-def _same_shape(received, expected):
-    if len(received) != len(expected):
-        return False
-    return all(None in pair or pair[0] == pair[1] for pair in zip(received, expected, strict=True))
-
-
-def _join(shape):
-    return ", ".join(map(str, shape))

@@ -1,0 +1,233 @@
+"""Differentiable augmentation: the same random changes for reals and fakes, so that few data last longer."""
+
+import keras
+from keras import ops
+
+from keras_gan import backend
+
+
+class Augmentation(keras.Layer):
+    """Base class: a random, differentiable map of images that the discriminator sees in place of the images.
+
+    A subclass implements `transform`. All the randomness of an example is one row of one draw: its parts are
+    independent for any kind of seed.
+
+    Attributes:
+        num_uniforms: Int, how many uniform numbers one example takes.
+
+    Call arguments:
+        images: Tensor `(batch, height, width, channels)` of floats.
+        seed: Int, `keras.random.SeedGenerator`, or None for different numbers at each call.
+
+    Returns:
+        Tensor of the shape and dtype of `images`.
+
+    Raises:
+        ValueError: If `images` have another rank or are no floats.
+    """
+
+    num_uniforms = 0
+
+    def __init__(self, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+
+    def call(self, images, seed=None):
+        if len(images.shape) != 4 or not keras.backend.is_float_dtype(images.dtype):
+            raise ValueError(
+                "images must be floats of shape (batch, height, width, channels) to be augmented. "
+                f"Received: shape {tuple(images.shape)}, dtype {keras.backend.standardize_dtype(images.dtype)}."
+            )
+        return self.transform(images, backend.local_draw(lambda n: self._draw(n, seed), ops.shape(images)[0]))
+
+    def _draw(self, n, seed):
+        return keras.random.uniform((n, self.num_uniforms), dtype="float32", seed=seed)
+
+    def transform(self, images, uniform):
+        """Changes images as random numbers say.
+
+        Args:
+            images: Tensor `(batch, height, width, channels)` of floats.
+            uniform: Tensor `(batch, num_uniforms)`, float32, in [0, 1).
+
+        Returns:
+            Tensor of the shape and dtype of `images`.
+        """
+        raise NotImplementedError
+
+    def update(self, real_logits):
+        """Learns from the discriminator's logits on augmented data. Called once a step, outside any gradient.
+
+        Args:
+            real_logits: Tensor `(batch, 1)`.
+        """
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class DiffAugment(Augmentation):
+    """Colour, translation and cutout, each on every example with random numbers of its own.
+
+    - `color`: brightness `x + b`, then saturation `(x - grey) * s + grey`, then contrast `(x - mean) * c + mean`, for
+      `b` in [-0.5, 0.5], `s` in [0, 2] and `c` in [0.5, 1.5]; `grey` is the mean over a pixel's channels, `mean` that
+      over the image
+    - `translation`: by a whole number of pixels, up to 1/8 of the height and of the width; zeros move in
+    - `cutout`: zeros in a rectangle of half the height and half the width, whose centre lies anywhere in the image
+
+    Images lie in [-1, 1]; what comes out isn't clipped to it.
+
+    Args:
+        color: Bool. Defaults to True.
+        translation: Bool. Defaults to True.
+        cutout: Bool. Defaults to True.
+        **kwargs: `name`, as for any `keras.Layer`.
+
+    Raises:
+        ValueError: If all three are False.
+
+    Reference:
+        [Zhao et al., 2020](https://arxiv.org/abs/2006.10738)
+    """
+
+    # Also for what is off, so that the others draw the same numbers with and without it.
+    num_uniforms = 7
+
+    def __init__(self, color=True, translation=True, cutout=True, **kwargs):
+        super().__init__(**kwargs)
+        if not (color or translation or cutout):
+            raise ValueError("color, translation or cutout must be True. Received: False for each.")
+        self.color = color
+        self.translation = translation
+        self.cutout = cutout
+
+    def transform(self, images, uniform):
+        if self.color:
+            images = _color(images, uniform[:, :3])
+        if self.translation:
+            images = _translate(images, uniform[:, 3:5])
+        if self.cutout:
+            images = _cut_out(images, uniform[:, 5:])
+        return images
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "color": self.color,
+            "translation": self.translation,
+            "cutout": self.cutout,
+        }
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class AdaptiveAugmentation(Augmentation):
+    """Augments each example with a probability that follows how much the discriminator overfits (ADA).
+
+    Overfitting shows as `r = mean(sign(real_logits))`: near 0 while the discriminator is unsure of the data, 1 once it
+    knows them by heart. Each step moves the probability by `sign(r - target) * batch / ramp_images`, within [0, 1]. An
+    example is augmented as a whole or not at all: as long as the probability is below 1, the generator learns to make
+    images that are not augmented.
+
+    Args:
+        augmentation: `Augmentation`, what is done to an example. Defaults to None, `DiffAugment()`.
+        target: Float in (-1, 1), the `r` to hold. Defaults to `0.6`.
+        ramp_images: Int > 0, how many real images it takes the probability to go from 0 to 1. Defaults to `500_000`.
+        **kwargs: `name`, as for any `keras.Layer`.
+
+    Attributes:
+        probability: `keras.Variable`, a scalar; 0 at the start, and saved with the model that holds this layer.
+
+    Raises:
+        TypeError: If `augmentation` is no `Augmentation`.
+        ValueError: If `target` or `ramp_images` is out of range.
+
+    Reference:
+        [Karras et al., 2020](https://arxiv.org/abs/2006.06676)
+    """
+
+    def __init__(self, augmentation=None, target=0.6, ramp_images=500_000, **kwargs):
+        super().__init__(**kwargs)
+        augmentation = DiffAugment() if augmentation is None else augmentation
+        if not isinstance(augmentation, Augmentation):
+            raise TypeError(f"augmentation must be an Augmentation, such as DiffAugment(). Received: {augmentation!r}.")
+        if not -1 < target < 1:
+            raise ValueError(f"target, a mean of signs, must lie between -1 and 1. Received: {target!r}.")
+        if not ramp_images > 0:
+            raise ValueError(f"ramp_images must be positive. Received: {ramp_images!r}.")
+        self.augmentation = augmentation
+        self.target = float(target)
+        self.ramp_images = ramp_images
+        self.num_uniforms = 1 + augmentation.num_uniforms
+        self.probability = self._add_state("probability", ())
+        # A variable only to be summed over the replicas: all must see one sign of one global mean.
+        self._signs = self._add_state("signs", (2,), aggregation="sum")
+        self.built = True
+
+    def _add_state(self, name, shape, **kwargs):
+        return self.add_weight(shape, "zeros", dtype="float32", trainable=False, autocast=False, name=name, **kwargs)
+
+    def transform(self, images, uniform):
+        chosen = uniform[:, 0] < self.probability
+        return ops.where(chosen[:, None, None, None], self.augmentation.transform(images, uniform[:, 1:]), images)
+
+    def update(self, real_logits):
+        # Unlike ops.sign, 0 for a NaN, which a step in float16 may bring and a loss scale survives.
+        signs = ops.cast(real_logits > 0, "float32") - ops.cast(real_logits < 0, "float32")
+        self._signs.assign(ops.stack([ops.sum(signs), ops.sum(ops.ones_like(signs))]))
+        total, count = self._signs[0], self._signs[1]
+        step = ops.sign(total / count - self.target) * count / self.ramp_images
+        self.probability.assign(ops.clip(self.probability + step, 0, 1))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "augmentation": keras.saving.serialize_keras_object(self.augmentation),
+            "target": self.target,
+            "ramp_images": self.ramp_images,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{**config, "augmentation": keras.saving.deserialize_keras_object(config["augmentation"])})
+
+
+def _color(images, uniform):
+    dtype = keras.backend.result_type(images.dtype, "float32")
+    x, uniform = ops.cast(images, dtype), ops.cast(uniform, dtype)[:, :, None, None, None]
+    brightness, saturation, contrast = uniform[:, 0] - 0.5, uniform[:, 1] * 2, uniform[:, 2] + 0.5
+    grey = ops.mean(x, axis=-1, keepdims=True)
+    mean = ops.mean(grey, axis=(1, 2), keepdims=True)
+    # The three maps multiplied out: only the first product is as large as the images.
+    rest = contrast * (1 - saturation) * grey + (1 - contrast) * mean + brightness
+    return ops.cast(contrast * saturation * x + rest, images.dtype)
+
+
+def _translate(images, uniform):
+    # Whole rows move twice as fast as pixels.
+    images = ops.transpose(_shift_rows(images, uniform[:, 0]), (0, 2, 1, 3))
+    return ops.transpose(_shift_rows(images, uniform[:, 1]), (0, 2, 1, 3))
+
+
+def _shift_rows(images, uniform):
+    height, width, channels = images.shape[1:]
+    largest = int(height / 8 + 0.5)
+    source = ops.arange(height, dtype="int32") + largest - _integer(uniform, 2 * largest + 1)[:, None]
+    first = ops.arange(ops.shape(images)[0], dtype="int32")[:, None] * height
+    rows = ops.take(ops.reshape(images, (-1, width * channels)), first + ops.clip(source, 0, height - 1), axis=0)
+    inside = ops.logical_and(source >= 0, source < height)
+    return ops.reshape(rows * ops.cast(inside, rows.dtype)[:, :, None], (-1, height, width, channels))
+
+
+def _cut_out(images, uniform):
+    rows, columns = (_cut(uniform[:, i], images.shape[1 + i]) for i in range(2))
+    kept = ops.logical_not(ops.logical_and(rows[:, :, None], columns[:, None, :]))
+    return images * ops.cast(kept, images.dtype)[..., None]
+
+
+def _cut(uniform, size):
+    """Which of the rows are cut, `(batch, size)`."""
+    length = int(size / 2 + 0.5)
+    offset = ops.arange(size, dtype="int32") + length // 2 - _integer(uniform, size + 1 - length % 2)[:, None]
+    return ops.logical_and(offset >= 0, offset < length)
+
+
+def _integer(uniform, n):
+    """Integers from 0 to n - 1, each as likely as the others."""
+    return ops.cast(ops.floor(uniform * n), "int32")

@@ -1,0 +1,27 @@
+"""Errors before work is spent, which name the argument, what was expected and what came."""
+
+from keras_gan.checks.data import Expected, check_data, check_sample_labels
+from keras_gan.checks.networks import (
+    check_options,
+    check_training,
+    connect,
+    noise_size,
+    output_activation,
+    symbolic_inputs,
+    warn_without_lipschitz_control,
+)
+from keras_gan.checks.values import check_positive
+
+__all__ = [
+    "Expected",
+    "check_data",
+    "check_options",
+    "check_positive",
+    "check_sample_labels",
+    "check_training",
+    "connect",
+    "noise_size",
+    "output_activation",
+    "symbolic_inputs",
+    "warn_without_lipschitz_control",
+]

@@ -1,0 +1,166 @@
+"""Are the data what the networks can learn from?"""
+
+import dataclasses
+import itertools
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_gan.checks.values import join, same_shape
+
+# What the activations that a generator may end in can reach.
+_RANGES = {"tanh": (-1, 1), "sigmoid": (0, 1)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Expected:
+    """What training data must be.
+
+    Attributes:
+        shape: Tuple, the shape of one example.
+        activation: String, the activation that the generator ends in; it bounds the data.
+        num_classes: Int, how many classes the labels have, or None where they are not used.
+        pack: Int, the smallest batch.
+    """
+
+    shape: tuple
+    activation: str | None = None
+    num_classes: int | None = None
+    pack: int = 1
+
+
+def check_data(data, labels, batch_size, expected):
+    """Checks arrays whole and a stream by its first batch.
+
+    Args:
+        data: What `fit` takes as `x`.
+        labels: What `fit` takes as `y`.
+        batch_size: What `fit` takes as `batch_size`.
+        expected: `Expected`.
+
+    Returns:
+        The data; a generator, which can't be rewound, as a new one that begins with the same batch.
+
+    Raises:
+        ValueError: If the data are empty, not finite, of another shape, or out of range; if labels are missing, out
+            of range or of another shape; or if a batch is smaller than a pack.
+        TypeError: If the data are not numbers, or the labels not integers.
+    """
+    if data is None:
+        raise ValueError("x, the real data, must be given to fit. Received: None.")
+    if hasattr(data, "shape") and hasattr(data, "dtype"):
+        _check_batch(data, labels, expected, min(batch_size or 32, len(data)))
+        return data
+    if isinstance(data, (list, tuple, dict)):
+        raise TypeError(
+            "x must be an array, a tf.data.Dataset, a keras.utils.PyDataset or a generator; a list of examples becomes "
+            f"an array with numpy.stack. Received: a {type(data).__name__}."
+        )
+    iterator = iter(data)
+    first = next(iterator, None)
+    if first is None:
+        raise ValueError("x must hold at least one batch. Received: an empty dataset.")
+    x, y, _ = keras.utils.unpack_x_y_sample_weight(first)
+    _check_batch(x, y, expected, None)
+    if iterator is data:
+        # Keras takes tuples alone from a generator.
+        return (b if isinstance(b, tuple) else (b,) for b in itertools.chain([first], iterator))
+    return data
+
+
+def _check_batch(batch, labels, expected, batch_size):
+    if isinstance(batch, (dict, list, tuple)):
+        raise TypeError(f"x must give images or (images, labels). Received: a {type(batch).__name__} in their place.")
+    batch, labels = _first_replica(batch), _first_replica(labels)
+    received, shape = tuple(batch.shape), expected.shape
+    if not same_shape(received[1:], shape) or len(received) == 0:
+        hint = " Add the channel axis with x[..., None]." if (*received[1:], 1) == shape else ""
+        raise ValueError(
+            f"x must have the shape of what the generator makes, (batch, {join(shape)}). Received: {received}.{hint}"
+        )
+    if received[0] == 0:
+        raise ValueError(f"x must hold at least one example. Received: an array of shape {received}.")
+    if (batch_size or received[0]) < expected.pack:
+        raise ValueError(
+            f"x must come in batches of at least pack={expected.pack} examples. Received: {batch_size or received[0]}."
+        )
+    batch = ops.convert_to_numpy(batch)
+    if batch.dtype.kind not in "iuf" and batch.dtype.name != "bfloat16":
+        raise TypeError(f"x must hold numbers. Received: dtype {batch.dtype}.")
+    low, high = float(batch.min()), float(batch.max())
+    if not np.isfinite([low, high]).all():
+        bad = int(np.size(batch) - np.count_nonzero(np.isfinite(batch)))
+        raise ValueError(f"x must be finite. Received: {bad} of {batch.size} values NaN or infinite.")
+    if expected.activation in _RANGES:
+        _check_range(low, high, len(shape) == 3, expected.activation)
+    if expected.num_classes is not None:
+        if labels is None:
+            raise ValueError(
+                "x must give (images, labels), or y the labels, since there is a condition on labels. Received: no "
+                "labels. keras_gan.datasets.load gives them with labels=True."
+            )
+        labels = ops.convert_to_numpy(labels)
+        _check_labels(labels, expected.num_classes)
+        if labels.size != received[0]:
+            raise ValueError(f"labels must be as many as examples, {received[0]}. Received: {labels.size}.")
+
+
+def _first_replica(batch):
+    """One replica's share, if the dataset is distributed already."""
+    return getattr(batch, "values", (batch,))[0]
+
+
+def _check_labels(labels, num_classes):
+    if labels.ndim == 0 or labels.size != labels.shape[0]:
+        raise ValueError(
+            f"labels must be class numbers of shape (batch,). Received: shape {labels.shape}. One-hot labels become "
+            "class numbers with numpy.argmax(labels, axis=-1)."
+        )
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"labels must be integers. Received: dtype {labels.dtype}.")
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= num_classes:
+        raise ValueError(f"labels must lie in [0, {num_classes}). Received: labels from {low} to {high}.")
+
+
+def check_sample_labels(labels, n, num_classes):
+    """The labels of `n` samples, int32 `(n,)`: those given, or all classes in turn. None without a condition on them.
+
+    Raises:
+        ValueError: If there are labels without a condition on them, not `n`, or out of range.
+    """
+    if num_classes is None:
+        if labels is not None:
+            raise ValueError("labels must be None: this GAN has no condition on labels. Received: labels.")
+        return None
+    if labels is None:
+        return np.arange(n, dtype="int32") % num_classes
+    labels = np.asarray(labels)
+    _check_labels(labels, num_classes)
+    if labels.size != n:
+        raise ValueError(f"labels must be as many as samples, {n}. Received: {labels.size}.")
+    return labels.reshape(-1).astype("int32")
+
+
+def _check_range(low, high, is_image, activation):
+    lowest, highest = _RANGES[activation]
+    # A picture without one dark pixel is rarer than one that was scaled to [0, 1].
+    unsigned = is_image and lowest == -1 and low >= 0 and high <= 1
+    if low >= lowest - 1e-3 and high <= highest + 1e-3 and not unsigned:
+        return
+    rescale = {
+        (-1, True): "Rescale with x / 127.5 - 1.",
+        (0, True): "Rescale with x / 255.",
+        (-1, False): "Rescale with x * 2 - 1.",
+        (0, False): "Rescale with (x + 1) / 2.",
+    }
+    hint = ""
+    if low >= 0 and 1 < high <= 255:
+        hint = rescale[lowest, True]
+    elif (low >= 0 or lowest == 0) and low >= -1 and high <= 1:
+        hint = rescale[lowest, False]
+    raise ValueError(
+        f"x must lie in [{lowest}, {highest}], the range of the generator's {activation}. "
+        f"Received: values from {low:g} to {high:g}. {hint or 'Rescale it, or end the generator in a linear layer.'}"
+    )

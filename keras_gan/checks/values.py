@@ -1,0 +1,21 @@
+"""Checks of single values, which the others share."""
+
+import numpy as np
+
+
+def check_positive(name, value):
+    """Raises a ValueError unless `value` is a positive integer."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{name} must be a positive integer. Received: {value!r}.")
+
+
+def same_shape(received, expected):
+    """Whether two shapes are equal where both are known."""
+    if len(received) != len(expected):
+        return False
+    return all(None in pair or pair[0] == pair[1] for pair in zip(received, expected, strict=True))
+
+
+def join(shape):
+    """A shape as text, without parentheses."""
+    return ", ".join(map(str, shape))
