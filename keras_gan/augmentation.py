@@ -122,8 +122,8 @@ class AdaptiveAugmentation(Augmentation):
 
     Overfitting shows as `r = mean(sign(real_logits))`: near 0 while the discriminator is unsure of the data, 1 once it
     knows them by heart. Each step moves the probability by `sign(r - target) * batch / ramp_images`, within [0, 1]. An
-    example is augmented as a whole or not at all: as long as the probability is below 1, the generator learns to make
-    images that are not augmented.
+    example is augmented as a whole or not at all: as long as the probability stays well below 1, plain images are the
+    likeliest, and the generator learns to make those.
 
     Args:
         augmentation: `Augmentation`, what is done to an example. Defaults to None, `DiffAugment()`.
