@@ -326,7 +326,8 @@ class GAN(backend.Trainer, keras.Model):
         checks.check_positive("n, how many to generate,", n)
         labels = checks.check_sample_labels(labels, n, self.condition.num_classes)
         seed = random.getrandbits(31) if seed is None else seed
-        latents = self.prior.sample(int(n), seed, truncation) if truncation else self.prior.sample(int(n), seed)
+        # A prior of the user's own need not know of truncation.
+        latents = self.prior.sample(int(n), seed, *([] if truncation is None else [truncation]))
         batches = []
         for i in range(0, n, _SAMPLE_BATCH):
             part = slice(i, i + _SAMPLE_BATCH)

@@ -1,0 +1,245 @@
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers, ops
+
+import keras_gan
+from keras_gan.conditions import AuxiliaryClassifier, Codes, Labels, Unconditional
+
+A = keras_gan.architectures
+
+
+def conditional_gan(condition, compiled=True, **options):
+    """A small GAN on points for each condition, made of plain layers."""
+    latent_dim = 4 + condition.num_codes
+    if condition.num_classes is None:
+        generator = keras.Sequential([keras.Input((latent_dim,)), layers.Dense(16, "relu"), layers.Dense(2)])
+    else:
+        z, y = keras.Input((latent_dim,)), keras.Input((), dtype="int32")
+        x = layers.Concatenate()([z, layers.Embedding(condition.num_classes, 4)(y)])
+        generator = keras.Model([z, y], layers.Dense(2)(layers.Dense(16, "relu")(x)))
+    x = inputs = keras.Input((2,))
+    if condition.labels_to_discriminator:
+        y = keras.Input((), dtype="int32")
+        inputs = [inputs, y]
+        x = layers.Concatenate()([x, layers.Embedding(condition.num_classes, 4)(y)])
+    x = layers.Dense(32, "leaky_relu")(x)
+    outputs = layers.Dense(1)(x)
+    if condition.heads:
+        outputs = {"logits": outputs, **{name: layers.Dense(size)(x) for name, size in condition.heads.items()}}
+    gan = keras_gan.GAN(generator, keras.Model(inputs, outputs), condition=condition, seed=0, **options)
+    if compiled:
+        gan.compile(keras.optimizers.Adam(5e-3, beta_1=0.5), keras.optimizers.Adam(5e-3, beta_1=0.5))
+    return gan
+
+
+CENTERS = np.array([[2.0, 0], [-2, 0], [0, 2]], "float32")
+
+
+@pytest.fixture
+def labelled():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 4096)
+    return (CENTERS[labels] + rng.normal(size=(4096, 2)) * 0.2).astype("float32"), labels
+
+
+CONDITIONS = [Unconditional(), Labels(3), AuxiliaryClassifier(3, weight=0.5), Codes([3], 1, 1.0, 0.1)]
+EACH = pytest.mark.parametrize("condition", CONDITIONS, ids=lambda c: type(c).__name__)
+
+
+# === Terms ===
+
+
+def test_auxiliary_classifier_adds_cross_entropies():
+    condition = AuxiliaryClassifier(3, weight=2.0)
+    labels = np.array([0, 2])
+    # Softmax of log p is p: cross-entropies -log 0.5, -log 0.25 and -log 0.1, -log 0.8.
+    real = {"classes": np.log([[0.5, 0.25, 0.25], [0.5, 0.25, 0.25]])}
+    fake = {"classes": np.log([[0.1, 0.8, 0.1], [0.1, 0.1, 0.8]])}
+    ce_real, ce_fake = -(math.log(0.5) + math.log(0.25)) / 2, -(math.log(0.1) + math.log(0.8)) / 2
+    np.testing.assert_allclose(condition.discriminator_term(real, fake, labels), 2 * (ce_real + ce_fake), rtol=1e-6)
+    np.testing.assert_allclose(condition.generator_term(fake, labels), 2 * ce_fake, rtol=1e-6)
+
+
+def test_codes_term_is_the_bound_on_a_table():
+    """A channel that turns a bit over with probability e carries log 2 - H(e) nats; the best Q finds just that."""
+    e = 0.1
+    counts = np.array([[9, 1], [1, 9]])  # of code c and of what the sample shows, x
+    given, found = [], []
+    for c in range(2):
+        for x in range(2):
+            posterior = np.array([1 - e, e]) if x == 0 else np.array([e, 1 - e])
+            given += [np.eye(2)[c]] * counts[c, x]
+            found += [np.log(posterior)] * counts[c, x]
+    term = Codes(categorical=[2]).generator_term({"codes": np.array(found)}, np.array(given, "float32"))
+    information = math.log(2) + (e * math.log(e) + (1 - e) * math.log(1 - e))
+    np.testing.assert_allclose(math.log(2) - float(term), information, atol=1e-6)
+    worse = Codes(categorical=[2]).generator_term({"codes": 2 * np.array(found)}, np.array(given, "float32"))
+    assert float(worse) > float(term) + 1e-3
+
+
+def test_codes_term_of_each_kind_with_its_weight():
+    condition = Codes(categorical=[2, 3], continuous=2, categorical_weight=0.5, continuous_weight=3.0)
+    given = np.array([[1, 0, 0, 0, 1, 0.5, -1.0]], "float32")
+    found = {"codes": np.array([[0, 0, 0, 0, 0, 0.0, 1.0]], "float32")}
+    expected = 0.5 * (math.log(2) + math.log(3)) + 3.0 * (0.25 + 4.0) / 2
+    np.testing.assert_allclose(condition.generator_term(found, given), expected, rtol=1e-6)
+    np.testing.assert_allclose(condition.discriminator_term({}, found, given), expected, rtol=1e-6)
+
+
+def test_codes_end_the_latent():
+    gan = conditional_gan(Codes([3], 2))
+    assert gan.prior.latent_dim == 4 + 5
+    latents = ops.convert_to_numpy(gan.prior.sample(3000, seed=0))
+    categorical, continuous = latents[:, 4:7], latents[:, 7:]
+    np.testing.assert_array_equal(np.sort(categorical, axis=1), np.tile([0, 0, 1], (3000, 1)))
+    assert 900 < categorical.sum(0).min() <= categorical.sum(0).max() < 1100
+    assert continuous.min() >= -1 and continuous.max() <= 1 and 0.54 < continuous.std() < 0.61
+    np.testing.assert_array_equal(gan.condition.given(latents, None), latents[:, 4:])
+
+
+# === In a GAN ===
+
+
+@EACH
+def test_a_condition_trains_evaluates_saves_and_samples_the_same(condition, labelled, tmp_path):
+    gan = conditional_gan(condition, ema=0.9)
+    gan.fit(*labelled, batch_size=512, verbose=0, validation_data=labelled)
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras.models.load_model(tmp_path / "gan.keras")
+    np.testing.assert_array_equal(loaded.sample(9, seed=0), gan.sample(9, seed=0))
+    assert loaded.condition.get_config() == condition.get_config()
+    loaded.fit(*labelled, batch_size=512, verbose=0)
+
+
+@pytest.mark.parametrize("condition", [Labels(3), AuxiliaryClassifier(3)], ids=lambda c: type(c).__name__)
+def test_samples_follow_their_labels(condition, labelled):
+    gan = conditional_gan(condition)
+    gan.fit(*labelled, batch_size=128, epochs=12, verbose=0)
+    samples = gan.sample(300, seed=0, labels=[0, 1, 2] * 100)
+    nearest = np.linalg.norm(samples[:, None] - CENTERS, axis=-1).argmin(1)
+    assert np.mean(nearest == np.tile([0, 1, 2], 100)) > 0.9
+    np.testing.assert_array_equal(samples, gan.sample(300, seed=0))
+
+
+def test_codes_are_found_again(labelled):
+    gan = conditional_gan(Codes([3]))
+    gan.fit(labelled[0], batch_size=128, epochs=8, verbose=0)
+    latents = gan.prior.sample(500, seed=1)
+    found = gan.discriminator(gan(latents))["codes"]
+    agreement = np.mean(ops.convert_to_numpy(found).argmax(1) == ops.convert_to_numpy(latents)[:, 4:].argmax(1))
+    assert agreement > 0.8
+
+
+def test_fakes_take_the_labels_of_the_batch(labelled):
+    seen = []
+    gan = conditional_gan(Labels(3), compiled=False)
+    gan.compile(run_eagerly=True)
+    inner = gan.discriminator.call
+
+    def spy(inputs, *args, **kwargs):
+        seen.append(np.asarray(inputs[1]))
+        return inner(inputs, *args, **kwargs)
+
+    gan.discriminator.call = spy
+    labels = np.array([2, 2, 0, 1])
+    gan.fit(labelled[0][:4], labels, batch_size=4, shuffle=False, verbose=0)
+    assert len(seen) == 3
+    for each in seen:
+        np.testing.assert_array_equal(each, labels)
+
+
+def test_export_of_a_conditional_generator(labelled, tmp_path):
+    from ai_edge_litert.interpreter import Interpreter
+
+    gan = conditional_gan(Labels(3))
+    assert gan.export(tmp_path / "g.tflite").max_error <= 1e-5
+    generate = Interpreter(str(tmp_path / "g.tflite")).get_signature_runner("generate")
+    latent = np.ones((1, 4), "float32")
+    for label in range(3):
+        labels = np.array([label], "int32")
+        np.testing.assert_allclose(generate(latent=latent, labels=labels)["image"], gan([latent, labels]), atol=1e-5)
+    assert gan.export(tmp_path / "saved").max_error <= 1e-5
+    served = tf.saved_model.load(str(tmp_path / "saved")).signatures["generate"]
+    images = served(latent=tf.ones((3, 4)), labels=tf.range(3))["image"]
+    np.testing.assert_allclose(images, gan([np.ones((3, 4)), np.arange(3)]), atol=1e-6)
+
+
+# === Bad input ===
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        (None, ValueError, "condition on labels. Received: no labels"),
+        (np.full(64, 3), ValueError, r"\[0, 3\). Received: labels from 3 to 3"),
+        (np.full(64, -1), ValueError, r"labels from -1 to -1"),
+        (np.zeros((64, 3), int), ValueError, r"class numbers of shape \(batch,\).*argmax"),
+        (np.zeros(64), TypeError, "labels must be integers. Received: dtype float64"),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_bad_labels_in_fit(labels, error, message, stream, labelled):
+    gan = conditional_gan(Labels(3))
+    x = labelled[0][:64]
+    with pytest.raises(error, match=message):
+        if stream:
+            data = x if labels is None else (x, labels)
+            gan.fit(tf.data.Dataset.from_tensor_slices(data).batch(64), verbose=0)
+        else:
+            gan.fit(x, labels, verbose=0)
+    assert int(gan.optimizer.iterations) == 0
+
+
+def test_column_labels_are_taken(labelled):
+    conditional_gan(Labels(3)).fit(labelled[0], labelled[1][:, None], batch_size=1024, verbose=0)
+
+
+def test_bad_labels_in_sample():
+    gan = conditional_gan(Labels(3))
+    bad = {ValueError: ([0, 3], [0], [[1, 0], [0, 1]]), TypeError: ([0.5, 1.0],)}
+    for error, labels in [(error, labels) for error, each in bad.items() for labels in each]:
+        with pytest.raises(error, match="labels must"):
+            gan.sample(2, labels=labels)
+    with pytest.raises(ValueError, match="no condition on labels"):
+        conditional_gan(Unconditional()).sample(2, labels=[0, 1])
+
+
+def test_networks_that_lack_what_the_condition_needs():
+    plain = A.mlp_generator((2,), 4, units=(8,)), A.mlp_discriminator((2,), units=(8,))
+    with pytest.raises(ValueError, match=r"generator must take two inputs.*labels"):
+        keras_gan.GAN(*plain, condition=Labels(3))
+    with pytest.raises(
+        ValueError, match=r"discriminator must return a dict \{'logits': \(batch, 1\), 'codes': \(batch, 3"
+    ):
+        keras_gan.GAN(*plain, condition=Codes([3]))
+    with pytest.raises(ValueError, match="more than the 4 codes"):
+        keras_gan.GAN(*plain, condition=Codes([4]))
+    labelled = conditional_gan(Labels(3))
+    with pytest.raises(ValueError, match=r"discriminator must take \[data, labels\]"):
+        keras_gan.GAN(labelled.generator, plain[1], condition=Labels(3))
+    with pytest.raises(TypeError, match="condition must be"):
+        keras_gan.GAN(*plain, condition="labels")
+    with pytest.raises(ValueError, match="pack must be 1 with a condition"):
+        keras_gan.GAN(labelled.generator, labelled.discriminator, condition=Labels(3), pack=2)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Labels(1),
+        lambda: Labels(2.0),
+        lambda: AuxiliaryClassifier(3, weight=-1),
+        lambda: Codes(),
+        lambda: Codes([1]),
+        lambda: Codes([3], continuous=-1),
+        lambda: Codes([3], categorical_weight=-0.1),
+        lambda: Codes([], 1, continuous_weight=-0.1),
+    ],
+)
+def test_bad_arguments(make):
+    with pytest.raises(ValueError, match="must"):
+        make()

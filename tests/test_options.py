@@ -1,0 +1,292 @@
+"""The options of a GAN: moving average, packing, discriminator steps, penalties, augmentation, truncation."""
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import keras_gan
+
+A = keras_gan.architectures
+P = keras_gan.penalties
+
+
+def sgd_gan(rate=0.05, pack=1, ema=None, **compile_options):
+    keras.utils.set_random_seed(0)
+    gan = keras_gan.GAN(
+        keras.Sequential(
+            [keras.Input((4,)), keras.layers.Dense(8), keras.layers.BatchNormalization(), keras.layers.Dense(2)]
+        ),
+        A.mlp_discriminator((2 * pack,), units=(8,), dropout=0.0),
+        pack=pack,
+        ema=ema,
+        seed=0,
+    )
+    gan.compile(keras.optimizers.SGD(rate), keras.optimizers.SGD(rate), **compile_options)
+    return gan
+
+
+def arrays(weights):
+    return [ops.convert_to_numpy(w) for w in weights]
+
+
+# === Moving average ===
+
+
+def test_ema_follows_its_recurrence_statistics_included(points):
+    gan = sgd_gan(ema=0.8)
+    expected = arrays(gan.generator.weights)
+    for i in range(4):
+        gan.fit(points[i * 32 : (i + 1) * 32], batch_size=32, verbose=0)
+        now = arrays(gan.generator.weights)
+        expected = [0.8 * a + 0.2 * w for a, w in zip(expected, now, strict=True)]
+        for a, b in zip(expected, arrays(gan.ema_generator.weights), strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-6)
+    assert any(np.abs(a - w).max() > 1e-3 for a, w in zip(expected, now, strict=True))
+
+
+def test_samples_evaluations_and_exports_use_the_average(points, tmp_path):
+    gan = sgd_gan(ema=0.9)
+    gan.fit(points, batch_size=32, verbose=0)
+    latents = gan.prior.sample(5, seed=0)
+    np.testing.assert_allclose(gan.sample(5, seed=0), gan.ema_generator(latents), atol=1e-6)
+    assert np.abs(gan.sample(5, seed=0) - np.asarray(gan.generator(latents))).max() > 1e-3
+    before = gan.evaluate(points, verbose=0, return_dict=True)
+    report = gan.export(tmp_path / "saved")
+    assert report.max_error < 1e-6
+    gan.generator.set_weights([w * 0 for w in gan.generator.get_weights()])
+    assert gan.evaluate(points, verbose=0, return_dict=True) == before
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras.models.load_model(tmp_path / "gan.keras", compile=False)
+    np.testing.assert_array_equal(loaded.sample(5, seed=0), gan.sample(5, seed=0))
+
+
+def test_ema_is_moved_by_no_optimizer():
+    gan = sgd_gan(ema=0.9)
+    assert not gan.ema_generator.trainable_weights
+    assert len(gan.trainable_weights) == len(gan.generator.trainable_weights) + len(gan.discriminator.trainable_weights)
+    assert sgd_gan().ema_generator is None
+
+
+@pytest.mark.parametrize("ema", [1, 1.5, -0.1])
+def test_ema_out_of_range(ema):
+    with pytest.raises(ValueError, match=r"ema, the momentum of the average, must lie in \[0, 1\)"):
+        sgd_gan(ema=ema)
+
+
+# === Packing ===
+
+
+def test_packs_lie_side_by_side_in_the_last_axis():
+    x = np.arange(5 * 2 * 3 * 2).reshape(5, 2, 3, 2)
+    packed = ops.convert_to_numpy(keras_gan.gan._pack(x, 2))
+    assert packed.shape == (2, 2, 3, 4)
+    for i in range(2):
+        np.testing.assert_array_equal(packed[i], np.concatenate([x[2 * i], x[2 * i + 1]], -1))
+    np.testing.assert_array_equal(keras_gan.gan._pack(x[:1], 2), np.concatenate([x[:1], x[:1]], -1))
+
+
+def test_a_packed_gan_trains_with_a_remainder_and_a_small_last_batch(points):
+    gan = sgd_gan(pack=3)
+    logs = gan.fit(points[:34], batch_size=16, verbose=0).history
+    assert np.isfinite(list(logs.values())).all() and int(gan.optimizer.iterations) == 3
+    assert gan.data_shape == (2,) and gan.sample(3).shape == (3, 2)
+    with pytest.raises(ValueError, match=r"at least pack=3 examples. Received: 2"):
+        gan.fit(points, batch_size=2, verbose=0)
+    with pytest.raises(ValueError, match=r"\(batch, 6\), 3 examples packed"):
+        keras_gan.GAN(gan.generator, A.mlp_discriminator((2,), units=(8,)), pack=3)
+    with pytest.raises(ValueError, match="pack must be a positive integer"):
+        keras_gan.GAN(gan.generator, gan.discriminator, pack=0)
+
+
+# === Discriminator steps ===
+
+
+def test_discriminator_steps_take_fresh_latents_each(points):
+    drawn = []
+    gan = sgd_gan(discriminator_steps=3, run_eagerly=True)
+    inner = gan.prior.sample
+    gan.prior.sample = lambda n, seed: (drawn.append(np.asarray(inner(n, seed))), drawn[-1])[1]
+    gan.fit(points[:32], batch_size=32, verbose=0)
+    assert int(gan.discriminator_optimizer.iterations) == 3 and int(gan.generator_optimizer.iterations) == 1
+    assert len(drawn) == 4
+    assert all(np.abs(a - b).max() > 0.1 for i, a in enumerate(drawn) for b in drawn[:i])
+    with pytest.raises(ValueError, match=r"discriminator_steps must be a positive integer. Received: 0"):
+        gan.compile(discriminator_steps=0)
+
+
+# === Penalties ===
+
+
+def test_a_penalty_acts_on_the_discriminator_and_not_on_the_logged_loss(points):
+    class Flatten(P.Penalty):
+        def __call__(self, discriminator, real, fake, seed=None):
+            return 1e3 * ops.mean(ops.square(discriminator(real)))
+
+    plain, flat = sgd_gan(rate=0.0), sgd_gan(rate=0.0, penalties=[Flatten()])
+    logs = [gan.fit(points, batch_size=32, shuffle=False, verbose=0).history for gan in (plain, flat)]
+    np.testing.assert_allclose(logs[0]["discriminator_loss"], logs[1]["discriminator_loss"], rtol=1e-6)
+    flat.compile(keras.optimizers.SGD(0.0), keras.optimizers.Adam(1e-2), penalties=[Flatten()])
+    flat.fit(points, batch_size=32, epochs=20, verbose=0)
+    assert np.abs(flat.discriminator(points)).mean() < 0.05
+
+
+def test_two_penalties_add_up(points):
+    def objective(penalties):
+        gan = sgd_gan(penalties=penalties)
+        value, aux = gan.discriminator_objective(ops.convert_to_tensor(points))
+        return float(value) - float(aux["loss"])
+
+    one, other = objective([P.R1(2.0)]), objective([P.R2(3.0)])
+    assert one > 0 and other > 0
+    np.testing.assert_allclose(objective([P.R1(2.0), P.R2(3.0)]), one + other, rtol=1e-4)
+
+
+@pytest.mark.parametrize("penalty", ["r1", P.R1, 3])
+def test_penalties_are_objects(penalty):
+    with pytest.raises(TypeError, match="penalties must be objects"):
+        sgd_gan(penalties=[penalty])
+
+
+def test_wasserstein_without_control_warns_once():
+    with pytest.warns(UserWarning, match="without control of the discriminator's slope") as record:
+        sgd_gan(loss="wasserstein")
+    assert len([w for w in record if "slope" in str(w.message)]) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        sgd_gan(loss="wasserstein", penalties=[P.GradientPenalty()])
+        clipped = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_constraint=P.WeightClipping())])
+        keras_gan.GAN(A.mlp_generator((2,), 4), clipped).compile(loss="wasserstein")
+
+
+def test_accuracy_of_least_squares_counts_from_one_half(points):
+    gan = sgd_gan(rate=0.0, loss="least_squares")
+    kernel, bias = gan.discriminator.layers[-1].get_weights()
+    gan.discriminator.layers[-1].set_weights([kernel * 0, bias + 0.4])
+    logs = gan.fit(points, verbose=0).history
+    assert logs["real_accuracy"] == [0.0] and logs["fake_accuracy"] == [1.0]
+
+
+# === Augmentation ===
+
+
+def image_gan(augmentation):
+    keras.utils.set_random_seed(0)
+    gan = keras_gan.GAN(A.mlp_generator((8, 8, 1), 4, units=(8,)), A.mlp_discriminator((8, 8, 1), units=(8,)), seed=0)
+    gan.compile(augmentation=augmentation)
+    return gan
+
+
+def test_the_discriminator_sees_augmented_reals_and_fakes(images):
+    class Zero(keras_gan.augmentation.Augmentation):
+        def transform(self, images, uniform):
+            return images * 0
+
+    gan = image_gan(Zero())
+    logs = gan.fit(images, batch_size=16, verbose=0).history
+    # It sees black everywhere and its weights on the pixels never move.
+    assert logs["real_accuracy"][0] + logs["fake_accuracy"][0] == pytest.approx(1, abs=0.5)
+    kernel = gan.discriminator.layers[1].get_weights()[0]
+    np.testing.assert_array_equal(kernel, image_gan(Zero()).discriminator.layers[1].get_weights()[0])
+    # Evaluation sees the images as they are.
+    assert np.ptp(gan.discriminator(images)) > 1e-3
+
+
+def test_adaptive_augmentation_is_updated_and_saved(images, tmp_path):
+    ada = keras_gan.augmentation.AdaptiveAugmentation(target=-0.99, ramp_images=480)
+    gan = image_gan(ada)
+    gan.fit(images, batch_size=16, verbose=0)
+    np.testing.assert_allclose(float(ada.probability), 48 / 480, rtol=1e-5)
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras.models.load_model(tmp_path / "gan.keras")
+    assert float(loaded.augmentation.probability) == float(ada.probability)
+    assert loaded.augmentation.target == -0.99
+
+
+def test_bad_augmentation(points):
+    with pytest.raises(TypeError, match="augmentation must be"):
+        image_gan("color")
+    with pytest.raises(ValueError, match="augmentation needs images"):
+        sgd_gan(augmentation=keras_gan.augmentation.DiffAugment())
+
+
+# === Truncation ===
+
+
+def test_truncated_samples_vary_less():
+    gan = sgd_gan()
+    free, tight = gan.sample(500, seed=0), gan.sample(500, seed=0, truncation=0.5)
+    assert tight.std() < 0.6 * free.std()
+    with pytest.raises(ValueError, match="truncation must be positive"):
+        gan.sample(2, truncation=-1.0)
+    with pytest.raises(ValueError, match="truncation must be positive"):
+        gan.sample(2, truncation=0)
+
+
+# === Together ===
+
+
+def test_save_and_load_keep_every_option(images, tmp_path):
+    gan = keras_gan.GAN(
+        A.mlp_generator((8, 8, 1), 4, units=(8,)),
+        A.mlp_discriminator((8, 8, 2), units=(8,)),
+        prior=keras_gan.priors.Concatenated([keras_gan.priors.Normal(3), keras_gan.priors.Uniform(1)]),
+        pack=2,
+        ema=0.5,
+        seed=3,
+    )
+    gan.compile(
+        keras.optimizers.SGD(0.1),
+        keras.optimizers.Adam(0.2),
+        loss=keras_gan.losses.LeastSquares(label_smoothing=0.1),
+        penalties=[P.R1(0.3), P.GradientPenalty(2.0)],
+        augmentation=keras_gan.augmentation.DiffAugment(color=False),
+        discriminator_steps=2,
+    )
+    gan.fit(images, batch_size=16, verbose=0)
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras.models.load_model(tmp_path / "gan.keras")
+    for key in ("prior", "condition", "pack", "ema", "seed"):
+        assert loaded.get_config()[key] == gan.get_config()[key], key
+    ours, theirs = gan.get_compile_config(), loaded.get_compile_config()
+    assert ours.keys() == theirs.keys() and ours["discriminator_steps"] == theirs["discriminator_steps"] == 2
+    for key in ("generator_optimizer", "discriminator_optimizer", "loss", "penalties"):
+        assert ours[key] == theirs[key], key
+    assert len(loaded.penalties) == 2 and loaded.augmentation.color is False
+    for each in (gan, loaded):
+        each.fit(images, batch_size=16, shuffle=False, verbose=0)
+    for a, b in zip(arrays(gan.weights), arrays(loaded.weights), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+LOSSES = ["minimax", "non_saturating", "least_squares", "hinge", "wasserstein", "relativistic", "relativistic_average"]
+PAIRS = {
+    **{f"{loss} R1": (loss, [P.R1(0.1)]) for loss in LOSSES},
+    "relativistic R1 R2": ("relativistic", [P.R1(0.1), P.R2(0.1)]),
+    **{f"{loss} GP": (loss, [P.GradientPenalty(1.0)]) for loss in ("non_saturating", "hinge", "wasserstein")},
+    "wasserstein LP": ("wasserstein", [P.LipschitzPenalty(1.0)]),
+    **{loss: (loss, []) for loss in ("non_saturating", "least_squares", "hinge")},
+}
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_each_loss_and_penalty_finds_the_mean(pair, points):
+    loss, penalties = PAIRS[pair]
+    keras.utils.set_random_seed(0)
+    gan = keras_gan.GAN(
+        A.mlp_generator((2,), latent_dim=2, units=(16,)),
+        A.mlp_discriminator((2,), units=(32,), dropout=0.0),
+        ema=0.98,
+        seed=0,
+    )
+    rates = [keras.optimizers.schedules.CosineDecay(1e-2, 600) for _ in range(2)]
+    optimizers = [keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9) for rate in rates]
+    # A target for the slope, not only a bound, holds the generator up until the discriminator has found the way.
+    steps = 3 if pair.endswith("GP") else 1
+    gan.compile(*optimizers, loss=loss, penalties=penalties, discriminator_steps=steps)
+    gan.fit(np.tile(points, (300, 1)), batch_size=128, verbose=0)
+    samples = gan.sample(2000, seed=0)
+    np.testing.assert_allclose(samples.mean(0), points.mean(0), atol=0.2)
+    assert 0.1 < samples.std(0).min() and samples.std(0).max() < 1.0
