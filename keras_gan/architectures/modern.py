@@ -1,5 +1,6 @@
 """Modern residual networks in the manner of R3GAN: grouped convolutions, no normalization, fix-up initialization."""
 
+import itertools
 import math
 
 import keras
@@ -88,7 +89,7 @@ def modern_discriminator(image_shape, width=64, num_classes=None, conditioning="
     widths = _widths(image_shape, width)
     stages = len(widths) - 1
     chain = [layers.Conv2D(width, 1), *_blocks(width, stages)]
-    for before, filters in zip(widths, widths[1:], strict=False):
+    for before, filters in itertools.pairwise(widths):
         # The mean of 2x2 pixels is bilinear interpolation halfway between them.
         chain.append(layers.AveragePooling2D(2))
         if filters != before:
