@@ -1,6 +1,18 @@
 """Networks: functions that return Keras models."""
 
-from keras_gan.architectures.dcgan import dcgan_discriminator, dcgan_generator
+from keras_gan.architectures.dcgan import dcgan_discriminator, dcgan_generator, sn_dcgan_discriminator
 from keras_gan.architectures.mlp import mlp_discriminator, mlp_generator
+from keras_gan.architectures.modern import modern_discriminator, modern_generator
+from keras_gan.architectures.resnet import resnet_discriminator, resnet_generator
 
-__all__ = ["dcgan_discriminator", "dcgan_generator", "mlp_discriminator", "mlp_generator"]
+__all__ = [
+    "dcgan_discriminator",
+    "dcgan_generator",
+    "mlp_discriminator",
+    "mlp_generator",
+    "modern_discriminator",
+    "modern_generator",
+    "resnet_discriminator",
+    "resnet_generator",
+    "sn_dcgan_discriminator",
+]

@@ -2,13 +2,14 @@
 
 import math
 
-import keras
 from keras import layers
 
-from keras_gan.architectures.shapes import check_data_shape, check_positive
+from keras_gan.architectures.conditioning import build_discriminator, build_generator
+from keras_gan.architectures.shapes import check_data_shape
+from keras_gan.checks import check_positive
 
 
-def mlp_generator(data_shape, latent_dim, units=(256, 512, 1024), negative_slope=0.2):
+def mlp_generator(data_shape, latent_dim, units=(256, 512, 1024), negative_slope=0.2, num_classes=None):
     """A fully connected generator.
 
     Args:
@@ -17,26 +18,34 @@ def mlp_generator(data_shape, latent_dim, units=(256, 512, 1024), negative_slope
         latent_dim: Int > 0, the size of the latent.
         units: Ints, the widths of the hidden layers.
         negative_slope: Float >= 0, of the leaky ReLU after each hidden layer; 0 for a ReLU. Defaults to `0.2`.
+        num_classes: Int > 0, how many classes labels name, as in `dcgan_generator`. Defaults to None, no labels.
 
     Returns:
-        `keras.Sequential`, latents `(batch, latent_dim)` to `(batch, *data_shape)`.
+        `keras.Sequential`, latents `(batch, latent_dim)` to `(batch, *data_shape)`; with `num_classes`, a
+        `keras.Model` of `[latents, labels]`, the second `(batch,)`.
 
     Raises:
         ValueError: If a size is not positive, or the shape is neither a vector's nor an image's.
     """
     data_shape = check_data_shape("data_shape", data_shape, ranks=(1, 3))
-    check_positive("latent_dim", latent_dim)
-    model = keras.Sequential([keras.Input((latent_dim,), name="latent")], name="generator")
-    _add_hidden(model, units, negative_slope)
+    chain = _hidden(units, negative_slope)
     if len(data_shape) == 1:
-        model.add(layers.Dense(data_shape[0]))
+        chain.append(layers.Dense(data_shape[0], dtype="float32"))
     else:
-        model.add(layers.Dense(math.prod(data_shape), activation="tanh"))
-        model.add(layers.Reshape(data_shape))
-    return model
+        chain.append(layers.Dense(math.prod(data_shape), activation="tanh", dtype="float32"))
+        chain.append(layers.Reshape(data_shape, dtype="float32"))
+    return build_generator(chain, latent_dim, num_classes)
 
 
-def mlp_discriminator(data_shape, units=(1024, 512, 256), dropout=0.3, negative_slope=0.2):
+def mlp_discriminator(
+    data_shape,
+    units=(1024, 512, 256),
+    dropout=0.3,
+    negative_slope=0.2,
+    num_classes=None,
+    conditioning="projection",
+    num_codes=0,
+):
     """A fully connected discriminator.
 
     Args:
@@ -44,26 +53,29 @@ def mlp_discriminator(data_shape, units=(1024, 512, 256), dropout=0.3, negative_
         units: Ints, the widths of the hidden layers.
         dropout: Float in [0, 1), the share of activations that is dropped after each hidden layer. Defaults to `0.3`.
         negative_slope: Float >= 0, of the leaky ReLU after each hidden layer; 0 for a ReLU. Defaults to `0.2`.
+        num_classes: Int > 0, how many classes labels name, as in `dcgan_discriminator`. Defaults to None, no labels.
+        conditioning: As in `dcgan_discriminator`; `"concatenation"` adds a one-hot vector to the flat data.
+        num_codes: As in `dcgan_discriminator`.
 
     Returns:
-        `keras.Sequential`, `(batch, *data_shape)` to logits `(batch, 1)`.
+        `keras.Sequential`, `(batch, *data_shape)` to logits `(batch, 1)`; with `num_classes` or `num_codes`, what
+        `dcgan_discriminator` returns.
 
     Raises:
-        ValueError: If a size is not positive, or the shape is neither a vector's nor an image's.
+        ValueError: If a size is not positive, the shape is neither a vector's nor an image's, `conditioning` is
+            unknown, or classes and codes are both asked for.
     """
     data_shape = check_data_shape("data_shape", data_shape, ranks=(1, 3))
-    model = keras.Sequential([keras.Input(data_shape)], name="discriminator")
-    if len(data_shape) == 3:
-        model.add(layers.Flatten())
-    _add_hidden(model, units, negative_slope, dropout)
-    model.add(layers.Dense(1))
-    return model
+    stem = [layers.Flatten()] if len(data_shape) == 3 else []
+    chain = _hidden(units, negative_slope, dropout)
+    return build_discriminator(chain, data_shape, num_classes, conditioning, num_codes, stem)
 
 
-def _add_hidden(model, units, negative_slope, dropout=0.0):
+def _hidden(units, negative_slope, dropout=0.0):
+    chain = []
     for width in units:
         check_positive("units", width)
-        model.add(layers.Dense(width))
-        model.add(layers.LeakyReLU(negative_slope))
+        chain += [layers.Dense(width), layers.LeakyReLU(negative_slope)]
         if dropout:
-            model.add(layers.Dropout(dropout))
+            chain.append(layers.Dropout(dropout))
+    return chain

@@ -1,11 +1,6 @@
 """Checks of sizes that the architectures share."""
 
 
-def check_positive(name, value):
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be a positive integer. Received: {value!r}.")
-
-
 def check_data_shape(name, shape, ranks):
     """Returns the shape as a tuple.
 
@@ -24,3 +19,21 @@ def check_data_shape(name, shape, ranks):
     if not ok:
         raise ValueError(f"{name} must be {forms}, of positive integers. Received: {shape!r}.")
     return shape
+
+
+def halvings(image_shape):
+    """How often to halve an image: down to about 4 pixels, or to an odd size before.
+
+    Raises:
+        ValueError: If height or width is not divisible by 4.
+    """
+    height, width = image_shape[:2]
+    if height % 4 or width % 4:
+        raise ValueError(
+            "image_shape must have height and width divisible by 4, to be halved at least twice. "
+            f"Received: {height} x {width}."
+        )
+    n = 2
+    while height % 2 ** (n + 1) == 0 and width % 2 ** (n + 1) == 0 and min(height, width) // 2**n > 4:
+        n += 1
+    return n

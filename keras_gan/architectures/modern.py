@@ -1,0 +1,132 @@
+"""Modern residual networks in the manner of R3GAN: grouped convolutions, no normalization, fix-up initialization."""
+
+import itertools
+import math
+
+import keras
+from keras import layers
+
+from keras_gan.architectures.conditioning import build_discriminator, build_generator
+from keras_gan.architectures.shapes import check_data_shape, halvings
+from keras_gan.checks import check_positive
+from keras_gan.layers import GroupedConv2D, Residual
+
+_BLOCKS = 2
+_EXPANSION = 2
+_GROUP_SIZE = 16
+_SLOPE = 0.2
+
+
+def modern_generator(image_shape, latent_dim, width=64, num_classes=None):
+    """A generator in the manner of R3GAN: two residual blocks at each size, bilinear upsampling between sizes.
+
+    A block is a 1x1 convolution to twice the channels, a 3x3 convolution in groups of 16 channels and a 1x1
+    convolution back, with leaky ReLUs between, added to its input. There is no normalization; fix-up initialization
+    keeps activations in bounds: the last convolution of a block starts at zero, so that each block starts as the
+    identity, and the standard deviation of its others is divided by the fourth root of the number of blocks. Differs
+    from the paper in that a dense layer makes the lowest resolution and a tanh ends the network.
+
+    Args:
+        image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
+        latent_dim: Int > 0, the size of the latent.
+        width: Int > 0, the number of channels at full size; each halving of the size doubles them, but the last.
+            Defaults to `64`.
+        num_classes: Int > 0, how many classes labels name, as in `dcgan_generator`. Defaults to None, no labels.
+
+    Returns:
+        `keras.Sequential`, latents `(batch, latent_dim)` to images `(batch, height, width, channels)` in [-1, 1]; with
+        `num_classes`, a `keras.Model` of `[latents, labels]`, the second `(batch,)`.
+
+    Raises:
+        ValueError: If a size is not positive, or height or width is not divisible by 4.
+
+    Reference:
+        [Huang et al., 2024](https://arxiv.org/abs/2501.05441);
+        fix-up: [Zhang et al., 2019](https://arxiv.org/abs/1901.09321)
+    """
+    height, width_, channels = image_shape = check_data_shape("image_shape", image_shape, ranks=(3,))
+    check_positive("width", width)
+    *lower, bottom = _widths(image_shape, width)
+    stages = len(lower)
+    base = (height // 2**stages, width_ // 2**stages, bottom)
+    chain = [layers.Dense(math.prod(base)), layers.Reshape(base), *_blocks(bottom, stages)]
+    before = bottom
+    for filters in reversed(lower):
+        # A 1x1 convolution commutes with the upsampling; this order takes a quarter of the work.
+        if filters != before:
+            chain.append(layers.Conv2D(filters, 1, use_bias=False))
+        chain += [layers.UpSampling2D(interpolation="bilinear"), *_blocks(filters, stages)]
+        before = filters
+    chain.append(layers.Conv2D(channels, 1, activation="tanh", dtype="float32"))
+    return build_generator(chain, latent_dim, num_classes)
+
+
+def modern_discriminator(image_shape, width=64, num_classes=None, conditioning="projection", num_codes=0):
+    """A discriminator in the manner of R3GAN: two residual blocks at each size, bilinear downsampling between sizes.
+
+    Blocks and initialization are those of `modern_generator`. A depthwise convolution as large as the last feature map
+    makes the features. The paper trains it with the relativistic loss, R1 and R2.
+
+    Args:
+        image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
+        width: Int > 0, the number of channels at full size; each halving of the size doubles them, but the last.
+            Defaults to `64`.
+        num_classes: As in `dcgan_discriminator`.
+        conditioning: As in `dcgan_discriminator`.
+        num_codes: As in `dcgan_discriminator`.
+
+    Returns:
+        As `dcgan_discriminator`.
+
+    Raises:
+        ValueError: As `dcgan_discriminator`.
+
+    Reference:
+        [Huang et al., 2024](https://arxiv.org/abs/2501.05441);
+        fix-up: [Zhang et al., 2019](https://arxiv.org/abs/1901.09321)
+    """
+    image_shape = check_data_shape("image_shape", image_shape, ranks=(3,))
+    check_positive("width", width)
+    widths = _widths(image_shape, width)
+    stages = len(widths) - 1
+    chain = [layers.Conv2D(width, 1), *_blocks(width, stages)]
+    for before, filters in itertools.pairwise(widths):
+        # The mean of 2x2 pixels is bilinear interpolation halfway between them.
+        chain.append(layers.AveragePooling2D(2))
+        if filters != before:
+            chain.append(layers.Conv2D(filters, 1, use_bias=False))
+        chain += _blocks(filters, stages)
+    last = (image_shape[0] // 2**stages, image_shape[1] // 2**stages)
+    chain += [layers.DepthwiseConv2D(last), layers.Flatten()]
+    return build_discriminator(chain, image_shape, num_classes, conditioning, num_codes)
+
+
+def _widths(image_shape, width):
+    """Channels at each size, from full size down."""
+    stages = halvings(image_shape)
+    return [width * 2 ** min(stage, stages - 1) for stage in range(stages + 1)]
+
+
+def _blocks(filters, stages):
+    return [_block(filters, depth=_BLOCKS * (stages + 1)) for _ in range(_BLOCKS)]
+
+
+def _block(filters, depth):
+    """A residual block of a network of `depth` of them."""
+    expanded = _EXPANSION * filters
+    groups = expanded // math.gcd(expanded, _GROUP_SIZE)
+    return Residual(
+        [
+            layers.Conv2D(expanded, 1, kernel_initializer=_fix_up(depth)),
+            layers.LeakyReLU(_SLOPE),
+            GroupedConv2D(expanded, 3, padding="same", groups=groups, kernel_initializer=_fix_up(depth)),
+            layers.LeakyReLU(_SLOPE),
+            layers.Conv2D(filters, 1, kernel_initializer="zeros"),
+        ]
+    )
+
+
+def _fix_up(depth):
+    # He's variance for a leaky ReLU; for blocks of three layers, standard deviations times depth ** (-1 / 4).
+    scale = 2 / (1 + _SLOPE**2) / math.sqrt(depth)
+    return keras.initializers.VarianceScaling(scale, "fan_in", "untruncated_normal")

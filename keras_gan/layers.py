@@ -1,0 +1,270 @@
+"""Layers that the architectures need and Keras lacks."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class SpectralNormalization(keras.layers.Wrapper):
+    """Divides the kernel of a layer by its largest singular value.
+
+    `y = layer(x; W / sigma), sigma = max over u of ||W u|| with ||u|| = 1`
+
+    `W` is the kernel as a matrix with one column per entry of its last axis. A power iteration at each call with
+    `training=True` follows its largest singular vectors while training moves the kernel; other calls use the vectors as
+    they stand. It follows 16 at once, where the paper follows one: a single vector stays with the first singular value
+    for many steps after the second has overtaken it. In short runs of small discriminators sigma was off by up to 27 %
+    with one vector and by less than 1 % with 16, at about the same cost. Gradients flow through sigma with `u` and
+    `v = W u / sigma` constant, as in the paper: `d sigma / d W = v u^T`.
+
+    Unlike `keras.layers.SpectralNormalization`, this one never writes to the kernel: the layer's weights stay what the
+    optimizer made them, on every backend. Sigma is computed in float32 under any dtype policy.
+
+    Args:
+        layer: `keras.layers.Dense`, `Conv2D`, `Conv2DTranspose` or `Embedding`.
+        power_iterations: Int > 0, iterations per training call. Defaults to `1`.
+        **kwargs: `name` and other arguments of `keras.layers.Layer`. The dtype defaults to the layer's own.
+
+    Input and output shapes are those of `layer`.
+
+    Raises:
+        ValueError: If the layer is of another kind, or `power_iterations` is not a positive integer.
+
+    Reference:
+        [Miyato et al., 2018](https://arxiv.org/abs/1802.05957)
+    """
+
+    _VECTORS = 16
+    # Before the first step nothing has been followed yet; from a random start these bring sigma within 1 %.
+    _FIRST_ITERATIONS = 20
+
+    def __init__(self, layer, power_iterations=1, **kwargs):
+        kinds = (keras.layers.Dense, keras.layers.Conv2D, keras.layers.Conv2DTranspose, keras.layers.Embedding)
+        if not isinstance(layer, kinds):
+            raise ValueError(f"layer must be a Dense, Conv2D, Conv2DTranspose or Embedding layer. Received: {layer!r}.")
+        _check_positive("power_iterations", power_iterations)
+        kwargs.setdefault("dtype", layer.dtype_policy)
+        super().__init__(layer, **kwargs)
+        self.power_iterations = power_iterations
+
+    def build(self, input_shape=None):
+        super().build(input_shape)
+        rows, columns = self._matrix().shape
+        self.u = self.add_weight(
+            shape=(columns, min(self._VECTORS, rows, columns)),
+            initializer=self._first_u,
+            dtype="float32",
+            autocast=False,
+            trainable=False,
+            # They depend on the kernel alone, which the replicas share.
+            aggregation="only_first_replica",
+            name="u",
+        )
+
+    def call(self, inputs, training=False):
+        sigma = self._sigma(training)
+        if isinstance(self.layer, keras.layers.Embedding):
+            outputs = self.layer(inputs)
+            return outputs / ops.cast(sigma, outputs.dtype)
+        # Linear in kernel and input alike: to divide the input is to divide the kernel, and spares the bias.
+        return self.layer(inputs / ops.cast(sigma, inputs.dtype))
+
+    def compute_output_shape(self, input_shape):
+        return self.layer.compute_output_shape(input_shape)
+
+    def get_config(self):
+        return {**super().get_config(), "power_iterations": self.power_iterations}
+
+    @property
+    def _kernel(self):
+        return self.layer.embeddings if isinstance(self.layer, keras.layers.Embedding) else self.layer.kernel
+
+    def _matrix(self):
+        kernel = ops.cast(self._kernel, "float32")
+        return ops.reshape(kernel, (-1, kernel.shape[-1]))
+
+    def _sigma(self, training):
+        matrix = self._matrix()
+        vectors = ops.convert_to_tensor(self.u)
+        if training:
+            vectors = _power_iteration(ops.stop_gradient(matrix), vectors, self.power_iterations)
+            self.u.assign(vectors)
+        responses = ops.matmul(matrix, vectors)
+        gram = ops.matmul(ops.transpose(responses), responses)
+        # trace(P gram) is the largest eigenvalue of gram, since P projects on its eigenvector.
+        projection = _top_projection(ops.stop_gradient(gram))
+        return ops.sqrt(ops.sum(projection * gram) + 1e-12)
+
+    def _first_u(self, shape, dtype=None):
+        return _power_iteration(self._matrix(), keras.random.normal(shape, dtype=dtype), self._FIRST_ITERATIONS)
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class MinibatchStandardDeviation(keras.layers.Layer):
+    """Appends how much the examples of a batch differ, so that a discriminator can tell a collapsed generator.
+
+    `s = mean over features of sqrt(var over the group of x + 1e-8)`, one number per group of examples, appended as one
+    more feature at each position.
+
+    A batch of n splits into `max(1, n // group_size)` groups, as equal in size as n allows; example i belongs to group
+    `i mod groups`. Under `tf.distribute` the groups are of one replica's examples: the statistics are per replica.
+
+    Args:
+        group_size: Int > 1, how many examples to compare. Defaults to `4`.
+
+    Input shape:
+        `(batch, ..., channels)`.
+
+    Output shape:
+        `(batch, ..., channels + 1)`.
+
+    Raises:
+        ValueError: If `group_size` is not an integer > 1.
+
+    Reference:
+        [Karras et al., 2017](https://arxiv.org/abs/1710.10196)
+    """
+
+    def __init__(self, group_size=4, **kwargs):
+        super().__init__(**kwargs)
+        if group_size == 1:
+            raise ValueError("group_size must be > 1: one example alone has no deviation. Received: 1.")
+        _check_positive("group_size", group_size)
+        self.group_size = group_size
+
+    def call(self, inputs):
+        n = ops.shape(inputs)[0]
+        index = ops.arange(n)
+        group = index % ops.maximum(n // self.group_size, 1)
+        # A matrix that takes means over groups serves batches that no reshape would divide.
+        same = ops.cast(group[:, None] == group[None, :], "float32")
+        mean = same / ops.sum(same, axis=1, keepdims=True)
+        x = ops.reshape(ops.cast(inputs, "float32"), (n, -1))
+        variance = ops.matmul(mean, ops.square(x - ops.matmul(mean, x)))
+        deviation = ops.mean(ops.sqrt(variance + 1e-8), axis=1)
+        deviation = ops.reshape(ops.cast(deviation, inputs.dtype), (n,) + (1,) * (len(inputs.shape) - 1))
+        return ops.concatenate([inputs, ops.ones_like(inputs[..., :1]) * deviation], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], input_shape[-1] + 1)
+
+    def get_config(self):
+        return {**super().get_config(), "group_size": self.group_size}
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class PixelNormalization(keras.layers.Layer):
+    """Scales the feature vector of each pixel to unit mean square.
+
+    `y = x / sqrt(mean over channels of x^2 + 1e-8)`
+
+    Input and output shape:
+        `(batch, ..., channels)`.
+
+    Reference:
+        [Karras et al., 2017](https://arxiv.org/abs/1710.10196)
+    """
+
+    def call(self, inputs):
+        x = ops.cast(inputs, "float32")
+        x = x * ops.rsqrt(ops.mean(ops.square(x), axis=-1, keepdims=True) + 1e-8)
+        return ops.cast(x, inputs.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class GroupedConv2D(keras.layers.Conv2D):
+    """`keras.layers.Conv2D` with `groups`, as one convolution per group.
+
+    Same arguments, weights and outputs. On TensorFlow and a CPU Keras compiles each grouped convolution with XLA, and
+    a step through one takes 60 to 100 times as long as this.
+    """
+
+    def convolution_op(self, inputs, kernel):
+        channels = -1 if self.data_format == "channels_last" else 1
+        inputs, kernels = ops.split(inputs, self.groups, axis=channels), ops.split(kernel, self.groups, axis=-1)
+        convolve = super().convolution_op
+        return ops.concatenate([convolve(x, k) for x, k in zip(inputs, kernels, strict=True)], axis=channels)
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class Residual(keras.layers.Layer):
+    """A residual block: the sum of two chains of layers.
+
+    `y = residual(x) + shortcut(x)`
+
+    Args:
+        residual: List of layers, the path that learns.
+        shortcut: List of layers, the path that brings the input to the same shape. Defaults to `()`, the identity.
+
+    Reference:
+        [He et al., 2015](https://arxiv.org/abs/1512.03385)
+    """
+
+    def __init__(self, residual, shortcut=(), **kwargs):
+        super().__init__(**kwargs)
+        self.residual = list(residual)
+        self.shortcut = list(shortcut)
+
+    def build(self, input_shape):
+        for path in (self.residual, self.shortcut):
+            shape = input_shape
+            for layer in path:
+                # A loaded layer is built already.
+                if not layer.built:
+                    layer.build(shape)
+                shape = layer.compute_output_shape(shape)
+
+    def call(self, inputs):
+        x, y = inputs, inputs
+        for layer in self.residual:
+            x = layer(x)
+        for layer in self.shortcut:
+            y = layer(y)
+        return x + y
+
+    def compute_output_shape(self, input_shape):
+        for layer in self.residual:
+            input_shape = layer.compute_output_shape(input_shape)
+        return input_shape
+
+    def get_config(self):
+        paths = {
+            name: [keras.saving.serialize_keras_object(layer) for layer in getattr(self, name)]
+            for name in ("residual", "shortcut")
+        }
+        return {**super().get_config(), **paths}
+
+    @classmethod
+    def from_config(cls, config):
+        paths = {
+            name: [keras.saving.deserialize_keras_object(layer) for layer in config[name]]
+            for name in ("residual", "shortcut")
+        }
+        return super().from_config({**config, **paths})
+
+
+def _power_iteration(matrix, vectors, n):
+    """`n` times `W^T W`, orthonormal afterwards."""
+    for _ in range(n):
+        vectors, _ = ops.qr(ops.matmul(ops.transpose(matrix), ops.matmul(matrix, vectors)))
+    return vectors
+
+
+def _top_projection(gram):
+    """The projection on the first eigenvector of a positive matrix, as its 1024th power with unit trace.
+
+    An eigendecomposition would do, but TensorFlow's raises where a network has diverged to NaN.
+    """
+    gram = gram / (ops.trace(gram) + 1e-30)
+    for _ in range(10):
+        gram = ops.matmul(gram, gram)
+        gram = gram / (ops.trace(gram) + 1e-30)
+    return gram
+
+
+def _check_positive(name, value):
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} must be a positive integer. Received: {value!r}.")

@@ -1,0 +1,398 @@
+import math
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_gan import architectures
+from keras_gan.architectures import modern
+from keras_gan.export import export
+from keras_gan.layers import Residual, SpectralNormalization
+
+IMAGE_GENERATORS = ["dcgan_generator", "resnet_generator", "modern_generator"]
+IMAGE_DISCRIMINATORS = ["dcgan_discriminator", "sn_dcgan_discriminator", "resnet_discriminator", "modern_discriminator"]
+LATENT_DIM = 6
+CLASSES = 3
+
+
+def generator(name, shape=(8, 8, 1), **arguments):
+    size = {"units": (16,)} if name.startswith("mlp") else {"width": 4}
+    return getattr(architectures, name)(shape, LATENT_DIM, **size, **arguments)
+
+
+def discriminator(name, shape=(8, 8, 1), **arguments):
+    size = {"units": (16,), "dropout": 0.0} if name.startswith("mlp") else {"width": 4}
+    return getattr(architectures, name)(shape, **size, **arguments)
+
+
+def latents(n):
+    return np.random.default_rng(0).normal(size=(n, LATENT_DIM)).astype("float32")
+
+
+def images(n, shape=(8, 8, 1)):
+    return np.random.default_rng(1).uniform(-1, 1, (n, *shape)).astype("float32")
+
+
+def randomize(model):
+    """Gives each weight values that a network starts without: biases, and the zeros of fix-up."""
+    rng = np.random.default_rng(2)
+    for v in model.trainable_variables:
+        v.assign(rng.normal(scale=0.5 / math.sqrt(math.prod(v.shape[:-1])), size=v.shape))
+
+
+# === Shapes ===
+
+
+@pytest.mark.parametrize(
+    "shape", [(28, 28, 1), (32, 32, 3), (64, 64, 1), (128, 128, 3), (28, 20, 1), (12, 40, 3)], ids=str
+)
+@pytest.mark.parametrize("name", IMAGE_GENERATORS)
+def test_generators_give_images(name, shape):
+    model = generator(name, shape)
+    assert isinstance(model, keras.Sequential)
+    assert model.output_shape == (None, *shape)
+    assert model.outputs[0].dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    "shape", [(28, 28, 1), (32, 32, 3), (64, 64, 1), (128, 128, 3), (28, 20, 1), (12, 40, 3)], ids=str
+)
+@pytest.mark.parametrize("name", IMAGE_DISCRIMINATORS)
+def test_discriminators_give_one_logit(name, shape):
+    model = discriminator(name, shape)
+    assert isinstance(model, keras.Sequential)
+    assert model.input_shape == (None, *shape)
+    assert model.output_shape == (None, 1)
+
+
+@pytest.mark.parametrize("shape", [(5,), (8, 8, 1), (28, 28, 3)], ids=str)
+def test_mlp_takes_vectors_and_images(shape):
+    assert generator("mlp_generator", shape).output_shape == (None, *shape)
+    assert discriminator("mlp_discriminator", shape)(np.zeros((2, *shape))).shape == (2, 1)
+
+
+@pytest.mark.parametrize("name", ["mlp_generator", *IMAGE_GENERATORS])
+def test_images_fill_the_range_and_keep_to_it(name):
+    model = generator(name)
+    randomize(model)
+    y = ops.convert_to_numpy(model(100 * latents(64)))
+    assert -1 <= y.min() < -0.9
+    assert 0.9 < y.max() <= 1
+
+
+def test_vectors_and_logits_are_not_bounded():
+    for model, x in (
+        (generator("mlp_generator", (2,)), latents(8)),
+        *((discriminator(name), images(8)) for name in ["mlp_discriminator", *IMAGE_DISCRIMINATORS]),
+    ):
+        randomize(model)
+        y = ops.convert_to_numpy(model(1000 * x))
+        assert np.abs(y).max() > 2
+
+
+@pytest.mark.parametrize("name", ["mlp_generator", *IMAGE_GENERATORS])
+def test_each_latent_entry_reaches_each_pixel(name):
+    model = generator(name, (12, 8, 1))
+    randomize(model)
+    base = latents(1)
+    moved = np.concatenate([base, base + 0.5 * np.eye(LATENT_DIM, dtype="float32")])
+    y = ops.convert_to_numpy(model(moved))
+    assert (np.abs(y[1:] - y[:1]).max(axis=0) > 1e-6).all()
+    assert (np.abs(y[1:] - y[:1]).max(axis=(1, 2, 3)) > 1e-4).all()
+
+
+@pytest.mark.parametrize("name", ["mlp_discriminator", *IMAGE_DISCRIMINATORS])
+def test_each_pixel_reaches_the_logit(name):
+    model = discriminator(name, (12, 8, 1))
+    randomize(model)
+    base = images(1, (12, 8, 1))
+    moved = np.concatenate([base, base + 3 * np.eye(96, dtype="float32").reshape(96, 12, 8, 1)])
+    y = ops.convert_to_numpy(model(moved))
+    assert (np.abs(y[1:] - y[:1]) > 1e-7).mean() > 0.95
+
+
+def test_transposed_convolutions_have_kernels_divisible_by_the_stride():
+    convolutions = [
+        layer
+        for layer in generator("dcgan_generator", (64, 64, 3)).layers
+        if isinstance(layer, keras.layers.Conv2DTranspose)
+    ]
+    assert len(convolutions) == 4
+    for layer in convolutions:
+        assert layer.strides == (2, 2)
+        assert all(k % s == 0 for k, s in zip(layer.kernel_size, layer.strides, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("dcgan_generator", 3.2e6, 3.4e6),
+        ("dcgan_discriminator", 2.7e6, 2.8e6),
+        ("sn_dcgan_discriminator", 2.7e6, 2.8e6),
+        ("resnet_generator", 7.5e6, 8.5e6),
+        ("resnet_discriminator", 9e6, 10e6),
+        ("modern_generator", 6e6, 7e6),
+        ("modern_discriminator", 5.5e6, 6.5e6),
+    ],
+)
+def test_parameters_at_64_pixels(name, low, high):
+    arguments = (64,) if "generator" in name else ()
+    model = getattr(architectures, name)((64, 64, 3), *arguments)
+    assert low < sum(math.prod(v.shape) for v in model.trainable_variables) < high
+
+
+# === Precision ===
+
+
+@pytest.mark.parametrize("name", ["mlp_generator", *IMAGE_GENERATORS])
+@pytest.mark.parametrize("num_classes", [None, CLASSES])
+def test_generators_end_in_float32_under_mixed_precision(name, num_classes, mixed_precision):
+    model = generator(name, num_classes=num_classes)
+    y = model(latents(2) if num_classes is None else [latents(2), np.array([0, 2])])
+    assert y.dtype == "float32"
+    assert any(layer.compute_dtype == "bfloat16" for layer in model._flatten_layers())
+    assert all(v.dtype == "float32" for v in model.trainable_variables)
+
+
+@pytest.mark.parametrize("name", ["mlp_discriminator", *IMAGE_DISCRIMINATORS])
+def test_discriminators_end_in_float32_under_mixed_precision(name, mixed_precision):
+    assert discriminator(name)(images(2)).dtype == "float32"
+    for arguments in ({"num_classes": CLASSES, "conditioning": "auxiliary"}, {"num_codes": 2}):
+        assert {y.dtype for y in discriminator(name, **arguments)(images(2)).values()} == {ops.zeros(()).dtype}
+    for conditioning in ("projection", "concatenation"):
+        model = discriminator(name, num_classes=CLASSES, conditioning=conditioning)
+        assert model([images(2), np.array([0, 2])]).dtype == "float32"
+
+
+@pytest.fixture
+def mixed_precision():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    yield
+    keras.config.set_dtype_policy(before)
+
+
+# === Conditions ===
+
+
+@pytest.mark.parametrize("name", ["mlp_generator", *IMAGE_GENERATORS])
+def test_conditional_generators_obey_labels(name):
+    model = generator(name, num_classes=CLASSES)
+    assert [x.name for x in model.inputs] == ["latent", "labels"]
+    assert [tuple(x.shape) for x in model.inputs] == [(None, LATENT_DIM), (None,)]
+    assert model.inputs[1].dtype == "int32"
+    randomize(model)
+    z = np.repeat(latents(1), 3, axis=0)
+    y = ops.convert_to_numpy(model([z, np.array([0, 1, 0])]))
+    assert y.shape == (3, 8, 8, 1)
+    np.testing.assert_array_equal(y[0], y[2])
+    assert np.abs(y[0] - y[1]).max() > 1e-3
+
+
+@pytest.mark.parametrize("conditioning", ["projection", "concatenation"])
+@pytest.mark.parametrize("name", ["mlp_discriminator", *IMAGE_DISCRIMINATORS])
+def test_conditional_discriminators_see_labels(name, conditioning):
+    model = discriminator(name, num_classes=CLASSES, conditioning=conditioning)
+    assert [x.name for x in model.inputs] == ["image", "labels"]
+    randomize(model)
+    x = np.repeat(images(1), 3, axis=0)
+    y = ops.convert_to_numpy(model([x, np.array([0, 1, 0])]))
+    assert y.shape == (3, 1)
+    np.testing.assert_allclose(y[0], y[2], rtol=1e-5)
+    assert abs(y[0] - y[1]) > 1e-4
+
+
+@pytest.mark.parametrize("name", ["mlp_discriminator", *IMAGE_DISCRIMINATORS])
+def test_projection_is_the_formula(name):
+    model = discriminator(name, num_classes=CLASSES)
+    randomize(model)
+    x, labels = images(5), np.array([0, 2, 1, 1, 0])
+    logits = ops.convert_to_numpy(model([x, labels]))
+
+    linear, embedding = (find(model, kind) for kind in (keras.layers.Dense, keras.layers.Embedding))
+    phi = ops.convert_to_numpy(keras.Model(model.inputs, linear.input)([x, labels]))
+    weights, bias = unwrap(linear).get_weights()
+    (embeddings,) = unwrap(embedding).get_weights()
+    if "sn_" in name or "resnet" in name:
+        weights, embeddings = (w / sigma(layer) for w, layer in ((weights, linear), (embeddings, embedding)))
+    expected = phi @ weights + bias + (embeddings[labels] * phi).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
+    assert phi.shape[1] == embeddings.shape[1]
+
+
+def unwrap(layer):
+    return layer.layer if isinstance(layer, SpectralNormalization) else layer
+
+
+def find(model, kind):
+    """The last layer of a kind."""
+    return [layer for layer in model.layers if isinstance(unwrap(layer), kind)][-1]
+
+
+def sigma(wrapper):
+    """What the wrapper divides by: the largest singular value among those that it follows."""
+    matrix = unwrap(wrapper).get_weights()[0]
+    return np.linalg.svd(matrix @ ops.convert_to_numpy(wrapper.u), compute_uv=False)[0]
+
+
+def test_concatenation_adds_one_hot_maps():
+    model = discriminator("dcgan_discriminator", num_classes=CLASSES, conditioning="concatenation")
+    maps = next(layer for layer in model.layers if isinstance(layer, keras.layers.Concatenate))
+    x, labels = images(2), np.array([2, 0])
+    y = ops.convert_to_numpy(keras.Model(model.inputs, maps.output)([x, labels]))
+    np.testing.assert_array_equal(y[..., :1], x)
+    np.testing.assert_array_equal(y[..., 1:], np.broadcast_to(np.eye(3)[labels][:, None, None], (2, 8, 8, 3)))
+
+
+@pytest.mark.parametrize("shape", [(5,), (8, 8, 1)], ids=str)
+def test_concatenation_joins_a_one_hot_vector_to_flat_data(shape):
+    model = discriminator("mlp_discriminator", shape, num_classes=CLASSES, conditioning="concatenation")
+    joined = next(layer for layer in model.layers if isinstance(layer, keras.layers.Concatenate))
+    x, labels = images(2, shape), np.array([2, 0])
+    y = keras.Model(model.inputs, joined.output)([x, labels])
+    np.testing.assert_array_equal(y, np.concatenate([x.reshape(2, -1), np.eye(3)[labels]], axis=1))
+
+
+@pytest.mark.parametrize("name", ["mlp_discriminator", *IMAGE_DISCRIMINATORS])
+def test_heads_beside_the_logits(name):
+    model = discriminator(name, num_classes=CLASSES, conditioning="auxiliary")
+    assert {key: tuple(y.shape) for key, y in model(images(2)).items()} == {"logits": (2, 1), "classes": (2, CLASSES)}
+    model = discriminator(name, num_codes=4)
+    assert {key: tuple(y.shape) for key, y in model(images(2)).items()} == {"logits": (2, 1), "codes": (2, 4)}
+    # The paper's hidden layer of 128 between the shared features and the codes.
+    assert 128 in {layer.units for layer in model.layers if isinstance(layer, keras.layers.Dense)}
+
+
+def test_spectral_architectures_normalise_all_that_the_logits_depend_on():
+    for name in ("sn_dcgan_discriminator", "resnet_discriminator"):
+        model = discriminator(name, num_classes=CLASSES)
+        layers = list(model._flatten_layers())
+        wrapped = {id(layer.layer) for layer in layers if isinstance(layer, SpectralNormalization)}
+        kinds = (keras.layers.Conv2D, keras.layers.Dense, keras.layers.Embedding)
+        assert all(id(layer) in wrapped for layer in layers if isinstance(layer, kinds))
+        assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers)
+
+
+# === Saving ===
+
+VARIANTS = {
+    "plain": {},
+    "projection": {"num_classes": CLASSES},
+    "concatenation": {"num_classes": CLASSES, "conditioning": "concatenation"},
+    "auxiliary": {"num_classes": CLASSES, "conditioning": "auxiliary"},
+    "codes": {"num_codes": 2},
+}
+
+
+def assert_saved(model, inputs, path):
+    before = model(inputs)
+    model.save(path)
+    after = keras.saving.load_model(path)(inputs)
+    before, after = ((y.items() if isinstance(y, dict) else [("", y)]) for y in (before, after))
+    for (key, a), (loaded_key, b) in zip(sorted(before), sorted(after), strict=True):
+        assert key == loaded_key
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", ["mlp_generator", *IMAGE_GENERATORS])
+def test_generators_are_saved(name, tmp_path):
+    assert_saved(generator(name), latents(3), tmp_path / "model.keras")
+    model = generator(name, num_classes=CLASSES)
+    assert_saved(model, [latents(3), np.array([0, 1, 2])], tmp_path / "conditional.keras")
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("name", ["mlp_discriminator", *IMAGE_DISCRIMINATORS])
+def test_discriminators_are_saved(name, variant, tmp_path):
+    model = discriminator(name, **VARIANTS[variant])
+    randomize(model)
+    inputs = [images(3), np.array([0, 1, 2])] if len(model.inputs) == 2 else images(3)
+    assert_saved(model, inputs, tmp_path / "model.keras")
+
+
+# === The modern network ===
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (28, 20, 3)], ids=str)
+def test_each_modern_block_starts_as_the_identity(shape):
+    for model in (generator("modern_generator", shape), discriminator("modern_discriminator", shape)):
+        blocks = [layer for layer in model.layers if isinstance(layer, Residual)]
+        assert len(blocks) == 2 * 3 if shape[0] == 28 else 2 * 2
+        for block in blocks:
+            x = np.random.default_rng(0).normal(size=(2, 6, 6, block.input.shape[-1])).astype("float32")
+            np.testing.assert_array_equal(block(x), x)
+            randomize(block)
+            assert np.abs(block(x) - x).max() > 1e-2
+
+
+def test_fix_up_scales_the_other_convolutions():
+    depth = 8
+    first, grouped, last = (modern._block(256, depth).residual[i] for i in (0, 2, 4))
+    first.build((None, 4, 4, 256))
+    grouped.build((None, 4, 4, 512))
+    last.build((None, 4, 4, 512))
+    assert grouped.kernel.shape == (3, 3, 16, 512)
+    he = math.sqrt(2 / (1 + 0.2**2))
+    for layer, fan_in in ((first, 256), (grouped, 9 * 16)):
+        expected = he / math.sqrt(fan_in) * depth**-0.25
+        assert 0.97 * expected < float(ops.std(layer.kernel)) < 1.03 * expected
+    np.testing.assert_array_equal(last.kernel, np.zeros((1, 1, 512, 256)))
+
+
+@pytest.mark.parametrize("width", [1, 12, 20, 28])
+def test_modern_takes_any_width(width):
+    model = architectures.modern_discriminator((8, 8, 1), width=width)
+    assert model(images(2)).shape == (2, 1)
+
+
+# === Export ===
+
+
+@pytest.mark.parametrize("name", ["resnet_generator", "modern_generator"])
+def test_generators_become_tflite_files(name, tmp_path):
+    pytest.importorskip("ai_edge_litert")
+    model = generator(name)
+    randomize(model)
+    report = export(model, tmp_path / "generator.tflite")
+    assert report.max_error < 1e-5
+
+
+# === Errors ===
+
+
+@pytest.mark.parametrize("name", IMAGE_DISCRIMINATORS)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_classes": 0}, "num_classes must be a positive integer. Received: 0"),
+        ({"num_classes": 2.0}, "num_classes must be a positive integer. Received: 2.0"),
+        ({"num_classes": 3, "conditioning": "film"}, "conditioning must be one of 'projection', .*Received: 'film'"),
+        ({"num_codes": -1}, "num_codes must be a positive integer. Received: -1"),
+        (
+            {"num_codes": 2, "num_classes": 3},
+            "num_codes and num_classes exclude each other.*num_codes=2, num_classes=3",
+        ),
+        ({"width": 0}, "width must be a positive integer. Received: 0"),
+        ({"image_shape": (30, 28, 1)}, "image_shape must have height and width divisible by 4.*Received: 30 x 28"),
+        ({"image_shape": (28, 28)}, r"image_shape must be \(height, width, channels\).*Received: \(28, 28\)"),
+    ],
+)
+def test_discriminator_errors(name, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        getattr(architectures, name)(**{"image_shape": (8, 8, 1), **arguments})
+
+
+@pytest.mark.parametrize("name", IMAGE_GENERATORS)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_classes": -3}, "num_classes must be a positive integer. Received: -3"),
+        ({"latent_dim": 0}, "latent_dim must be a positive integer. Received: 0"),
+        ({"width": True}, "width must be a positive integer. Received: True"),
+        ({"image_shape": (28, 27, 1)}, "image_shape must have height and width divisible by 4.*Received: 28 x 27"),
+    ],
+)
+def test_generator_errors(name, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        getattr(architectures, name)(**{"image_shape": (8, 8, 1), "latent_dim": 4, **arguments})
