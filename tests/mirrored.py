@@ -13,15 +13,20 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 keras.utils.set_random_seed(0)
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-seen = []
 
 with strategy.scope():
     gan = keras_gan.GAN(
         keras_gan.architectures.dcgan_generator((8, 8, 1), latent_dim=4, width=4),
         keras_gan.architectures.dcgan_discriminator((8, 8, 1), width=4),
+        ema=0.9,
         seed=0,
     )
-    gan.compile()
+    gan.compile(
+        loss="relativistic",
+        penalties=[keras_gan.penalties.R1(0.1), keras_gan.penalties.GradientPenalty(0.1)],
+        augmentation=keras_gan.augmentation.AdaptiveAugmentation(),
+        discriminator_steps=2,
+    )
 
 x = np.random.default_rng(0).uniform(-1, 1, (52, 8, 8, 1)).astype("float32")
 dataset = tf.data.Dataset.from_tensor_slices(x).batch(16)
