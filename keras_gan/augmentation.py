@@ -30,6 +30,8 @@ class Augmentation(keras.Layer):
 
     def __init__(self, **kwargs):
         super().__init__(autocast=False, **kwargs)
+        # Under tf.distribute Keras runs a model that holds an unbuilt layer on the data to build it.
+        self.built = True
 
     def call(self, images, seed=None):
         if len(images.shape) != 4 or not keras.backend.is_float_dtype(images.dtype):
@@ -158,7 +160,6 @@ class AdaptiveAugmentation(Augmentation):
         self.probability = self._add_state("probability", ())
         # A variable only to be summed over the replicas: all must see one sign of one global mean.
         self._signs = self._add_state("signs", (2,), aggregation="sum")
-        self.built = True
 
     def _add_state(self, name, shape, **kwargs):
         return self.add_weight(shape, "zeros", dtype="float32", trainable=False, autocast=False, name=name, **kwargs)

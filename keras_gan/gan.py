@@ -177,6 +177,9 @@ class GAN(backend.Trainer, keras.Model):
             self.data_shape, checks.output_activation(self.generator), self.condition.num_classes, self.pack
         )
         x = checks.check_data(x, y, batch_size, expected)
+        if kwargs.get("validation_data") is not None:
+            x_val, y_val, _ = keras.utils.unpack_x_y_sample_weight(kwargs["validation_data"])
+            checks.check_data(x_val, y_val, kwargs.get("validation_batch_size"), expected)
         if not hasattr(x, "shape"):
             # Keras warns that it can't shuffle a stream unless it is told not to.
             kwargs.setdefault("shuffle", False)
@@ -325,7 +328,7 @@ class GAN(backend.Trainer, keras.Model):
         """
         checks.check_positive("n, how many to generate,", n)
         labels = checks.check_sample_labels(labels, n, self.condition.num_classes)
-        seed = random.getrandbits(31) if seed is None else seed
+        seed = random.getrandbits(31) if seed is None else int(seed)
         # A prior of the user's own need not know of truncation.
         latents = self.prior.sample(int(n), seed, *([] if truncation is None else [truncation]))
         batches = []

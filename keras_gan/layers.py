@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_gan.checks import check_positive
+
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class SpectralNormalization(keras.layers.Wrapper):
@@ -42,7 +44,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         kinds = (keras.layers.Dense, keras.layers.Conv2D, keras.layers.Conv2DTranspose, keras.layers.Embedding)
         if not isinstance(layer, kinds):
             raise ValueError(f"layer must be a Dense, Conv2D, Conv2DTranspose or Embedding layer. Received: {layer!r}.")
-        _check_positive("power_iterations", power_iterations)
+        check_positive("power_iterations", power_iterations)
         kwargs.setdefault("dtype", layer.dtype_policy)
         super().__init__(layer, **kwargs)
         self.power_iterations = power_iterations
@@ -129,7 +131,7 @@ class MinibatchStandardDeviation(keras.layers.Layer):
         super().__init__(**kwargs)
         if group_size == 1:
             raise ValueError("group_size must be > 1: one example alone has no deviation. Received: 1.")
-        _check_positive("group_size", group_size)
+        check_positive("group_size", group_size)
         self.group_size = group_size
 
     def call(self, inputs):
@@ -263,8 +265,3 @@ def _top_projection(gram):
         gram = ops.matmul(gram, gram)
         gram = gram / (ops.trace(gram) + 1e-30)
     return gram
-
-
-def _check_positive(name, value):
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be a positive integer. Received: {value!r}.")

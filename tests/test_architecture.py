@@ -19,7 +19,7 @@ ARROWS = {
     "export": {"checks", "conditions", "export", "priors"},
     "gan": {"backend", "callbacks", "checks", "conditions", "export", "losses", "optimizers", "priors", "state"},
     "images": set(),
-    "layers": set(),
+    "layers": {"checks"},
     "losses": set(),
     "optimizers": set(),
     "penalties": {"backend"},

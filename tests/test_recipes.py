@@ -24,29 +24,70 @@ def run(name, *args, cwd):
     return done
 
 
-def test_digits(tmp_path):
-    done = run("digits.py", "--quick", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr[-3000:]
-    (folder,) = (tmp_path / "runs").iterdir()
-    assert re.fullmatch(r"digits-\d{8}-\d{6}", folder.name)
-    names = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
-    assert {
-        "gan.keras",
-        "generator.tflite",
-        "summary.json",
-        "samples/epoch_0001.png",
-        "samples/epoch_0002.png",
-    } <= names
-    assert any(name.startswith("train/events.out.tfevents") for name in names)
-    summary = json.loads((folder / "summary.json").read_text())
-    assert summary["generator.tflite"]["max_error"] <= 1e-5
-    assert sum(summary["shares"]) == pytest.approx(1)
-    assert 0.1 < summary["mean_top_probability"] <= 1
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A function that runs a recipe with --quick, once a session, and returns its output, summary and folder."""
+    runs = {}
+
+    def finish(name):
+        if name not in runs:
+            cwd = tmp_path_factory.mktemp(name)
+            done = run(f"{name}.py", "--quick", cwd=cwd)
+            assert done.returncode == 0, done.stderr[-3000:]
+            (folder,) = (cwd / "runs").iterdir()
+            runs[name] = done, json.loads((folder / "summary.json").read_text()), folder
+        return runs[name]
+
+    return finish
+
+
+NAMES = sorted(p.stem for p in RECIPES.glob("*.py") if p.stem != "common")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_runs_quietly_and_leaves_its_folder(name, finished):
+    done, summary, folder = finished(name)
+    assert re.fullmatch(name + r"-\d{8}-\d{6}", folder.name)
+    assert list(folder.rglob("*.keras")) and list(folder.rglob("samples/epoch_0001.png"))
+    assert list(folder.rglob("train/events.out.tfevents*"))
     # The bar, the closing lines, and no chatter of any library.
     assert done.stderr == ""
-    assert "Epoch 2/2" in done.stdout and "generator.tflite" in done.stdout
-    closing = done.stdout[done.stdout.index("Trained for") :].splitlines()
-    assert max(map(len, closing)) <= 100
+    closing = done.stdout[done.stdout.rindex("\n\nIn runs/") :].splitlines()
+    assert "summary.json" in done.stdout and max(map(len, closing)) <= 100
+    assert summary
+
+
+def test_digits_exports_a_checked_generator(finished):
+    done, summary, folder = finished("digits")
+    assert (folder / "generator.tflite").stat().st_size == summary["export"]["bytes"]
+    assert summary["export"]["max_error"] <= 1e-5
+    assert sum(summary["shares"]) == pytest.approx(1)
+    assert 0.1 < summary["mean_top_probability"] <= 1
+    assert summary["judge_accuracy_on_real_test_digits"] > 0.8
+    assert summary["frechet_distance"] > 0
+    assert "Epoch 2/2" in done.stdout
+
+
+def test_figures_are_shares(finished):
+    assert 0 <= finished("conditional_digits")[1]["agreement"] <= 1
+    summary = finished("infogan_digits")[1]
+    assert 0.1 <= summary["match"] <= 1 and sorted(summary["digit_of_code"]) == list(range(10))
+
+
+def test_a_finished_run_is_not_overwritten(finished):
+    _, _, folder = finished("digits")
+    before = (folder / "gan.keras").read_bytes()
+    done = run("digits.py", "--quick", "--run-dir", str(folder), cwd=folder.parent)
+    assert done.returncode == 2 and "holds a finished run" in done.stderr
+    assert (folder / "gan.keras").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_is_short_and_says_what_to_expect(name):
+    text = (RECIPES / f"{name}.py").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 120
+    for heading in ("Command:", "Minutes:", "Expected:", "Reference:"):
+        assert heading in text
 
 
 def test_bad_flags_and_full_folders_are_refused(tmp_path):

@@ -49,6 +49,8 @@ def check_data(data, labels, batch_size, expected):
     """
     if data is None:
         raise ValueError("x, the real data, must be given to fit. Received: None.")
+    if hasattr(data, "to_numpy"):
+        data = data.to_numpy()
     if hasattr(data, "shape") and hasattr(data, "dtype"):
         _check_batch(data, labels, expected, min(batch_size or 32, len(data)))
         return data
