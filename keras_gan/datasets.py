@@ -208,12 +208,15 @@ def _read_tfds(name, split, size, with_labels):
         raise ValueError(
             f"split of {name!r} must be made of {sorted(builder.info.splits)}. Received: {split!r}."
         ) from error
-    examples = list(tfds.as_numpy(dataset)) if with_labels else tfds.as_numpy(dataset)
-    n = int(dataset.cardinality())
-    images = (_fit_image(example["image"], size) for example in examples)
-    images = _collect(images, n, f"Reading {name}", lambda i: f"number {i} of {name}")
-    labels = np.array([example["label"] for example in examples], "int32") if with_labels else None
-    return images, labels
+    n, labels = int(dataset.cardinality()), []
+
+    def read():
+        for example in tfds.as_numpy(dataset):
+            labels.append(example["label"] if with_labels else 0)
+            yield _fit_image(example["image"], size)
+
+    images = _collect(read(), n, f"Reading {name}", lambda i: f"number {i} of {name}")
+    return images, np.array(labels, "int32")
 
 
 def _check_features(features, name, size, with_labels):
