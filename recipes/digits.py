@@ -20,11 +20,11 @@ import keras_gan
 
 
 def main(argv=None):
-    args = common.parse("digits", __doc__, epochs=72, argv=argv)
+    args = common.parse("digits", __doc__, epochs=84, argv=argv)
     train = keras_gan.datasets.load("digits", batch_size=64, seed=args.seed)
     gan = keras_gan.GAN(
-        generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=8, width=80),
-        discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS, width=80),
+        generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=8),
+        discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS),
         ema=0.998,
         seed=args.seed,
     )

@@ -23,21 +23,23 @@ CODES = 10
 
 
 def main(argv=None):
-    args = common.parse("infogan_digits", __doc__, epochs=50, argv=argv)
+    args = common.parse("infogan_digits", __doc__, epochs=25, argv=argv)
     train = keras_gan.datasets.load("digits", batch_size=64, seed=args.seed)
-    noise = 10
+    noise = 30
     gan = keras_gan.GAN(
         generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=noise + CODES),
         discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS, num_codes=CODES),
         condition=keras_gan.conditions.Codes(categorical=[CODES]),
-        ema=0.995,
+        ema=0.99,
         seed=args.seed,
     )
     rate = keras.optimizers.schedules.CosineDecay(1e-3, args.epochs * len(train))
     gan.compile(
-        generator_optimizer=keras.optimizers.Adam(rate, beta_1=0.5),
-        discriminator_optimizer=keras.optimizers.Adam(rate, beta_1=0.5),
-        penalties=[keras_gan.penalties.R1(0.1)],
+        generator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),
+        discriminator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),
+        penalties=[keras_gan.penalties.R1(0.05)],
+        # A code that survives a shift and another contrast is rather a digit than a place or a stroke.
+        augmentation=keras_gan.augmentation.DiffAugment(cutout=False),
     )
     gan.fit(train, epochs=args.epochs, callbacks=common.callbacks(args.run_dir))
     gan.save(args.run_dir / "gan.keras")
