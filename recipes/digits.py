@@ -5,8 +5,9 @@ for each epoch, TensorBoard logs, the GAN (`gan.keras`), its generator for a pho
 the Keras generator after it was written) and `summary.json`.
 
 Command:   python recipes/digits.py
-Minutes:   MINUTES on 2 CPU cores
-Expected:  EXPECTED
+Minutes:   4 on 2 CPU cores
+Expected:  a classifier of real digits finds all ten classes in 1,000 samples, each between 7 and 15 %, with a mean top
+           probability of 0.91 (it gives real digits 0.98)
 
 Reference: [Radford et al., 2015](https://arxiv.org/abs/1511.06434)
 """

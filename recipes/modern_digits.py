@@ -24,7 +24,7 @@ LATENT_DIM = 10
 
 
 def main(argv=None):
-    args = common.parse("modern_digits", __doc__, epochs=12, argv=argv, quick_epochs=1)
+    args = common.parse("modern_digits", __doc__, epochs=6, argv=argv, quick_epochs=1)
     train = keras_gan.datasets.load("digits", batch_size=64, seed=args.seed)
     if args.quick:
         train = train.take(2)

