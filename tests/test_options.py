@@ -265,7 +265,7 @@ LOSSES = ["minimax", "non_saturating", "least_squares", "hinge", "wasserstein", 
 PAIRS = {
     **{f"{loss} R1": (loss, [P.R1(0.1)]) for loss in LOSSES},
     "relativistic R1 R2": ("relativistic", [P.R1(0.1), P.R2(0.1)]),
-    **{f"{loss} GP": (loss, [P.GradientPenalty(1.0)]) for loss in ("non_saturating", "hinge", "wasserstein")},
+    **{f"{loss} GP": (loss, [P.GradientPenalty(0.1)]) for loss in ("non_saturating", "hinge", "wasserstein")},
     "wasserstein LP": ("wasserstein", [P.LipschitzPenalty(1.0)]),
     **{loss: (loss, []) for loss in ("non_saturating", "least_squares", "hinge")},
 }
@@ -283,9 +283,7 @@ def test_each_loss_and_penalty_finds_the_mean(pair, points):
     )
     rates = [keras.optimizers.schedules.CosineDecay(1e-2, 600) for _ in range(2)]
     optimizers = [keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9) for rate in rates]
-    # A target for the slope, not only a bound, holds the generator up until the discriminator has found the way.
-    steps = 3 if pair.endswith("GP") else 1
-    gan.compile(*optimizers, loss=loss, penalties=penalties, discriminator_steps=steps)
+    gan.compile(*optimizers, loss=loss, penalties=penalties)
     gan.fit(np.tile(points, (300, 1)), batch_size=128, verbose=0)
     samples = gan.sample(2000, seed=0)
     np.testing.assert_allclose(samples.mean(0), points.mean(0), atol=0.2)
