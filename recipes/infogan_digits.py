@@ -7,8 +7,8 @@ which digit each code stands for.
 
 Command:   python recipes/infogan_digits.py
 Minutes:   2 on 2 CPU cores
-Expected:  codes match digit classes on 54 % of 1,000 samples, the median of seeds 0, 1 and 2 (56, 54 and 45 %; by chance
-           10 %): some codes hold one digit, others share digits that look alike
+Expected:  codes match digit classes on 54 % of 1,000 samples, the median of seeds 0, 1 and 2 (56, 54 and 45 %; chance
+           gives about 10 %): some codes hold one digit, others share digits that look alike
 
 Reference: [Chen et al., 2016](https://arxiv.org/abs/1606.03657)
 """
