@@ -102,10 +102,7 @@ def _check_batch(batch, labels, expected, batch_size):
                 "x must give (images, labels), or y the labels, since there is a condition on labels. Received: no "
                 "labels. keras_gan.datasets.load gives them with labels=True."
             )
-        labels = ops.convert_to_numpy(labels)
-        _check_labels(labels, expected.num_classes)
-        if labels.size != received[0]:
-            raise ValueError(f"labels must be as many as examples, {received[0]}. Received: {labels.size}.")
+        _check_labels(ops.convert_to_numpy(labels), expected.num_classes, received[0], "examples")
 
 
 def _first_replica(batch):
@@ -113,7 +110,7 @@ def _first_replica(batch):
     return getattr(batch, "values", (batch,))[0]
 
 
-def _check_labels(labels, num_classes):
+def _check_labels(labels, num_classes, n, of):
     if labels.ndim == 0 or labels.size != labels.shape[0]:
         raise ValueError(
             f"labels must be class numbers of shape (batch,). Received: shape {labels.shape}. One-hot labels become "
@@ -124,6 +121,8 @@ def _check_labels(labels, num_classes):
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= num_classes:
         raise ValueError(f"labels must lie in [0, {num_classes}). Received: labels from {low} to {high}.")
+    if labels.size != n:
+        raise ValueError(f"labels must be as many as {of}, {n}. Received: {labels.size}.")
 
 
 def check_sample_labels(labels, n, num_classes):
@@ -139,9 +138,7 @@ def check_sample_labels(labels, n, num_classes):
     if labels is None:
         return np.arange(n, dtype="int32") % num_classes
     labels = np.asarray(labels)
-    _check_labels(labels, num_classes)
-    if labels.size != n:
-        raise ValueError(f"labels must be as many as samples, {n}. Received: {labels.size}.")
+    _check_labels(labels, num_classes, n, "samples")
     return labels.reshape(-1).astype("int32")
 
 
