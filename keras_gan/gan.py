@@ -9,6 +9,7 @@ from keras import ops
 from keras_gan import backend, checks, losses, state
 from keras_gan.callbacks import with_progress
 from keras_gan.conditions import Unconditional
+from keras_gan.export import export
 from keras_gan.optimizers import OptimizerPair
 from keras_gan.priors import Normal
 
@@ -178,8 +179,9 @@ class GAN(backend.Trainer, keras.Model):
         )
         x = checks.check_data(x, y, batch_size, expected)
         if kwargs.get("validation_data") is not None:
-            x_val, y_val, _ = keras.utils.unpack_x_y_sample_weight(kwargs["validation_data"])
-            checks.check_data(x_val, y_val, kwargs.get("validation_batch_size"), expected)
+            x_val, y_val, weight = keras.utils.unpack_x_y_sample_weight(kwargs["validation_data"])
+            x_val = checks.check_data(x_val, y_val, kwargs.get("validation_batch_size"), expected)
+            kwargs["validation_data"] = keras.utils.pack_x_y_sample_weight(x_val, y_val, weight)
         if not hasattr(x, "shape"):
             # Keras warns that it can't shuffle a stream unless it is told not to.
             kwargs.setdefault("shuffle", False)
@@ -340,8 +342,6 @@ class GAN(backend.Trainer, keras.Model):
 
     def export(self, filepath, format=None):
         """Writes the generator as a file for another program, checked. See `keras_gan.export.export`."""
-        from keras_gan.export import export
-
         return export(self._best_generator, filepath, format, prior=self._noise, condition=self.condition)
 
     # === Saving ===

@@ -186,6 +186,17 @@ def test_a_generator_loses_no_batch_to_the_check(make_gan):
     assert seen[:1] == [0.0] and seen[-1] == 2.0 and set(seen) == {0.0, 1.0, 2.0}
 
 
+def test_validation_from_a_generator_keeps_its_first_batch(make_gan, points):
+    gan = make_gan()
+    seen = []
+    gan.compile(run_eagerly=True)
+    step = gan.evaluation_step
+    gan.evaluation_step = lambda data: (seen.append(float(data[0][0, 0])), step(data))[1]
+    batches = (np.full((8, 2), i, "float32") for i in range(3))
+    gan.fit(points[:8], verbose=0, validation_data=batches)
+    assert seen == [0.0, 1.0, 2.0]
+
+
 def test_integer_and_double_data_train(points, make_gan):
     for dtype in ("int32", "float64", "float16"):
         logs = make_gan().fit(points.astype(dtype), batch_size=64, verbose=0).history
