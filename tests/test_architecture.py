@@ -12,7 +12,7 @@ ARROWS = {
     "architectures": {"architectures", "checks", "layers"},
     "augmentation": {"backend"},
     "backend": {"backend"},
-    "callbacks": {"images"},
+    "callbacks": {"checks", "health", "images"},
     "checks": {"checks"},
     "conditions": {"priors"},
     "datasets": set(),
