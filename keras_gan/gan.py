@@ -491,7 +491,7 @@ def _pack(data, m):
     n = ops.shape(data)[0]
     shape = tuple(data.shape[1:])
     # Examples repeat where a last batch is smaller than a pack; a remainder is dropped otherwise.
-    groups = ops.maximum(n // m, 1)
+    groups = max(n // m, 1) if isinstance(n, int) else ops.maximum(n // m, 1)
     data = ops.take(data, ops.arange(groups * m) % n, axis=0)
     data = ops.moveaxis(ops.reshape(data, (-1, m, *shape)), 1, -2)
     return ops.reshape(data, (-1, *shape[:-1], m * shape[-1]))
