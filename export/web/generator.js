@@ -1,0 +1,136 @@
+/** A generator from `gan.export` in the browser: the part to copy into a page of your own. */
+
+const LITERT = new URL("./node_modules/@litertjs/core/", import.meta.url);
+let litert;
+
+async function loadRuntime() {
+  try {
+    litert ??= await import("@litertjs/core");
+    await (litert.getGlobalLiteRtPromise() ?? litert.loadLiteRt(new URL("wasm/", LITERT).href));
+  } catch (cause) {
+    throw new Error("LiteRT.js is missing. Run npm ci in the folder of this page, then reload it.", { cause });
+  }
+}
+
+export class Generator {
+  #model;
+
+  /**
+   * Reads a generator of images.
+   *
+   * @param {Uint8Array} bytes - The content of a .tflite file.
+   * @returns {Promise<Generator>}
+   * @throws {Error} If LiteRT.js is not installed or the file is no generator, in words for whoever chose the file.
+   */
+  static async load(bytes) {
+    if (String.fromCharCode(...bytes.subarray(4, 8)) !== "TFL3") {
+      throw new Error("This is not a .tflite file.");
+    }
+    await loadRuntime();
+    let model;
+    try {
+      model = await litert.loadAndCompile(bytes, { accelerator: "wasm" });
+    } catch (cause) {
+      throw new Error("This .tflite file is damaged, or has operations that LiteRT.js lacks.", { cause });
+    }
+    try {
+      return new Generator(model);
+    } catch (error) {
+      model.delete();
+      throw error;
+    }
+  }
+
+  constructor(model) {
+    const generate = model.signatures.generate;
+    const latent = generate?.getInputDetails().find((input) => input.name === "latent");
+    const image = generate?.getOutputDetails().find((output) => output.name === "image");
+    if (!latent || !image) {
+      const found = Object.keys(model.signatures).join(", ") || "none";
+      throw new Error(`This model is no generator: it lacks the signature generate(latent) → image. It has: ${found}.`);
+    }
+    const [, height, width, channels] = image.shape;
+    if (image.shape.length !== 4 || ![1, 3].includes(channels)) {
+      throw new Error(`This generator makes no images: its output has the shape ${[...image.shape].join(" × ")}.`);
+    }
+    this.#model = model;
+    this.latentDim = latent.shape[1];
+    this.conditional = generate.getInputDetails().some((input) => input.name === "labels");
+    Object.assign(this, { height, width, channels });
+  }
+
+  /**
+   * The latent that belongs to a seed, from a standard normal prior: the murmur3 finaliser as a counter-based hash,
+   * then Box-Muller.
+   *
+   * @param {number} seed - Integer of 32 bits.
+   * @returns {Float32Array} Of `latentDim` numbers.
+   */
+  latent(seed) {
+    const half = Math.ceil(this.latentDim / 2);
+    const uniform = (i) => {
+      const bits = mix(mix(mix(seed) ^ Math.imul(i, 0x9e3779b9)) ^ 0x5bd1e995);
+      return ((bits >>> 9) + 0.5) / 8388608;
+    };
+    return Float32Array.from({ length: this.latentDim }, (_, i) => {
+      const radius = Math.sqrt(-2 * Math.log(uniform(i % half)));
+      const angle = 2 * Math.PI * uniform(half + (i % half));
+      return radius * (i < half ? Math.cos(angle) : Math.sin(angle));
+    });
+  }
+
+  /**
+   * Runs the generator once.
+   *
+   * @param {Float32Array} latent - `latentDim` numbers.
+   * @param {number} label - Integer, the class; only for a conditional generator.
+   * @returns {Promise<Float32Array>} `height * width * channels` numbers in [-1, 1].
+   */
+  async generate(latent, label = 0) {
+    const inputs = { latent: new litert.Tensor(latent, [1, this.latentDim]) };
+    if (this.conditional) {
+      inputs.labels = new litert.Tensor(Int32Array.of(label), [1]);
+    }
+    const { image } = await this.#model.run("generate", inputs);
+    const values = await image.data();
+    for (const tensor of [...Object.values(inputs), image]) {
+      tensor.delete();
+    }
+    return values;
+  }
+
+  /** What `generate` returns, as pixels for a canvas. */
+  toImageData(values) {
+    const pixels = new ImageData(this.width, this.height);
+    for (let i = 0; i < this.width * this.height; i++) {
+      for (let c = 0; c < 3; c++) {
+        // The array rounds and clips.
+        pixels.data[4 * i + c] = values[this.channels * i + (c % this.channels)] * 127.5 + 127.5;
+      }
+      pixels.data[4 * i + 3] = 255;
+    }
+    return pixels;
+  }
+
+  /** Frees the model's memory. */
+  delete() {
+    this.#model.delete();
+  }
+}
+
+function mix(x) {
+  x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
+  x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
+  return x ^ (x >>> 16);
+}
+
+/** Walks from one normal latent to another along the sphere where they lie; `t` goes from 0 to 1. */
+export function slerp(start, end, t) {
+  const [a, b] = [start, end].map((z) => Math.hypot(...z));
+  const cosine = start.reduce((sum, x, i) => sum + x * end[i], 0) / (a * b);
+  const omega = Math.acos(Math.min(1, Math.max(-1, cosine)));
+  const norm = (1 - t) * a + t * b;
+  const sine = Math.sin(omega);
+  const [p, q] = sine > 1e-3 ? [Math.sin((1 - t) * omega) / sine, Math.sin(t * omega) / sine] : [1 - t, t];
+  return start.map((x, i) => norm * ((p * x) / a + (q * end[i]) / b));
+}
