@@ -93,6 +93,7 @@ async function draw() {
 
 async function drawGrid() {
   const mine = ++drawing;
+  $("grid").ariaBusy = "true";
   let rested = performance.now();
   for (const [i, { button, canvas, caption }] of tiles.entries()) {
     caption.textContent = seed + i;
@@ -107,6 +108,7 @@ async function drawGrid() {
     }
   }
   const median = times.toSorted((a, b) => a - b)[times.length >> 1];
+  $("grid").ariaBusy = "false";
   $("speed").textContent = `${median.toFixed(1)} ms per image`;
 }
 
@@ -127,6 +129,7 @@ function setSeed(value) {
 
 function startWalk(from, to) {
   walk = { from, to, way: 0 };
+  $("walk").scrollIntoView({ block: "nearest", behavior: "smooth" });
   play(true);
 }
 
