@@ -5,6 +5,7 @@ import http.server
 import json
 import threading
 from pathlib import Path
+from statistics import NormalDist
 
 import keras
 import numpy as np
@@ -84,7 +85,7 @@ def page(browser):
 
 
 def latent(seed, size):
-    """The latent of a seed, written again from its definition."""
+    """The latent of a seed, float32, written again from its definition."""
 
     def mix(x):
         x = x ^ (x >> np.uint32(16))
@@ -93,12 +94,10 @@ def latent(seed, size):
         x = x * np.uint32(0xC2B2AE35)
         return x ^ (x >> np.uint32(16))
 
-    half = (size + 1) // 2
-    counter = np.arange(2 * half, dtype=np.uint32) * np.uint32(0x9E3779B9)
-    bits = mix(mix(mix(np.full(2 * half, seed, np.uint32)) ^ counter) ^ np.uint32(0x5BD1E995))
-    u = ((bits >> np.uint32(9)) + 0.5) / 2**23
-    radius, angle = np.sqrt(-2 * np.log(u[:half])), 2 * np.pi * u[half:]
-    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:size].astype("float32")
+    counter = np.arange(size, dtype=np.uint32) * np.uint32(0x9E3779B9)
+    bits = mix(mix(mix(np.full(size, seed, np.uint32)) ^ counter) ^ np.uint32(0x5BD1E995))
+    uniform = ((bits >> np.uint32(9)) + 0.5) / 2**23
+    return np.array([NormalDist().inv_cdf(u) for u in uniform], "float32")
 
 
 def python_image(path, z, label=None):
@@ -157,20 +156,33 @@ def test_the_pixels_are_pythons(page, site, name, size, label):
     assert_same_picture(drawn(page, "#walk"), python_image(file, np.asarray(z), label))
 
 
+def test_latents_are_those_of_the_seeds(page, site):
+    page.open(f"{site.url}?model=plain.tflite")
+    seeds = [-7, *range(1000)]
+    latents = page.evaluate(
+        f"""(async () => {{
+          const {{ Generator }} = await import("./generator.js");
+          const generator = await Generator.load(new Uint8Array(await (await fetch("plain.tflite")).arrayBuffer()));
+          return {seeds}.map((seed) => [...generator.latent(seed)]);
+        }})()"""
+    )
+    expected = np.stack([latent(seed % 2**32, 5) for seed in seeds])
+    assert np.abs(expected).max() > 3.3  # Far enough out for the polynomial of the tails.
+    np.testing.assert_allclose(latents, expected, atol=1e-6)
+
+
 @pytest.mark.parametrize(("name", "size", "label"), [("plain", 5, None), ("labelled", 4, 1)])
 def test_the_numbers_are_pythons(page, site, name, size, label):
     page.open(site.url)
-    z, image = page.evaluate(
+    z = latent(3, size)
+    image = page.evaluate(
         f"""(async () => {{
           const {{ Generator }} = await import("./generator.js");
-          const bytes = await (await fetch("{name}.tflite")).arrayBuffer();
-          const generator = await Generator.load(new Uint8Array(bytes));
-          const latent = generator.latent(-7);
-          return [[...latent], [...await generator.generate(latent, {label or 0})]];
+          const generator = await Generator.load(new Uint8Array(await (await fetch("{name}.tflite")).arrayBuffer()));
+          return [...await generator.generate(Float32Array.from({z.tolist()}), {label or 0})];
         }})()"""
     )
-    np.testing.assert_allclose(z, latent(-7 % 2**32, size), atol=1e-6)
-    expected = python_image(site.folder / f"{name}.tflite", np.array(z, "float32"), label)
+    expected = python_image(site.folder / f"{name}.tflite", z, label)
     np.testing.assert_allclose(np.reshape(image, expected.shape), expected, atol=1e-5)
 
 

@@ -60,23 +60,13 @@ export class Generator {
   }
 
   /**
-   * The latent that belongs to a seed, from a standard normal prior: the murmur3 finaliser as a counter-based hash,
-   * then Box-Muller.
+   * The latent that belongs to a seed, as `keras_gan` draws it from a standard normal prior.
    *
    * @param {number} seed - Integer of 32 bits.
    * @returns {Float32Array} Of `latentDim` numbers.
    */
   latent(seed) {
-    const half = Math.ceil(this.latentDim / 2);
-    const uniform = (i) => {
-      const bits = mix(mix(mix(seed) ^ Math.imul(i, 0x9e3779b9)) ^ 0x5bd1e995);
-      return ((bits >>> 9) + 0.5) / 8388608;
-    };
-    return Float32Array.from({ length: this.latentDim }, (_, i) => {
-      const radius = Math.sqrt(-2 * Math.log(uniform(i % half)));
-      const angle = 2 * Math.PI * uniform(half + (i % half));
-      return radius * (i < half ? Math.cos(angle) : Math.sin(angle));
-    });
+    return Float32Array.from({ length: this.latentDim }, (_, i) => Math.SQRT2 * erfinv(2 * uniform(seed, i) - 1));
   }
 
   /**
@@ -118,10 +108,32 @@ export class Generator {
   }
 }
 
+/** Number `i` of a seed, in (0, 1): a counter-based generator that rests on the finaliser of MurmurHash3. */
+function uniform(seed, i) {
+  const bits = mix(mix(mix(seed) ^ Math.imul(i, 0x9e3779b9)) ^ 0x5bd1e995);
+  return ((bits >>> 9) + 0.5) / 2 ** 23;
+}
+
 function mix(x) {
   x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
   x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
   return x ^ (x >>> 16);
+}
+
+// Giles, 2010, "Approximating the erfinv function": the polynomials near the middle and in the tails.
+const MIDDLE = [
+  2.81022636e-8, 3.43273939e-7, -3.5233877e-6, -4.39150654e-6, 0.00021858087, -0.00125372503, -0.00417768164,
+  0.246640727, 1.50140941,
+];
+const TAILS = [
+  -0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773, -0.0076224613, 0.00943887047,
+  1.00167406, 2.83297682,
+];
+
+function erfinv(x) {
+  const w = -Math.log((1 - x) * (1 + x));
+  const [coefficients, y] = w < 5 ? [MIDDLE, w - 2.5] : [TAILS, Math.sqrt(w) - 3];
+  return x * coefficients.reduce((sum, coefficient) => sum * y + coefficient);
 }
 
 /** Walks from one normal latent to another along the sphere where they lie; `t` goes from 0 to 1. */
