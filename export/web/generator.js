@@ -14,6 +14,8 @@ async function loadRuntime() {
 
 export class Generator {
   #model;
+  #generate;
+  #sample;
 
   /**
    * Reads a generator of images.
@@ -42,20 +44,25 @@ export class Generator {
   }
 
   constructor(model) {
-    const generate = model.signatures.generate;
-    const latent = generate?.getInputDetails().find((input) => input.name === "latent");
-    const image = generate?.getOutputDetails().find((output) => output.name === "image");
-    if (!latent || !image) {
-      const found = Object.keys(model.signatures).join(", ") || "none";
-      throw new Error(`This model is no generator: it lacks the signature generate(latent) → image. It has: ${found}.`);
+    // A file may hold the same functions for other batch sizes, too.
+    const signatures = Object.values(model.signatures);
+    const taking = (input) =>
+      signatures.find((signature) => signature.getInputDetails().some((d) => d.name === input && d.shape[0] === 1));
+    this.#generate = taking("latent");
+    this.#sample = taking("seed");
+    const image = this.#generate?.getOutputDetails().find((output) => output.name === "image");
+    if (!image) {
+      const found = signatures.map((signature) => signature.key).join(", ") || "none";
+      throw new Error(`This model has no generate(latent) → image for a batch of 1. Its signatures: ${found}.`);
     }
     const [, height, width, channels] = image.shape;
     if (image.shape.length !== 4 || ![1, 3].includes(channels)) {
       throw new Error(`This generator makes no images: its output has the shape ${[...image.shape].join(" × ")}.`);
     }
+    const inputs = Object.fromEntries(this.#generate.getInputDetails().map((input) => [input.name, input]));
     this.#model = model;
-    this.latentDim = latent.shape[1];
-    this.conditional = generate.getInputDetails().some((input) => input.name === "labels");
+    this.latentDim = inputs.latent.shape[1];
+    this.conditional = "labels" in inputs;
     Object.assign(this, { height, width, channels });
   }
 
@@ -70,18 +77,35 @@ export class Generator {
   }
 
   /**
-   * Runs the generator once.
+   * The image of a latent.
    *
    * @param {Float32Array} latent - `latentDim` numbers.
    * @param {number} label - Integer, the class; only for a conditional generator.
-   * @returns {Promise<Float32Array>} `height * width * channels` numbers in [-1, 1].
+   * @returns {Promise<Float32Array|Uint8Array>} `height * width * channels` numbers in [-1, 1], or bytes from a file
+   *   that was exported for them.
    */
-  async generate(latent, label = 0) {
-    const inputs = { latent: new litert.Tensor(latent, [1, this.latentDim]) };
+  generate(latent, label = 0) {
+    return this.#run(this.#generate, { latent: new litert.Tensor(latent, [1, this.latentDim]) }, label);
+  }
+
+  /**
+   * The image of a seed, by the file's own `sample` where it has that: it knows the prior.
+   *
+   * @param {number} seed - Integer of 32 bits.
+   * @param {number} label - As for `generate`.
+   * @returns {Promise<Float32Array|Uint8Array>} As from `generate`.
+   */
+  sample(seed, label = 0) {
+    return this.#sample
+      ? this.#run(this.#sample, { seed: new litert.Tensor(Int32Array.of(seed), [1]) }, label)
+      : this.generate(this.latent(seed), label);
+  }
+
+  async #run(signature, inputs, label) {
     if (this.conditional) {
       inputs.labels = new litert.Tensor(Int32Array.of(label), [1]);
     }
-    const { image } = await this.#model.run("generate", inputs);
+    const { image } = await signature.run(inputs);
     const values = await image.data();
     for (const tensor of [...Object.values(inputs), image]) {
       tensor.delete();
@@ -89,13 +113,14 @@ export class Generator {
     return values;
   }
 
-  /** What `generate` returns, as pixels for a canvas. */
+  /** What `generate` and `sample` return, as pixels for a canvas. */
   toImageData(values) {
+    const [scale, shift] = values instanceof Uint8Array ? [1, 0] : [127.5, 127.5];
     const pixels = new ImageData(this.width, this.height);
     for (let i = 0; i < this.width * this.height; i++) {
       for (let c = 0; c < 3; c++) {
         // The array rounds and clips.
-        pixels.data[4 * i + c] = values[this.channels * i + (c % this.channels)] * 127.5 + 127.5;
+        pixels.data[4 * i + c] = values[this.channels * i + (c % this.channels)] * scale + shift;
       }
       pixels.data[4 * i + 3] = 255;
     }

@@ -79,10 +79,10 @@ function makeTile(i) {
   return { button, canvas, caption };
 }
 
-async function show(canvas, latent) {
+async function show(canvas, makeImage) {
   const current = generator; // Another file may be opened meanwhile.
   const start = performance.now();
-  const values = await current.generate(latent, Number($("label").value));
+  const values = await makeImage(current, Number($("label").value));
   times = [performance.now() - start, ...times].slice(0, SAMPLES);
   canvas.getContext("2d").putImageData(current.toImageData(values), 0, 0);
 }
@@ -98,7 +98,7 @@ async function drawGrid() {
   for (const [i, { button, canvas, caption }] of tiles.entries()) {
     caption.textContent = seed + i;
     button.setAttribute("aria-label", `Seed ${seed + i}: walk to it`);
-    await show(canvas, generator.latent(seed + i));
+    await show(canvas, (current, label) => current.sample(seed + i, label));
     if (performance.now() - rested > 12) {
       await new Promise((resume) => setTimeout(resume));
       rested = performance.now();
@@ -116,7 +116,9 @@ async function drawWalk() {
   $("way").value = walk.way;
   $("walk-ends").textContent = `from seed ${walk.from} to ${walk.to}`;
   $("walk").setAttribute("aria-label", `Sample on the way from seed ${walk.from} to ${walk.to}`);
-  await show($("walk"), slerp(generator.latent(walk.from), generator.latent(walk.to), walk.way));
+  await show($("walk"), (current, label) =>
+    current.generate(slerp(current.latent(walk.from), current.latent(walk.to), walk.way), label),
+  );
 }
 
 // Controls
