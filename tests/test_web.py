@@ -10,7 +10,9 @@ from statistics import NormalDist
 import keras
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.tools import flatbuffer_utils
 from browser import Browser, find_chromium
 
 import keras_gan
@@ -23,11 +25,39 @@ pytestmark = [
 ]
 
 A = keras_gan.architectures
-GENERATORS = {
-    "plain": lambda: A.dcgan_generator((8, 12, 1), 5, width=4),
-    "labelled": lambda: A.dcgan_generator((8, 8, 3), 4, width=4, num_classes=3),
-    "points": lambda: A.mlp_generator((2,), 3, units=(8,)),
+P = keras_gan.priors
+
+# Generators, how each is exported, and the facts that go into the file.
+FILES = {
+    "plain": (lambda: A.dcgan_generator((8, 12, 1), 5, width=4), {}, {}),
+    "labelled": (
+        lambda: A.dcgan_generator((8, 8, 3), 4, width=4, num_classes=3),
+        {"condition": keras_gan.conditions.Labels(3)},
+        {"classes": 3},
+    ),
+    "uniform": (
+        lambda: A.mlp_generator((6, 6, 1), 3, units=(8,)),
+        {},
+        {"prior": keras.saving.serialize_keras_object(P.Uniform(3, -2.0, 1.0))},
+    ),
+    "mixture": (
+        lambda: A.mlp_generator((6, 6, 1), 3, units=(8,)),
+        {},
+        {"prior": keras.saving.serialize_keras_object(P.Mixture(P.circle(5, 3)))},
+    ),
+    "points": (lambda: A.mlp_generator((2,), 3, units=(8,)), {}, {}),
 }
+
+
+def add_facts(path, facts):
+    """Puts facts about the generator into a .tflite file, as its metadata `keras_gan.json`."""
+    model = flatbuffer_utils.read_model(path)
+    buffer, entry = schema.BufferT(), schema.MetadataT()
+    buffer.data = list(json.dumps(facts).encode())
+    entry.name, entry.buffer = "keras_gan.json", len(model.buffers)
+    model.buffers.append(buffer)
+    model.metadata = [*(model.metadata or []), entry]
+    flatbuffer_utils.write_model(model, path)
 
 
 def serve(folder):
@@ -52,15 +82,16 @@ def site(tmp_path_factory):
         if path.suffix != ".tflite":
             (folder / path.name).symlink_to(path)
     rng = np.random.default_rng(0)
-    for name, make in GENERATORS.items():
+    for name, (make, options, facts) in FILES.items():
         keras.utils.set_random_seed(0)
         generator = make()
         # As they are initialised, all images are nearly grey: nothing to tell right from wrong by.
         for weight in generator.weights:
             sign = 1 if weight.name == "moving_variance" else rng.choice([-1, 1], weight.shape)
             weight.assign(sign * rng.uniform(0.2, 1.2, weight.shape))
-        condition = keras_gan.conditions.Labels(3) if name == "labelled" else None
-        keras_gan.export.export(generator, folder / f"{name}.tflite", condition=condition)
+        keras_gan.export.export(generator, folder / f"{name}.tflite", **options)
+        if facts:
+            add_facts(str(folder / f"{name}.tflite"), facts)
     (folder / "cut.tflite").write_bytes((folder / "plain.tflite").read_bytes()[:2000])
     (folder / "text.tflite").write_text("no generator at all")
     server = serve(folder)
@@ -84,8 +115,8 @@ def page(browser):
     assert not browser.errors
 
 
-def latent(seed, size):
-    """The latent of a seed, float32, written again from its definition."""
+def uniform(seed, n):
+    """The uniform numbers of a seed, written again from their definition."""
 
     def mix(x):
         x = x ^ (x >> np.uint32(16))
@@ -94,17 +125,24 @@ def latent(seed, size):
         x = x * np.uint32(0xC2B2AE35)
         return x ^ (x >> np.uint32(16))
 
-    counter = np.arange(size, dtype=np.uint32) * np.uint32(0x9E3779B9)
-    bits = mix(mix(mix(np.full(size, seed, np.uint32)) ^ counter) ^ np.uint32(0x5BD1E995))
-    uniform = ((bits >> np.uint32(9)) + 0.5) / 2**23
-    return np.array([NormalDist().inv_cdf(u) for u in uniform], "float32")
+    counter = np.arange(n, dtype=np.uint32) * np.uint32(0x9E3779B9)
+    bits = mix(mix(mix(np.full(n, seed, np.uint32)) ^ counter) ^ np.uint32(0x5BD1E995))
+    return ((bits >> np.uint32(9)) + 0.5) / 2**23
+
+
+def normal_latent(seed, size):
+    return np.array([NormalDist().inv_cdf(u) for u in uniform(seed, size)], "float32")
+
+
+def uniform_latent(seed, size):
+    return (-2 + 3 * uniform(seed, size)).astype("float32")
 
 
 def python_image(path, z, label=None):
     """What LiteRT in Python makes of one latent, float32 `(height, width, channels)`."""
     generate = Interpreter(model_path=str(path)).get_signature_runner("generate")
     labels = {} if label is None else {"labels": np.array([label], "int32")}
-    return generate(latent=z[None], **labels)["image"][0]
+    return generate(latent=np.asarray(z)[None], **labels)["image"][0]
 
 
 def drawn(page, selector):
@@ -117,7 +155,9 @@ def drawn(page, selector):
 
 
 def assert_same_picture(pixels, image):
-    expected = np.broadcast_to(np.rint(image * 127.5 + 127.5), (*image.shape[:2], 3))
+    if image.dtype == np.float32:
+        image = np.rint(image * 127.5 + 127.5)
+    expected = np.broadcast_to(image.astype(int), (*image.shape[:2], 3))
     assert np.ptp(expected) > 100
     np.testing.assert_allclose(pixels[..., :3], expected, atol=1)
     assert (pixels[..., :3] != expected).mean() < 0.01
@@ -141,19 +181,27 @@ def message(page):
     return page.wait("(t => !t.startsWith('Loading') && t)(document.getElementById('message').textContent)")
 
 
-@pytest.mark.parametrize(("name", "size", "label"), [("plain", 5, None), ("labelled", 4, 2)])
-def test_the_pixels_are_pythons(page, site, name, size, label):
+@pytest.mark.parametrize(
+    ("name", "make_latent", "between", "size", "label"),
+    [
+        ("plain", normal_latent, P.slerp, 5, None),
+        ("labelled", normal_latent, P.slerp, 4, 2),
+        ("uniform", uniform_latent, P.lerp, 3, None),
+    ],
+)
+def test_the_pixels_are_pythons(page, site, name, make_latent, between, size, label):
     file = site.folder / f"{name}.tflite"
-    open_model(page, site, f"{name}.tflite")
+    open_model(page, site, file.name)
     change(page, "seed", 2_000_000_000, event="change")
     if label is not None:
         change(page, "label", label)
     for i in (0, 1, 23):
-        pixels = drawn(page, f"#grid li:nth-child({i + 1}) canvas")
-        assert_same_picture(pixels, python_image(file, latent(2_000_000_000 + i, size), label))
+        seed = 2_000_000_000 + i
+        z = make_latent(seed, size)
+        assert_same_picture(drawn(page, f"#grid li:nth-child({i + 1}) canvas"), python_image(file, z, label))
     change(page, "way", 0.25)
-    z = keras_gan.priors.slerp(latent(0, size), latent(1, size), 0.25)
-    assert_same_picture(drawn(page, "#walk"), python_image(file, np.asarray(z), label))
+    z = between(make_latent(0, size), make_latent(1, size), 0.25)
+    assert_same_picture(drawn(page, "#walk"), python_image(file, z, label))
 
 
 def test_latents_are_those_of_the_seeds(page, site):
@@ -166,7 +214,7 @@ def test_latents_are_those_of_the_seeds(page, site):
           return {seeds}.map((seed) => [...generator.latent(seed)]);
         }})()"""
     )
-    expected = np.stack([latent(seed % 2**32, 5) for seed in seeds])
+    expected = np.stack([normal_latent(seed % 2**32, 5) for seed in seeds])
     assert np.abs(expected).max() > 3.3  # Far enough out for the polynomial of the tails.
     np.testing.assert_allclose(latents, expected, atol=1e-6)
 
@@ -174,7 +222,7 @@ def test_latents_are_those_of_the_seeds(page, site):
 @pytest.mark.parametrize(("name", "size", "label"), [("plain", 5, None), ("labelled", 4, 1)])
 def test_the_numbers_are_pythons(page, site, name, size, label):
     page.open(site.url)
-    z = latent(3, size)
+    z = normal_latent(3, size)
     image = page.evaluate(
         f"""(async () => {{
           const {{ Generator }} = await import("./generator.js");
@@ -208,6 +256,7 @@ def test_nothing_leaves_the_computer(page, site, tmp_path):
             "points.tflite",
             "points.tflite: This generator makes no images: its output has the shape 1 ",
         ),
+        ("mixture.tflite", "mixture.tflite: Only the file itself could draw from its Mixture prior: export it"),
         ("missing.tflite", "missing.tflite could not be loaded (404"),
     ],
 )
@@ -263,9 +312,15 @@ def test_a_walk_plays_and_pauses(page, site):
 def test_every_control_has_a_name(page, site):
     open_model(page, site, "labelled.tflite")
     nodes = page.call("Accessibility.getFullAXTree")["nodes"]
-    names = {"button": [], "slider": [], "spinbutton": []}
+    names = {"button": [], "slider": [], "spinbutton": [], "combobox": []}
     for node in nodes:
         if node["role"]["value"] in names:
             names[node["role"]["value"]].append(node["name"]["value"])
     assert all(name for of_role in names.values() for name in of_role)
-    assert {role: len(of_role) for role, of_role in names.items()} == {"button": 26, "slider": 2, "spinbutton": 2}
+    assert {role: len(of_role) for role, of_role in names.items()} == {
+        "button": 26,
+        "slider": 2,
+        "spinbutton": 1,
+        "combobox": 1,
+    }
+    assert page.evaluate("[...document.getElementById('label').options].map(o => o.text).join()") == "0,1,2"

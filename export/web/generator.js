@@ -1,5 +1,6 @@
 /** A generator from `gan.export` in the browser: the part to copy into a page of your own. */
 
+const STANDARD_NORMAL = { class_name: "Normal", config: { mean: 0, stddev: 1 } };
 const LITERT = new URL("./node_modules/@litertjs/core/", import.meta.url);
 let litert;
 
@@ -14,6 +15,7 @@ async function loadRuntime() {
 
 export class Generator {
   #model;
+  #prior;
   #generate;
   #sample;
 
@@ -36,14 +38,14 @@ export class Generator {
       throw new Error("This .tflite file is damaged, or has operations that LiteRT.js lacks.", { cause });
     }
     try {
-      return new Generator(model);
+      return new Generator(model, readFacts(bytes));
     } catch (error) {
       model.delete();
       throw error;
     }
   }
 
-  constructor(model) {
+  constructor(model, { prior = STANDARD_NORMAL, classes = 1 }) {
     // A file may hold the same functions for other batch sizes, too.
     const signatures = Object.values(model.signatures);
     const taking = (input) =>
@@ -59,28 +61,39 @@ export class Generator {
     if (image.shape.length !== 4 || ![1, 3].includes(channels)) {
       throw new Error(`This generator makes no images: its output has the shape ${[...image.shape].join(" × ")}.`);
     }
+    if (!(prior.class_name in QUANTILES) && !this.#sample) {
+      throw new Error(`Only the file itself could draw from its ${prior.class_name} prior: export it with sample=True.`);
+    }
     const inputs = Object.fromEntries(this.#generate.getInputDetails().map((input) => [input.name, input]));
     this.#model = model;
+    this.#prior = prior;
     this.latentDim = inputs.latent.shape[1];
-    this.conditional = "labels" in inputs;
+    this.classes = "labels" in inputs ? classes : 0;
+    this.walks = prior.class_name in QUANTILES;
     Object.assign(this, { height, width, channels });
   }
 
   /**
-   * The latent that belongs to a seed, as `keras_gan` draws it from a standard normal prior.
+   * The latent that belongs to a seed, the same as in Python, for a generator that `walks`.
    *
    * @param {number} seed - Integer of 32 bits.
    * @returns {Float32Array} Of `latentDim` numbers.
    */
   latent(seed) {
-    return Float32Array.from({ length: this.latentDim }, (_, i) => Math.SQRT2 * erfinv(2 * uniform(seed, i) - 1));
+    const quantile = QUANTILES[this.#prior.class_name](this.#prior.config);
+    return Float32Array.from({ length: this.latentDim }, (_, i) => quantile(uniform(seed, i)));
+  }
+
+  /** The latent on the way from one to another, `t` from 0 to 1: along the sphere where normal latents lie. */
+  between(start, end, t) {
+    return (this.#prior.class_name === "Normal" ? slerp : lerp)(start, end, t);
   }
 
   /**
    * The image of a latent.
    *
    * @param {Float32Array} latent - `latentDim` numbers.
-   * @param {number} label - Integer, the class; only for a conditional generator.
+   * @param {number} label - Integer less than `classes`, the class; only for a conditional generator.
    * @returns {Promise<Float32Array|Uint8Array>} `height * width * channels` numbers in [-1, 1], or bytes from a file
    *   that was exported for them.
    */
@@ -102,7 +115,7 @@ export class Generator {
   }
 
   async #run(signature, inputs, label) {
-    if (this.conditional) {
+    if (this.classes) {
       inputs.labels = new litert.Tensor(Int32Array.of(label), [1]);
     }
     const { image } = await signature.run(inputs);
@@ -145,6 +158,12 @@ function mix(x) {
   return x ^ (x >>> 16);
 }
 
+// The quantile functions of the priors whose numbers each come from one uniform number.
+const QUANTILES = {
+  Normal: ({ mean, stddev }) => (u) => mean + stddev * Math.SQRT2 * erfinv(2 * u - 1),
+  Uniform: ({ low, high }) => (u) => low + (high - low) * u,
+};
+
 // Giles, 2010, "Approximating the erfinv function": the polynomials near the middle and in the tails.
 const MIDDLE = [
   2.81022636e-8, 3.43273939e-7, -3.5233877e-6, -4.39150654e-6, 0.00021858087, -0.00125372503, -0.00417768164,
@@ -161,13 +180,42 @@ function erfinv(x) {
   return x * coefficients.reduce((sum, coefficient) => sum * y + coefficient);
 }
 
-/** Walks from one normal latent to another along the sphere where they lie; `t` goes from 0 to 1. */
-export function slerp(start, end, t) {
+function lerp(start, end, t) {
+  return start.map((x, i) => (1 - t) * x + t * end[i]);
+}
+
+function slerp(start, end, t) {
   const [a, b] = [start, end].map((z) => Math.hypot(...z));
   const cosine = start.reduce((sum, x, i) => sum + x * end[i], 0) / (a * b);
   const omega = Math.acos(Math.min(1, Math.max(-1, cosine)));
-  const norm = (1 - t) * a + t * b;
   const sine = Math.sin(omega);
   const [p, q] = sine > 1e-3 ? [Math.sin((1 - t) * omega) / sine, Math.sin(t * omega) / sine] : [1 - t, t];
+  const norm = (1 - t) * a + t * b;
   return start.map((x, i) => norm * ((p * x) / a + (q * end[i]) / b));
+}
+
+/** What `gan.export` wrote about the generator: the metadata `keras_gan.json` of the flatbuffer, or `{}`. */
+function readFacts(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const follow = (position) => position + view.getUint32(position, true);
+  const field = (table, number) => {
+    const vtable = table - view.getInt32(table, true);
+    const inside = 4 + 2 * number < view.getUint16(vtable, true);
+    const offset = inside ? view.getUint16(vtable + 4 + 2 * number, true) : 0;
+    return offset && table + offset;
+  };
+  const tables = (position) => {
+    const vector = position && follow(position);
+    const length = vector && view.getUint32(vector, true);
+    return Array.from({ length }, (_, i) => follow(vector + 4 + 4 * i));
+  };
+  const text = (position) => {
+    const start = follow(position);
+    return new TextDecoder().decode(bytes.subarray(start + 4, start + 4 + view.getUint32(start, true)));
+  };
+  // Field numbers are those of LiteRT's schema.
+  const model = follow(0);
+  const [buffers, metadata] = [field(model, 4), field(model, 6)].map(tables);
+  const entry = metadata.find((table) => text(field(table, 0)) === "keras_gan.json");
+  return entry ? JSON.parse(text(field(buffers[view.getUint32(field(entry, 1), true)], 0))) : {};
 }

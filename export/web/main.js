@@ -1,4 +1,4 @@
-import { Generator, slerp } from "./generator.js";
+import { Generator } from "./generator.js";
 
 const SAMPLES = 24;
 const SECONDS_PER_WALK = 3;
@@ -42,6 +42,7 @@ async function open(name, buffer) {
     say(`${name}: ${error.message}`, true);
     return;
   }
+  play(false);
   generator?.delete();
   generator = opened;
   const { height, width, channels, latentDim } = generator;
@@ -49,7 +50,9 @@ async function open(name, buffer) {
   $("about").textContent =
     `${width} × ${height} ${channels === 1 ? "grey" : "colour"} images from ${latentDim} numbers, ` +
     `${(buffer.byteLength / 1e6).toFixed(1)} MB. Runs in this browser; nothing leaves your computer.`;
-  $("label-control").hidden = !generator.conditional;
+  $("label").replaceChildren(...Array.from({ length: generator.classes }, (_, i) => new Option(i)));
+  $("label-control").hidden = !generator.classes;
+  $("walk-section").hidden = !generator.walks;
   for (const canvas of document.getElementsByTagName("canvas")) {
     Object.assign(canvas, { height, width });
   }
@@ -88,7 +91,7 @@ async function show(canvas, makeImage) {
 }
 
 async function draw() {
-  await Promise.all([drawGrid(), drawWalk()]);
+  await Promise.all([drawGrid(), generator.walks && drawWalk()]);
 }
 
 async function drawGrid() {
@@ -97,6 +100,7 @@ async function drawGrid() {
   let rested = performance.now();
   for (const [i, { button, canvas, caption }] of tiles.entries()) {
     caption.textContent = seed + i;
+    button.disabled = !generator.walks;
     button.setAttribute("aria-label", `Seed ${seed + i}: walk to it`);
     await show(canvas, (current, label) => current.sample(seed + i, label));
     if (performance.now() - rested > 12) {
@@ -117,7 +121,7 @@ async function drawWalk() {
   $("walk-ends").textContent = `from seed ${walk.from} to ${walk.to}`;
   $("walk").setAttribute("aria-label", `Sample on the way from seed ${walk.from} to ${walk.to}`);
   await show($("walk"), (current, label) =>
-    current.generate(slerp(current.latent(walk.from), current.latent(walk.to), walk.way), label),
+    current.generate(current.between(current.latent(walk.from), current.latent(walk.to), walk.way), label),
   );
 }
 
