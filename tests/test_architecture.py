@@ -14,6 +14,7 @@ ARROWS = {
     "backend": {"backend"},
     "callbacks": {"images"},
     "checks": {"checks"},
+    "cli": {"export", "gan"},
     "conditions": {"priors"},
     "datasets": set(),
     "export": {"checks", "conditions", "export", "priors"},
