@@ -285,6 +285,7 @@ def test_the_card(full):
     assert card["range"] == "[-1, 1]" and card["metrics"] == "not measured"
     inside = metadata(path)
     assert inside["card"] == card and inside["quantize"] == "dynamic" and 0 < inside["max_error"] < 0.5
+    assert inside["classes"] == 3 and inside["prior"]["class_name"] == "Normal"
     assert inside["functions"]["sample_5"] == "seed int32 (5), labels int32 (5) -> image float32 (5, 8, 8, 1)"
     text = Path(f"{path}.md").read_text()
     assert text.startswith('---\nlicense: "CC0-1.0"\nlibrary_name: keras_gan\n') and "noise \\| more" in text

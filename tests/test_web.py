@@ -10,9 +10,7 @@ from statistics import NormalDist
 import keras
 import numpy as np
 import pytest
-from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
-from ai_edge_litert.tools import flatbuffer_utils
 from browser import Browser, find_chromium
 
 import keras_gan
@@ -27,37 +25,22 @@ pytestmark = [
 A = keras_gan.architectures
 P = keras_gan.priors
 
-# Generators, how each is exported, and the facts that go into the file.
+# Generators, and how each is exported.
 FILES = {
-    "plain": (lambda: A.dcgan_generator((8, 12, 1), 5, width=4), {}, {}),
+    "plain": (lambda: A.dcgan_generator((8, 12, 1), 5, width=4), {}),
     "labelled": (
         lambda: A.dcgan_generator((8, 8, 3), 4, width=4, num_classes=3),
-        {"condition": keras_gan.conditions.Labels(3)},
-        {"classes": 3},
+        {"condition": keras_gan.conditions.Labels(3), "sample": True, "batch_sizes": (4, 1)},
     ),
-    "uniform": (
-        lambda: A.mlp_generator((6, 6, 1), 3, units=(8,)),
-        {},
-        {"prior": keras.saving.serialize_keras_object(P.Uniform(3, -2.0, 1.0))},
-    ),
+    "bytes": (lambda: A.mlp_generator((6, 6, 3), 3, units=(8,)), {"output": "uint8", "quantize": "dynamic"}),
+    "uniform": (lambda: A.mlp_generator((6, 6, 1), 3, units=(8,)), {"prior": P.Uniform(3, -2.0, 1.0)}),
     "mixture": (
         lambda: A.mlp_generator((6, 6, 1), 3, units=(8,)),
-        {},
-        {"prior": keras.saving.serialize_keras_object(P.Mixture(P.circle(5, 3)))},
+        {"prior": P.Mixture(P.circle(5, 3, radius=3.0)), "sample": True},
     ),
-    "points": (lambda: A.mlp_generator((2,), 3, units=(8,)), {}, {}),
+    "undrawable": (lambda: A.mlp_generator((6, 6, 1), 3, units=(8,)), {"prior": P.Mixture(P.circle(5, 3))}),
+    "points": (lambda: A.mlp_generator((2,), 3, units=(8,)), {}),
 }
-
-
-def add_facts(path, facts):
-    """Puts facts about the generator into a .tflite file, as its metadata `keras_gan.json`."""
-    model = flatbuffer_utils.read_model(path)
-    buffer, entry = schema.BufferT(), schema.MetadataT()
-    buffer.data = list(json.dumps(facts).encode())
-    entry.name, entry.buffer = "keras_gan.json", len(model.buffers)
-    model.buffers.append(buffer)
-    model.metadata = [*(model.metadata or []), entry]
-    flatbuffer_utils.write_model(model, path)
 
 
 def serve(folder):
@@ -82,7 +65,7 @@ def site(tmp_path_factory):
         if path.suffix != ".tflite":
             (folder / path.name).symlink_to(path)
     rng = np.random.default_rng(0)
-    for name, (make, options, facts) in FILES.items():
+    for name, (make, options) in FILES.items():
         keras.utils.set_random_seed(0)
         generator = make()
         # As they are initialised, all images are nearly grey: nothing to tell right from wrong by.
@@ -90,8 +73,6 @@ def site(tmp_path_factory):
             sign = 1 if weight.name == "moving_variance" else rng.choice([-1, 1], weight.shape)
             weight.assign(sign * rng.uniform(0.2, 1.2, weight.shape))
         keras_gan.export.export(generator, folder / f"{name}.tflite", **options)
-        if facts:
-            add_facts(str(folder / f"{name}.tflite"), facts)
     (folder / "cut.tflite").write_bytes((folder / "plain.tflite").read_bytes()[:2000])
     (folder / "text.tflite").write_text("no generator at all")
     server = serve(folder)
@@ -138,11 +119,16 @@ def uniform_latent(seed, size):
     return (-2 + 3 * uniform(seed, size)).astype("float32")
 
 
-def python_image(path, z, label=None):
-    """What LiteRT in Python makes of one latent, float32 `(height, width, channels)`."""
-    generate = Interpreter(model_path=str(path)).get_signature_runner("generate")
-    labels = {} if label is None else {"labels": np.array([label], "int32")}
-    return generate(latent=np.asarray(z)[None], **labels)["image"][0]
+def python_image(path, value, label=None):
+    """What LiteRT in Python makes of one latent, or of one seed: `(height, width, channels)`."""
+    interpreter = Interpreter(model_path=str(path))
+    feed = {"seed": np.array([value], "int32")} if isinstance(value, int) else {"latent": np.asarray(value)[None]}
+    if label is not None:
+        feed["labels"] = np.array([label], "int32")
+    shapes = {key: x.shape for key, x in feed.items()}
+    runners = [interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()]
+    [run] = [r for r in runners if {k: tuple(d["shape"]) for k, d in r.get_input_details().items()} == shapes]
+    return run(**feed)["image"][0]
 
 
 def drawn(page, selector):
@@ -186,7 +172,9 @@ def message(page):
     [
         ("plain", normal_latent, P.slerp, 5, None),
         ("labelled", normal_latent, P.slerp, 4, 2),
+        ("bytes", normal_latent, P.slerp, 3, None),
         ("uniform", uniform_latent, P.lerp, 3, None),
+        ("mixture", None, None, 3, None),
     ],
 )
 def test_the_pixels_are_pythons(page, site, name, make_latent, between, size, label):
@@ -197,11 +185,16 @@ def test_the_pixels_are_pythons(page, site, name, make_latent, between, size, la
         change(page, "label", label)
     for i in (0, 1, 23):
         seed = 2_000_000_000 + i
-        z = make_latent(seed, size)
-        assert_same_picture(drawn(page, f"#grid li:nth-child({i + 1}) canvas"), python_image(file, z, label))
-    change(page, "way", 0.25)
-    z = between(make_latent(0, size), make_latent(1, size), 0.25)
-    assert_same_picture(drawn(page, "#walk"), python_image(file, z, label))
+        pixels = drawn(page, f"#grid li:nth-child({i + 1}) canvas")
+        if FILES[name][1].get("sample"):
+            assert_same_picture(pixels, python_image(file, seed, label))
+        if make_latent is not None:
+            assert_same_picture(pixels, python_image(file, make_latent(seed, size), label))
+    assert page.evaluate("document.getElementById('walk-section').hidden") == (between is None)
+    if between is not None:
+        change(page, "way", 0.25)
+        z = between(make_latent(0, size), make_latent(1, size), 0.25)
+        assert_same_picture(drawn(page, "#walk"), python_image(file, z, label))
 
 
 def test_latents_are_those_of_the_seeds(page, site):
@@ -256,7 +249,7 @@ def test_nothing_leaves_the_computer(page, site, tmp_path):
             "points.tflite",
             "points.tflite: This generator makes no images: its output has the shape 1 ",
         ),
-        ("mixture.tflite", "mixture.tflite: Only the file itself could draw from its Mixture prior: export it"),
+        ("undrawable.tflite", "undrawable.tflite: Only the file itself could draw from its Mixture prior: export it"),
         ("missing.tflite", "missing.tflite could not be loaded (404"),
     ],
 )

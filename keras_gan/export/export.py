@@ -6,6 +6,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import keras
+
 from keras_gan import checks
 from keras_gan.conditions import Unconditional
 from keras_gan.export import convert, latency, metadata, report, rewrite, runners, verify
@@ -113,7 +115,15 @@ def export(
             compared = verify.compare_metrics(file, expected[0], metrics, data) if metrics else {}
             functions = {s.name: _describe(s, shape, output) for s in expected}
             card = report.complete_card(card, compared, _range(generator, output))
-            facts = {"card": card, "quantize": quantize, "functions": functions, **dataclasses.asdict(errors)}
+            facts = {
+                "card": card,
+                "quantize": quantize,
+                "functions": functions,
+                "prior": keras.saving.serialize_keras_object(prior),
+                "classes": condition.num_classes or 0,
+                "max_error": errors.max_error,
+                "mean_error": errors.mean_error,
+            }
             metadata.write(written, format, facts)
             errors = _check(written, expected, quantize, filepath)
             measured = latency.benchmark(written, seconds=0.2)
