@@ -25,7 +25,8 @@ def make(labelled=False, **options):
     classes = 3 if labelled else None
     condition = keras_gan.conditions.Labels(3) if labelled else None
     gan = keras_gan.GAN(
-        A.dcgan_generator((8, 8, 1), latent_dim=4, width=4, num_classes=classes),
+        # Wide enough for the converter, which leaves less than 1,024 weights as they are.
+        A.dcgan_generator((8, 8, 1), latent_dim=4, width=16, num_classes=classes),
         A.dcgan_discriminator((8, 8, 1), width=4, num_classes=classes),
         condition=condition,
         seed=0,
@@ -160,8 +161,8 @@ def test_batch_sizes_share_their_weights(labelled, full):
     np.testing.assert_allclose(one[0], images[0], atol=1e-5)
     model = schema.Model.GetRootAsModel(path.read_bytes(), 0)
     buffers = [model.Buffers(i).DataLength() for i in range(model.BuffersLength())]
-    # Its two large kernels once, as int8: 4 x 4 x 8 x 4 and 8 x 32 numbers.
-    assert sum(n for n in buffers if n >= 256) < 2 * (512 + 256) + 2000
+    # The kernel of 4 x 4 x 32 x 16 numbers, as int8, once.
+    assert sorted(n for n in buffers if n > 4000) == [8192]
 
 
 def test_labels_and_the_average_of_weights(labelled, full):
@@ -314,8 +315,8 @@ class Brightness(keras.metrics.Metric):
 
     def __init__(self, name="brightness", **kwargs):
         super().__init__(name=name, **kwargs)
-        self.total = self.add_weight(name="total")
-        self.count = self.add_weight(name="count")
+        self.total = self.add_weight(name="total", initializer="zeros")
+        self.count = self.add_weight(name="count", initializer="zeros")
 
     def update_state(self, real, fake):
         self.total.assign_add(ops.sum(ops.mean(fake, (1, 2, 3)) - ops.mean(real, (1, 2, 3))))
@@ -442,17 +443,24 @@ class Erfinv(keras.layers.Layer):
         return ops.erfinv(ops.tanh(x) * 0.5)
 
 
+class Noise(keras.layers.Layer):
+    def call(self, x):
+        import tensorflow as tf
+
+        return x + tf.random.stateless_normal(x.shape, [1, 2])
+
+
 def test_flex_is_refused(tmp_path):
     import tensorflow as tf
 
-    generator = keras.Sequential([keras.Input((4,)), Erfinv()])
+    generator = keras.Sequential([keras.Input((4,), batch_size=1), Noise()])
     (wanted,) = convert.signatures(generator, keras_gan.priors.Normal(4), keras_gan.conditions.Unconditional(), (1,))
     with convert.quiet():
         convert.write_saved_model(generator, [wanted], tmp_path / "saved")
         converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "saved"), signature_keys=["generate"])
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]
         (tmp_path / "g.tflite").write_bytes(converter.convert())
-    with pytest.raises(ValueError, match="builtin operations only. Received: FlexErfinv"):
+    with pytest.raises(ValueError, match=r"builtin operations only. Received: FlexStateless"):
         runners.run(tmp_path / "g.tflite")
 
 
@@ -488,7 +496,7 @@ def test_models_that_are_no_generators(trained, tmp_path):
         keras_gan.export.export("generator.keras", path)
     latent = keras.Input((4,))
     two = keras.Model(latent, [keras.layers.Dense(1)(latent), keras.layers.Dense(2)(latent)])
-    with pytest.raises(ValueError, match="generator must have one output. Received: a list"):
+    with pytest.raises(ValueError, match=r"generator must have one output. Received: a list"):
         keras_gan.export.export(two, path)
     assert nothing_left(tmp_path)
 
@@ -599,5 +607,5 @@ def test_benchmark(full):
     found = keras_gan.export.benchmark(path, threads=(1,), seconds=0.02)
     assert found.signature == "generate" and found.batch == 1 and found.bytes == report.bytes
     assert found.not_delegated == report.not_delegated and len(found.latencies) == 1
-    assert found.latencies[0].runs >= 5 and found.memory is None or 0 <= found.memory < 1e9
+    assert found.latencies[0].runs >= 5 and (found.memory is None or 0 <= found.memory < 1e9)
     assert "1 thread" in str(found) and json.dumps(found.to_dict())

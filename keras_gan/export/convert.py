@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import logging
 import os
 import re
@@ -107,8 +108,11 @@ def write_saved_model(generator, signatures, folder):
     for signature in signatures:
         specs = [tf.TensorSpec(shape, dtype, name=name) for name, (shape, dtype) in signature.inputs.items()]
         archive.add_endpoint(signature.name, signature.function, input_signature=specs)
-    with quiet():
-        archive.write_out(folder, verbose=False)
+    try:
+        with quiet():
+            archive.write_out(folder, verbose=False)
+    except tf.errors.ResourceExhaustedError as error:
+        raise OSError(errno.ENOSPC, "No space left on device", str(folder)) from error
 
 
 def to_tflite(generator, signatures, quantize=None):

@@ -110,7 +110,7 @@ def size(path):
 def latency_row(latency):
     """A row of a table."""
     threads = {None: "all threads", 1: "1 thread"}.get(latency.threads, f"{latency.threads} threads")
-    note = f"median of {latency.runs} runs on this machine, at best {latency.minimum:.3g}"
+    note = f"median of {latency.runs} runs, at best {latency.minimum:.3g}"
     return threads, f"{latency.median:.3g} ms", note
 
 
