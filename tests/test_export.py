@@ -286,6 +286,7 @@ def test_the_card(full):
     assert card["range"] == "[-1, 1]" and card["metrics"] == "not measured"
     inside = metadata(path)
     assert inside["card"] == card and inside["quantize"] == "dynamic" and 0 < inside["max_error"] < 0.5
+    assert inside["classes"] == 3 and inside["prior"]["class_name"] == "Normal"
     assert inside["functions"]["sample_5"] == "seed int32 (5), labels int32 (5) -> image float32 (5, 8, 8, 1)"
     text = Path(f"{path}.md").read_text()
     assert text.startswith('---\nlicense: "CC0-1.0"\nlibrary_name: keras_gan\n') and "noise \\| more" in text
@@ -588,6 +589,14 @@ def test_without_the_runtime_the_error_says_what_to_install(trained, tmp_path, m
     with pytest.raises(ImportError, match=rf"pip install 'keras-gan\[{extra}\]'"):
         trained.export(tmp_path / name)
     assert nothing_left(tmp_path)
+
+
+def test_another_backend_is_told_the_way(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    with pytest.raises(
+        ValueError, match=r"tensorflow backend. Received: 'jax'.*KERAS_BACKEND=tensorflow keras-gan export"
+    ):
+        trained.export(tmp_path / "g.tflite")
 
 
 def test_files_that_are_no_generators(tmp_path):
