@@ -17,7 +17,7 @@ ARROWS = {
     "cli": {"export", "gan"},
     "conditions": {"priors"},
     "datasets": set(),
-    "export": {"checks", "conditions", "export", "priors"},
+    "export": {"checks", "conditions", "export", "layers", "priors"},
     "gan": {
         "backend",
         "callbacks",

@@ -591,6 +591,14 @@ def test_without_the_runtime_the_error_says_what_to_install(trained, tmp_path, m
     assert nothing_left(tmp_path)
 
 
+def test_another_backend_is_told_the_way(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    with pytest.raises(
+        ValueError, match=r"tensorflow backend. Received: 'jax'.*KERAS_BACKEND=tensorflow keras-gan export"
+    ):
+        trained.export(tmp_path / "g.tflite")
+
+
 def test_files_that_are_no_generators(tmp_path):
     with pytest.raises(ValueError, match="which does not exist"):
         keras_gan.export.benchmark(tmp_path / "none.tflite")

@@ -61,16 +61,17 @@ export class Generator {
     if (image.shape.length !== 4 || ![1, 3].includes(channels)) {
       throw new Error(`This generator makes no images: its output has the shape ${[...image.shape].join(" × ")}.`);
     }
-    if (!(prior.class_name in QUANTILES) && !this.#sample) {
-      throw new Error(`Only the file itself could draw from its ${prior.class_name} prior: export it with sample=True.`);
+    const walks = prior?.class_name in QUANTILES;
+    if (!walks && !this.#sample) {
+      const name = prior?.class_name ?? "own";
+      throw new Error(`Only the file itself could draw from its ${name} prior: export it with sample=True.`);
     }
     const inputs = Object.fromEntries(this.#generate.getInputDetails().map((input) => [input.name, input]));
     this.#model = model;
     this.#prior = prior;
     this.latentDim = inputs.latent.shape[1];
     this.classes = "labels" in inputs ? classes : 0;
-    this.walks = prior.class_name in QUANTILES;
-    Object.assign(this, { height, width, channels });
+    Object.assign(this, { height, width, channels, walks });
   }
 
   /**

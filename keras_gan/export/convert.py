@@ -15,7 +15,6 @@ import numpy as np
 from keras import ops
 
 from keras_gan.checks import check_sample_labels
-from keras_gan.export.seed import uniform
 
 OUTPUT = "image"
 _CALIBRATION_EXAMPLES = 512
@@ -74,6 +73,8 @@ def signatures(generator, prior, condition, batch_sizes=(None,), sample=False, o
         return {OUTPUT: _to_uint8(images) if output == "uint8" else images}
 
     def from_seed(seed, labels=None):
+        from keras_gan.export.seed import uniform
+
         return generate(prior.from_uniform(uniform(seed, prior.num_uniforms)), labels)
 
     def draw_latents(n, seed=None):

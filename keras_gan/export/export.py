@@ -10,7 +10,7 @@ import keras
 
 from keras_gan import checks
 from keras_gan.conditions import Unconditional
-from keras_gan.export import convert, latency, metadata, report, rewrite, runners, verify
+from keras_gan.export import convert, latency, metadata, report, runners, verify
 from keras_gan.priors import Normal
 
 _SUFFIXES = {".tflite": "litert", ".onnx": "onnx", "": "tf_saved_model"}
@@ -73,12 +73,21 @@ def export(
         `Report`. It prints as a table.
 
     Raises:
-        ValueError: If an option is unknown or does not go with the format, a layer can't be converted, or the file
-            differs from the generator. No file is left then.
+        ValueError: If an option is unknown or does not go with the format, a layer can't be converted, the file
+            differs from the generator, or Keras's backend is another than TensorFlow. No file is left then.
         FileExistsError: If something stands where the SavedModel or the card should.
         OSError: If the folder can't be written, or the disk is full. No file is left then.
         ImportError: If a package is missing; the message says what to install.
     """
+    if keras.config.backend() != "tensorflow":
+        raise ValueError(
+            f"Exports run on Keras's tensorflow backend. Received: {keras.config.backend()!r}. Save the GAN with "
+            "gan.save('gan.keras') and run: KERAS_BACKEND=tensorflow keras-gan export gan.keras "
+            f"{filepath}"
+        )
+    # Not before: where Keras has another backend, nothing else needs TensorFlow.
+    from keras_gan.export import rewrite
+
     filepath = Path(filepath)
     format = _check_format(filepath, format)
     batch_sizes = _check_options(format, quantize, batch_sizes, sample, output, metrics, data)
@@ -119,7 +128,7 @@ def export(
                 "card": card,
                 "quantize": quantize,
                 "functions": functions,
-                "prior": keras.saving.serialize_keras_object(prior),
+                "prior": keras.saving.serialize_keras_object(prior) if hasattr(prior, "get_config") else None,
                 "classes": condition.num_classes or 0,
                 "max_error": errors.max_error,
                 "mean_error": errors.mean_error,
