@@ -129,7 +129,7 @@ class GAN(backend.Trainer, keras.Model):
         """
         loss = losses.get(loss)
         penalties = list(penalties)
-        checks.check_training(penalties, augmentation, discriminator_steps, self.data_shape)
+        checks.check_training(penalties, augmentation, discriminator_steps, self.data_shape, self.condition)
         checks.warn_without_lipschitz_control(loss, penalties, self.discriminator)
         optimizers = [_optimizer(generator_optimizer), _optimizer(discriminator_optimizer)]
         if optimizers[0] is optimizers[1]:
@@ -222,8 +222,9 @@ class GAN(backend.Trainer, keras.Model):
         latents = self._draw_latents(real, self._training_seed)
         given = self.condition.given(latents, labels)
         fake = ops.stop_gradient(self._generate(self.generator, latents, labels, training=True))
+        other_real = self._view(real) if self.condition.compares_views else None
         real, fake = self._view(real), self._view(fake)
-        aux, terms = self._judge(real, fake, given, training=True)
+        aux, terms = self._judge(real, fake, given, training=True, other_real=other_real)
         for penalty in self.penalties:
             terms += penalty(self._bind(given), real, fake, seed=self._training_seed)
         return aux["loss"] + terms + sum(self.discriminator.losses), aux
@@ -249,12 +250,15 @@ class GAN(backend.Trainer, keras.Model):
         d, _ = self._judge(_pack(real, self.pack), _pack(fake, self.pack), given, training=False)
         return self._log(real, d, {"loss": self.loss.generator(d["fake_logits"], d["real_logits"])})
 
-    def _judge(self, real, fake, given, training):
-        """The adversarial loss with the logits behind it, and the condition's term."""
+    def _judge(self, real, fake, given, training, other_real=None):
+        """The adversarial loss with the logits behind it, and the condition's terms."""
         real_logits, real_extra = self.condition.judge(self.discriminator, real, given, training)
         fake_logits, fake_extra = self.condition.judge(self.discriminator, fake, given, training)
         loss = self.loss.discriminator(real_logits, fake_logits)
         terms = self.condition.discriminator_term(real_extra, fake_extra, given)
+        if other_real is not None:
+            _, other_extra = self.condition.judge(self.discriminator, other_real, given, training)
+            terms += self.condition.consistency_term(real_extra, other_extra)
         return {"loss": loss, "real_logits": real_logits, "fake_logits": fake_logits}, terms
 
     def _bind(self, given):
