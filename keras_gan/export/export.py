@@ -154,7 +154,7 @@ def export(
             _put(written, filepath)
             os.replace(beside, _card_path(filepath))
     except OSError as error:
-        raise type(error)(error.errno, f"{filepath} was not written: {error.strerror or error}") from error
+        raise OSError(error.errno, f"{filepath} was not written: {error.strerror or error}") from error
     return done
 
 
