@@ -77,6 +77,21 @@ def test_figures_are_shares(finished):
     assert 0.1 <= summary["match"] <= 1 and sorted(summary["digit_of_code"]) == list(range(10))
 
 
+def test_figures_of_the_texts(finished):
+    rows = finished("optimal_discriminator")[1]["generators"]
+    assert rows[0]["loss"] == pytest.approx(1.3863, abs=0.01)
+    # What a loss proves is a lower bound.
+    assert all(row["implied"] <= row["divergence"] + 1e-4 for row in rows)
+    assert rows[-1]["implied"] > 0.45
+    logs = finished("saturation")[1]
+    held = slice(0, logs["epochs_held_still"])
+    minimax, other = logs["minimax"], logs["non_saturating"]
+    assert minimax["discriminator_loss"][held] == pytest.approx(other["discriminator_loss"][held], rel=1e-4)
+    assert minimax["generator_gradient_norm"][held][-1] < other["generator_gradient_norm"][held][-1]
+    assert 0 <= finished("sine")[1]["covered"] <= 1
+    assert finished("heights")[1]["jensen_shannon"] <= 0.6932
+
+
 def test_a_finished_run_is_not_overwritten(finished):
     _, _, folder = finished("digits")
     before = (folder / "gan.keras").read_bytes()

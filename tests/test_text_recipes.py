@@ -5,10 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "recipes"))
 import common
+import heights
 import minimax_game as game
+import optimal_discriminator as optimal
+import sine
 
 
 @pytest.mark.parametrize("step, first", [(game.simultaneous, (-1.1, 0.1)), (game.alternating, (-1.1, 0.08))])
@@ -62,3 +66,41 @@ def test_divergences_by_quadrature_match_closed_forms():
     # Not symmetric in p and q, unlike the Jensen-Shannon divergence.
     assert common.jensen_shannon(p, q, dx) == pytest.approx(common.jensen_shannon(q, p, dx), abs=1e-12)
     assert common.kullback_leibler(q, p, dx) == pytest.approx(-np.log(2) + 5 / 2 - 0.5, abs=1e-8)
+
+
+def test_a_change_of_variables_gives_the_known_densities():
+    z, x = np.linspace(-8, 8, 8001), np.linspace(0.5, 9, 2001)
+    expected = common.normal_density(x, 3, 2)
+    np.testing.assert_allclose(heights.change_of_variables(z, 3 + 2 * z, x), expected, rtol=5e-3)
+    np.testing.assert_allclose(heights.change_of_variables(z, 3 - 2 * z, x), expected, rtol=5e-3)
+    np.testing.assert_allclose(heights.change_of_variables(z, np.exp(z), x), stats.lognorm(1).pdf(x), rtol=5e-3)
+    # A map that folds: both roots count.
+    np.testing.assert_allclose(heights.change_of_variables(z, z**2, x), stats.chi2(1).pdf(x), rtol=5e-3)
+
+
+def test_kolmogorov_smirnov_statistic():
+    samples = np.random.default_rng(0).normal(195, 35, 500)
+    expected = stats.kstest(samples, stats.norm(heights.MEAN, heights.STDDEV).cdf).statistic
+    assert heights.kolmogorov_smirnov(samples) == pytest.approx(expected, abs=1e-12)
+
+
+def test_distance_from_the_curve_and_what_is_covered():
+    on = sine.curve(np.linspace(0, 2 * np.pi, 40))
+    assert sine.distances(on).max() < 3e-3 and sine.covered(on) == 1
+    # Above the crest, and beyond the end.
+    beyond = np.array([[np.pi / 2, 1.25], [2 * np.pi + 3, 3]], "float32")
+    np.testing.assert_allclose(sine.distances(beyond), [0.25, np.hypot(3, 3)], atol=1e-3)
+    assert sine.covered(on[:20]) == 0.5
+
+
+def test_the_best_discriminator_and_its_divergence():
+    x = np.array([-1.0, 0.3, 2.0])
+    np.testing.assert_allclose(optimal.best(x, 0.0), 0.5)
+    ratio = stats.norm(0, 1).pdf(x) / stats.norm(1, 0.7).pdf(x)
+    np.testing.assert_allclose(optimal.best(x, 1.0), ratio / (1 + ratio), rtol=1e-12)
+    assert optimal.divergence(0.0) == 0
+    # Monte Carlo, with its own formula: the mean of log D* and of log(1 - D*).
+    real, fake = (np.random.default_rng(0).normal(m, s, 400_000) for m, s in ((0, 1), (1, 0.7)))
+    value = np.log(optimal.best(real, 1.0)).mean() + np.log1p(-optimal.best(fake, 1.0)).mean()
+    assert optimal.divergence(1.0) == pytest.approx((value + np.log(4)) / 2, abs=2e-3)
+    np.testing.assert_allclose(optimal.quantiles(2)[:, 0], [-0.67449, 0.67449], atol=1e-5)
