@@ -26,6 +26,7 @@ CODES = 10
 def main(argv=None):
     args = common.parse("infogan_digits", __doc__, epochs=25, argv=argv)
     train = keras_gan.datasets.load("digits", batch_size=64, seed=args.seed)
+    classifier = common.classifier(args.quick)
     noise = 30
     gan = keras_gan.GAN(
         generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=noise + CODES),
@@ -41,17 +42,18 @@ def main(argv=None):
         penalties=[keras_gan.penalties.R1(0.05)],
         # A code that survives a shift and another contrast is rather a digit than a place or a stroke.
         augmentation=keras_gan.augmentation.DiffAugment(cutout=False),
+        metrics=[keras_gan.metrics.FrechetDistance(classifier)],
     )
-    gan.fit(train, epochs=args.epochs, callbacks=common.callbacks(args.run_dir))
-    gan.save(args.run_dir / "gan.keras")
+    gan.fit(train, epochs=args.epochs, validation_data=common.real_digits(), callbacks=common.callbacks(args.run_dir))
+    gan = keras.models.load_model(args.run_dir / "gan.keras")  # The best epoch's.
 
     latents = np.array(gan.prior.sample(1000, seed=args.seed))
     codes = np.arange(1000) % CODES
     latents[:, noise:] = np.eye(CODES)[codes]
     samples = gan.predict(latents, verbose=0)
-    judge = common.Judge(args.quick)
+    found = classifier.predict(samples, verbose=0)["probabilities"].argmax(1)
     table = np.zeros((CODES, 10), int)
-    np.add.at(table, (codes, judge.probabilities(samples).argmax(1)), 1)
+    np.add.at(table, (codes, found), 1)
     rows, digits = linear_sum_assignment(-table)
     match = float(table[rows, digits].sum() / len(samples))
     picture = keras_gan.images.grid(samples[:80], columns=CODES)
@@ -62,7 +64,12 @@ def main(argv=None):
     )
     common.finish(
         args.run_dir,
-        {"match": match, "digit_of_code": digits.tolist(), "table": table.tolist(), **judge.report(samples)},
+        {
+            "match": match,
+            "digit_of_code": digits.tolist(),
+            "table": table.tolist(),
+            **common.report(classifier, samples),
+        },
         {"codes.png": "a column for each code", "samples/": "samples after each epoch", "gan.keras": "the GAN"},
     )
 
