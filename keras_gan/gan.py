@@ -9,7 +9,7 @@ from keras import ops
 from keras_gan import backend, checks, health, losses, state
 from keras_gan.callbacks import with_progress, without_writers
 from keras_gan.conditions import Unconditional
-from keras_gan.export import export
+from keras_gan.export import export_gan
 from keras_gan.optimizers import OptimizerPair
 from keras_gan.priors import Normal
 
@@ -412,9 +412,22 @@ class GAN(backend.Trainer, keras.Model):
             batches.append(ops.convert_to_numpy(self(inputs, training=False)))
         return np.concatenate(batches)
 
-    def export(self, filepath, format=None):
-        """Writes the generator as a file for another program, checked. See `keras_gan.export.export`."""
-        return export(self._best_generator, filepath, format, prior=self._noise, condition=self.condition)
+    def export(self, filepath, **options):
+        """Writes the generator as a file for another program, checked, with the averaged weights if there is an `ema`.
+
+        Args:
+            filepath: Path to write: NAME.tflite for phones, NAME.onnx, or NAME for a SavedModel.
+            **options: Those of `keras_gan.export.export`: `quantize="dynamic"` for a quarter of the size,
+                `sample=True` for a function of a seed, `batch_sizes`, `output`, `data`, `metrics`, `card`, `format`.
+                `metrics` defaults to those of `compile` where there are `data`.
+
+        Returns:
+            `keras_gan.export.Report`. It prints as a table.
+
+        Raises:
+            ValueError: If the file differs from the generator; see `keras_gan.export.export`. No file is left then.
+        """
+        return export_gan(self, filepath, **options)
 
     # === Saving ===
 
