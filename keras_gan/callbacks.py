@@ -1,11 +1,15 @@
 """Callbacks that watch a GAN in training."""
 
+import logging
+import math
 import shutil
 from pathlib import Path
 
 import keras
+from keras import ops
 
-from keras_gan import images
+from keras_gan import health, images
+from keras_gan.checks import check_positive
 
 
 class SampleGrid(keras.callbacks.Callback):
@@ -57,16 +61,132 @@ class SampleGrid(keras.callbacks.Callback):
         self._writer.close()
 
 
-class Progress(keras.callbacks.ProgbarLogger):
-    """Keras's progress bar, with the metrics while they fit into the terminal's width, else at the end of an epoch.
+class TrainingHealth(keras.callbacks.Callback):
+    """Says in plain words when a game goes wrong.
 
-    `GAN.fit` uses it: a line that wraps is printed anew at each step instead of in its place.
+    - `not_finite`: a loss or another logged value is NaN or infinite. Watched at each step; it always ends training,
+      since nothing is learned from there on.
+    - `discriminator_won`: over `patience` epochs the discriminator's loss is below 5 % of what a guess costs. A loss
+      without such a floor (`Wasserstein`) has no alarm.
+    - `generator_collapsed`: over `patience` epochs the `diversity` of fakes is below 5 % of the data's.
+
+    The words go to the logger `keras_gan` between two epochs, and to TensorBoard's text page.
+
+    Args:
+        log_dir: Path of the run's folder, for TensorBoard. Defaults to None, the log alone.
+        patience: Int > 0, how many epochs in a row must look wrong. Defaults to `3`.
+        stop: Bool, whether any alarm ends training. Defaults to False.
+        checkpoint: Path of the file that a `keras.callbacks.ModelCheckpoint(..., save_best_only=True)` writes. An alarm
+            then ends training, and the GAN returns to that file's state. Defaults to None.
+
+    Attributes:
+        alarms: List of `(epoch, name, message)`, epochs counted from 0, of all that was said.
+
+    Raises:
+        ValueError: If `patience` is not a positive integer, or `checkpoint` has a suffix that Keras does not load.
+    """
+
+    _LOSS_FLOOR = 0.05
+    _LEAST_DIVERSITY = 0.05
+
+    def __init__(self, log_dir=None, patience=3, stop=False, checkpoint=None):
+        super().__init__()
+        check_positive("patience", patience)
+        if checkpoint is not None and not str(checkpoint).endswith((".keras", ".weights.h5")):
+            raise ValueError(f"checkpoint must end in .keras or .weights.h5. Received: {str(checkpoint)!r}.")
+        self.log_dir = None if log_dir is None else Path(log_dir)
+        self.patience = patience
+        self.checkpoint = None if checkpoint is None else Path(checkpoint)
+        self.stop = stop or checkpoint is not None
+        self.alarms = []
+        self._unsaid = []
+        self._streaks = {}
+
+    def on_train_begin(self, logs=None):
+        guess = ops.full((1, 1), getattr(self.model.loss, "boundary", 0.0))
+        self._guess = float(ops.convert_to_numpy(self.model.loss.discriminator(guess, guess)))
+        self._streaks = {}
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._say()
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        wrong = [name for name, value in (logs or {}).items() if not math.isfinite(value)]
+        if wrong and not self.model.stop_training:
+            self.model.stop_training = True
+            self._alarm(
+                "not_finite",
+                f"{', '.join(wrong)} is no longer finite, at step {batch + 1}. Training ends here. Try lower learning "
+                "rates, a smaller penalty or, with a loss without bound, a gradient penalty.",
+            )
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = logs or {}
+        loss, diversity = logs.get("discriminator_loss", math.nan), logs.get("diversity", math.nan)
+        if self._lasts("discriminator_won", 0 < loss < self._LOSS_FLOOR * self._guess):
+            self._alarm(
+                "discriminator_won",
+                f"The discriminator has won: its loss is {loss:.2g}, where a guess costs {self._guess:.2g}, so the "
+                "generator hardly learns. Try penalties=[keras_gan.penalties.R1()], a lower learning rate of the "
+                "discriminator, or an augmentation if data are few.",
+            )
+        if self._lasts("generator_collapsed", diversity < self._LEAST_DIVERSITY):
+            self._alarm(
+                "generator_collapsed",
+                f"The generator has collapsed: its samples differ from each other {diversity:.1%} as much as the data "
+                "do. Try GAN(..., pack=2), penalties=[keras_gan.penalties.R1()], or a lower learning rate.",
+            )
+
+    def on_train_end(self, logs=None):
+        if self._unsaid and self.checkpoint is not None:
+            if self.checkpoint.exists():
+                self.model.load_weights(self.checkpoint)
+                self._unsaid.append(f"The GAN returns to {self.checkpoint}.")
+            else:
+                self._unsaid.append(f"The GAN stays as it is: there is no {self.checkpoint} yet.")
+        self._say()
+
+    def _lasts(self, name, wrong):
+        """Whether something has just been wrong for the whole of the patience."""
+        self._streaks[name] = self._streaks.get(name, 0) + 1 if wrong else 0
+        return self._streaks[name] == self.patience
+
+    def _alarm(self, name, message):
+        import tensorflow as tf
+
+        message = f"Epoch {self._epoch + 1}: {message}"
+        self.alarms.append((self._epoch, name, message))
+        self._unsaid.append(message)
+        self.model.stop_training |= self.stop
+        if self.log_dir is not None:
+            with tf.summary.create_file_writer(str(self.log_dir / "train")).as_default():
+                tf.summary.text(f"health/{name}", message, step=self._epoch)
+
+    def _say(self):
+        # Later than the alarm: a line in the midst of a progress bar can't be read.
+        while self._unsaid:
+            logging.getLogger("keras_gan").warning(self._unsaid.pop(0))
+
+
+class Progress(keras.callbacks.ProgbarLogger):
+    """Keras's progress bar with the game's losses and accuracies, and what validation found.
+
+    The metrics stand in it while they fit into the terminal's width, else at the end of an epoch: a line that wraps is
+    printed anew at each step instead of in its place. `GAN.fit` uses it.
     """
 
     _WIDTH = 140
 
     def on_train_batch_end(self, batch, logs=None):
-        super().on_train_batch_end(batch, logs if shutil.get_terminal_size().columns >= self._WIDTH else None)
+        wide = shutil.get_terminal_size().columns >= self._WIDTH
+        super().on_train_batch_end(batch, self._brief(logs) if wide else None)
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, self._brief(logs))
+
+    def _brief(self, logs):
+        return {name: value for name, value in (logs or {}).items() if name not in health.names(self.model.loss)}
 
 
 def with_progress(callbacks):

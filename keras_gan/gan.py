@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gan import backend, checks, losses, state
+from keras_gan import backend, checks, health, losses, state
 from keras_gan.callbacks import with_progress
 from keras_gan.conditions import Unconditional
 from keras_gan.export import export
@@ -80,10 +80,10 @@ class GAN(backend.Trainer, keras.Model):
         self.seed = seed
         self._training_seed = keras.random.SeedGenerator(seed)
         self._evaluation_seed = keras.random.SeedGenerator(_EVALUATION_SEED)
-        self._trackers = [
-            keras.metrics.Mean(name=name)
-            for name in ("discriminator_loss", "generator_loss", "real_accuracy", "fake_accuracy")
-        ]
+        self._game_means = _means("discriminator_loss", "generator_loss", "real_accuracy", "fake_accuracy")
+        self._health_means = []
+        self.evaluation_metrics = []
+        self._evaluating = False
         self.built = True
 
     @property
@@ -99,6 +99,7 @@ class GAN(backend.Trainer, keras.Model):
         discriminator_optimizer=None,
         loss="non_saturating",
         penalties=(),
+        metrics=(),
         augmentation=None,
         discriminator_steps=1,
         run_eagerly=False,
@@ -114,6 +115,8 @@ class GAN(backend.Trainer, keras.Model):
             loss: Name or object from `keras_gan.losses`. Defaults to `"non_saturating"`.
             penalties: List of objects from `keras_gan.penalties`, added to the discriminator's objective. They see
                 the discriminator in inference mode.
+            metrics: List of `keras.metrics.Metric` whose `update_state` takes `(real, fake)`, such as those of
+                `keras_gan.metrics`. `evaluate` and `validation_data` fill them; training does not.
             augmentation: `keras_gan.augmentation.Augmentation`, applied to all that the discriminator sees in
                 training, reals and fakes. Defaults to none.
             discriminator_steps: Int > 0, how often the discriminator is updated before the generator is, each time
@@ -125,11 +128,11 @@ class GAN(backend.Trainer, keras.Model):
         Raises:
             ValueError: If the loss is unknown, both players are given one and the same optimizer, or a number is out
                 of range.
-            TypeError: If a penalty or the augmentation is something else.
+            TypeError: If a penalty, a metric or the augmentation is something else.
         """
         loss = losses.get(loss)
-        penalties = list(penalties)
-        checks.check_training(penalties, augmentation, discriminator_steps, self.data_shape)
+        penalties, metrics = list(penalties), list(metrics)
+        checks.check_training(penalties, metrics, augmentation, discriminator_steps, self.data_shape)
         checks.warn_without_lipschitz_control(loss, penalties, self.discriminator)
         optimizers = [_optimizer(generator_optimizer), _optimizer(discriminator_optimizer)]
         if optimizers[0] is optimizers[1]:
@@ -142,6 +145,8 @@ class GAN(backend.Trainer, keras.Model):
         )
         self.loss = loss
         self.penalties = penalties
+        self.evaluation_metrics = metrics
+        self._health_means = _means(*health.names(loss))
         self.augmentation = augmentation
         self.discriminator_steps = discriminator_steps
         self.generator_optimizer, self.discriminator_optimizer = optimizers
@@ -164,7 +169,9 @@ class GAN(backend.Trainer, keras.Model):
             **kwargs: What else `keras.Model.fit` takes, such as `validation_data`.
 
         Returns:
-            `keras.callbacks.History` of `discriminator_loss`, `generator_loss`, `real_accuracy` and `fake_accuracy`.
+            `keras.callbacks.History` of `discriminator_loss`, `generator_loss`, `real_accuracy`, `fake_accuracy` and
+            the health of both players, see `keras_gan.health.measure`; with `validation_data` of the same losses and
+            accuracies, and of the metrics, with `val_` before their names.
 
         Raises:
             ValueError: Before the first step, if the data are empty, not finite, of another shape than the
@@ -174,13 +181,10 @@ class GAN(backend.Trainer, keras.Model):
             raise ValueError(
                 "compile() must be called before fit(). With no argument it gives defaults that train well."
             )
-        expected = checks.Expected(
-            self.data_shape, checks.output_activation(self.generator), self.condition.num_classes, self.pack
-        )
-        x = checks.check_data(x, y, batch_size, expected)
+        x = self._check_data(x, y, batch_size)
         if kwargs.get("validation_data") is not None:
             x_val, y_val, weight = keras.utils.unpack_x_y_sample_weight(kwargs["validation_data"])
-            x_val = checks.check_data(x_val, y_val, kwargs.get("validation_batch_size"), expected)
+            x_val = self._check_data(x_val, y_val, kwargs.get("validation_batch_size"))
             kwargs["validation_data"] = keras.utils.pack_x_y_sample_weight(x_val, y_val, weight)
         if not hasattr(x, "shape"):
             # Keras warns that it can't shuffle a stream unless it is told not to.
@@ -193,20 +197,28 @@ class GAN(backend.Trainer, keras.Model):
         self.discriminator_optimizer.finalize_variable_values(self.discriminator.trainable_variables)
         return history
 
+    def _check_data(self, x, y, batch_size):
+        activation = checks.output_activation(self.generator)
+        expected = checks.Expected(self.data_shape, activation, self.condition.num_classes, self.pack)
+        return checks.check_data(x, y, batch_size, expected)
+
     def adversarial_step(self, data):
         """One step of training on one batch: the discriminator's updates, then the generator's."""
         real, labels = self._unpack(data)
         for _ in range(self.discriminator_steps):
-            d = self.update(
+            d, d_norm = self.update(
                 self.discriminator, self.discriminator_optimizer, lambda: self.discriminator_objective(real, labels)
             )
-        g = self.update(self.generator, self.generator_optimizer, lambda: self.generator_objective(real, labels))
+        g, g_norm = self.update(
+            self.generator, self.generator_optimizer, lambda: self.generator_objective(real, labels)
+        )
         if self.ema_generator is not None:
             for average, weight in zip(self.ema_generator.weights, self.generator.weights, strict=True):
                 average.assign(average + (1 - self.ema) * (weight - average))
         if self.augmentation is not None:
             self.augmentation.update(d["real_logits"])
-        return self._log(real, d, g)
+        signs = health.measure(self.loss, real, {**d, "gradient_norm": d_norm}, {"gradient_norm": g_norm})
+        return self._log(real, {**self._game(d, g), **signs})
 
     def discriminator_objective(self, real, labels=None):
         """What the discriminator minimises.
@@ -216,17 +228,17 @@ class GAN(backend.Trainer, keras.Model):
             labels: Tensor `(batch,)`, int32, or None without a condition on labels.
 
         Returns:
-            The objective, a scalar tensor; and a dict of the adversarial `loss` alone, `real_logits` and
-            `fake_logits`.
+            The objective, a scalar tensor; and a dict of the adversarial `loss` alone, `real_logits`, `fake_logits`
+            and the `fake` data, before any augmentation.
         """
         latents = self._draw_latents(real, self._training_seed)
         given = self.condition.given(latents, labels)
         fake = ops.stop_gradient(self._generate(self.generator, latents, labels, training=True))
-        real, fake = self._view(real), self._view(fake)
-        aux, terms = self._judge(real, fake, given, training=True)
+        real_view, fake_view = self._view(real), self._view(fake)
+        aux, terms = self._judge(real_view, fake_view, given, training=True)
         for penalty in self.penalties:
-            terms += penalty(self._bind(given), real, fake, seed=self._training_seed)
-        return aux["loss"] + terms + sum(self.discriminator.losses), aux
+            terms += penalty(self._bind(given), real_view, fake_view, seed=self._training_seed)
+        return aux["loss"] + terms + sum(self.discriminator.losses), {**aux, "fake": fake}
 
     def generator_objective(self, real, labels=None):
         """What the generator minimises, through the fixed discriminator. As `discriminator_objective`."""
@@ -241,13 +253,15 @@ class GAN(backend.Trainer, keras.Model):
         return loss + self.condition.generator_term(extra, given) + sum(self.generator.losses), {"loss": loss}
 
     def evaluation_step(self, data):
-        """The losses and accuracies of one batch, in inference mode, with latents of its own."""
+        """The losses and accuracies of one batch, in inference mode, with latents of its own; fills the metrics."""
         real, labels = self._unpack(data)
         latents = self._draw_latents(real, self._evaluation_seed)
         fake = self._generate(self._best_generator, latents, labels, training=False)
         given = self.condition.given(latents, labels)
         d, _ = self._judge(_pack(real, self.pack), _pack(fake, self.pack), given, training=False)
-        return self._log(real, d, {"loss": self.loss.generator(d["fake_logits"], d["real_logits"])})
+        for metric in self.evaluation_metrics:
+            metric.update_state(real, fake)
+        return self._log(real, self._game(d, {"loss": self.loss.generator(d["fake_logits"], d["real_logits"])}))
 
     def _judge(self, real, fake, given, training):
         """The adversarial loss with the logits behind it, and the condition's term."""
@@ -279,22 +293,61 @@ class GAN(backend.Trainer, keras.Model):
     def _draw_latents(self, real, seed):
         return backend.local_draw(lambda n: self.prior.sample(n, seed), ops.shape(real)[0])
 
-    def _log(self, real, d, g):
+    def _game(self, d, g):
+        """Both losses, and how often the discriminator is right."""
         # The logit at which the discriminator is undecided.
         boundary = getattr(self.loss, "boundary", 0.0)
-        values = {
+        return {
             "discriminator_loss": d["loss"],
             "generator_loss": g["loss"],
             "real_accuracy": ops.mean(ops.cast(d["real_logits"] > boundary, "float32")),
             "fake_accuracy": ops.mean(ops.cast(d["fake_logits"] < boundary, "float32")),
         }
-        for tracker in self._trackers:
+
+    def _log(self, real, values):
+        trackers = [tracker for tracker in [*self._game_means, *self._health_means] if tracker.name in values]
+        for tracker in trackers:
             tracker.update_state(values[tracker.name], sample_weight=ops.shape(real)[0])
-        return {tracker.name: tracker.result() for tracker in self._trackers}
+        return {tracker.name: tracker.result() for tracker in trackers}
 
     @property
     def metrics(self):
-        return self._trackers
+        return [*self._game_means, *self._health_means, *self.evaluation_metrics]
+
+    def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", **kwargs):
+        """Judges the generator on data that it has not seen, as `keras.Model.evaluate` does.
+
+        Args:
+            x: Real data, as in `fit`.
+            y: Labels, if `x` is an array.
+            batch_size: Int, if `x` is an array.
+            verbose: 0, 1, 2 or `"auto"`, as in `keras.Model.evaluate`.
+            **kwargs: What else `keras.Model.evaluate` takes, such as `return_dict`.
+
+        Returns:
+            The losses and accuracies, then what the metrics of `compile` found: a list of floats, or a dict with
+            `return_dict=True`. Each call draws the same latents.
+
+        Raises:
+            ValueError: Before the first step, as `fit`.
+        """
+        if "_use_cached_eval_dataset" not in kwargs:  # `fit` has checked those data.
+            x = self._check_data(x, y, batch_size)
+        self._evaluating = True
+        try:
+            return super().evaluate(x, y, batch_size, verbose, **kwargs)
+        finally:
+            self._evaluating = False
+
+    def _get_metrics_result_or_logs(self, logs):
+        # Keras takes results of metrics only if each step returned them all: for a metric that streams through a set
+        # they would cost much at each step, and mean nothing. This asks once, at the end of an evaluation.
+        means = [mean for mean in [*self._game_means, *self._health_means] if mean.name in logs]
+        logs = {mean.name: mean.result() for mean in means}
+        for metric in self.evaluation_metrics if self._evaluating else ():
+            result = metric.result()
+            logs.update(result if isinstance(result, dict) else {metric.name: result})
+        return logs
 
     def reset_metrics(self):
         """Starts the metrics anew, and the latents of evaluation with them: each evaluation judges the same samples."""
@@ -373,6 +426,7 @@ class GAN(backend.Trainer, keras.Model):
             "discriminator_optimizer": serialize(self.discriminator_optimizer),
             "loss": serialize(self.loss),
             "penalties": [serialize(penalty) for penalty in self.penalties],
+            "metrics": [serialize(metric) for metric in self.evaluation_metrics],
             "augmentation": serialize(self.augmentation),
             "discriminator_steps": self.discriminator_steps,
             "run_eagerly": self.run_eagerly,
@@ -389,6 +443,10 @@ class GAN(backend.Trainer, keras.Model):
 
     def load_own_variables(self, store):
         super().load_own_variables(state.load(self, store))
+
+
+def _means(*names):
+    return [keras.metrics.Mean(name=name) for name in names]
 
 
 def _optimizer(identifier):

@@ -1,5 +1,6 @@
 """Adversarial losses: one small class per published objective, on logits."""
 
+import math
 import numbers
 
 import keras
@@ -52,6 +53,17 @@ class AdversarialLoss:
     def get_config(self):
         return {}
 
+    def score(self, logits):
+        """What the logs call D(x): the discriminator's output itself, unless a loss reads it as something else.
+
+        Args:
+            logits: Tensor `(batch, 1)`.
+
+        Returns:
+            Tensor `(batch, 1)`.
+        """
+        return logits
+
     @classmethod
     def from_config(cls, config):
         return cls(**config)
@@ -101,6 +113,18 @@ class Minimax(_Smoothable):
 
     def generator(self, fake_logits, real_logits):
         return -_mean_softplus(_float32(fake_logits))
+
+    def score(self, logits):
+        """The probability that the discriminator gives an example of being real."""
+        return ops.sigmoid(logits)
+
+    def implied_jensen_shannon(self, discriminator_loss):
+        """The divergence that a loss of the discriminator proves, without smoothing: `log 2 - loss / 2`, in nats.
+
+        A lower bound of the Jensen-Shannon divergence between data and generator, equal to it for the best
+        discriminator; between 0 and log 2 for one that is better than a guess.
+        """
+        return math.log(2) - discriminator_loss / 2
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")

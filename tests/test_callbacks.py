@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import keras_gan
 from keras_gan import callbacks
@@ -36,6 +37,92 @@ def test_sample_grid_of_no_images(points, make_gan, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def _won(make_gan, **options):
+    """A GAN whose discriminator learns fast and whose generator does not."""
+    gan = make_gan(
+        generator_optimizer=keras.optimizers.SGD(0.0), discriminator_optimizer=keras.optimizers.Adam(0.02), **options
+    )
+    gan.generator.layers[-1].set_weights([np.full((16, 2), 1e-2), np.array([-3.0, 3.0])])
+    return gan
+
+
+def _names(watch):
+    return [name for _, name, _ in watch.alarms]
+
+
+def test_health_says_that_the_discriminator_has_won_once(points, make_gan, caplog, tmp_path):
+    watch = callbacks.TrainingHealth(tmp_path, patience=2)
+    gan = _won(make_gan)
+    gan.fit(points, batch_size=32, epochs=12, verbose=0, callbacks=[watch])
+    assert _names(watch).count("discriminator_won") == 1
+    assert len(gan.history.epoch) == 12
+    (said,) = [r.message for r in caplog.records if "discriminator has won" in r.message]
+    assert "R1" in said and said.startswith("Epoch ")
+    events = EventAccumulator(str(tmp_path / "train"))
+    events.Reload()
+    (event,) = events.Tensors("health/discriminator_won")
+    assert said.encode() in event.tensor_proto.string_val[0]
+
+
+def test_health_tells_a_collapsed_generator_and_stops(points, make_gan):
+    gan = make_gan()
+    gan.generator.layers[0].set_weights([np.zeros((4, 16)), np.ones(16)])
+    gan.generator.layers[0].trainable = False
+    gan.compile()
+    watch = callbacks.TrainingHealth(patience=3, stop=True)
+    history = gan.fit(points, batch_size=64, epochs=9, verbose=0, callbacks=[watch]).history
+    assert _names(watch) == ["generator_collapsed"] and watch.alarms[0][0] == 2
+    assert len(history["diversity"]) == 3 and max(history["diversity"]) < 1e-3
+
+
+def test_health_ends_a_run_that_is_not_finite_at_its_step(points, make_gan, caplog):
+    gan = make_gan(generator_optimizer=keras.optimizers.SGD(1e30), loss="least_squares")
+    watch = callbacks.TrainingHealth()
+    gan.fit(points, batch_size=64, epochs=5, verbose=0, callbacks=[watch])
+    assert _names(watch) == ["not_finite"] and watch.alarms[0][0] == 0
+    assert len(gan.history.epoch) == 1
+    assert "generator_loss" in watch.alarms[0][2] and "step" in watch.alarms[0][2]
+    assert [r.message for r in caplog.records] == [watch.alarms[0][2]]
+
+
+def test_health_returns_to_the_best_checkpoint(points, make_gan, tmp_path, caplog):
+    best = tmp_path / "best.keras"
+    gan = _won(make_gan)
+    saver = keras.callbacks.ModelCheckpoint(best, monitor="discriminator_loss", mode="max", save_best_only=True)
+    gan.fit(points, batch_size=32, epochs=20, verbose=0, callbacks=[saver, callbacks.TrainingHealth(checkpoint=best)])
+    assert len(gan.history.epoch) < 20
+    for a, b in zip(gan.get_weights(), keras.models.load_model(best).get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert f"returns to {best}" in caplog.text
+
+
+def test_health_without_a_checkpoint_yet_says_so(points, make_gan, tmp_path, caplog):
+    gan = make_gan(generator_optimizer=keras.optimizers.SGD(1e30), loss="least_squares")
+    watch = callbacks.TrainingHealth(checkpoint=tmp_path / "none.keras")
+    gan.fit(points, batch_size=64, verbose=0, callbacks=[watch])
+    assert "there is no" in caplog.text
+
+
+@pytest.mark.parametrize("loss", sorted(set(keras_gan.losses._BY_NAME)))
+def test_health_is_silent_on_a_healthy_run(loss, points, make_gan):
+    watch = callbacks.TrainingHealth(patience=2)
+    gan = make_gan(
+        generator_optimizer=keras.optimizers.Adam(1e-3, beta_1=0.5),
+        discriminator_optimizer=keras.optimizers.Adam(1e-3, beta_1=0.5),
+        loss=loss,
+        penalties=[keras_gan.penalties.GradientPenalty(1.0)],
+    )
+    gan.fit(points, batch_size=32, epochs=8, verbose=0, callbacks=[watch])
+    assert watch.alarms == []
+
+
+def test_health_refuses_bad_arguments(tmp_path):
+    with pytest.raises(ValueError, match="patience"):
+        callbacks.TrainingHealth(patience=0)
+    with pytest.raises(ValueError, match=r"checkpoint must end in .keras"):
+        callbacks.TrainingHealth(checkpoint=tmp_path / "best.h5")
+
+
 @pytest.mark.parametrize(("columns", "during"), [(80, False), (200, True)])
 def test_progress_fits_the_terminal(columns, during, points, make_gan, capsys, monkeypatch):
     monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((columns, 24)))
@@ -45,6 +132,7 @@ def test_progress_fits_the_terminal(columns, during, points, make_gan, capsys, m
     assert running
     assert all("discriminator_loss" in line for line in running[-1:])
     assert during == ("discriminator_loss" in running[0])
+    assert not any("gradient_norm" in line for line in lines)
     if not during:
         assert max(map(len, running[:-1])) < columns
 

@@ -7,6 +7,14 @@ from keras import ops
 import keras_gan
 
 LOGS = {"discriminator_loss", "generator_loss", "real_accuracy", "fake_accuracy"}
+HEALTH = {
+    "real_score",
+    "fake_score",
+    "diversity",
+    "implied_jensen_shannon",
+    "discriminator_gradient_norm",
+    "generator_gradient_norm",
+}
 
 
 def weights(gan):
@@ -93,7 +101,7 @@ def test_logs_are_the_losses_and_accuracies_of_the_epoch(points, make_gan):
     gan = make_gan(generator_optimizer=keras.optimizers.SGD(0.0), discriminator_optimizer=keras.optimizers.SGD(0.0))
     gan.discriminator.layers[-1].set_weights([np.zeros((16, 1)), np.array([1.0])])
     history = gan.fit(points, batch_size=100, verbose=0).history
-    assert set(history) == LOGS
+    assert set(history) == LOGS | HEALTH
     # All logits are 1: softplus(-1) + softplus(1), and softplus(-1).
     np.testing.assert_allclose(history["discriminator_loss"], [0.313262 + 1.313262], atol=1e-5)
     np.testing.assert_allclose(history["generator_loss"], [0.313262], atol=1e-5)
@@ -246,6 +254,52 @@ def test_summary_shows_both_networks(make_gan):
     make_gan().summary(print_fn=lambda line, **_: lines.append(line))
     text = "\n".join(lines)
     assert "generator" in text and "discriminator" in text and "(None, 2)" in text
+
+
+@keras.saving.register_keras_serializable(package="test")
+class MeanGap(keras.metrics.Metric):
+    """How many examples came, and the largest distance of a fake from a real one."""
+
+    def __init__(self, name="mean_gap", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.n = self.add_weight(name="n", initializer="zeros")
+        self.gap = self.add_weight(name="gap", initializer="zeros")
+
+    def update_state(self, real, fake):
+        self.n.assign_add(ops.cast(ops.shape(real)[0], "float32"))
+        self.gap.assign(ops.maximum(self.gap, ops.max(ops.abs(real - fake))))
+
+    def result(self):
+        assert tf.executing_eagerly(), "results are for the host"
+        return {"seen": float(self.n), "gap": float(self.gap)}
+
+
+def test_metrics_are_filled_by_evaluation_and_stay_out_of_training(points, make_gan, tmp_path):
+    gan = make_gan(metrics=[MeanGap()])
+    checkpoint = keras.callbacks.ModelCheckpoint(tmp_path / "best.keras", "val_gap", save_best_only=True, mode="min")
+    history = gan.fit(
+        points, batch_size=64, epochs=3, verbose=0, validation_data=points[:100], callbacks=[checkpoint]
+    ).history
+    assert set(history) == LOGS | HEALTH | {f"val_{name}" for name in [*LOGS, "seen", "gap"]}
+    assert history["val_seen"] == [100.0] * 3
+    found = gan.evaluate(points, batch_size=60, verbose=0, return_dict=True)
+    assert found["seen"] == 256.0 and set(found) == LOGS | {"seen", "gap"}
+    fakes = gan.sample(1000, seed=0)
+    assert 0 < found["gap"] < np.abs(points).max() + np.abs(fakes).max() + 1
+    assert gan.evaluate(points, batch_size=60, verbose=0)[-2:] == [found["gap"], found["seen"]]
+    best = keras.models.load_model(tmp_path / "best.keras")
+    again = best.evaluate(points[:100], verbose=0, return_dict=True)
+    np.testing.assert_allclose(again["gap"], min(history["val_gap"]), rtol=1e-5)
+
+
+def test_compile_refuses_what_is_no_metric(make_gan):
+    with pytest.raises(TypeError, match="metrics must be"):
+        make_gan(metrics=["frechet_distance"])
+
+
+def test_evaluate_checks_its_data(make_gan):
+    with pytest.raises(ValueError, match="shape"):
+        make_gan().evaluate(np.zeros((8, 3), "float32"), verbose=0)
 
 
 # === Saving ===

@@ -21,16 +21,19 @@ class Trainer:
             objective: Function of no argument that returns a scalar and anything else.
 
         Returns:
-            What the objective returned beside the scalar.
+            What the objective returned beside the scalar, and the norm of its gradient, a scalar; under `tf.distribute`
+            that of this replica's part of the batch.
         """
         variables = network.trainable_variables
+        # `apply` sums the gradients of the replicas.
+        scale = optimizer.scale_loss(1 / tf.distribute.get_strategy().num_replicas_in_sync)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([v.value for v in variables])
             scalar, aux = objective()
-            # `apply` sums the gradients of the replicas.
-            scalar = optimizer.scale_loss(scalar / tf.distribute.get_strategy().num_replicas_in_sync)
-        optimizer.apply(tape.gradient(scalar, [v.value for v in variables]), variables)
-        return aux
+            scalar *= scale
+        gradients = tape.gradient(scalar, [v.value for v in variables])
+        optimizer.apply(gradients, variables)
+        return aux, tf.linalg.global_norm(gradients) / scale
 
 
 def input_gradient(function, x):

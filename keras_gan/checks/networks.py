@@ -124,11 +124,17 @@ def _check_outputs(outputs, heads):
         raise ValueError(f"discriminator must return logits of shape (batch, 1). Received: {tuple(outputs.shape)}.")
 
 
-def check_training(penalties, augmentation, discriminator_steps, shape):
+def check_training(penalties, metrics, augmentation, discriminator_steps, shape):
     """Raises an error unless the arguments of `compile` are what they should be."""
     for penalty in penalties:
         if isinstance(penalty, (str, type)) or not callable(penalty):
             raise TypeError(f"penalties must be objects such as keras_gan.penalties.R1(1.0). Received: {penalty!r}.")
+    for metric in metrics:
+        if not isinstance(metric, keras.metrics.Metric):
+            raise TypeError(
+                "metrics must be keras.metrics.Metric objects that compare reals with fakes, such as "
+                f"keras_gan.metrics.FrechetDistance(). Received: {metric!r}."
+            )
     if augmentation is not None:
         if not all(callable(getattr(augmentation, name, None)) for name in ("transform", "update")):
             raise TypeError(

@@ -1,0 +1,79 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import keras_gan
+from keras_gan import health
+
+
+def _diversity(real, fake):
+    return float(health.diversity(ops.convert_to_tensor(real), ops.convert_to_tensor(fake)))
+
+
+def test_diversity_is_a_ratio_of_distances_to_the_nearest_neighbour():
+    # Nearest neighbours of the reals at 1, 1, 3: mean 5/3. Of the fakes at 2, 2, 2.
+    real = np.array([[0.0, 0.0], [1.0, 0.0], [4.0, 0.0]], "float32") + 100
+    fake = np.array([[0.0, 5.0], [0.0, 7.0], [0.0, 9.0]], "float32") + 100
+    assert _diversity(real, fake) == pytest.approx(2 / (5 / 3), abs=1e-4)
+
+
+def test_diversity_does_not_depend_on_layout_or_batch_alone():
+    x = np.random.default_rng(0).normal(size=(64, 8, 8, 3)).astype("float32")
+    assert _diversity(x, x) == pytest.approx(1)
+    assert _diversity(x, 0.25 * x) == pytest.approx(0.25, abs=1e-4)
+    assert _diversity(x.astype("float16"), x.astype("float16")) == pytest.approx(1)
+
+
+def test_diversity_sees_a_few_things_over_and_over():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, 100)).astype("float32")
+    few = x[rng.integers(0, 4, 64)] + 1e-3 * rng.normal(size=(64, 100)).astype("float32")
+    assert _diversity(x, few) < 0.01
+    # The variance alone would not tell.
+    assert few.std() > 0.8
+
+
+def test_diversity_of_one_example_and_of_constants_is_finite():
+    one = np.ones((1, 4), "float32")
+    assert _diversity(one, one) == 1
+    assert _diversity(np.ones((8, 4), "float32"), np.ones((8, 4), "float32")) == 1
+
+
+def _logs(gan, points, **options):
+    return {name: values[-1] for name, values in gan.fit(points, verbose=0, **options).history.items()}
+
+
+def test_scores_and_divergence_of_known_logits(points, make_gan):
+    still = [keras.optimizers.SGD(0.0) for _ in range(2)]
+    gan = make_gan(generator_optimizer=still[0], discriminator_optimizer=still[1])
+    gan.discriminator.layers[-1].set_weights([np.zeros((16, 1)), np.array([1.0])])
+    logs = _logs(gan, points, batch_size=100)
+    # sigmoid(1), and log 2 - (softplus(-1) + softplus(1)) / 2.
+    assert logs["real_score"] == pytest.approx(0.731059, abs=1e-5)
+    assert logs["fake_score"] == pytest.approx(0.731059, abs=1e-5)
+    assert logs["implied_jensen_shannon"] == pytest.approx(0.693147 - 1.626524 / 2, abs=1e-5)
+    hinge = make_gan(
+        loss="hinge", generator_optimizer=keras.optimizers.SGD(0.0), discriminator_optimizer=keras.optimizers.SGD(0.0)
+    )
+    hinge.discriminator.layers[-1].set_weights([np.zeros((16, 1)), np.array([1.5])])
+    logs = _logs(hinge, points, batch_size=100)
+    assert logs["real_score"] == pytest.approx(1.5) and "implied_jensen_shannon" not in logs
+
+
+def test_smoothing_takes_the_divergence_away(points, make_gan):
+    assert "implied_jensen_shannon" in _logs(make_gan(loss="minimax"), points)
+    smooth = keras_gan.losses.NonSaturating(label_smoothing=0.1)
+    assert "implied_jensen_shannon" not in _logs(make_gan(loss=smooth), points)
+
+
+def test_gradient_norms_are_those_of_the_update(points, make_gan):
+    rates = {"generator_optimizer": 1e-3, "discriminator_optimizer": 2e-3}
+    gan = make_gan(**{name: keras.optimizers.SGD(rate) for name, rate in rates.items()})
+    before = [network.get_weights() for network in (gan.generator, gan.discriminator)]
+    logs = _logs(gan, points, batch_size=256)
+    after = [network.get_weights() for network in (gan.generator, gan.discriminator)]
+    for (name, rate), old, new in zip(rates.items(), before, after, strict=True):
+        moved = np.sqrt(sum(np.square(a - b).sum() for a, b in zip(old, new, strict=True)))
+        assert logs[name.replace("optimizer", "gradient_norm")] == pytest.approx(moved / rate, rel=1e-2)
+        assert moved > 0
