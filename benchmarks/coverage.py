@@ -34,7 +34,7 @@ import keras_gan
 FIGURES = ("modes", "high_quality", "reverse_kl")
 
 # Modes, share of high quality in %, reverse KL in nats; with the standard error where the paper gives one.
-VEEGAN, PACGAN, R3GAN = "VEEGAN, arXiv 1705.07761", "PacGAN, arXiv 1712.04086", "R3GAN, arXiv 2501.05441"
+VEEGAN, PACGAN, R3GAN = "VEEGAN [1]", "PacGAN [2]", "R3GAN [3]"
 PUBLISHED = {
     "ring": [
         ("GAN", "1", "99.3", "", VEEGAN),
@@ -65,9 +65,13 @@ PUBLISHED = {
         ("R3GAN", "1000", "", "0.03", R3GAN),
     ],
 }
-NOTE = """Published rows share the modes, the number of samples and the figures; the networks, the
-training time and, for stacked, the classifier and the number of digits differ. The
-same method differs between papers: compare with the GAN of the same paper first."""
+NOTE = """\
+All rows share the modes, the number of samples and the figures. Networks and
+training time differ, and for stacked also the classifier and the digits: the
+papers train on all of MNIST. One method differs between papers, too: compare
+a row with the plain GAN of the same paper first.
+[1] arXiv 1705.07761  [2] arXiv 1712.04086  [3] arXiv 2501.05441, single runs,
+as others quote it"""
 
 
 class Progress(keras.callbacks.Callback):

@@ -26,6 +26,13 @@ with strategy.scope():
         penalties=[keras_gan.penalties.R1(0.1), keras_gan.penalties.GradientPenalty(0.1)],
         augmentation=keras_gan.augmentation.AdaptiveAugmentation(),
         discriminator_steps=2,
+        # Two modes, dark and light, which every sample belongs to: it counts all samples of both replicas.
+        metrics=[
+            keras_gan.metrics.ModeCoverage(
+                [[-0.5], [0.5]],
+                features=keras.Sequential([keras.Input((8, 8, 1)), keras.layers.GlobalAveragePooling2D()]),
+            )
+        ],
     )
 
 x = np.random.default_rng(0).uniform(-1, 1, (52, 8, 8, 1)).astype("float32")
@@ -42,6 +49,7 @@ print(
             "iterations": int(keras.ops.convert_to_numpy(gan.optimizer.iterations)),
             "common_latents": float(np.abs(first[:, None] - second[None]).max(-1).min()),
             "evaluation": gan.evaluate(dataset, verbose=0, return_dict=True),
+            "counted": float(keras.ops.convert_to_numpy(keras.ops.sum(gan.evaluation_metrics[0].counts))),
             "sample": float(gan.sample(2, seed=0).sum()),
         }
     )

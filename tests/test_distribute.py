@@ -19,6 +19,7 @@ def test_fit_under_mirrored_strategy(tmp_path):
     # The paired loss of an untrained pair: log 2, give or take.
     assert 0.3 < result["history"]["discriminator_loss"][0] < 1.5
     assert 0 <= result["evaluation"]["real_accuracy"] <= 1
+    assert result["counted"] == 52 and result["evaluation"]["high_quality"] == 1
     # No replica draws a latent that the other has drawn.
     assert result["common_latents"] > 1e-3
     loaded = keras.models.load_model(tmp_path / "gan.keras")
