@@ -134,7 +134,12 @@ class GAN(backend.Trainer, keras.Model):
         penalties, metrics = list(penalties), list(metrics)
         checks.check_training(penalties, metrics, augmentation, discriminator_steps, self.data_shape)
         checks.warn_without_lipschitz_control(loss, penalties, self.discriminator)
-        optimizers = [_optimizer(generator_optimizer), _optimizer(discriminator_optimizer)]
+        half = any(
+            layer.compute_dtype == "float16"
+            for network in (self.generator, self.discriminator)
+            for layer in network._flatten_layers()
+        )
+        optimizers = [_optimizer(identifier, half) for identifier in (generator_optimizer, discriminator_optimizer)]
         if optimizers[0] is optimizers[1]:
             raise ValueError(
                 "generator_optimizer and discriminator_optimizer must be two objects, since each keeps the moments of "
@@ -146,7 +151,7 @@ class GAN(backend.Trainer, keras.Model):
         self.loss = loss
         self.penalties = penalties
         self.evaluation_metrics = metrics
-        self._health_means = _means(*health.names(loss))
+        self._health_means = _means(*health.names(loss, loss_scales=_scales_loss(optimizers[0])))
         self.augmentation = augmentation
         self.discriminator_steps = discriminator_steps
         self.generator_optimizer, self.discriminator_optimizer = optimizers
@@ -206,19 +211,24 @@ class GAN(backend.Trainer, keras.Model):
         """One step of training on one batch: the discriminator's updates, then the generator's."""
         real, labels = self._unpack(data)
         for _ in range(self.discriminator_steps):
-            d, d_norm = self.update(
+            d = self._move(
                 self.discriminator, self.discriminator_optimizer, lambda: self.discriminator_objective(real, labels)
             )
-        g, g_norm = self.update(
-            self.generator, self.generator_optimizer, lambda: self.generator_objective(real, labels)
-        )
+        g = self._move(self.generator, self.generator_optimizer, lambda: self.generator_objective(real, labels))
         if self.ema_generator is not None:
             for average, weight in zip(self.ema_generator.weights, self.generator.weights, strict=True):
                 average.assign(average + (1 - self.ema) * (weight - average))
         if self.augmentation is not None:
             self.augmentation.update(d["real_logits"])
-        signs = health.measure(self.loss, real, {**d, "gradient_norm": d_norm}, {"gradient_norm": g_norm})
-        return self._log(real, {**self._game(d, g), **signs})
+        return self._log(real, {**self._game(d, g), **health.measure(self.loss, real, d, g)})
+
+    def _move(self, network, optimizer, objective):
+        aux, norm = self.update(network, optimizer, objective)
+        if not _scales_loss(optimizer):
+            return {**aux, "gradient_norm": norm}
+        # Where the scaled gradient overflows, the optimizer takes no step and lowers the scale.
+        norm = ops.where(ops.isfinite(norm), norm, 0.0)
+        return {**aux, "gradient_norm": norm, "loss_scale": optimizer.dynamic_scale}
 
     def discriminator_objective(self, real, labels=None):
         """What the discriminator minimises.
@@ -306,8 +316,10 @@ class GAN(backend.Trainer, keras.Model):
 
     def _log(self, real, values):
         trackers = [tracker for tracker in [*self._game_means, *self._health_means] if tracker.name in values]
+        n = ops.shape(real)[0]
         for tracker in trackers:
-            tracker.update_state(values[tracker.name], sample_weight=ops.shape(real)[0])
+            # A replica may have no part of a last batch, and the mean of nothing is NaN.
+            tracker.update_state(ops.where(n > 0, values[tracker.name], 0.0), sample_weight=n)
         return {tracker.name: tracker.result() for tracker in trackers}
 
     @property
@@ -449,8 +461,14 @@ def _means(*names):
     return [keras.metrics.Mean(name=name) for name in names]
 
 
-def _optimizer(identifier):
-    return keras.optimizers.Adam(2e-4, beta_1=0.5) if identifier is None else keras.optimizers.get(identifier)
+def _optimizer(identifier, half):
+    optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5) if identifier is None else keras.optimizers.get(identifier)
+    # Keras does this for `model.optimizer` alone: without it small gradients are zero in float16.
+    return keras.optimizers.LossScaleOptimizer(optimizer) if half and not _scales_loss(optimizer) else optimizer
+
+
+def _scales_loss(optimizer):
+    return isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
 
 
 def _copy(generator, inputs):

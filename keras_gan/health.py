@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 
-def names(loss):
+def names(loss, loss_scales=True):
     """The names of what `measure` returns for a loss, in their order in the logs."""
     return [
         "real_score",
@@ -13,6 +13,7 @@ def names(loss):
         *(["implied_jensen_shannon"] if _implies(loss) else []),
         "discriminator_gradient_norm",
         "generator_gradient_norm",
+        *(["discriminator_loss_scale", "generator_loss_scale"] if loss_scales else []),
     ]
 
 
@@ -23,13 +24,14 @@ def measure(loss, real, d, g):
         loss: The adversarial loss, from `keras_gan.losses`.
         real: Tensor of data `(batch, ...)`.
         d: Dict of the discriminator's update: its `loss`, `real_logits`, `fake_logits`, the `fake` data and its
-            `gradient_norm`.
-        g: Dict of the generator's update: its `gradient_norm`.
+            `gradient_norm`; in float16 its `loss_scale`.
+        g: Dict of the generator's update: its `gradient_norm`; in float16 its `loss_scale`.
 
     Returns:
         Dict of scalar tensors: `real_score` and `fake_score`, the means of D(x) and D(G(z)), probabilities for a loss
         that has them and raw outputs for another; the `diversity` of fakes; for a minimax loss without smoothing
-        `implied_jensen_shannon`, the divergence in nats that the discriminator has found; both gradient norms.
+        `implied_jensen_shannon`, the divergence in nats that the discriminator has found; both gradient norms and, in
+        float16, both loss scales.
     """
     score = getattr(loss, "score", lambda logits: logits)
     values = {
@@ -39,6 +41,9 @@ def measure(loss, real, d, g):
         "discriminator_gradient_norm": d["gradient_norm"],
         "generator_gradient_norm": g["gradient_norm"],
     }
+    for player, update in (("discriminator", d), ("generator", g)):
+        if "loss_scale" in update:
+            values[f"{player}_loss_scale"] = update["loss_scale"]
     if _implies(loss):
         values["implied_jensen_shannon"] = loss.implied_jensen_shannon(d["loss"])
     return values

@@ -55,8 +55,8 @@ def train(toy, epochs, seed, callbacks=(), verbose="auto"):
     )
     rate = keras.optimizers.schedules.CosineDecay(1e-3, epochs * POINTS // BATCH)
     gan.compile(
-        generator_optimizer=keras.optimizers.Adam(rate, beta_1=0.5),
-        discriminator_optimizer=keras.optimizers.Adam(rate, beta_1=0.5),
+        generator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),
+        discriminator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),
         loss="relativistic",
         penalties=[keras_gan.penalties.R1(0.003)],
         metrics=[keras_gan.metrics.ModeCoverage(unit.centers, unit.stddev)],

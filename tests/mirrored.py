@@ -1,4 +1,4 @@
-"""A user's script under `tf.distribute`: run by test_distribute.py, in a process of its own."""
+"""A user's script under `tf.distribute`: run by test_distribute.py, in a process of its own, on 1 or 2 replicas."""
 
 import json
 import sys
@@ -9,48 +9,88 @@ import tensorflow as tf
 
 import keras_gan
 
+replicas, folder = int(sys.argv[1]), sys.argv[2]
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-keras.utils.set_random_seed(0)
-strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(replicas)])
+P = keras_gan.penalties
 
-with strategy.scope():
+
+def gan_of_points(**options):
+    """All that is the same for any number of replicas: moving average, penalties, synchronized statistics."""
+    keras.utils.set_random_seed(0)
+    L = keras.layers
     gan = keras_gan.GAN(
-        keras_gan.architectures.dcgan_generator((8, 8, 1), latent_dim=4, width=4),
-        keras_gan.architectures.dcgan_discriminator((8, 8, 1), width=4),
+        keras.Sequential(
+            [keras.Input((4,)), L.Dense(16), L.BatchNormalization(synchronized=True), L.LeakyReLU(), L.Dense(2)]
+        ),
+        keras_gan.architectures.mlp_discriminator((2,), units=(16,), dropout=0.0),
         ema=0.9,
         seed=0,
     )
     gan.compile(
+        keras.optimizers.SGD(0.05),
+        keras.optimizers.SGD(0.05),
+        penalties=[P.R1(0.1), P.GradientPenalty(0.1)],
+        metrics=[keras_gan.metrics.ModeCoverage([[-0.3, 0.0], [0.3, 0.0]], sigma=0.1)],
+        **options,
+    )
+    return gan
+
+
+def gan_of_images():
+    """What draws numbers of its own, or looks at a replica's part of the batch alone."""
+    gan = keras_gan.GAN(
+        keras_gan.architectures.dcgan_generator((8, 8, 1), latent_dim=4, width=4),
+        keras_gan.architectures.dcgan_discriminator((8, 8, 1), width=4),
+        seed=0,
+    )
+    gan.compile(
         loss="relativistic",
-        penalties=[keras_gan.penalties.R1(0.1), keras_gan.penalties.GradientPenalty(0.1)],
         augmentation=keras_gan.augmentation.AdaptiveAugmentation(),
         discriminator_steps=2,
-        # Two modes, dark and light, which every sample belongs to: it counts all samples of both replicas.
-        metrics=[
-            keras_gan.metrics.ModeCoverage(
-                [[-0.5], [0.5]],
-                features=keras.Sequential([keras.Input((8, 8, 1)), keras.layers.GlobalAveragePooling2D()]),
-            )
-        ],
     )
+    return gan
 
-x = np.random.default_rng(0).uniform(-1, 1, (52, 8, 8, 1)).astype("float32")
-dataset = tf.data.Dataset.from_tensor_slices(x).batch(16)
-history = gan.fit(dataset, epochs=2, verbose=0).history
-latents = strategy.run(lambda: gan._draw_latents(tf.zeros((8, 1)), gan._training_seed))
-first, second = (np.asarray(v) for v in strategy.experimental_local_results(latents))
-gan.save(sys.argv[1])
-print(
-    json.dumps(
-        {
-            "replicas": strategy.num_replicas_in_sync,
-            "history": history,
-            "iterations": int(keras.ops.convert_to_numpy(gan.optimizer.iterations)),
-            "common_latents": float(np.abs(first[:, None] - second[None]).max(-1).min()),
-            "evaluation": gan.evaluate(dataset, verbose=0, return_dict=True),
-            "counted": float(keras.ops.convert_to_numpy(keras.ops.sum(gan.evaluation_metrics[0].counts))),
-            "sample": float(gan.sample(2, seed=0).sum()),
-        }
-    )
-)
+
+x = np.random.default_rng(0).normal(size=(160, 2)).astype("float32")
+points = tf.data.Dataset.from_tensor_slices(x).batch(16)
+with strategy.scope():
+    gan = gan_of_points()
+history = gan.fit(points, epochs=2, verbose=0, validation_data=points).history
+np.savez(f"{folder}/{replicas}.npz", *gan.get_weights())
+result = {
+    "replicas": strategy.num_replicas_in_sync,
+    "history": history,
+    "iterations": int(keras.ops.convert_to_numpy(gan.optimizer.iterations)),
+}
+
+if replicas > 1:
+    with strategy.scope():
+        several = gan_of_points(steps_per_execution=4)
+    several.fit(points, epochs=2, verbose=0)
+    pairs = zip(gan.get_weights(), several.get_weights(), strict=True)
+    result["several_steps_differ_by"] = max(float(np.abs(a - b).max()) for a, b in pairs)
+    result["several_steps"] = int(keras.ops.convert_to_numpy(several.optimizer.iterations))
+
+    # A last batch of one: one replica gets nothing.
+    short = gan.fit(tf.data.Dataset.from_tensor_slices(x[:17]).batch(16), verbose=0).history
+    evaluation = gan.evaluate(tf.data.Dataset.from_tensor_slices(x[:17]).batch(16), verbose=0, return_dict=True)
+    result["finite"] = bool(np.isfinite(np.hstack([*short.values(), *evaluation.values()])).all())
+    result["finite"] &= all(np.isfinite(w).all() for w in gan.get_weights())
+    result["accuracy_of_17"] = evaluation["real_accuracy"] * 17
+
+    latents = strategy.run(lambda: gan._draw_latents(tf.zeros((8, 1)), gan._training_seed))
+    first, second = (np.asarray(v) for v in strategy.experimental_local_results(latents))
+    result["common_latents"] = float(np.abs(first[:, None] - second[None]).max(-1).min())
+
+    with strategy.scope():
+        gan = gan_of_images()
+    x = np.random.default_rng(0).uniform(-1, 1, (52, 8, 8, 1)).astype("float32")
+    dataset = tf.data.Dataset.from_tensor_slices(x).batch(16)
+    result["images"] = gan.fit(dataset, epochs=2, verbose=0).history
+    result["images_iterations"] = int(keras.ops.convert_to_numpy(gan.optimizer.iterations))
+    gan.save(f"{folder}/gan.keras")
+    result["sample"] = float(gan.sample(2, seed=0).sum())
+
+print(json.dumps(result))

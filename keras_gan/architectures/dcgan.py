@@ -13,7 +13,7 @@ _KERNEL = 4
 _STRIDE = 2
 
 
-def dcgan_generator(image_shape, latent_dim, width=64, num_classes=None):
+def dcgan_generator(image_shape, latent_dim, width=64, num_classes=None, synchronized=False):
     """The generator of DCGAN: transposed convolutions, each of which doubles the size.
 
     Args:
@@ -23,6 +23,9 @@ def dcgan_generator(image_shape, latent_dim, width=64, num_classes=None):
             to `64`, which gives the paper's 512-256-128-64 at 64 pixels.
         num_classes: Int > 0, how many classes labels name; an embedding of theirs joins the latent. Defaults to None,
             no labels.
+        synchronized: Bool, whether batch normalization takes the statistics of the global batch under
+            `tf.distribute`, not those of each replica's part: slower, and the same whatever the number of replicas.
+            Defaults to False.
 
     Returns:
         `keras.Sequential`, latents `(batch, latent_dim)` to images `(batch, height, width, channels)` in [-1, 1]; with
@@ -41,13 +44,13 @@ def dcgan_generator(image_shape, latent_dim, width=64, num_classes=None):
     chain = [
         layers.Dense(base[0] * base[1] * base[2], use_bias=False),
         layers.Reshape(base),
-        layers.BatchNormalization(),
+        layers.BatchNormalization(synchronized=synchronized),
         layers.ReLU(),
     ]
     for stage in reversed(range(stages - 1)):
         chain += [
             layers.Conv2DTranspose(width * 2**stage, _KERNEL, _STRIDE, padding="same", use_bias=False),
-            layers.BatchNormalization(),
+            layers.BatchNormalization(synchronized=synchronized),
             layers.ReLU(),
         ]
     chain.append(layers.Conv2DTranspose(channels, _KERNEL, _STRIDE, padding="same", activation="tanh", dtype="float32"))

@@ -8,7 +8,7 @@ from keras_gan.checks import check_positive
 from keras_gan.layers import Residual, SpectralNormalization
 
 
-def resnet_generator(image_shape, latent_dim, width=64, num_classes=None):
+def resnet_generator(image_shape, latent_dim, width=64, num_classes=None, synchronized=False):
     """The residual generator of SNGAN: each block doubles the size.
 
     Args:
@@ -17,6 +17,7 @@ def resnet_generator(image_shape, latent_dim, width=64, num_classes=None):
         width: Int > 0, the number of filters of the last block; each block before has twice as many. Defaults to
             `64`, which gives the paper's 1024-512-256-128-64 at 128 pixels.
         num_classes: Int > 0, how many classes labels name, as in `dcgan_generator`. Defaults to None, no labels.
+        synchronized: Bool, as in `dcgan_generator`. Defaults to False.
 
     Returns:
         `keras.Sequential`, latents `(batch, latent_dim)` to images `(batch, height, width, channels)` in [-1, 1]; with
@@ -33,9 +34,9 @@ def resnet_generator(image_shape, latent_dim, width=64, num_classes=None):
     stages = halvings(image_shape)
     base = (height // 2**stages, width_ // 2**stages, width * 2 ** (stages - 1))
     chain = [layers.Dense(base[0] * base[1] * base[2]), layers.Reshape(base)]
-    chain += [_up_block(width * 2**stage) for stage in reversed(range(stages))]
+    chain += [_up_block(width * 2**stage, synchronized) for stage in reversed(range(stages))]
     chain += [
-        layers.BatchNormalization(),
+        layers.BatchNormalization(synchronized=synchronized),
         layers.ReLU(),
         layers.Conv2D(channels, 3, padding="same", activation="tanh", dtype="float32"),
     ]
@@ -73,14 +74,14 @@ def resnet_discriminator(image_shape, width=64, num_classes=None, conditioning="
     return build_discriminator(chain, image_shape, num_classes, conditioning, num_codes, wrap=SpectralNormalization)
 
 
-def _up_block(filters):
+def _up_block(filters, synchronized):
     return Residual(
         [
-            layers.BatchNormalization(),
+            layers.BatchNormalization(synchronized=synchronized),
             layers.ReLU(),
             layers.UpSampling2D(),
             layers.Conv2D(filters, 3, padding="same"),
-            layers.BatchNormalization(),
+            layers.BatchNormalization(synchronized=synchronized),
             layers.ReLU(),
             layers.Conv2D(filters, 3, padding="same"),
         ],

@@ -2,11 +2,14 @@
 
 import tensorflow as tf
 
+from keras_gan.backend.replicas import ReplicaLoop, fair_share
 
-class Trainer:
+
+class Trainer(ReplicaLoop):
     """Mixin for `keras.Model`: Keras's entry points for a step, and one player's update."""
 
     def train_step(self, data):
+        data, self._share = fair_share(data)
         return self.adversarial_step(data)
 
     def test_step(self, data):
@@ -26,14 +29,14 @@ class Trainer:
         """
         variables = network.trainable_variables
         # `apply` sums the gradients of the replicas.
-        scale = optimizer.scale_loss(1 / tf.distribute.get_strategy().num_replicas_in_sync)
+        scale = optimizer.scale_loss(self._share)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([v.value for v in variables])
             scalar, aux = objective()
             scalar *= scale
         gradients = tape.gradient(scalar, [v.value for v in variables])
         optimizer.apply(gradients, variables)
-        return aux, tf.linalg.global_norm(gradients) / scale
+        return aux, tf.math.divide_no_nan(tf.linalg.global_norm(gradients), scale)
 
 
 def input_gradient(function, x):

@@ -1,0 +1,57 @@
+"""Several replicas on TensorFlow: their parts of a batch, and a loop over batches where Keras's own stands in the way.
+
+Keras 3.15 can't run more than one step an execution on several replicas (keras-team/keras#19246), and not at all on
+several hosts (keras-team/keras#20585). `tests/test_distribute.py` notices when it can.
+"""
+
+import tensorflow as tf
+
+
+class ReplicaLoop:
+    """Mixin for `keras.Model`, before it: one replica trains in Keras's loop, several in this one."""
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # Keras takes a batch apart here to build what isn't built: a GAN is, from its constructor on.
+        pass
+
+    def _make_function(self, step_function):
+        strategy = self.distribute_strategy
+        if strategy.num_replicas_in_sync == 1:
+            return super()._make_function(step_function)
+
+        def one(batch):
+            logs = strategy.run(step_function, args=(batch,))
+            return {
+                name: strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None) for name, value in logs.items()
+            }
+
+        def several(iterator):
+            logs = one(next(iterator))
+            for _ in tf.range(self.steps_per_execution - 1):
+                batch = iterator.get_next_as_optional()
+                if not batch.has_value():
+                    break
+                logs = one(batch.get_value())
+            return logs
+
+        return several if self.run_eagerly else tf.function(several)
+
+
+def fair_share(data):
+    """What this replica's part of a batch counts for, in place of a mean of means.
+
+    Args:
+        data: Nested tensors `(n, ...)`; n is 0 on some replicas where a last batch is smaller than their number.
+
+    Returns:
+        The data, of zeros for one example where there are none, since the mean of nothing is NaN; and the share of the
+        global batch, a scalar, 0 there.
+    """
+    context = tf.distribute.get_replica_context()
+    if context.num_replicas_in_sync == 1:
+        return data, 1.0
+    n = tf.shape(tf.nest.flatten(data)[0])[0]
+    total = context.all_reduce(tf.distribute.ReduceOp.SUM, n)
+    missing = tf.maximum(1 - n, 0)
+    data = tf.nest.map_structure(lambda x: tf.pad(x, [[0, missing], *[[0, 0]] * (x.shape.rank - 1)]), data)
+    return data, tf.cast(n, "float32") / tf.cast(total, "float32")

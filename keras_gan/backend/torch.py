@@ -1,0 +1,38 @@
+"""Training on torch."""
+
+import keras
+import torch
+
+
+class Trainer:
+    """Mixin for `keras.Model`: Keras's entry points for a step, and one player's update."""
+
+    def train_step(self, data):
+        return self.adversarial_step(data)
+
+    def test_step(self, data):
+        return self.evaluation_step(data)
+
+    def update(self, network, optimizer, objective):
+        """Moves one network's weights, and no others, down the gradient of an objective. As on TensorFlow."""
+        variables = network.trainable_variables
+        scale = optimizer.scale_loss(1.0)
+        scalar, aux = objective()
+        gradients = torch.autograd.grad(scalar * scale, [v.value for v in variables])
+        with torch.no_grad():
+            optimizer.apply(list(gradients), variables)
+            norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients])) / scale
+        return keras.tree.map_structure(torch.detach, aux), norm
+
+
+def input_gradient(function, x):
+    """The gradient of `sum(function(x))` with respect to `x`, differentiable itself. As on TensorFlow."""
+    x = x.detach().requires_grad_(True)
+    with torch.enable_grad():
+        y = function(x).sum()
+    return torch.autograd.grad(y, x, create_graph=True)[0]
+
+
+def local_draw(draw, n):
+    """All the random numbers of a batch: on torch there is one device."""
+    return draw(n)
