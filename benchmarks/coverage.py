@@ -1,15 +1,18 @@
-"""How many modes of its data does a GAN reach? The field's three tests, beside the published figures.
+"""How many modes of its data does a GAN reach? The field's three tests, beside the
+published figures.
 
   ring     8 modes on a circle, as recipes/gaussians.py trains it
   grid     25 modes in a square, likewise
-  stacked  stacked MNIST: three digits at random as the channels of one image, 1,000 modes; a classifier trained on the
-           digits reads 26,000 samples
+  stacked  stacked MNIST: three digits at random as the channels of one image,
+           1,000 modes; a classifier of digits reads 26,000 samples
 
-The figures of all seeds, their mean and their standard error go to a JSON file, which is written anew after each run.
+The figures of all seeds, their mean and their standard error go to a JSON file,
+which is written anew after each run.
 
 Commands:  python benchmarks/coverage.py ring grid
-           python benchmarks/coverage.py stacked --seeds 1 --steps 6000
-           python benchmarks/coverage.py stacked --data mnist         # for a GPU; TFDS downloads MNIST
+           python benchmarks/coverage.py stacked --seeds 1 --steps 5000
+           python benchmarks/coverage.py stacked --data mnist
+                                    # for a GPU; TFDS downloads MNIST
 Minutes:   TODO
 """
 

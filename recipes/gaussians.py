@@ -1,10 +1,9 @@
 """Does a GAN reach every mode of its data? The field's two toy sets, with one configuration.
 
-Eight narrow normal modes on a circle, then 25 in a square: a generator that collapses shows it here in seconds. Most
-of it is in three choices. The relativistic loss judges fakes against reals, so that a mode without fakes stays worth
-its while; a light R1 penalty keeps the discriminator's slope finite where it has won; and latents of the data's own
-two dimensions leave less between the modes to cut away. A rate that falls to zero, and averaged weights, make the modes
-sharp. Each epoch is judged on 2,500 samples, in TensorBoard too.
+Eight narrow normal modes on a circle, then 25 in a square. What mattered in short trials: the relativistic loss with a
+light R1 penalty (without both, modes got uneven shares: reverse KL up to 0.24); uniform latents of the data's own two
+dimensions (eight normal ones left 5 % of the samples between modes); Adam without momentum; and a rate that falls to
+zero. Each epoch is judged on 2,500 samples, in TensorBoard too.
 
 Command:   python recipes/gaussians.py
 Minutes:   TODO
@@ -70,7 +69,7 @@ def train(toy, epochs, seed, callbacks=(), verbose="auto"):
 
 
 def draw(path, samples):
-    """Draws reals beside fakes, a row for each toy distribution."""
+    """Reals beside fakes, a row for each toy distribution."""
     figure = Figure(figsize=(9, 4.6 * len(samples)), layout="constrained")
     for row, (name, fake) in zip(figure.subplots(len(samples), 2), samples.items(), strict=True):
         toy = TOYS[name]
@@ -110,11 +109,8 @@ def main(argv=None):
             f"{name}: {f['modes']:.0f} of {len(toy.centers)} modes, {f['high_quality']:.1%} of high quality, "
             f"reverse KL {f['reverse_kl']:.3f}"
         )
-    common.finish(
-        args.run_dir,
-        summary,
-        {"samples.png": "real and generated points", "ring/, grid/": "logs", "*.keras": "both GANs"},
-    )
+    files = {"samples.png": "real and generated points", "ring/, grid/": "logs", "*.keras": "both GANs"}
+    common.finish(args.run_dir, summary, files)
 
 
 if __name__ == "__main__":
