@@ -237,10 +237,9 @@ def main(argv=None):
             result["runs"].append({"seed": seed, "minutes": minutes, **{k: float(found[k]) for k in FIGURES}})
             result.update(summarise(result["runs"]))
             write(args.json, {"quick": args.quick, "data": args.data, "steps": args.steps, **results})
-            print(
-                f"\r{title}: {found['modes']:.0f} modes, {found['high_quality']:.1%} of high quality, "
-                f"reverse KL {found['reverse_kl']:.4f}, {minutes:.1f} minutes"
-            )
+            quality = "" if name == "stacked" else f"{found['high_quality']:.1%} of high quality, "
+            kl = found["reverse_kl"]
+            print(f"\r{title}: {found['modes']:.0f} modes, {quality}reverse KL {kl:.4f}, {minutes:.1f} minutes")
     for name, result in results.items():
         print(f"\n{name}", *table(name, result), sep="\n")
     print(f"\n{NOTE}\n\nIn {args.json}: each run's figures")
