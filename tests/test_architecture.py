@@ -16,7 +16,7 @@ ARROWS = {
     "checks": {"checks"},
     "cli": {"export", "gan"},
     "conditions": {"priors"},
-    "datasets": set(),
+    "datasets": {"priors"},
     "export": {"checks", "conditions", "export", "layers", "priors"},
     "gan": {
         "backend",
@@ -34,6 +34,7 @@ ARROWS = {
     "images": set(),
     "layers": {"checks"},
     "losses": set(),
+    "metrics": {"metrics"},
     "optimizers": set(),
     "penalties": {"backend"},
     "priors": set(),
