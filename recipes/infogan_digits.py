@@ -29,6 +29,7 @@ CODES = 10
 def main(argv=None):
     args = common.parse("infogan_digits", __doc__, epochs=20, argv=argv)
     train = keras_gan.datasets.load("digits", batch_size=64, seed=args.seed)
+    classifier = common.classifier(args.quick)
     noise = 10
     gan = keras_gan.GAN(
         generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=noise + CODES),
@@ -44,17 +45,18 @@ def main(argv=None):
         penalties=[keras_gan.penalties.R1(0.05)],
         # Codes that slant, size and place can't change: on few digits they would otherwise stand for just those.
         augmentation=keras_gan.augmentation.Affine(),
+        metrics=[keras_gan.metrics.FrechetDistance(classifier)],
     )
-    gan.fit(train, epochs=args.epochs, callbacks=common.callbacks(args.run_dir))
-    gan.save(args.run_dir / "gan.keras")
+    gan.fit(train, epochs=args.epochs, validation_data=common.real_digits(), callbacks=common.callbacks(args.run_dir))
+    gan.save(args.run_dir / "gan.keras")  # The last epoch's: to choose one by the distance would be to use labels.
 
     latents = np.array(gan.prior.sample(1000, seed=args.seed))
     codes = np.arange(1000) % CODES
     latents[:, noise:] = np.eye(CODES)[codes]
     samples = gan.predict(latents, verbose=0)
-    judge = common.Judge(args.quick)
+    found = classifier.predict(samples, verbose=0)["probabilities"].argmax(1)
     table = np.zeros((CODES, 10), int)
-    np.add.at(table, (codes, judge.probabilities(samples).argmax(1)), 1)
+    np.add.at(table, (codes, found), 1)
     rows, digits = linear_sum_assignment(-table)
     match = float(table[rows, digits].sum() / len(samples))
     picture = keras_gan.images.grid(samples[:80], columns=CODES)
@@ -65,7 +67,12 @@ def main(argv=None):
     )
     common.finish(
         args.run_dir,
-        {"match": match, "digit_of_code": digits.tolist(), "table": table.tolist(), **judge.report(samples)},
+        {
+            "match": match,
+            "digit_of_code": digits.tolist(),
+            "table": table.tolist(),
+            **common.report(classifier, samples),
+        },
         {"codes.png": "a column for each code", "samples/": "samples after each epoch", "gan.keras": "the GAN"},
     )
 
