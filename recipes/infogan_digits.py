@@ -27,27 +27,30 @@ CODES = 10
 
 
 def main(argv=None):
-    args = common.parse("infogan_digits", __doc__, epochs=20, argv=argv)
+    args = common.parse("infogan_digits", __doc__, epochs=20, argv=argv, distributed=True)
     train = keras_gan.datasets.load("digits", batch_size=64, seed=args.seed)
     classifier = common.classifier(args.quick)
     noise = 10
-    gan = keras_gan.GAN(
-        generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=noise + CODES),
-        discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS, num_codes=CODES),
-        condition=keras_gan.conditions.Codes(categorical=[CODES], consistency_weight=1.0),
-        ema=0.99,
-        seed=args.seed,
-    )
-    rate = keras.optimizers.schedules.CosineDecay(1e-3, args.epochs * len(train))
-    gan.compile(
-        generator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),
-        discriminator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),
-        penalties=[keras_gan.penalties.R1(0.05)],
-        # Codes that slant, size and place can't change: on few digits they would otherwise stand for just those.
-        augmentation=keras_gan.augmentation.Affine(),
-        metrics=[keras_gan.metrics.FrechetDistance(classifier)],
-    )
+    with args.strategy.scope():
+        gan = keras_gan.GAN(
+            generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=noise + CODES),
+            discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS, num_codes=CODES),
+            condition=keras_gan.conditions.Codes(categorical=[CODES], consistency_weight=1.0),
+            ema=0.99,
+            seed=args.seed,
+        )
+        rate = keras.optimizers.schedules.CosineDecay(1e-3, args.epochs * len(train))
+        gan.compile(
+            generator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),
+            discriminator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),
+            penalties=[keras_gan.penalties.R1(0.05)],
+            # Codes that slant, size and place can't change: on few digits they would otherwise stand for just those.
+            augmentation=keras_gan.augmentation.Affine(),
+            metrics=[keras_gan.metrics.FrechetDistance(classifier)],
+        )
     gan.fit(train, epochs=args.epochs, validation_data=common.real_digits(), callbacks=common.callbacks(args.run_dir))
+    if not gan.is_chief:
+        return
     gan.save(args.run_dir / "gan.keras")  # The last epoch's: to choose one by the distance would be to use labels.
 
     latents = np.array(gan.prior.sample(1000, seed=args.seed))
