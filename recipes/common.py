@@ -15,7 +15,7 @@ with open(os.devnull, "w") as _nowhere:
     os.dup2(_nowhere.fileno(), 2)
 try:
     import keras
-    import tensorflow  # noqa: F401
+    import tensorflow as tf
 finally:
     os.dup2(_stderr, 2)
     os.close(_stderr)
@@ -27,7 +27,7 @@ import keras_gan
 DIGITS = (28, 28, 1)
 
 
-def parse(name, doc, epochs, argv=None, quick_epochs=2):
+def parse(name, doc, epochs, argv=None, quick_epochs=2, distributed=False):
     """Reads a recipe's flags and makes its run folder.
 
     Args:
@@ -36,9 +36,11 @@ def parse(name, doc, epochs, argv=None, quick_epochs=2):
         epochs: Int, the default.
         argv: List of strings, or None for the command line.
         quick_epochs: Int, what `--quick` stands for.
+        distributed: Bool, whether the recipe can train on many devices.
 
     Returns:
-        Namespace of `epochs`, `seed`, `run_dir` and `quick`.
+        Namespace of `epochs`, `seed`, `run_dir` and `quick`; if distributed also `strategy`, a
+        `tf.distribute.Strategy`.
     """
     parser = argparse.ArgumentParser(
         prog=f"{name}.py", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -47,22 +49,48 @@ def parse(name, doc, epochs, argv=None, quick_epochs=2):
     parser.add_argument("--seed", type=int, default=0, help="another seed gives another run (default: 0)")
     parser.add_argument("--run-dir", type=Path, help=f"where to write (default: runs/{name}-DATE-TIME)")
     parser.add_argument("--quick", action="store_true", help="only to see that it runs: a few steps")
+    if distributed:
+        parser.add_argument(
+            "--strategy",
+            choices=("none", "mirrored", "multiworker"),
+            default="none",
+            help="mirrored: all GPUs of this machine; multiworker: all machines in TF_CONFIG, see docs/devices.md",
+        )
     args = parser.parse_args(argv)
     args.epochs = args.epochs if args.epochs is not None else quick_epochs if args.quick else epochs
     if args.epochs < 1:
         parser.error(f"argument --epochs: must be at least 1, received {args.epochs}")
+    chief = not distributed or _begin(parser, args)
+    keras.utils.set_random_seed(args.seed)
+    if not chief:
+        return args
     args.run_dir = args.run_dir or Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
     if (args.run_dir / "summary.json").exists():
         parser.error(f"argument --run-dir: {args.run_dir} holds a finished run; nothing was overwritten")
     if args.run_dir.exists() and any(args.run_dir.iterdir()) and not (args.run_dir / "backup").is_dir():
         parser.error(f"argument --run-dir: {args.run_dir} holds something else; nothing was overwritten")
     args.run_dir.mkdir(parents=True, exist_ok=True)
-    keras.utils.set_random_seed(args.seed)
     return args
 
 
+def _begin(parser, args):
+    """Makes the strategy that a flag names; returns whether this process is the one that looks after the folder."""
+    if args.strategy == "multiworker" and not (args.run_dir and "TF_CONFIG" in os.environ):
+        parser.error(
+            "argument --strategy: multiworker needs TF_CONFIG in the environment, and --run-dir, one folder for all "
+            "workers; see docs/devices.md"
+        )
+    # Before anything else of TensorFlow: many workers can't begin later.
+    args.strategy = {
+        "none": tf.distribute.get_strategy,
+        "mirrored": tf.distribute.MirroredStrategy,
+        "multiworker": tf.distribute.MultiWorkerMirroredStrategy,
+    }[args.strategy]()
+    return args.strategy.extended.should_checkpoint
+
+
 def callbacks(run_dir, **grid):
-    """TensorBoard logs, a grid of samples after each epoch, the best epoch's GAN as `gan.keras`, and a backup.
+    """TensorBoard logs, a grid of samples after each epoch, alarms, the best epoch's GAN as `gan.keras`, and a backup.
 
     The best has the lowest Frechet distance. From the backup the same command goes on.
     """
@@ -70,6 +98,7 @@ def callbacks(run_dir, **grid):
         keras.callbacks.BackupAndRestore(run_dir / "backup"),
         keras.callbacks.TensorBoard(run_dir),
         keras_gan.callbacks.SampleGrid(run_dir, **grid),
+        keras_gan.callbacks.TrainingHealth(run_dir),
         keras.callbacks.ModelCheckpoint(
             run_dir / "gan.keras", monitor="val_frechet_distance", mode="min", save_best_only=True
         ),

@@ -19,29 +19,32 @@ import keras_gan
 
 
 def main(argv=None):
-    args = common.parse("conditional_digits", __doc__, epochs=50, argv=argv)
+    args = common.parse("conditional_digits", __doc__, epochs=50, argv=argv, distributed=True)
     train = keras_gan.datasets.load("digits", batch_size=64, labels=True, seed=args.seed)
     classifier = common.classifier(args.quick)
-    gan = keras_gan.GAN(
-        generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=10, num_classes=10),
-        discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS, num_classes=10),
-        condition=keras_gan.conditions.Labels(10),
-        ema=0.995,
-        seed=args.seed,
-    )
-    rate = keras.optimizers.schedules.CosineDecay(1e-3, args.epochs * len(train))
-    gan.compile(
-        generator_optimizer=keras.optimizers.Adam(rate, beta_1=0.5),
-        discriminator_optimizer=keras.optimizers.Adam(rate, beta_1=0.5),
-        penalties=[keras_gan.penalties.R1(0.1)],
-        metrics=[keras_gan.metrics.FrechetDistance(classifier)],
-    )
+    with args.strategy.scope():
+        gan = keras_gan.GAN(
+            generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=10, num_classes=10),
+            discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS, num_classes=10),
+            condition=keras_gan.conditions.Labels(10),
+            ema=0.995,
+            seed=args.seed,
+        )
+        rate = keras.optimizers.schedules.CosineDecay(1e-3, args.epochs * len(train))
+        gan.compile(
+            generator_optimizer=keras.optimizers.Adam(rate, beta_1=0.5),
+            discriminator_optimizer=keras.optimizers.Adam(rate, beta_1=0.5),
+            penalties=[keras_gan.penalties.R1(0.1)],
+            metrics=[keras_gan.metrics.FrechetDistance(classifier)],
+        )
     gan.fit(
         train,
         epochs=args.epochs,
         validation_data=common.real_digits(labels=True),
         callbacks=common.callbacks(args.run_dir, n=80, columns=10),
     )
+    if not gan.is_chief:
+        return
     gan = keras.models.load_model(args.run_dir / "gan.keras")  # The best epoch's.
 
     labels = np.arange(1000) % 10

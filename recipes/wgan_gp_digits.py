@@ -20,26 +20,29 @@ import keras_gan
 
 
 def main(argv=None):
-    args = common.parse("wgan_gp_digits", __doc__, epochs=30, argv=argv)
+    args = common.parse("wgan_gp_digits", __doc__, epochs=30, argv=argv, distributed=True)
     train = keras_gan.datasets.load("digits", batch_size=64, seed=args.seed)
     classifier = common.classifier(args.quick)
-    gan = keras_gan.GAN(
-        generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=10),
-        discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS),
-        ema=0.99,
-        seed=args.seed,
-    )
-    gan.compile(
-        generator_optimizer=keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9),
-        discriminator_optimizer=keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9),
-        loss="wasserstein",
-        penalties=[keras_gan.penalties.GradientPenalty(10.0)],
-        metrics=[keras_gan.metrics.FrechetDistance(classifier)],
-        discriminator_steps=5,
-    )
+    with args.strategy.scope():
+        gan = keras_gan.GAN(
+            generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=10),
+            discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS),
+            ema=0.99,
+            seed=args.seed,
+        )
+        gan.compile(
+            generator_optimizer=keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9),
+            discriminator_optimizer=keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9),
+            loss="wasserstein",
+            penalties=[keras_gan.penalties.GradientPenalty(10.0)],
+            metrics=[keras_gan.metrics.FrechetDistance(classifier)],
+            discriminator_steps=5,
+        )
     history = gan.fit(
         train, epochs=args.epochs, validation_data=common.real_digits(), callbacks=common.callbacks(args.run_dir)
     ).history
+    if not gan.is_chief:
+        return
     gan = keras.models.load_model(args.run_dir / "gan.keras")  # The best epoch's.
 
     found = common.report(classifier, gan.sample(1000, seed=args.seed))

@@ -16,7 +16,7 @@ ARROWS = {
     "checks": {"checks"},
     "cli": {"datasets", "export", "gan", "images", "metrics"},
     "conditions": {"priors"},
-    "datasets": set(),
+    "datasets": {"priors"},
     "export": {"checks", "conditions", "export", "layers", "priors"},
     "gan": {
         "backend",

@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 
@@ -48,8 +50,8 @@ NAMES = sorted(p.stem for p in RECIPES.glob("*.py") if p.stem != "common")
 def test_a_recipe_runs_quietly_and_leaves_its_folder(name, finished):
     done, summary, folder = finished(name)
     assert re.fullmatch(name + r"-\d{8}-\d{6}", folder.name)
-    assert list(folder.rglob("*.keras")) and list(folder.rglob("samples/epoch_0001.png"))
-    assert list(folder.rglob("train/events.out.tfevents*"))
+    assert list(folder.rglob("*.keras")) and list(folder.rglob("train/events.out.tfevents*"))
+    assert list(folder.rglob("samples.png" if name == "gaussians" else "samples/epoch_0001.png"))
     # The bar, the closing lines, and no chatter of any library.
     assert done.stderr == ""
     closing = done.stdout[done.stdout.rindex("\n\nIn runs/") :].splitlines()
@@ -72,6 +74,16 @@ def test_figures_are_shares(finished):
     assert 0 <= finished("conditional_digits")[1]["agreement"] <= 1
     summary = finished("infogan_digits")[1]
     assert 0.1 <= summary["match"] <= 1 and sorted(summary["digit_of_code"]) == list(range(10))
+
+
+def test_gaussians_are_judged_and_drawn(finished):
+    _, summary, folder = finished("gaussians")
+    for name, modes in (("ring", 8), ("grid", 25)):
+        assert 0 <= summary[name]["modes"] <= modes and 0 <= summary[name]["high_quality"] <= 1
+        assert 0 <= summary[name]["reverse_kl"] <= np.log(modes) + 1e-6
+    picture = np.asarray(Image.open(folder / "samples.png").convert("RGB"))
+    # Four panels, of which a generated one is mostly red after an epoch.
+    assert min(picture.shape[:2]) > 900 and (picture == [214, 39, 40]).all(-1).sum() > 1000
 
 
 def test_a_finished_run_is_not_overwritten(finished):

@@ -4,6 +4,7 @@ from keras_gan.metrics import features
 from keras_gan.metrics.classifier_score import ClassifierScore
 from keras_gan.metrics.frechet import FrechetDistance
 from keras_gan.metrics.kernel import KernelDistance
+from keras_gan.metrics.modes import ModeCoverage
 from keras_gan.metrics.neighbors import DensityCoverage, PrecisionRecall
 from keras_gan.metrics.one_dimensional import JensenShannon, KolmogorovSmirnov, SlicedWasserstein
 
@@ -14,6 +15,7 @@ __all__ = [
     "JensenShannon",
     "KernelDistance",
     "KolmogorovSmirnov",
+    "ModeCoverage",
     "PrecisionRecall",
     "SlicedWasserstein",
     "features",
