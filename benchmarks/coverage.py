@@ -26,8 +26,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "recipes"))
 
-import common
-import gaussians
+import gaussians  # First: it silences TensorFlow.
 import keras
 import numpy as np
 from keras import layers
@@ -114,7 +113,7 @@ STEPS, SAMPLES, BATCH = 100_000, 26_000, 250
 def stacked(name, args):
     steps, samples = (4, 500) if args.quick else (args.steps, SAMPLES)
     epochs = min(steps, 20)
-    coverage = triples_of_digits(common.Judge(args.quick, args.data).classifier)
+    coverage = triples_of_digits(keras_gan.metrics.features.classifier(args.data, epochs=1 if args.quick else 10))
     test = keras_gan.datasets.load(args.data, BATCH, split="test", stack=3, seed=0).repeat().take(samples // BATCH)
     for images in test:
         coverage.update_state(None, images)
@@ -148,7 +147,7 @@ def stacked(name, args):
 def triples_of_digits(classifier):
     """A metric that counts 1,000 modes: what a classifier of one digit makes of each of three channels."""
     images = keras.Input(STACK)
-    digits = layers.Concatenate()([classifier(images[..., i : i + 1]) for i in range(3)])
+    digits = layers.Concatenate()([classifier(images[..., i : i + 1])["probabilities"] for i in range(3)])
     triples = np.indices((10, 10, 10)).reshape(3, -1).T
     centers = np.eye(10)[triples].reshape(1000, 30)
     return keras_gan.metrics.ModeCoverage(centers, features=keras.Model(images, digits))

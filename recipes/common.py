@@ -76,10 +76,9 @@ class Judge:
 
     Args:
         quick: Bool, whether to train for one epoch only.
-        data: String, which digits: a name for `keras_gan.datasets.load`.
     """
 
-    def __init__(self, quick=False, data="digits"):
+    def __init__(self, quick=False):
         inputs = keras.Input(DIGITS)
         x = inputs
         for width in (32, 64):
@@ -90,7 +89,7 @@ class Judge:
         self.classifier = keras.Model(inputs, outputs)
         self.features = keras.Model(inputs, features)
         self.classifier.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-        train = keras_gan.datasets.load(data, batch_size=64, labels=True, seed=0)
+        train = keras_gan.datasets.load("digits", batch_size=64, labels=True, seed=0)
         self.classifier.fit(train, epochs=1 if quick else 10, verbose=0, shuffle=False)
 
     def probabilities(self, images):

@@ -33,7 +33,7 @@ ARROWS = {
     "images": set(),
     "layers": {"checks"},
     "losses": set(),
-    "metrics": {"metrics"},
+    "metrics": {"backend", "checks", "datasets", "metrics"},
     "optimizers": set(),
     "penalties": {"backend"},
     "priors": set(),
