@@ -23,15 +23,15 @@ def coverage():
 
 
 def test_coverage_of_stacks(tmp_path, tmp_path_factory):
-    command = [sys.executable, BENCHMARKS / "coverage.py", "stacked", "--quick", "--seeds", "2", "--out", "f.json"]
+    command = [sys.executable, BENCHMARKS / "coverage.py", "stacked", "--quick", "--out", "f.json"]
     env = {**os.environ, "KERAS_HOME": str(tmp_path_factory.mktemp("keras"))}
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0 and done.stderr == "", done.stderr[-3000:]
-    assert "stacked, seed 1: 100%" in done.stdout and "this run, 2 seeds" in done.stdout
+    assert "stacked, seed 0: 100%" in done.stdout and "this run, 1 seed\n" in done.stdout
     figures = json.loads((tmp_path / "f.json").read_text())
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["f-stacked-0.png", "f-stacked-1.png", "f.json"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["f-stacked-0.png", "f.json"]
     result = figures["stacked"]
-    assert figures["quick"] and [run["seed"] for run in result["runs"]] == [0, 1]
+    assert figures["quick"] and [run["seed"] for run in result["runs"]] == [0]
     for run in result["runs"]:
         assert 0 < run["modes"] < 200 and run["high_quality"] == 1 and 1 < run["reverse_kl"] < math.log(1000) + 1e-5
     # 500 draws of 1,000 equal modes meet 394 of them, give or take 10; a barely trained classifier adds its errors.
