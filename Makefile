@@ -3,11 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format clean
+.PHONY: help demo test test-backends lint format clean
 
 help:
 	@echo "make demo    train on the embedded digits, export a checked generator (about 6 minutes on 2 cores)"
-	@echo "make test    run the tests"
+	@echo "make test    run the tests, on TensorFlow"
+	@echo "make test-backends  install JAX and torch beside it, and run on them what trains, saves and measures"
 	@echo "make lint    check style: lint, format, import order"
 	@echo "make format  mend style"
 	@echo "make clean   remove .venv and caches; runs/ stays"
@@ -24,6 +25,18 @@ demo: $(BIN)/.installed
 
 test: $(BIN)/.installed
 	$(BIN)/python -m pytest
+
+# What trains, saves and measures; the other tests say nothing new on another backend.
+BACKEND_TESTS := $(addprefix tests/test_,gan.py options.py health.py conditions.py metrics.py hosts.py)
+
+$(BIN)/.backends: $(BIN)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'jax>=0.10,<0.11' torch==2.13.0
+	@touch $@
+
+test-backends: $(BIN)/.backends
+	$(BIN)/python -m pytest tests/test_backends.py
+	KERAS_BACKEND=jax $(BIN)/python -m pytest $(BACKEND_TESTS)
+	KERAS_BACKEND=torch $(BIN)/python -m pytest $(BACKEND_TESTS)
 
 lint: $(BIN)/.installed
 	$(BIN)/ruff check .

@@ -7,6 +7,8 @@ EXTRAS = {
     "export": ["ai-edge-litert>=2.1"],
     "dev": ["prdc", "pytest", "ruff", "scikit-learn", "scipy"],
 }
+# Other backends, of which a user wants one at most: not part of `all`.
+BACKENDS = {"jax": ["jax>=0.10"], "torch": ["torch>=2.13"]}
 
 setup(
     name="keras-gan",
@@ -28,7 +30,7 @@ setup(
         "pillow",
         "tensorboard",
     ],
-    extras_require={**EXTRAS, "all": sorted({p for packages in EXTRAS.values() for p in packages})},
+    extras_require={**EXTRAS, **BACKENDS, "all": sorted({p for packages in EXTRAS.values() for p in packages})},
     classifiers=[
         "Development Status :: 3 - Alpha",
         "Intended Audience :: Developers",

@@ -138,7 +138,7 @@ def stacked(name, args):
         train = keras_gan.datasets.load(args.data, batch_size=64, stack=3, seed=seed).repeat()
         gan.fit(train, epochs=epochs, steps_per_epoch=steps // epochs, callbacks=[progress], verbose=0)
         picture = keras_gan.images.grid(gan.sample(64, seed=seed))
-        keras_gan.images.save(args.out.with_name(f"{args.out.stem}-stacked-{seed}.png"), picture)
+        keras_gan.images.save(args.json.with_name(f"{args.json.stem}-stacked-{seed}.png"), picture)
         return gan.evaluate(test, verbose=0, return_dict=True)
 
     return run, real
@@ -203,7 +203,9 @@ def parse(argv):
     parser.add_argument("--seeds", type=int, help="how many runs of each test (default: 5)")
     parser.add_argument("--steps", type=int, default=STEPS, help=f"of stacked, in batches of 64 (default: {STEPS:,})")
     parser.add_argument("--data", default="digits", help="of stacked: digits, 4,000 embedded ones (default), or mnist")
-    parser.add_argument("--out", type=Path, help="the JSON file (default: runs/coverage-DATE-TIME.json)")
+    parser.add_argument(
+        "--json", type=Path, help="file to write all figures to (default: runs/coverage-DATE-TIME.json)"
+    )
     parser.add_argument("--quick", action="store_true", help="only to see that it runs: a few steps, one seed")
     args = parser.parse_args(argv)
     args.tests = args.tests or ["ring", "grid"]
@@ -213,10 +215,10 @@ def parse(argv):
     args.seeds = args.seeds if args.seeds is not None else 1 if args.quick else 5
     if min(args.seeds, args.steps) < 1:
         parser.error("arguments --seeds and --steps: must be at least 1")
-    args.out = args.out or Path("runs") / f"coverage-{datetime.now():%Y%m%d-%H%M%S}.json"
-    if args.out.exists():
-        parser.error(f"argument --out: {args.out} is there already; nothing was overwritten")
-    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.json = args.json or Path("runs") / f"coverage-{datetime.now():%Y%m%d-%H%M%S}.json"
+    if args.json.exists():
+        parser.error(f"argument --json: {args.json} is there already; nothing was overwritten")
+    args.json.parent.mkdir(parents=True, exist_ok=True)
     return args
 
 
@@ -233,14 +235,13 @@ def main(argv=None):
             minutes = (time.time() - start) / 60
             result["runs"].append({"seed": seed, "minutes": minutes, **{k: float(found[k]) for k in FIGURES}})
             result.update(summarise(result["runs"]))
-            write(args.out, {"quick": args.quick, "data": args.data, "steps": args.steps, **results})
-            print(
-                f"\r{title}: {found['modes']:.0f} modes, {found['high_quality']:.1%} of high quality, "
-                f"reverse KL {found['reverse_kl']:.4f}, {minutes:.1f} minutes"
-            )
+            write(args.json, {"quick": args.quick, "data": args.data, "steps": args.steps, **results})
+            quality = "" if name == "stacked" else f"{found['high_quality']:.1%} of high quality, "
+            kl = found["reverse_kl"]
+            print(f"\r{title}: {found['modes']:.0f} modes, {quality}reverse KL {kl:.4f}, {minutes:.1f} minutes")
     for name, result in results.items():
         print(f"\n{name}", *table(name, result), sep="\n")
-    print(f"\n{NOTE}\n\nIn {args.out}: each run's figures")
+    print(f"\n{NOTE}\n\nIn {args.json}: each run's figures")
 
 
 def write(path, content):

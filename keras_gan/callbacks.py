@@ -159,13 +159,13 @@ class TrainingHealth(keras.callbacks.Callback):
         self.alarms.append((self._epoch, name, message))
         self._unsaid.append(message)
         self.model.stop_training |= self.stop
-        if self.log_dir is not None:
+        if self.log_dir is not None and self.model.is_chief:
             with tf.summary.create_file_writer(str(self.log_dir / "train")).as_default():
                 tf.summary.text(f"health/{name}", message, step=self._epoch)
 
     def _say(self):
         # Later than the alarm: a line in the midst of a progress bar can't be read.
-        while self._unsaid:
+        while self._unsaid and self.model.is_chief:
             logging.getLogger("keras_gan").warning(self._unsaid.pop(0))
 
 
@@ -195,3 +195,28 @@ def with_progress(callbacks):
     if any(isinstance(callback, keras.callbacks.ProgbarLogger) for callback in callbacks):
         return callbacks
     return [*callbacks, Progress()]
+
+
+def without_writers(callbacks):
+    """What of a list of callbacks a process keeps that shares its folders with the chief: all that write no file."""
+    writers = (SampleGrid, keras.callbacks.ModelCheckpoint, keras.callbacks.TensorBoard, keras.callbacks.CSVLogger)
+    kept = []
+    for callback in keras.tree.flatten(callbacks) if callbacks else []:
+        if isinstance(callback, keras.callbacks.BackupAndRestore):
+            kept.append(_Restore(callback.backup_dir))
+        elif not isinstance(callback, writers):
+            kept.append(callback)
+    return kept
+
+
+class _Restore(keras.callbacks.BackupAndRestore):
+    """Goes on from the chief's backup, and leaves making and removing it to the chief."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        pass
+
+    def on_epoch_end(self, epoch, logs=None):
+        pass
+
+    def on_train_end(self, logs=None):
+        pass

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_gan import backend, checks, health, losses, state
-from keras_gan.callbacks import with_progress
+from keras_gan.callbacks import with_progress, without_writers
 from keras_gan.conditions import Unconditional
 from keras_gan.export import export
 from keras_gan.optimizers import OptimizerPair
@@ -174,7 +174,8 @@ class GAN(backend.Trainer, keras.Model):
             batch_size: Int, if `x` is an array.
             epochs: Int, how many times to go through the data.
             verbose: 0, 1, 2 or `"auto"`, as in `keras.Model.fit`.
-            callbacks: List of `keras.callbacks.Callback`.
+            callbacks: List of `keras.callbacks.Callback`. Where many processes train together, those that write files
+                do so in the first process alone; `BackupAndRestore` restores in all of them.
             **kwargs: What else `keras.Model.fit` takes, such as `validation_data`.
 
         Returns:
@@ -198,6 +199,8 @@ class GAN(backend.Trainer, keras.Model):
         if not hasattr(x, "shape"):
             # Keras warns that it can't shuffle a stream unless it is told not to.
             kwargs.setdefault("shuffle", False)
+        if not self.is_chief:
+            verbose, callbacks = 0, without_writers(callbacks)
         if verbose and not isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks = with_progress(callbacks)
         history = super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
@@ -492,7 +495,7 @@ def _pack(data, m):
     n = ops.shape(data)[0]
     shape = tuple(data.shape[1:])
     # Examples repeat where a last batch is smaller than a pack; a remainder is dropped otherwise.
-    groups = ops.maximum(n // m, 1)
+    groups = max(n // m, 1) if isinstance(n, int) else ops.maximum(n // m, 1)
     data = ops.take(data, ops.arange(groups * m) % n, axis=0)
     data = ops.moveaxis(ops.reshape(data, (-1, m, *shape)), 1, -2)
     return ops.reshape(data, (-1, *shape[:-1], m * shape[-1]))

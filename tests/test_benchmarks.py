@@ -23,7 +23,7 @@ def coverage():
 
 
 def test_coverage_of_stacks(tmp_path, tmp_path_factory):
-    command = [sys.executable, BENCHMARKS / "coverage.py", "stacked", "--quick", "--out", "f.json"]
+    command = [sys.executable, BENCHMARKS / "coverage.py", "stacked", "--quick", "--json", "f.json"]
     env = {**os.environ, "KERAS_HOME": str(tmp_path_factory.mktemp("keras"))}
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0 and done.stderr == "", done.stderr[-3000:]
@@ -62,7 +62,7 @@ def test_a_table_fits_the_terminal(coverage, name):
 def test_coverage_refuses(coverage, tmp_path, capsys):
     (tmp_path / "mine.json").write_text("precious")
     for flags, message in (
-        (["--out", str(tmp_path / "mine.json")], "is there already; nothing was overwritten"),
+        (["--json", str(tmp_path / "mine.json")], "is there already; nothing was overwritten"),
         (["spiral"], "must be ring, grid or stacked, received spiral"),
         (["--seeds", "0"], "must be at least 1"),
     ):

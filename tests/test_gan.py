@@ -37,6 +37,7 @@ def assert_equal_state(a, b):
 # === The step ===
 
 
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="the hand is TensorFlow's")
 def test_update_equals_two_tapes_by_hand(points):
     batch, steps = 32, 5
     L = keras.layers

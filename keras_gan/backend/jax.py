@@ -8,6 +8,11 @@ from keras import ops
 class Trainer:
     """Mixin for `keras.Model`: Keras's entry points for a step, and one player's update."""
 
+    @property
+    def is_chief(self):
+        """Whether this process is the one of many that writes files and speaks."""
+        return jax.process_index() == 0
+
     def train_step(self, state, data):
         groups = (
             self.trainable_variables,

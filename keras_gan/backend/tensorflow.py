@@ -8,6 +8,13 @@ from keras_gan.backend.replicas import ReplicaLoop, fair_share
 class Trainer(ReplicaLoop):
     """Mixin for `keras.Model`: Keras's entry points for a step, and one player's update."""
 
+    _share = 1.0
+
+    @property
+    def is_chief(self):
+        """Whether this process is the one of many that writes files and speaks."""
+        return self.distribute_strategy.extended.should_checkpoint
+
     def train_step(self, data):
         data, self._share = fair_share(data)
         return self.adversarial_step(data)

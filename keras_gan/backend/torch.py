@@ -7,6 +7,8 @@ import torch
 class Trainer:
     """Mixin for `keras.Model`: Keras's entry points for a step, and one player's update."""
 
+    is_chief = True
+
     def train_step(self, data):
         return self.adversarial_step(data)
 

@@ -1,0 +1,362 @@
+"""How fast is a step of training? One DCGAN step through this library on each backend, beside the same step by hand.
+
+The pair is the demo's, 28x28x1 and 64 wide, trained by the non-saturating loss and two Adams. Contenders live in one
+process for each backend and take turns in each round, so that what else the machine does falls on all alike; medians
+over the rounds count. `share` is what a contender makes of the machine's rate of float32 matrix multiplication
+(TensorFlow's, 1024 square), with operations counted from the layers: the two updates need 4 passes through the
+generator and 8 through the discriminator.
+
+Command:   python benchmarks/training.py
+Minutes:   15 on 2 CPU cores; fewer --rounds or --backends take less
+Needs:     jax and torch (make test-backends installs them); where one is missing its rows are, too
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from unittest import mock
+
+BATCH, LATENT, WIDTH = 128, 64, 64
+GENERATOR = LATENT * 49 * 2 * WIDTH + 49 * 16 * 2 * WIDTH * WIDTH + 196 * 16 * WIDTH
+DISCRIMINATOR = 196 * 16 * WIDTH + 49 * 16 * WIDTH * 2 * WIDTH + 49 * 2 * WIDTH
+OPERATIONS = 2 * BATCH * (4 * GENERATOR + 8 * DISCRIMINATOR)
+MATMUL = 1024
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+def images(n=BATCH):
+    import numpy as np
+
+    return np.random.default_rng(0).uniform(-1, 1, (n, 28, 28, 1)).astype("float32")
+
+
+# === Contenders: functions that make a function, which runs n steps and waits for them ===
+
+
+def library(policy="float32", **compile_options):
+    import keras
+
+    import keras_gan
+
+    keras.config.set_dtype_policy(policy)
+    gan = keras_gan.GAN(
+        keras_gan.architectures.dcgan_generator((28, 28, 1), LATENT, WIDTH),
+        keras_gan.architectures.dcgan_discriminator((28, 28, 1), WIDTH),
+        seed=0,
+    )
+    keras.config.set_dtype_policy("float32")
+    gan.compile(keras.optimizers.Adam(2e-4), keras.optimizers.Adam(2e-4), **compile_options)
+    return gan
+
+
+def fit(**options):
+    import tensorflow as tf
+
+    gan = library(**options)
+    settings = tf.data.Options()
+    settings.autotune.enabled = False
+    data = tf.data.Dataset.from_tensor_slices(images(8 * BATCH)).repeat().batch(BATCH, drop_remainder=True)
+
+    def run(n):
+        gan.fit(data.take(n).with_options(settings), verbose=0)
+
+    return run
+
+
+def repeated(step, wait):
+    def run(n):
+        for _ in range(n):
+            result = step()
+        wait(result)
+
+    return run
+
+
+def tensorflow_contenders():
+    import tensorflow as tf
+
+    def wait(result):
+        return tf.nest.map_structure(lambda x: x.numpy(), result)
+
+    def bare():
+        gan, batch = library(), tf.constant(images())
+        step = tf.function(gan.train_step)
+        return repeated(lambda: step(batch), wait)
+
+    def without_health():
+        gan, batch = library(), tf.constant(images())
+        step = tf.function(gan.train_step)
+        with mock.patch("keras_gan.health.measure", lambda *_: {}):
+            step(batch)  # Traced without: what is patched is not in the graph.
+        return repeated(lambda: step(batch), wait)
+
+    def by_hand():
+        gan, batch = library(), tf.constant(images())
+        G, D, entropy = gan.generator, gan.discriminator, tf.nn.sigmoid_cross_entropy_with_logits
+
+        @tf.function
+        def step():
+            with tf.GradientTape() as tape:
+                fake = tf.stop_gradient(G(tf.random.normal((BATCH, LATENT)), training=True))
+                r, f = D(batch, training=True), D(fake, training=True)
+                d_loss = tf.reduce_mean(entropy(tf.ones_like(r), r) + entropy(tf.zeros_like(f), f))
+            gan.discriminator_optimizer.apply(tape.gradient(d_loss, D.trainable_weights), D.trainable_weights)
+            with tf.GradientTape() as tape:
+                f = D(G(tf.random.normal((BATCH, LATENT)), training=True), training=True)
+                g_loss = tf.reduce_mean(entropy(tf.ones_like(f), f))
+            gan.generator_optimizer.apply(tape.gradient(g_loss, G.trainable_weights), G.trainable_weights)
+            return d_loss, g_loss
+
+        return repeated(step, wait)
+
+    def matmul():
+        a, b = (tf.random.normal((MATMUL, MATMUL)) for _ in range(2))
+        return repeated(tf.function(lambda: tf.linalg.matmul(a, b)), wait)
+
+    return {
+        "matmul": matmul,
+        "fit": fit,
+        "fit, 10 steps an execution": lambda: fit(steps_per_execution=10),
+        "fit, mixed_bfloat16": lambda: fit(policy="mixed_bfloat16"),
+        "bare step": bare,
+        "bare step without health": without_health,
+        "plain": by_hand,
+    }
+
+
+def torch_contenders():
+    import torch
+    from torch import nn
+    from torch.nn.functional import softplus
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+
+    def up(n, m):
+        return [nn.ConvTranspose2d(n, m, 4, 2, 1, bias=False), nn.BatchNorm2d(m), nn.ReLU()]
+
+    def plain(memory_format=torch.contiguous_format, compiled=False):
+        w = WIDTH
+        G = nn.Sequential(
+            nn.Linear(LATENT, 49 * 2 * w, bias=False),
+            nn.Unflatten(1, (2 * w, 7, 7)),
+            nn.BatchNorm2d(2 * w),
+            nn.ReLU(),
+            *up(2 * w, w),
+            nn.ConvTranspose2d(w, 1, 4, 2, 1),
+            nn.Tanh(),
+        )
+        D = nn.Sequential(
+            nn.Conv2d(1, w, 4, 2, 1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(w, 2 * w, 4, 2, 1),
+            nn.LeakyReLU(0.2),
+            nn.Flatten(),
+            nn.Linear(98 * w, 1),
+        )
+        G, D = (net.to(device, memory_format=memory_format) for net in (G, D))
+        g_opt, d_opt = (torch.optim.Adam(net.parameters(), 2e-4) for net in (G, D))
+        batch = torch.from_numpy(images()).permute(0, 3, 1, 2).to(device).contiguous(memory_format=memory_format)
+        if compiled:
+            G, D = torch.compile(G), torch.compile(D)
+
+        def step():
+            fake = G(torch.randn(BATCH, LATENT, device=device)).detach()
+            d_loss = (softplus(-D(batch)) + softplus(D(fake))).mean()
+            d_opt.zero_grad()
+            d_loss.backward()
+            d_opt.step()
+            g_loss = softplus(-D(G(torch.randn(BATCH, LATENT, device=device)))).mean()
+            g_opt.zero_grad()
+            g_loss.backward()
+            g_opt.step()
+            return g_loss
+
+        return repeated(step, lambda loss: loss.item())
+
+    return {
+        "fit": fit,
+        "plain, eager": plain,
+        "plain, eager, channels last": lambda: plain(torch.channels_last),
+        "plain, compiled": lambda: plain(compiled=True),
+    }
+
+
+def jax_contenders():
+    import jax
+    import jax.numpy as jnp
+    from jax import lax
+
+    layout = ("NHWC", "HWIO", "NHWC")
+
+    def normalize(x, scale, offset):
+        axes = tuple(range(x.ndim - 1))
+        return jax.nn.relu((x - x.mean(axes)) * lax.rsqrt(x.var(axes) + 1e-3) * scale + offset)
+
+    def generate(p, z):
+        x = normalize((z @ p["dense"]).reshape(-1, 7, 7, 2 * WIDTH), p["s1"], p["o1"])
+        x = normalize(lax.conv_transpose(x, p["up1"], (2, 2), "SAME", dimension_numbers=layout), p["s2"], p["o2"])
+        return jnp.tanh(lax.conv_transpose(x, p["up2"], (2, 2), "SAME", dimension_numbers=layout) + p["b"])
+
+    def judge(p, x):
+        for i in (1, 2):
+            x = lax.conv_general_dilated(x, p[f"down{i}"], (2, 2), "SAME", dimension_numbers=layout) + p[f"b{i}"]
+            x = jax.nn.leaky_relu(x, 0.2)
+        return x.reshape(len(x), -1) @ p["dense"] + p["b"]
+
+    def adam(p, g, state, rate=2e-4):
+        t, m, v = state
+        m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
+        v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
+        rate *= jnp.sqrt(1 - 0.999 ** (t + 1)) / (1 - 0.9 ** (t + 1))
+        return jax.tree.map(lambda p, m, v: p - rate * m / (jnp.sqrt(v) + 1e-7), p, m, v), (t + 1, m, v)
+
+    def plain():
+        keys, w = iter(jax.random.split(jax.random.key(0), 8)), WIDTH
+        ones, zeros = jnp.ones, jnp.zeros
+
+        def normal(*shape):
+            return 0.02 * jax.random.normal(next(keys), shape)
+
+        G = {"dense": normal(LATENT, 98 * w), "up1": normal(4, 4, 2 * w, w), "up2": normal(4, 4, w, 1), "b": zeros(1)}
+        G |= {"s1": ones(2 * w), "o1": zeros(2 * w), "s2": ones(w), "o2": zeros(w)}
+        D = {"down1": normal(4, 4, 1, w), "b1": zeros(w), "down2": normal(4, 4, w, 2 * w), "b2": zeros(2 * w)}
+        D |= {"dense": normal(98 * w, 1), "b": zeros(1)}
+        state = [G, D, *((0, *[jax.tree.map(jnp.zeros_like, p) for _ in range(2)]) for p in (G, D)), jax.random.key(1)]
+        batch = jnp.asarray(images())
+
+        @jax.jit
+        def step(G, D, g_state, d_state, key):
+            key, a, b = jax.random.split(key, 3)
+            fake = generate(G, jax.random.normal(a, (BATCH, LATENT)))
+
+            def d_loss(D):
+                return (jax.nn.softplus(-judge(D, batch)) + jax.nn.softplus(judge(D, fake))).mean()
+
+            D, d_state = adam(D, jax.grad(d_loss)(D), d_state)
+
+            def g_loss(G):
+                return jax.nn.softplus(-judge(D, generate(G, jax.random.normal(b, (BATCH, LATENT))))).mean()
+
+            G, g_state = adam(G, jax.grad(g_loss)(G), g_state)
+            return G, D, g_state, d_state, key
+
+        def one():
+            state[:] = step(*state)
+            return state[0]
+
+        return repeated(one, jax.block_until_ready)
+
+    return {"fit": fit, "plain": plain}
+
+
+# === Turns ===
+
+
+def serve(backend):
+    """Runs in a process of its own: for each line `contender n` on stdin one line of seconds on stdout."""
+    contenders = {"tensorflow": tensorflow_contenders, "jax": jax_contenders, "torch": torch_contenders}[backend]()
+    answers, sys.stdout = sys.stdout, sys.stderr
+    print(json.dumps({"contenders": list(contenders), "device": device(backend)}), file=answers, flush=True)
+    ready = {}
+    for line in sys.stdin:
+        name, n = json.loads(line)
+        if name not in ready:
+            ready[name] = contenders[name]()
+            ready[name](12)
+        start = time.perf_counter()
+        ready[name](n)
+        print(time.perf_counter() - start, file=answers, flush=True)
+
+
+def device(backend):
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    if backend == "jax":
+        import jax
+
+        return jax.devices()[0].device_kind
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+
+
+def start(backend):
+    process = subprocess.Popen(
+        [sys.executable, __file__, "--serve", backend],
+        env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    hello = process.stdout.readline()
+    if not hello:
+        command = f"KERAS_BACKEND={backend} {sys.executable} {__file__} --serve {backend}"
+        sys.exit(f"The process for {backend} did not start. To see why, run: {command}")
+    return process, json.loads(hello)
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=20, help="turns of each contender (default: 20)")
+    parser.add_argument("--steps", type=int, default=20, help="steps a turn (default: 20)")
+    parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=BACKENDS, help="default: those installed")
+    parser.add_argument("--json", type=Path, help="file to write all timings to")
+    parser.add_argument("--serve", choices=BACKENDS, help=argparse.SUPPRESS)
+    args = parser.parse_args(argv)
+    if args.serve:
+        return serve(args.serve)
+    if args.rounds < 1 or args.steps < 1:
+        parser.error("argument --rounds, --steps: must be at least 1")
+    installed = [name for name in args.backends if importlib.util.find_spec(name)]
+    processes = {name: start(name) for name in installed}
+    seconds = {(name, c): [] for name, (_, hello) in processes.items() for c in hello["contenders"]}
+    for round_ in range(args.rounds):
+        for (name, contender), times in seconds.items():
+            print(
+                f"\r\x1b[Kround {round_ + 1} of {args.rounds}: {name}, {contender}", end="", file=sys.stderr, flush=True
+            )
+            process = processes[name][0]
+            process.stdin.write(json.dumps([contender, args.steps]) + "\n")
+            process.stdin.flush()
+            times.append(float(process.stdout.readline()) / args.steps)
+    print("\r\x1b[K", end="", file=sys.stderr)
+    for process, _ in processes.values():
+        process.stdin.close()
+        process.wait()
+    report(seconds, {name: hello["device"] for name, (_, hello) in processes.items()})
+    if args.json:
+        rows = [{"backend": n, "contender": c, "seconds_per_step": times} for (n, c), times in seconds.items()]
+        args.json.write_text(json.dumps({"batch": BATCH, "operations": OPERATIONS, "rows": rows}, indent=2) + "\n")
+
+
+def report(seconds, devices):
+    seconds = dict(seconds)
+    multiply = seconds.pop(("tensorflow", "matmul"), None)
+    rate = 2 * MATMUL**3 / statistics.median(multiply) if multiply else None
+    print(
+        f"{OPERATIONS / 1e9:.1f} billion operations a step of {BATCH} images; on "
+        + ", ".join(f"{n}: {d}" for n, d in devices.items())
+    )
+    if rate:
+        print(f"matrix multiplication: {rate / 1e9:.0f} billion operations a second")
+    base = seconds.get(("tensorflow", "fit")) or next(iter(seconds.values()))
+    print(f"\n{'':40}{'images/s':>9}{'ms/step':>9}{'to fit':>8}{'share':>7}")
+    for (name, contender), times in seconds.items():
+        t = statistics.median(times)
+        # Turn by turn, since the machine's speed changes from one to the next.
+        ratio = statistics.median(a / b for a, b in zip(times, base, strict=True))
+        share = f"{OPERATIONS / t / rate:7.0%}" if rate else f"{'':7}"
+        print(f"{name + ' ' + contender:40}{BATCH / t:9.0f}{t * 1e3:9.1f}{ratio:8.2f}{share}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""One of several processes that train one GAN, as a user's script: run by test_hosts.py.
+
+On TensorFlow the cluster stands in TF_CONFIG; on JAX in the arguments. The first argument is a folder, the second the
+step (over all epochs) before which this process dies, or -1.
+"""
+
+import json
+import os
+import signal
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+folder, last_step = sys.argv[1], int(sys.argv[2])
+if keras.config.backend() == "tensorflow":
+    several = "TF_CONFIG" in os.environ
+    strategy = tf.distribute.MultiWorkerMirroredStrategy() if several else tf.distribute.get_strategy()
+    scope = strategy.scope()
+    rank = json.loads(os.environ["TF_CONFIG"])["task"]["index"] if several else 0
+else:
+    import contextlib
+
+    if len(sys.argv) > 3:
+        rank = int(sys.argv[4])
+        keras.distribution.initialize(sys.argv[3], 2, rank)
+        keras.distribution.set_distribution(keras.distribution.DataParallel())
+    scope = contextlib.nullcontext()
+
+import keras_gan  # noqa: E402 The strategy or the cluster comes before any tensor.
+
+
+class Death(keras.callbacks.Callback):
+    seen = 0
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if int(keras.ops.convert_to_numpy(self.model.optimizer.iterations)) == last_step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+keras.utils.set_random_seed(0)
+L = keras.layers
+with scope:
+    gan = keras_gan.GAN(
+        keras.Sequential(
+            [keras.Input((4,)), L.Dense(16), L.BatchNormalization(synchronized=True), L.LeakyReLU(), L.Dense(2)]
+        ),
+        keras_gan.architectures.mlp_discriminator((2,), units=(16,), dropout=0.0),
+        ema=0.9,
+        seed=0,
+    )
+    gan.compile(keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05), penalties=[keras_gan.penalties.R1(0.1)])
+x = np.random.default_rng(0).normal(size=(80, 2)).astype("float32")
+data = tf.data.Dataset.from_tensor_slices(x).batch(16)
+backup = [keras.callbacks.BackupAndRestore(f"{folder}/backup"), Death()] if last_step != -1 else []
+history = gan.fit(
+    data,
+    epochs=4,
+    verbose=0,
+    validation_data=data,
+    callbacks=[
+        keras.callbacks.ModelCheckpoint(f"{folder}/last.keras"),
+        keras.callbacks.CSVLogger(f"{folder}/log.csv"),
+        *backup,
+    ],
+).history
+np.savez(f"{folder}/weights_{rank}.npz", *gan.get_weights())
+print(json.dumps({"history": history, "chief": gan.is_chief}))
