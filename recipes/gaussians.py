@@ -104,7 +104,7 @@ def main(argv=None):
         summary[name] = {"minutes": (time.time() - start) / 60, **found}
         gan.save(args.run_dir / f"{name}.keras")
     draw(args.run_dir / "samples.png", samples)
-    print(f"\nOf {SAMPLES:,} samples (a perfect sampler has 98.9 % of high quality, and a reverse KL under 0.005):")
+    print(f"\nOf {SAMPLES:,} samples (a perfect sampler: 98.9%, reverse KL about 0.001 and 0.005):")
     for name, toy in TOYS.items():
         f = summary[name]
         print(
