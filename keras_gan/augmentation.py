@@ -1,5 +1,7 @@
 """Differentiable augmentation: the same random changes for reals and fakes, so that few data last longer."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -119,6 +121,61 @@ class DiffAugment(Augmentation):
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
+class Affine(Augmentation):
+    """Rotation, scale, shear and translation in one map, on every example with random numbers of its own.
+
+    The pixel at `p`, from the centre of the image as `(x, y)`, takes the value at
+
+    `R(angle) @ [[1, k], [0, 1]] @ diag(s_x, s_y) @ p + t`
+
+    interpolated bilinearly; beyond the image its edge goes on. All numbers are uniform and centred, `s_x` and `s_y` in
+    their logarithm.
+
+    Args:
+        rotation: Float >= 0, the largest angle either way, in degrees. Defaults to `15.0`.
+        scale: Float >= 0; `s_x` and `s_y` lie between `1 / (1 + scale)` and `1 + scale`. Defaults to `0.15`.
+        shear: Float >= 0, the largest `k` either way. Defaults to `0.3`.
+        translation: Float >= 0, the largest shift either way, as a share of the width and of the height. Defaults to
+            `0.05`.
+        **kwargs: `name`, as for any `keras.Layer`.
+
+    Raises:
+        ValueError: If an argument is negative.
+
+    Reference:
+        [Karras et al., 2020](https://arxiv.org/abs/2006.06676), geometric transformations among others
+    """
+
+    num_uniforms = 6
+
+    def __init__(self, rotation=15.0, scale=0.15, shear=0.3, translation=0.05, **kwargs):
+        super().__init__(**kwargs)
+        self.extents = {"rotation": rotation, "scale": scale, "shear": shear, "translation": translation}
+        for name, value in self.extents.items():
+            if not value >= 0:
+                raise ValueError(f"{name} must not be negative. Received: {value!r}.")
+
+    def transform(self, images, uniform):
+        height, width = images.shape[1:3]
+        # In half precision coordinates would be off by a visible share of a pixel.
+        dtype = keras.backend.result_type(images.dtype, "float32")
+        centered = 2 * ops.cast(uniform, dtype)[:, :, None, None] - 1
+        angle = math.radians(self.extents["rotation"]) * centered[:, 0]
+        shear = self.extents["shear"] * centered[:, 1]
+        scale = ops.exp(math.log1p(self.extents["scale"]) * centered[:, 2:4])
+        shift = self.extents["translation"] * centered[:, 4:]
+        middle = (width - 1) / 2, (height - 1) / 2
+        y = scale[:, 1] * (ops.arange(height, dtype=dtype)[:, None] - middle[1])
+        x = scale[:, 0] * (ops.arange(width, dtype=dtype) - middle[0]) + shear * y
+        x, y = ops.cos(angle) * x - ops.sin(angle) * y, ops.sin(angle) * x + ops.cos(angle) * y
+        x, y = x + middle[0] + width * shift[:, 0], y + middle[1] + height * shift[:, 1]
+        return ops.cast(_interpolate(ops.cast(images, dtype), x, y), images.dtype)
+
+    def get_config(self):
+        return {**super().get_config(), **self.extents}
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
 class AdaptiveAugmentation(Augmentation):
     """Augments each example with a probability that follows how much the discriminator overfits (ADA).
 
@@ -214,6 +271,28 @@ def _shift_rows(images, uniform):
     rows = ops.take(ops.reshape(images, (-1, width * channels)), first + ops.clip(source, 0, height - 1), axis=0)
     inside = ops.logical_and(source >= 0, source < height)
     return ops.reshape(rows * ops.cast(inside, rows.dtype)[:, :, None], (-1, height, width, channels))
+
+
+def _interpolate(images, x, y):
+    """The values at places `(batch, height, width)`, in pixels; beyond the image those of its edge.
+
+    By hand, since the gradient of TensorFlow's own operation is only an approximation: the inverse map.
+    """
+    height, width, channels = images.shape[1:]
+    first = ops.arange(ops.shape(images)[0], dtype="int32")[:, None, None] * (height * width)
+    pixels = ops.reshape(images, (-1, channels))
+    x, y = ops.clip(x, 0, width - 1), ops.clip(y, 0, height - 1)
+    left, top = ops.floor(x), ops.floor(y)
+
+    def row(i):
+        start = first + ops.cast(i, "int32") * width
+        ends = [
+            ops.take(pixels, start + ops.cast(j, "int32"), axis=0) for j in (left, ops.minimum(left + 1, width - 1))
+        ]
+        return ends[0] + (x - left)[..., None] * (ends[1] - ends[0])
+
+    above, below = row(top), row(ops.minimum(top + 1, height - 1))
+    return above + (y - top)[..., None] * (below - above)
 
 
 def _cut_out(images, uniform):

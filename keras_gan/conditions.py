@@ -1,9 +1,14 @@
 """What a sample is conditioned on: nothing, labels, labels that the discriminator must find, or codes (InfoGAN)."""
 
+import itertools
+
 import keras
 from keras import ops
 
 from keras_gan.priors import Categorical, Concatenated, Uniform
+
+# Of the contrastive loss: in short trials on digits 0.1 and 0.5 sorted no better.
+_TEMPERATURE = 0.2
 
 
 class Condition:
@@ -15,12 +20,15 @@ class Condition:
         heads: Dict of the outputs that the discriminator has beside `"logits"`, name to size. Empty where it returns
             its logits bare.
         num_codes: Int, how many entries at the end of a latent are codes.
+        compares_views: Bool, whether the discriminator looks at each real example twice, augmented anew, for the
+            `consistency_term`.
     """
 
     num_classes = None
     labels_to_discriminator = False
     heads = {}  # noqa: RUF012
     num_codes = 0
+    compares_views = False
 
     def complete(self, prior):
         """The prior of the generator's whole latent, given that of its noise."""
@@ -52,6 +60,10 @@ class Condition:
 
     def generator_term(self, fake_extra, given):
         """What the condition adds to the generator's objective."""
+        return 0.0
+
+    def consistency_term(self, real_extra, other_extra):
+        """What the condition adds to the discriminator's objective, from the other outputs on two views of reals."""
         return 0.0
 
     def get_config(self):
@@ -143,20 +155,37 @@ class Codes(Condition):
 
     that is, `-E[log Q(c | x)]` for categorical distributions and normal ones of unit variance.
 
+    That bound holds the codes to whatever fakes show first: on few data often slant or stroke rather than class. With
+    a `consistency_weight` the discriminator also sorts real data by code, the same for two random augmentations of one
+    example: it adds, for each categorical code, the contrastive loss NT-Xent of the distributions
+    `q = softmax(codes)` of the `2 * batch` views,
+
+    `consistency_weight * mean_i(-log(exp(cos(q_i, q_i') / 0.2) / sum_{j != i} exp(cos(q_i, q_j) / 0.2)))`
+
+    where `i'` is the other view of the same example. What the augmentation changes can then be no code's meaning. This
+    is the second half of Elastic-InfoGAN, applied to the distributions; its learned class frequencies are not here.
+    Over several devices each view is set against those of its own device.
+
     Args:
         categorical: Ints > 1, the number of values of each categorical code. Defaults to `()`.
         continuous: Int >= 0, the number of continuous codes. Defaults to `0`.
         categorical_weight: Float >= 0. Defaults to `1.0`.
         continuous_weight: Float >= 0. Defaults to `1.0`.
+        consistency_weight: Float >= 0. More than 0 needs a categorical code, and an augmentation in `compile` that
+            leaves an example's class as it is. Defaults to `0.0`.
 
     Raises:
         ValueError: If there are no codes, or an argument is out of range.
 
     Reference:
-        [Chen et al., 2016](https://arxiv.org/abs/1606.03657)
+        - [Chen et al., 2016](https://arxiv.org/abs/1606.03657)
+        - [Ojha et al., 2019](https://arxiv.org/abs/1910.01112), consistency on real data
+        - [Chen et al., 2020](https://arxiv.org/abs/2002.05709), NT-Xent
     """
 
-    def __init__(self, categorical=(), continuous=0, categorical_weight=1.0, continuous_weight=1.0):
+    def __init__(
+        self, categorical=(), continuous=0, categorical_weight=1.0, continuous_weight=1.0, consistency_weight=0.0
+    ):
         categorical = tuple(categorical)
         if not all(isinstance(k, int) and k > 1 for k in categorical):
             raise ValueError(f"categorical must be integers of at least 2. Received: {categorical!r}.")
@@ -169,6 +198,13 @@ class Codes(Condition):
         self.continuous = continuous
         self.categorical_weight = _check_weight("categorical_weight", categorical_weight)
         self.continuous_weight = _check_weight("continuous_weight", continuous_weight)
+        self.consistency_weight = _check_weight("consistency_weight", consistency_weight)
+        if consistency_weight and not categorical:
+            raise ValueError(
+                "consistency_weight must be 0 without a categorical code, whose distributions it compares. "
+                f"Received: {consistency_weight!r}."
+            )
+        self.compares_views = consistency_weight > 0
         self.num_codes = sum(categorical) + continuous
         self.heads = {"codes": self.num_codes}
 
@@ -186,15 +222,22 @@ class Codes(Condition):
 
     def generator_term(self, fake_extra, given):
         found = ops.cast(fake_extra["codes"], "float32")
-        total, start = 0.0, 0
-        for k in self.categorical:
-            part = slice(start, start + k)
+        total = 0.0
+        for part in self._categorical_parts():
             total += self.categorical_weight * _cross_entropy(given[:, part], found[:, part])
-            start += k
         if self.continuous:
-            error = ops.sum(ops.square(given[:, start:] - found[:, start:]), axis=-1)
+            error = ops.sum(ops.square((given - found)[:, -self.continuous :]), axis=-1)
             total += self.continuous_weight * ops.mean(error) / 2
         return total
+
+    def consistency_term(self, real_extra, other_extra):
+        views = [ops.cast(extra["codes"], "float32") for extra in (real_extra, other_extra)]
+        losses = [_nt_xent(*(ops.softmax(view[:, part]) for view in views)) for part in self._categorical_parts()]
+        return self.consistency_weight * sum(losses)
+
+    def _categorical_parts(self):
+        ends = itertools.accumulate(self.categorical)
+        return [slice(end - k, end) for k, end in zip(self.categorical, ends, strict=True)]
 
     def get_config(self):
         return {
@@ -202,11 +245,22 @@ class Codes(Condition):
             "continuous": self.continuous,
             "categorical_weight": self.categorical_weight,
             "continuous_weight": self.continuous_weight,
+            "consistency_weight": self.consistency_weight,
         }
 
 
 def _cross_entropy(target, logits):
     return -ops.mean(ops.sum(target * ops.log_softmax(ops.cast(logits, "float32")), axis=-1))
+
+
+def _nt_xent(x, y):
+    vectors = ops.normalize(ops.concatenate([x, y]), axis=-1)
+    similarities = vectors @ ops.transpose(vectors) / _TEMPERATURE
+    n = ops.shape(x)[0]
+    pairs = ops.sum(vectors[:n] * vectors[n:], axis=-1) / _TEMPERATURE
+    # A view is not set against itself.
+    others = similarities - 1e9 * ops.eye(2 * n)
+    return ops.mean(ops.logsumexp(others, axis=-1)) - ops.mean(pairs)
 
 
 def _check_weight(name, value):

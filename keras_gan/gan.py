@@ -9,7 +9,7 @@ from keras import ops
 from keras_gan import backend, checks, health, losses, state
 from keras_gan.callbacks import with_progress, without_writers
 from keras_gan.conditions import Unconditional
-from keras_gan.export import export
+from keras_gan.export import export_gan
 from keras_gan.optimizers import OptimizerPair
 from keras_gan.priors import Normal
 
@@ -132,19 +132,18 @@ class GAN(backend.Trainer, keras.Model):
         """
         loss = losses.get(loss)
         penalties, metrics = list(penalties), list(metrics)
-        checks.check_training(penalties, metrics, augmentation, discriminator_steps, self.data_shape)
+        checks.check_training(penalties, metrics, augmentation, discriminator_steps, self.data_shape, self.condition)
         checks.warn_without_lipschitz_control(loss, penalties, self.discriminator)
-        half = any(
-            layer.compute_dtype == "float16"
-            for network in (self.generator, self.discriminator)
-            for layer in network._flatten_layers()
-        )
-        optimizers = [_optimizer(identifier, half) for identifier in (generator_optimizer, discriminator_optimizer)]
+        optimizers = [_optimizer(generator_optimizer), _optimizer(discriminator_optimizer)]
         if optimizers[0] is optimizers[1]:
             raise ValueError(
                 "generator_optimizer and discriminator_optimizer must be two objects, since each keeps the moments of "
                 f"one network. Received the same object twice: {optimizers[0]!r}."
             )
+        # Keras does this for `model.optimizer` alone: without it small gradients are zero in float16.
+        layers = [*self.generator._flatten_layers(), *self.discriminator._flatten_layers()]
+        if any(layer.compute_dtype == "float16" for layer in layers):
+            optimizers = [o if _scales_loss(o) else keras.optimizers.LossScaleOptimizer(o) for o in optimizers]
         super().compile(
             optimizer=None, run_eagerly=run_eagerly, steps_per_execution=steps_per_execution, jit_compile=jit_compile
         )
@@ -251,8 +250,9 @@ class GAN(backend.Trainer, keras.Model):
         latents = self._draw_latents(real, self._training_seed)
         given = self.condition.given(latents, labels)
         fake = ops.stop_gradient(self._generate(self.generator, latents, labels, training=True))
+        other_real = self._view(real) if self.condition.compares_views else None
         real_view, fake_view = self._view(real), self._view(fake)
-        aux, terms = self._judge(real_view, fake_view, given, training=True)
+        aux, terms = self._judge(real_view, fake_view, given, training=True, other_real=other_real)
         for penalty in self.penalties:
             terms += penalty(self._bind(given), real_view, fake_view, seed=self._training_seed)
         return aux["loss"] + terms + sum(self.discriminator.losses), {**aux, "fake": fake}
@@ -280,12 +280,15 @@ class GAN(backend.Trainer, keras.Model):
             metric.update_state(real, fake)
         return self._log(real, self._game(d, {"loss": self.loss.generator(d["fake_logits"], d["real_logits"])}))
 
-    def _judge(self, real, fake, given, training):
-        """The adversarial loss with the logits behind it, and the condition's term."""
+    def _judge(self, real, fake, given, training, other_real=None):
+        """The adversarial loss with the logits behind it, and the condition's terms."""
         real_logits, real_extra = self.condition.judge(self.discriminator, real, given, training)
         fake_logits, fake_extra = self.condition.judge(self.discriminator, fake, given, training)
         loss = self.loss.discriminator(real_logits, fake_logits)
         terms = self.condition.discriminator_term(real_extra, fake_extra, given)
+        if other_real is not None:
+            _, other_extra = self.condition.judge(self.discriminator, other_real, given, training)
+            terms += self.condition.consistency_term(real_extra, other_extra)
         return {"loss": loss, "real_logits": real_logits, "fake_logits": fake_logits}, terms
 
     def _bind(self, given):
@@ -412,9 +415,22 @@ class GAN(backend.Trainer, keras.Model):
             batches.append(ops.convert_to_numpy(self(inputs, training=False)))
         return np.concatenate(batches)
 
-    def export(self, filepath, format=None):
-        """Writes the generator as a file for another program, checked. See `keras_gan.export.export`."""
-        return export(self._best_generator, filepath, format, prior=self._noise, condition=self.condition)
+    def export(self, filepath, **options):
+        """Writes the generator as a file for another program, checked, with the averaged weights if there is an `ema`.
+
+        Args:
+            filepath: Path to write: NAME.tflite for phones, NAME.onnx, or NAME for a SavedModel.
+            **options: Those of `keras_gan.export.export`: `quantize="dynamic"` for a quarter of the size,
+                `sample=True` for a function of a seed, `batch_sizes`, `output`, `data`, `metrics`, `card`, `format`.
+                `metrics` defaults to those of `compile` where there are `data`.
+
+        Returns:
+            `keras_gan.export.Report`. It prints as a table.
+
+        Raises:
+            ValueError: If the file differs from the generator; see `keras_gan.export.export`. No file is left then.
+        """
+        return export_gan(self, filepath, **options)
 
     # === Saving ===
 
@@ -468,10 +484,8 @@ def _means(*names):
     return [keras.metrics.Mean(name=name) for name in names]
 
 
-def _optimizer(identifier, half):
-    optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5) if identifier is None else keras.optimizers.get(identifier)
-    # Keras does this for `model.optimizer` alone: without it small gradients are zero in float16.
-    return keras.optimizers.LossScaleOptimizer(optimizer) if half and not _scales_loss(optimizer) else optimizer
+def _optimizer(identifier):
+    return keras.optimizers.Adam(2e-4, beta_1=0.5) if identifier is None else keras.optimizers.get(identifier)
 
 
 def _scales_loss(optimizer):

@@ -1,4 +1,4 @@
-"""What the recipes share: flags, the run folder, and a classifier of real digits that judges generated ones."""
+"""What the recipes share: flags, the run folder, callbacks, and what a classifier of real digits finds in samples."""
 
 import argparse
 import json
@@ -21,7 +21,6 @@ finally:
     os.close(_stderr)
 
 import numpy as np
-from keras import layers
 
 import keras_gan
 
@@ -63,70 +62,50 @@ def parse(name, doc, epochs, argv=None, quick_epochs=2):
 
 
 def callbacks(run_dir, **grid):
-    """TensorBoard logs, a grid of samples after each epoch, and a backup from which the same command goes on."""
+    """TensorBoard logs, a grid of samples after each epoch, alarms, the best epoch's GAN as `gan.keras`, and a backup.
+
+    The best has the lowest Frechet distance. From the backup the same command goes on.
+    """
     return [
         keras.callbacks.BackupAndRestore(run_dir / "backup"),
         keras.callbacks.TensorBoard(run_dir),
         keras_gan.callbacks.SampleGrid(run_dir, **grid),
+        keras_gan.callbacks.TrainingHealth(run_dir),
+        keras.callbacks.ModelCheckpoint(
+            run_dir / "gan.keras", monitor="val_frechet_distance", mode="min", save_best_only=True
+        ),
     ]
 
 
-class Judge:
-    """A small classifier, trained on the real digits, that looks at generated ones.
+def classifier(quick):
+    """A small classifier of the real digits, whose features the Frechet distance compares; barely trained if quick."""
+    return keras_gan.metrics.features.classifier("digits", epochs=1 if quick else 10)
 
-    Args:
-        quick: Bool, whether to train for one epoch only.
+
+def real_digits(labels=False):
+    """The 1,000 real digits that are kept for testing, as a dataset."""
+    return keras_gan.datasets.load("digits", batch_size=250, split="test", labels=labels)
+
+
+def report(classifier, samples):
+    """What a classifier of real digits finds in samples: how many of each class, how sure it is, and how far they are.
+
+    The Frechet distance of its 64 features is from the real test digits, and can't be compared with figures on the
+    features of Inception.
     """
-
-    def __init__(self, quick=False):
-        inputs = keras.Input(DIGITS)
-        x = inputs
-        for width in (32, 64):
-            x = layers.Conv2D(width, 3, activation="relu")(x)
-            x = layers.MaxPooling2D()(x)
-        features = layers.Dense(64, activation="relu")(layers.Flatten()(x))
-        outputs = layers.Dense(10, activation="softmax")(layers.Dropout(0.3)(features))
-        self.classifier = keras.Model(inputs, outputs)
-        self.features = keras.Model(inputs, features)
-        self.classifier.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-        train = keras_gan.datasets.load("digits", batch_size=64, labels=True, seed=0)
-        self.classifier.fit(train, epochs=1 if quick else 10, verbose=0, shuffle=False)
-
-    def probabilities(self, images):
-        """The probability of each class, `(n, 10)`."""
-        return self.classifier.predict(images, verbose=0)
-
-    def report(self, samples):
-        """What it finds in samples: how many of each class, and how sure it is."""
-        probabilities = self.probabilities(samples)
-        shares = np.bincount(probabilities.argmax(1), minlength=10) / len(samples)
-        test = keras_gan.datasets.load("digits", batch_size=250, split="test", labels=True)
-        return {
-            "classes_found": int(np.count_nonzero(shares)),
-            "shares": shares.tolist(),
-            "mean_top_probability": float(probabilities.max(1).mean()),
-            "frechet_distance": self.frechet_distance(samples),
-            "judge_accuracy_on_real_test_digits": self.classifier.evaluate(test, verbose=0)[1],
-        }
-
-    def frechet_distance(self, samples):
-        """Frechet distance of samples and the real test digits, on the classifier's 64 features.
-
-        `|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))`, of the means and covariances. Not comparable with figures on
-        the features of an Inception network.
-
-        Reference:
-            [Heusel et al., 2017](https://arxiv.org/abs/1706.08500)
-        """
-        real = np.concatenate(list(keras_gan.datasets.load("digits", batch_size=250, split="test")))
-        (m1, c1), (m2, c2) = (
-            (x.mean(0), np.cov(x, rowvar=False))
-            for x in (self.features.predict(images, verbose=0).astype("float64") for images in (real, samples))
-        )
-        values, vectors = np.linalg.eigh(c1)
-        root = vectors * np.sqrt(values.clip(0)) @ vectors.T
-        cross = np.sqrt(np.linalg.eigvalsh(root @ c2 @ root).clip(0)).sum()
-        return float(np.square(m1 - m2).sum() + np.trace(c1) + np.trace(c2) - 2 * cross)
+    probabilities = classifier.predict(samples, verbose=0)["probabilities"]
+    shares = np.bincount(probabilities.argmax(1), minlength=10) / len(samples)
+    digits, labels = map(np.concatenate, zip(*real_digits(labels=True), strict=True))
+    distance = keras_gan.metrics.FrechetDistance(classifier)
+    distance.update_state(digits, samples)
+    found = classifier.predict(digits, verbose=0)["probabilities"].argmax(1)
+    return {
+        "classes_found": int(np.count_nonzero(shares)),
+        "shares": shares.tolist(),
+        "mean_top_probability": float(probabilities.max(1).mean()),
+        "frechet_distance": distance.result(),
+        "judge_accuracy_on_real_test_digits": float(np.mean(found == labels)),
+    }
 
 
 def finish(run_dir, summary, lines):

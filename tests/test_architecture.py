@@ -14,9 +14,10 @@ ARROWS = {
     "backend": {"backend"},
     "callbacks": {"checks", "health", "images"},
     "checks": {"checks"},
+    "cli": {"datasets", "export", "gan", "images", "metrics"},
     "conditions": {"priors"},
     "datasets": {"priors"},
-    "export": {"checks", "conditions", "export", "priors"},
+    "export": {"checks", "conditions", "export", "layers", "priors"},
     "gan": {
         "backend",
         "callbacks",

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
+from scipy import ndimage
 
-from keras_gan.augmentation import AdaptiveAugmentation, Augmentation, DiffAugment
+from keras_gan.augmentation import AdaptiveAugmentation, Affine, Augmentation, DiffAugment
 
 
 def images(n=6, height=9, width=16, channels=3, dtype="float32"):
@@ -144,7 +145,7 @@ def test_numbers_of_examples_and_of_calls():
     assert np.abs(d - e).mean() > 0.05
 
 
-@pytest.mark.parametrize("make", [DiffAugment, lambda: half(AdaptiveAugmentation())])
+@pytest.mark.parametrize("make", [DiffAugment, Affine, lambda: half(AdaptiveAugmentation())])
 def test_gradient_equals_finite_differences(make):
     layer = make()
     x = tf.constant(images(4, 6, 9, 3, "float64"))
@@ -166,11 +167,12 @@ def test_gradient_equals_finite_differences(make):
         np.testing.assert_allclose((gradient * direction).sum(), slope, rtol=1e-6)
 
 
-@pytest.mark.parametrize("dtype, tolerance", [("bfloat16", 0.03), ("float16", 0.004), ("float64", 1e-6)])
-def test_keeps_the_dtype(dtype, tolerance):
+@pytest.mark.parametrize("dtype, tolerance", [("bfloat16", 0.03), ("float16", 0.004), ("float64", 1e-5)])
+@pytest.mark.parametrize("layer", [DiffAugment(), Affine()], ids=lambda layer: layer.name)
+def test_keeps_the_dtype(layer, dtype, tolerance):
     x, u = images(height=32, width=32), ops.convert_to_tensor(uniforms())
-    expected = ops.convert_to_numpy(DiffAugment().transform(ops.convert_to_tensor(x), u))
-    result = DiffAugment().transform(ops.cast(x, dtype), u)
+    expected = ops.convert_to_numpy(layer.transform(ops.convert_to_tensor(x), u))
+    result = layer.transform(ops.cast(x, dtype), u)
     assert keras.backend.standardize_dtype(result.dtype) == dtype
     error = np.abs(ops.convert_to_numpy(ops.cast(result, "float32")) - expected).max()
     assert error < tolerance and (error > 0 or dtype == "float64")
@@ -208,6 +210,54 @@ def test_refuses_bad_arguments():
             AdaptiveAugmentation(target=target)
     with pytest.raises(ValueError, match=r"ramp_images must be positive. Received: 0"):
         AdaptiveAugmentation(ramp_images=0)
+
+
+# === Affine ===
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (9, 16, 3)])
+def test_affine_equals_scipy(shape):
+    x, u = images(20, *shape), uniforms(20, 6)
+    x = ndimage.gaussian_filter(x, (0, 1, 1, 0))
+    layer = Affine(rotation=40.0, scale=0.5, shear=0.4, translation=0.1)
+    result = ops.convert_to_numpy(layer.transform(ops.convert_to_tensor(x), ops.convert_to_tensor(u)))
+    height, width, channels = shape
+    center = (np.array([width, height]) - 1) / 2
+    rows, columns = np.mgrid[:height, :width]
+    p = np.stack([columns.ravel(), rows.ravel()]) - center[:, None]
+    for image, v, found in zip(x, 2 * u.astype("float64") - 1, result, strict=True):
+        angle = np.deg2rad(40.0) * v[0]
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        source = turn @ np.array([[1, 0.4 * v[1]], [0, 1]]) @ np.diag(1.5 ** v[2:4]) @ p
+        source += (center + 0.1 * v[4:] * [width, height])[:, None]
+        expected = [
+            ndimage.map_coordinates(image[..., c], source[::-1], order=1, mode="nearest") for c in range(channels)
+        ]
+        np.testing.assert_allclose(found, np.stack(expected, -1).reshape(shape), atol=1e-4)
+    assert np.abs(result - x).max() > 0.1
+
+
+def test_affine_keeps_to_its_extents():
+    x = np.tile(images(1, 12, 12, 1), (500, 1, 1, 1))
+    still = Affine(0.0, 0.0, 0.0, 0.0)
+    np.testing.assert_allclose(still(x, seed=0), x, atol=1e-5)
+    # A slope of one grey level a pixel: its middle tells the shift.
+    ramp = np.tile(np.arange(41, dtype="float32")[None, None, :, None], (4000, 41, 1, 1))
+    shift = ops.convert_to_numpy(Affine(0.0, 0.0, 0.0, 0.1)(ramp, seed=0))[:, 20, 20, 0] - 20
+    assert -4.1 - 1e-3 < shift.min() < -4.0 and 4.0 < shift.max() < 4.1 + 1e-3
+    assert 2.3 < shift.std() < 2.43
+    # Without a shift it stays, and its slope is the scale, as likely above 1 as below.
+    scaled = ops.convert_to_numpy(Affine(0.0, 0.25, 0.0, 0.0)(ramp, seed=0))
+    scale = scaled[:, 20, 21, 0] - scaled[:, 20, 20, 0]
+    np.testing.assert_allclose(scaled[:, 20, 20, 0], 20, atol=1e-4)
+    assert 0.8 - 1e-3 < scale.min() < 0.81 and 1.24 < scale.max() < 1.25 + 1e-3
+    assert 0.47 < (scale < 1).mean() < 0.53
+
+
+def test_affine_refuses_negative_extents():
+    for name in ("rotation", "scale", "shear", "translation"):
+        with pytest.raises(ValueError, match=f"{name} must not be negative. Received: -0.1"):
+            Affine(**{name: -0.1})
 
 
 # === The adaptive probability ===
@@ -303,6 +353,13 @@ def test_options_survive_serialisation(layer):
     np.testing.assert_array_equal(layer(x, seed=0), loaded(x, seed=0))
     inner = getattr(loaded, "augmentation", loaded)
     assert (inner.color, inner.translation, inner.cutout) == (False, False, True)
+
+
+def test_extents_survive_serialisation():
+    layer = Affine(1.0, 0.2, 0.3, 0.4, name="affine")
+    loaded = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
+    assert loaded.get_config() == layer.get_config() and loaded.extents["translation"] == 0.4
+    np.testing.assert_array_equal(loaded(images(), seed=0), layer(images(), seed=0))
 
 
 @keras.saving.register_keras_serializable(package="test_augmentation")

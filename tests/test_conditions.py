@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers, ops
+from scipy.special import softmax
 
 import keras_gan
 from keras_gan.conditions import AuxiliaryClassifier, Codes, Labels, Unconditional
@@ -90,6 +91,32 @@ def test_codes_term_of_each_kind_with_its_weight():
     np.testing.assert_allclose(condition.discriminator_term({}, found, given), expected, rtol=1e-6)
 
 
+def test_consistency_is_nt_xent_of_the_distributions():
+    rng = np.random.default_rng(0)
+    condition = Codes([3, 2], 1, consistency_weight=0.5)
+    a, b = ({"codes": rng.normal(size=(4, 6)).astype("float32")} for _ in range(2))
+    expected = 0.0
+    for part in (slice(0, 3), slice(3, 5)):
+        q = np.concatenate([softmax(view["codes"][:, part].astype("float64"), axis=1) for view in (a, b)])
+        for i in range(8):
+            cos = [q[i] @ q[j] / np.linalg.norm(q[i]) / np.linalg.norm(q[j]) / 0.2 for j in range(8)]
+            expected -= 0.5 / 8 * (cos[(i + 4) % 8] - np.log(sum(np.exp(cos[j]) for j in range(8) if j != i)))
+    np.testing.assert_allclose(condition.consistency_term(a, b), expected, rtol=1e-5)
+    # In half precision too.
+    halves = [{"codes": ops.cast(view["codes"], "float16")} for view in (a, b)]
+    np.testing.assert_allclose(condition.consistency_term(*halves), expected, rtol=2e-3)
+
+
+def test_consistency_is_least_where_views_agree_and_codes_are_spread():
+    term = Codes([4], consistency_weight=1.0).consistency_term
+    eye = 20 * np.eye(4, dtype="float32")
+    best = float(term({"codes": eye}, {"codes": eye}))
+    # One other view at cos 1, six at cos 0.
+    np.testing.assert_allclose(best, math.log(1 + 6 * math.exp(-5)), rtol=1e-4)
+    for first, second in ((eye, eye[::-1]), (eye[[0, 0, 0, 0]],) * 2, (eye[[0, 0, 1, 1]],) * 2, (0 * eye,) * 2):
+        assert float(term({"codes": first}, {"codes": second})) > best + 0.5
+
+
 def test_codes_end_the_latent():
     gan = conditional_gan(Codes([3], 2))
     assert gan.prior.latent_dim == 4 + 5
@@ -132,6 +159,59 @@ def test_codes_are_found_again(labelled):
     found = gan.discriminator(gan(latents))["codes"]
     agreement = np.mean(ops.convert_to_numpy(found).argmax(1) == ops.convert_to_numpy(latents)[:, 4:].argmax(1))
     assert agreement > 0.8
+
+
+def image_gan(consistency_weight):
+    return keras_gan.GAN(
+        A.dcgan_generator((8, 8, 1), latent_dim=4 + 2, width=4),
+        A.dcgan_discriminator((8, 8, 1), width=8, num_codes=2),
+        condition=Codes([2], consistency_weight=consistency_weight),
+        seed=0,
+    )
+
+
+def test_consistency_looks_at_each_real_twice_and_differently():
+    class Spy(Codes):
+        def consistency_term(self, real_extra, other_extra):
+            seen.append([np.asarray(extra["codes"]) for extra in (real_extra, other_extra)])
+            return 1000.0
+
+    seen = []
+    gan = image_gan(1.0)
+    gan.condition = Spy([2], consistency_weight=1.0)
+    gan.compile(augmentation=keras_gan.augmentation.Affine(), run_eagerly=True)
+    x = np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, 1)).astype("float32")
+    objective, _ = gan.discriminator_objective(x)
+    ((first, second),) = seen
+    assert first.shape == second.shape == (4, 2)
+    plain = ops.convert_to_numpy(gan.discriminator(x)["codes"])
+    for a, b in ((first, second), (first, plain), (second, plain)):
+        assert np.abs(a - b).max() > 1e-5
+    assert 1000 < float(objective) < 1010
+    # The generator and validation take no second look.
+    gan.generator_objective(x)
+    gan.evaluate(x, verbose=0)
+    assert len(seen) == 1
+
+
+def test_consistency_trains_and_is_saved(tmp_path):
+    gan = image_gan(1.0)
+    gan.compile(augmentation=keras_gan.augmentation.Affine())
+    # Of an unequal last batch, too.
+    x = np.random.default_rng(0).uniform(-1, 1, (13, 8, 8, 1)).astype("float32")
+    history = gan.fit(x, batch_size=4, epochs=2, verbose=0).history
+    assert np.isfinite(history["discriminator_loss"]).all()
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras.models.load_model(tmp_path / "gan.keras")
+    assert loaded.condition.consistency_weight == 1.0
+    assert loaded.augmentation.get_config()["shear"] == 0.3
+    loaded.fit(x, batch_size=4, verbose=0)
+
+
+def test_consistency_needs_an_augmentation():
+    with pytest.raises(ValueError, match=r"augmentation must make two views.*Affine\(\). Received: None"):
+        image_gan(1.0).compile()
+    image_gan(0.0).compile()
 
 
 def test_fakes_take_the_labels_of_the_batch(labelled):
@@ -238,6 +318,8 @@ def test_networks_that_lack_what_the_condition_needs():
         lambda: Codes([3], continuous=-1),
         lambda: Codes([3], categorical_weight=-0.1),
         lambda: Codes([], 1, continuous_weight=-0.1),
+        lambda: Codes([3], consistency_weight=-0.1),
+        lambda: Codes([], 1, consistency_weight=0.1),
     ],
 )
 def test_bad_arguments(make):

@@ -1,5 +1,6 @@
 """The code blocks of the documents run, in order, in one process for each document."""
 
+import json
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 import keras_gan
+from keras_gan import cli
 
 ROOT = Path(__file__).parent.parent
 
@@ -52,13 +54,17 @@ def test_export_readme(tmp_path):
 
 def test_shell_commands_exist():
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M))
-    texts = [*blocks("README.md", "bash"), *blocks("CONTRIBUTING.md", "bash")]
+    scripts = json.loads((ROOT / "export/web/package.json").read_text())["scripts"]
+    texts = [text for name in ("README.md", "CONTRIBUTING.md", "export/README.md") for text in blocks(name, "bash")]
     commands = [line for text in texts for line in text.splitlines()]
     assert len(commands) >= 6
     for command in commands:
         words = command.split()
-        assert words[0] in ("make", "pip", "tensorboard"), command
+        assert words[0] in ("cd", "cp", "keras-gan", "make", "npm", "pip", "tensorboard"), command
+        assert words[0] != "cd" or (ROOT / words[1]).is_dir(), command
         assert words[0] != "make" or words[1] in targets, command
+        assert words[0] != "npm" or words[1] in ("ci", *scripts), command
+        assert words[0] != "keras-gan" or cli.main([words[1], "--help"]) == 0, command
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "export/README.md"])

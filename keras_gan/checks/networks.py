@@ -124,7 +124,7 @@ def _check_outputs(outputs, heads):
         raise ValueError(f"discriminator must return logits of shape (batch, 1). Received: {tuple(outputs.shape)}.")
 
 
-def check_training(penalties, metrics, augmentation, discriminator_steps, shape):
+def check_training(penalties, metrics, augmentation, discriminator_steps, shape, condition):
     """Raises an error unless the arguments of `compile` are what they should be."""
     for penalty in penalties:
         if isinstance(penalty, (str, type)) or not callable(penalty):
@@ -143,6 +143,11 @@ def check_training(penalties, metrics, augmentation, discriminator_steps, shape)
             )
         if len(shape) != 3:
             raise ValueError(f"augmentation needs images (height, width, channels). Received: data of shape {shape}.")
+    elif condition.compares_views:
+        raise ValueError(
+            "augmentation must make two views of each example that the condition can compare (consistency_weight), "
+            "such as keras_gan.augmentation.Affine(). Received: None."
+        )
     check_positive("discriminator_steps", discriminator_steps)
 
 

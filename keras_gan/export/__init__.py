@@ -1,6 +1,7 @@
-"""Generators as files for other programs: SavedModel and .tflite, each checked as it was written."""
+"""Generators as files for other programs: .tflite, ONNX and SavedModel, each checked as it was written."""
 
-from keras_gan.export.export import export
+from keras_gan.export.export import export, export_gan
+from keras_gan.export.latency import Benchmark, benchmark
 from keras_gan.export.report import Report
 
-__all__ = ["Report", "export"]
+__all__ = ["Benchmark", "Report", "benchmark", "export", "export_gan"]

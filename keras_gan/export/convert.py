@@ -1,74 +1,181 @@
-"""A Keras generator as a SavedModel or as the bytes of a .tflite file. All that uses TensorFlow's converter is here."""
+"""A Keras generator as a SavedModel, as the bytes of a .tflite file or as ONNX. All that uses a converter is here."""
 
 import contextlib
+import dataclasses
+import errno
 import logging
 import os
 import re
 import sys
 import tempfile
+from collections.abc import Callable
 
 import keras
+import numpy as np
+from keras import ops
 
-SIGNATURE = "generate"
+from keras_gan.checks import check_sample_labels
+
 OUTPUT = "image"
+# Fewer clip rare latents: twice the largest error with 128. More take long, since calibration runs on slow kernels.
+_CALIBRATION_EXAMPLES = 256
 
 
-def signature(latent_dim, labels, batch):
-    """The inputs of `generate` by name: shape and dtype of the latent and, for a condition on them, of the labels."""
-    inputs = {"latent": ((batch, latent_dim), "float32")}
-    return {**inputs, "labels": ((batch,), "int32")} if labels else inputs
+@dataclasses.dataclass(frozen=True)
+class Signature:
+    """One function of a file.
+
+    Attributes:
+        name: String, such as `"generate"`.
+        inputs: Dict, the inputs by name, in order: shape and dtype.
+        function: Function of tensors in that order that returns `{"image": tensor}`.
+        draw: Function of a count and a seed, or None, that returns as many examples: a dict of NumPy arrays by name.
+    """
+
+    name: str
+    inputs: dict
+    function: Callable
+    draw: Callable
+
+    def __call__(self, feed):
+        """The images of a dict of arrays, as a NumPy array."""
+        return ops.convert_to_numpy(self.function(*map(ops.convert_to_tensor, feed.values()))[OUTPUT])
+
+    @property
+    def batch(self):
+        """Int, or None for any."""
+        return next(iter(self.inputs.values()))[0][0]
+
+    def feeds(self, examples):
+        """A dict of arrays as a list of dicts of one batch each; examples repeat where the last one is not full."""
+        n = len(next(iter(examples.values())))
+        size = self.batch or n
+        index = np.arange(-(-n // size) * size).reshape(-1, size) % n
+        return [{name: x[i] for name, x in examples.items()} for i in index]
 
 
-def write_saved_model(generator, inputs, folder):
-    """Writes a SavedModel with the signatures `serving_default` and `generate`, alike.
+def signatures(generator, prior, condition, batch_sizes=(None,), sample=False, output="float32"):
+    """The functions of a file: `generate` and, if asked for, `sample`, once for each batch size.
 
     Args:
         generator: Built `keras.Model`.
-        inputs: What `signature` returns; a batch of None allows any.
-        folder: Path.
-    """
-    import tensorflow as tf
+        prior: `keras_gan.priors.Prior` of the whole latent.
+        condition: `keras_gan.conditions.Condition`.
+        batch_sizes: Ints, or None for any size; the first one's function has the plain name, others end in their size.
+        sample: Bool, whether there is `sample`.
+        output: `"float32"` or `"uint8"`.
 
-    def generate(*args):
-        return {OUTPUT: generator(args[0] if len(args) == 1 else list(args), training=False)}
+    Returns:
+        List of `Signature`.
+    """
+
+    def generate(latent, labels=None):
+        images = generator(condition.generator_inputs(latent, labels), training=False)
+        return {OUTPUT: _to_uint8(images) if output == "uint8" else images}
+
+    def from_seed(seed, labels=None):
+        from keras_gan.export.seed import uniform
+
+        return generate(prior.from_uniform(uniform(seed, prior.num_uniforms)), labels)
+
+    def draw_latents(n, seed=None):
+        return {"latent": ops.convert_to_numpy(prior.sample(n, seed)), **draw_labels(n)}
+
+    def draw_seeds(n, seed=None):
+        return {"seed": np.random.default_rng(seed).integers(-(2**31), 2**31, n, dtype="int32"), **draw_labels(n)}
+
+    def draw_labels(n):
+        labels = check_sample_labels(None, n, condition.num_classes)
+        return {} if labels is None else {"labels": labels}
+
+    kinds = [("generate", {"latent": ((prior.latent_dim,), "float32")}, generate, draw_latents)]
+    if sample:
+        kinds.append(("sample", {"seed": ((), "int32")}, from_seed, draw_seeds))
+    found = []
+    for batch in batch_sizes:
+        for name, inputs, function, draw in kinds:
+            if condition.num_classes is not None:
+                inputs = {**inputs, "labels": ((), "int32")}
+            inputs = {key: ((batch, *shape), dtype) for key, (shape, dtype) in inputs.items()}
+            found.append(Signature(name if batch == batch_sizes[0] else f"{name}_{batch}", inputs, function, draw))
+    return found
+
+
+def write_saved_model(generator, signatures, folder):
+    """Writes a SavedModel; its first signature has the name `serving_default`, too."""
+    import tensorflow as tf
 
     archive = keras.export.ExportArchive()
     archive.track(generator)
-    specs = [tf.TensorSpec(shape, dtype, name=name) for name, (shape, dtype) in inputs.items()]
-    archive.add_endpoint(SIGNATURE, generate, input_signature=specs)
-    with quiet():
-        archive.write_out(folder, verbose=False)
+    for signature in signatures:
+        specs = [tf.TensorSpec(shape, dtype, name=name) for name, (shape, dtype) in signature.inputs.items()]
+        archive.add_endpoint(signature.name, signature.function, input_signature=specs)
+    try:
+        with quiet():
+            archive.write_out(folder, verbose=False)
+    except tf.errors.ResourceExhaustedError as error:
+        raise OSError(errno.ENOSPC, "No space left on device", str(folder)) from error
 
 
-def to_tflite(generator, inputs):
-    """Converts to .tflite: float32, builtin operations only, the signature `generate`.
+def to_tflite(generator, signatures, quantize=None):
+    """Converts to .tflite, with builtin operations only.
 
     Args:
-        generator: Built `keras.Model`.
-        inputs: What `signature` returns, with a static batch: with a dynamic one every transposed convolution leaves
+        generator: Built `keras.Model` that the signatures call.
+        signatures: List of `Signature` with a static batch: with a dynamic one every transposed convolution leaves
             the fast path.
+        quantize: None for float32, `"float16"` or `"dynamic"` for smaller weights, `"int8"` for integer arithmetic,
+            whose ranges come from fresh latents.
 
     Returns:
         Bytes.
 
     Raises:
-        ValueError: If the generator has operations that .tflite lacks; the message names them.
+        ValueError: If the generator has operations that .tflite lacks; the message names layer and operation.
     """
     import tensorflow as tf
 
     with tempfile.TemporaryDirectory() as folder:
-        write_saved_model(generator, inputs, folder)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
+        write_saved_model(generator, signatures, folder)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[s.name for s in signatures])
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        if quantize is not None:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if quantize == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if quantize == "int8":
+            converter.representative_dataset = lambda: _calibration(signatures)
         try:
             with quiet():
                 return converter.convert()
         except Exception as error:
-            missing = sorted(set(re.findall(r"\btf\.(\w+)", str(error))) - {"lite"})
             raise ValueError(
-                f"generator must consist of operations that .tflite has. Received: {', '.join(missing) or str(error)}. "
-                "Replace the layers that use them, or export with format='tf_saved_model'."
+                f"generator must consist of operations that .tflite has. Received: {_culprits(generator, str(error))}. "
+                "Replace what uses them, or export a SavedModel."
             ) from error
+
+
+def write_onnx(generator, inputs, path):
+    """Writes ONNX as Keras does, with names for its inputs and its output.
+
+    Raises:
+        ImportError: If a package is missing; the message says what to install.
+    """
+    import onnx
+    import tensorflow as tf
+
+    specs = [tf.TensorSpec(shape, dtype, name=name) for name, (shape, dtype) in inputs.items()]
+    with quiet():
+        generator.export(str(path), format="onnx", verbose=False, input_signature=specs if len(specs) == 1 else [specs])
+    model = onnx.load(str(path))
+    renamed = {old.name: new for old, new in zip(model.graph.input, inputs, strict=True)}
+    renamed[model.graph.output[0].name] = OUTPUT
+    for node in model.graph.node:
+        node.input[:] = [renamed.get(name, name) for name in node.input]
+        node.output[:] = [renamed.get(name, name) for name in node.output]
+    for value in (*model.graph.input, *model.graph.output):
+        value.name = renamed[value.name]
+    onnx.save(model, str(path))
 
 
 @contextlib.contextmanager
@@ -88,3 +195,28 @@ def quiet():
         sys.stderr.flush()
         os.dup2(saved, 2)
         os.close(saved)
+
+
+def _to_uint8(images):
+    return ops.cast(ops.clip(ops.round(images * 127.5 + 127.5), 0, 255), "uint8")
+
+
+def _calibration(signatures):
+    for signature in signatures:
+        for feed in signature.feeds(signature.draw(_CALIBRATION_EXAMPLES)):
+            yield signature.name, feed
+
+
+def _culprits(generator, error):
+    """The operations that a converter's error is about, and the layers that they belong to."""
+    layers = {layer.name: type(layer).__name__ for layer in generator._flatten_layers()}
+    found = []
+    for path, operation in re.findall(r'"([^"@\n]+)@[^"\n]*"\][^\n]*\'tf\.(\w+)\' op is neither', error):
+        place = ""
+        for part in path.split("/"):
+            # TensorFlow makes the names of scopes unique by a number.
+            name = part if part in layers else re.sub(r"_\d+$", "", part)
+            if name in layers:
+                place = f" in layer {name!r} ({layers[name]}), at {path.rpartition('/')[0]}"
+        found.append(f"{operation}{place}")
+    return "; ".join(dict.fromkeys(found)) or " ".join(error.split())[:500]

@@ -1,36 +1,118 @@
-"""What an export did."""
+"""What an export did, and the model card that goes with the file."""
 
 import dataclasses
+import json
 from pathlib import Path
+
+from keras_gan.export import tables
+from keras_gan.export.latency import latency_row, not_delegated_row
+
+_NOT_STATED = "not stated"
+# Facts that a card has a place for even where nobody gave them.
+_EXPECTED = ("data", "training", "license")
 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What was written and how far it is from the Keras generator.
+    """What was written, how far it is from the Keras generator and how fast it is.
 
     Attributes:
         filepath: Path of the file, or of the SavedModel's folder.
-        format: `"tf_saved_model"` or `"litert"`.
+        format: `"tf_saved_model"`, `"litert"` or `"onnx"`.
+        quantize: None, `"float16"`, `"dynamic"` or `"int8"`.
         bytes: Int, size on disk.
         parameters: Int, the generator's number of weights.
         max_error: Float, the largest absolute difference between the written file's output and the Keras
             generator's, over fresh latents; images lie in [-1, 1].
         mean_error: Float, the mean absolute difference.
+        psnr: Float, peak signal-to-noise ratio of the two in dB.
+        metrics: Dict of names to pairs of floats: of the Keras generator and of the file, against real data.
+        latencies: List of `keras_gan.export.latency.Latency`, milliseconds for one batch.
+        not_delegated: List of strings, operations of a .tflite file that XNNPACK leaves to slower kernels; None for
+            other formats.
+        signatures: Dict of the file's functions to their inputs and their output: shape and dtype.
+        card: Dict of facts about data, training and licence.
     """
 
     filepath: Path
     format: str
+    quantize: str | None
     bytes: int
     parameters: int
     max_error: float
     mean_error: float
+    psnr: float
+    metrics: dict
+    latencies: list
+    not_delegated: list | None
+    signatures: dict
+    card: dict
 
     def to_dict(self):
         """The report as plain values, for JSON."""
         return {**dataclasses.asdict(self), "filepath": str(self.filepath)}
 
-    def __str__(self):
+    def save(self, path):
+        """Writes the report: as the model card for a path that ends in `.md`, as JSON for `.json`.
+
+        Raises:
+            ValueError: If the path ends in something else.
+        """
+        path = Path(path)
+        if path.suffix not in (".md", ".json"):
+            raise ValueError(f"path must end in .md or .json. Received: {str(path)!r}.")
+        text = json.dumps(self.to_dict(), indent=2) + "\n" if path.suffix == ".json" else self.to_markdown()
+        path.write_text(text, encoding="utf-8")
+
+    def to_markdown(self):
+        """The model card, with the front matter that model hubs read."""
+        facts = [(name, self.card[name], "") for name in self.card]
+        license = {} if self.card["license"] == _NOT_STATED else {"license": json.dumps(self.card["license"])}
+        front = {**license, "library_name": "keras_gan", "tags": "[gan, image-generation]"}
+        head = "\n".join(f"{key}: {value}" for key, value in front.items())
+        signatures = [(f"`{name}`", f"`{text}`", "") for name, text in self.signatures.items()]
         return (
-            f"{self.filepath} ({self.bytes / 1e6:.2f} MB, {self.parameters:,} parameters), checked: largest error "
-            f"{self.max_error:.1g}, mean {self.mean_error:.1g}"
+            f"---\n{head}\n---\n\n# {self.filepath.name}\n\n{tables.markdown(facts)}\n\n## Functions\n\n"
+            f"{tables.markdown(signatures)}\n\n## The file\n\n{tables.markdown(self._rows())}\n"
         )
+
+    def __str__(self):
+        return f"{self.filepath}, checked against the Keras generator\n\n{tables.text(self._rows())}"
+
+    def _rows(self):
+        precision = self.quantize or "float32"
+        rows = [
+            ("size", f"{self.bytes / 1e6:.2f} MB", f"{self.parameters:,} parameters, {precision}"),
+            ("largest error", f"{self.max_error:.2g}", "of outputs in [-1, 1]"),
+            ("mean error", f"{self.mean_error:.2g}", ""),
+            ("PSNR", f"{self.psnr:.1f} dB", ""),
+        ]
+        for name, (before, after) in self.metrics.items():
+            change = f" ({(after - before) / abs(before):+.1%})" if before else ""
+            rows.append((name, f"{after:.4g}", f"of the file; {before:.4g} of the Keras generator{change}"))
+        rows += [latency_row(latency) for latency in self.latencies]
+        if self.not_delegated is not None:
+            rows.append(not_delegated_row(self.not_delegated))
+        return rows
+
+
+def is_card(path):
+    """Whether an existing file is a card that may be replaced by a newer one."""
+    return "\nlibrary_name: keras_gan\n" in path.read_text(encoding="utf-8", errors="replace")[:1000]
+
+
+def complete_card(card, metrics, range):
+    """All facts of a card: the given ones, those that are known, and the places of those that are missing.
+
+    Args:
+        card: Dict of strings that the user gave.
+        metrics: Dict of names to pairs of floats.
+        range: String, the range of the output.
+
+    Returns:
+        Dict of strings.
+    """
+    facts = dict.fromkeys(_EXPECTED, _NOT_STATED)
+    facts["metrics"] = ", ".join(f"{name} {after:.4g}" for name, (_, after) in metrics.items()) or "not measured"
+    facts["range"] = range
+    return {**facts, **{str(key): str(value) for key, value in (card or {}).items()}}

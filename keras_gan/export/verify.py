@@ -1,95 +1,134 @@
-"""Runs a written file, as a device would, beside the Keras generator."""
+"""Is what was written what Keras computes?"""
 
+import dataclasses
+import math
+
+import keras
 import numpy as np
-from keras import ops
 
-from keras_gan.checks import check_sample_labels
-from keras_gan.export import convert
+_EXAMPLES = 32
+_RANGE = 2.0
+# One step of 1/127.5 at a value that lies between two bytes.
+_BYTE = 1 / 127.5
 
-_N = 32
 
+@dataclasses.dataclass(frozen=True)
+class Errors:
+    """How far a file's images are from the Keras generator's, in units of images in [-1, 1].
 
-def import_interpreter():
-    """`ai_edge_litert`'s interpreter, the runtime of devices.
-
-    Raises:
-        ImportError: If it is missing; the message says what to install.
+    Attributes:
+        max_error: Float, the largest absolute difference.
+        mean_error: Float, the mean absolute difference.
+        psnr: Float, peak signal-to-noise ratio in dB, `10 log10(2 ** 2 / mean squared difference)`.
     """
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError as error:
-        raise ImportError(
-            "A .tflite file is checked by running it, which needs ai-edge-litert. Run: pip install 'keras-gan[export]'"
-        ) from error
-    return Interpreter
+
+    max_error: float
+    mean_error: float
+    psnr: float
 
 
-def errors(run, generator, prior, condition, tolerance):
-    """Compares a file's output with the generator's on fresh latents.
+# The largest error where arithmetic stays float32, else the smallest PSNR. A trained generator saturates: single
+# pixels of an edge may swing far although no one can tell the images apart.
+_MAX_ERROR = {None: 1e-5, "float16": 0.02}
+_MIN_PSNR = 25.0
+
+
+def check(file, signatures, quantize):
+    """Compares each signature of a file with Keras on fresh examples.
 
     Args:
-        run: Function of NumPy arrays, a latent `(1, latent_dim)` and, for a condition on them, labels `(1,)`, that
-            returns the file's output `(1, ...)`.
-        generator: The Keras generator.
-        prior: `keras_gan.priors.Prior` that latents are drawn from.
-        condition: `keras_gan.conditions.Condition`.
-        tolerance: Float, the largest absolute difference allowed, for outputs in [-1, 1]; outputs of a larger range
-            may differ in proportion.
+        file: What `keras_gan.export.runners.run` returns.
+        signatures: List of `Signature` of the Keras generator.
+        quantize: The precision, which says how large errors may be.
 
     Returns:
-        The largest and the mean absolute difference, floats.
+        `Errors`. For outputs that are no images in [-1, 1], in units of half their range.
 
     Raises:
-        ValueError: If the outputs differ by more than the tolerance, in shape, or are not finite.
+        ValueError: If signatures, shapes or values are others, or values are not finite.
     """
-    latents = ops.convert_to_numpy(prior.sample(_N))
-    labels = check_sample_labels(None, _N, condition.num_classes)
-    expected, received = [], []
-    for i in range(_N):
-        part = [x[i : i + 1] for x in (latents, labels) if x is not None]
-        expected.append(ops.convert_to_numpy(generator(part if len(part) > 1 else part[0], training=False)))
-        received.append(run(*part))
-    expected, received = np.concatenate(expected), np.concatenate(received)
-    if received.shape != expected.shape:
-        raise ValueError(f"The file gives shape {received.shape[1:]}, the generator {expected.shape[1:]}.")
-    if not np.isfinite(received).all():
-        raise ValueError("The file gives values that are NaN or infinite.")
-    difference = np.abs(received.astype("float64") - expected)
-    scale = max(1.0, float(np.abs(expected).max()))
-    if difference.max() > tolerance * scale:
+    expected = {s.name: s.inputs for s in signatures}
+    if file.inputs != expected:
+        raise ValueError(f"The file must have the signatures {expected}. Received: {file.inputs}.")
+    differences, scale, rounded = [], 1.0, False
+    for signature in signatures:
+        feeds = signature.feeds(signature.draw(_EXAMPLES))
+        wanted = np.concatenate([signature(feed) for feed in feeds])
+        received = np.concatenate([file.run(signature.name, feed) for feed in feeds])
+        if not np.isfinite(wanted).all():
+            raise ValueError("The Keras generator gives values that are NaN or infinite.")
+        if received.shape != wanted.shape or received.dtype != wanted.dtype:
+            raise ValueError(
+                f"The file gives {received.dtype} {received.shape[1:]}, the generator {wanted.dtype} "
+                f"{wanted.shape[1:]}."
+            )
+        if not np.isfinite(received).all():
+            raise ValueError("The file gives values that are NaN or infinite.")
+        rounded = wanted.dtype == np.uint8
+        wanted, received = to_float(wanted), to_float(received)
+        scale = max(scale, float(np.abs(wanted).max()))
+        differences.append(np.abs(received.astype("float64") - wanted).ravel())
+    difference = np.concatenate(differences) / scale
+    # The floor keeps what is exact finite, and JSON valid.
+    psnr = 10 * math.log10(_RANGE**2 / max(float(np.square(difference).mean()), 1e-20))
+    errors = Errors(float(difference.max()), float(difference.mean()), psnr)
+    _check_bounds(errors, quantize, rounded)
+    return errors
+
+
+def _check_bounds(errors, quantize, rounded):
+    if quantize in _MAX_ERROR:
+        allowed = _MAX_ERROR[quantize] + (_BYTE if rounded else 0)
+        if errors.max_error > allowed:
+            raise ValueError(
+                f"The file differs from the generator by up to {errors.max_error:.2g}; {allowed:.2g} is allowed."
+            )
+    elif errors.psnr < _MIN_PSNR:
+        milder = {"int8": "quantize='dynamic'", "dynamic": "quantize='float16'"}[quantize]
         raise ValueError(
-            f"The file differs from the generator by up to {difference.max():.2g}; {tolerance * scale:.2g} is allowed."
+            f"quantize={quantize!r} takes too much from this generator: PSNR {errors.psnr:.1f} dB, at least "
+            f"{_MIN_PSNR:g} are needed; mean error {errors.mean_error:.2g}. Use {milder}."
         )
-    return float(difference.max()), float(difference.mean())
 
 
-def saved_model_runner(folder, inputs):
-    """Loads a SavedModel and returns a function from the inputs of `generate` to its output."""
-    import tensorflow as tf
+def compare_metrics(file, signature, metrics, data):
+    """Evaluates metrics on the Keras generator's images and on the file's, of the same latents.
 
-    module = tf.saved_model.load(str(folder))
-    generate = module.signatures[convert.SIGNATURE]
+    Args:
+        file: What `keras_gan.export.runners.run` returns.
+        signature: `Signature` of the Keras generator.
+        metrics: List of metrics whose `update_state` takes `(real, fake)`.
+        data: Real data: an array `(n, ...)`, or batches of images or of `(images, labels)`.
 
-    def run(*args, module=module):  # The module must live as long as its signature.
-        return generate(**dict(zip(inputs, map(tf.constant, args), strict=True)))[convert.OUTPUT].numpy()
-
-    return run
-
-
-def tflite_runner(path, inputs):
-    """Loads a .tflite file and returns a function from the inputs of `generate` to its output.
-
-    Raises:
-        ValueError: If the file has another signature or needs operations that devices lack.
+    Returns:
+        Dict of names to pairs of floats, before and after.
     """
-    interpreter = import_interpreter()(model_path=str(path))
-    operations = {op["op_name"] for op in interpreter._get_ops_details()}
-    foreign = sorted(op for op in operations if op.startswith("Flex") or op in ("CUSTOM", "VAR_HANDLE"))
-    if foreign:
-        raise ValueError(f"The file has operations that devices lack: {', '.join(foreign)}.")
-    expected = {convert.SIGNATURE: {"inputs": sorted(inputs), "outputs": [convert.OUTPUT]}}
-    received = {k: {key: sorted(v) for key, v in s.items()} for k, s in interpreter.get_signature_list().items()}
-    if received != expected:
-        raise ValueError(f"The file must have the signature {expected}. Received: {received}.")
-    generate = interpreter.get_signature_runner(convert.SIGNATURE)
-    return lambda *args: generate(**dict(zip(inputs, args, strict=True)))[convert.OUTPUT]
+    if hasattr(data, "shape"):
+        data = [data[i : i + 128] for i in range(0, len(data), 128)]
+    before = _evaluate(metrics, signature, data, signature)
+    after = _evaluate(metrics, signature, data, lambda feed: file.run(signature.name, feed))
+    return {name: (before[name], after[name]) for name in before}
+
+
+def _evaluate(metrics, signature, data, generate):
+    for metric in metrics:
+        metric.reset_state()
+    for i, batch in enumerate(data):
+        real, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        examples = signature.draw(len(real), seed=i)
+        if "labels" in examples and labels is not None:
+            examples["labels"] = keras.ops.convert_to_numpy(labels).reshape(-1).astype("int32")
+        fake = np.concatenate([generate(feed) for feed in signature.feeds(examples)])[: len(real)]
+        for metric in metrics:
+            metric.update_state(real, to_float(fake).astype("float32"))
+    results = {}
+    for metric in metrics:
+        value = metric.result()
+        results.update(value if isinstance(value, dict) else {metric.name: value})
+        metric.reset_state()
+    return {name: float(value) for name, value in results.items()}
+
+
+def to_float(images):
+    """Bytes as float64 in [-1, 1]; other images as they are."""
+    return images / 127.5 - 1 if images.dtype == np.uint8 else images

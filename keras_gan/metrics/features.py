@@ -140,15 +140,19 @@ def _keras_home():
 
 def _read(dataset):
     """Images and labels in the order of their hashes, and a hash of all."""
+    if hasattr(dataset, "cardinality") and int(dataset.cardinality()) == -1:
+        raise ValueError("dataset must be finite. Received: one that repeats forever. Leave out repeat().")
     images, labels = [], []
     for batch in dataset:
         if not isinstance(batch, (tuple, list)) or len(batch) != 2:
             raise ValueError(
-                "dataset must give (images, labels). Received: something else. keras_gan.datasets.load gives them "
-                "with labels=True."
+                f"dataset must give (images, labels). Received: a {type(batch).__name__}. "
+                "keras_gan.datasets.load gives them with labels=True."
             )
         images.append(ops.convert_to_numpy(batch[0]))
         labels.append(ops.convert_to_numpy(batch[1]))
+    if not images:
+        raise ValueError("dataset must hold at least one batch. Received: an empty dataset.")
     images, labels = np.concatenate(images), np.concatenate(labels)
     if images.ndim != 4 or labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
         raise ValueError(

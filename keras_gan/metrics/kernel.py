@@ -12,9 +12,8 @@ _BLOCK = 1000
 class KernelDistance(BufferedMetric):
     """Squared maximum mean discrepancy of real and generated features, without bias. Lower is better.
 
-    With the kernel `k(a, b) = (a . b / features + 1)^3` and `n` pairs `(x_i, y_i)`,
-
-    `1 / (n (n - 1)) * sum_(i != j) [k(x_i, x_j) + k(y_i, y_j) - k(x_i, y_j) - k(x_j, y_i)]`
+    `mean_(i != j) k(x_i, x_j) + mean_(i != j) k(y_i, y_j) - 2 mean_(i, j) k(x_i, y_j)`, with the kernel
+    `k(a, b) = (a . b / features + 1)^3`.
 
     Its mean is zero for a perfect generator, however few the examples, so that a value may be negative. The standard
     error is that of a U-statistic, of both orders: it holds near zero too.
@@ -43,7 +42,7 @@ class KernelDistance(BufferedMetric):
 
     Reference:
         - [Binkowski et al., 2018](https://arxiv.org/abs/1801.01401): KID; it averages over random subsets
-        - [Gretton et al., 2012](https://jmlr.org/papers/v13/gretton12a.html), the estimator (lemma 6)
+        - [Gretton et al., 2012](https://jmlr.org/papers/v13/gretton12a.html), the estimator (equation 3)
     """
 
     values = ("kernel_distance", "kernel_distance_error")
@@ -52,24 +51,40 @@ class KernelDistance(BufferedMetric):
         super().__init__(features, max_examples, 2, name, dtype)
 
     def compare(self, real, fake):
-        n = min(len(real), len(fake))
-        x, y = real[:n], fake[:n]
-        sums, squares = np.empty(n), 0.0
-        for i in range(0, n, _BLOCK):
+        xx, yy, xy = _Kernel(real, real), _Kernel(fake, fake), _Kernel(real, fake)
+        distance = xx.mean + yy.mean - 2 * xy.mean
+        # The variance of a U-statistic has a term of what single examples contribute, and one of pairs alone, which is
+        # what is left where both distributions are one. The spread of the former contains twice the latter.
+        n, m = len(real), len(fake)
+        singles = 4 * np.var(xx.rows - xy.rows, ddof=1) / n + 4 * np.var(yy.rows - xy.columns, ddof=1) / m
+        pairs = 2 * xx.pairs / n**2 + 2 * yy.pairs / m**2 + 4 * xy.pairs / (n * m)
+        return distance, np.sqrt(max(singles - pairs, pairs))
+
+
+class _Kernel:
+    """Means of `k(a_i, b_j)`; without those of an example and itself, if `a` is `b`.
+
+    Attributes:
+        rows: Array, the mean over `j` for each `i`.
+        columns: Array, the mean over `i` for each `j`.
+        mean: Float, the mean over all.
+        pairs: Float, the variance that rows and columns don't explain.
+    """
+
+    def __init__(self, a, b):
+        rows, columns, squares = np.empty(len(a)), np.zeros(len(b)), 0.0
+        for i in range(0, len(a), _BLOCK):
             part = slice(i, i + _BLOCK)
-            h = _kernel(x[part], x) + _kernel(y[part], y) - _kernel(x[part], y) - _kernel(y[part], x)
-            rows = np.arange(len(h))
-            h[rows, rows + i] = 0.0
-            sums[part] = h.sum(1)
-            squares += np.square(h).sum()
-        pairs = n * (n - 1)
-        distance = sums.sum() / pairs
-        # The variance of a U-statistic has a term of the means over j, and one of single pairs, which is what is left
-        # where both distributions are one. The variance of the means contains twice the latter.
-        pairwise = 2 * (squares / pairs - distance**2) / pairs
-        variance = 4 * np.var(sums / (n - 1), ddof=1) / n - pairwise
-        return distance, np.sqrt(max(variance, pairwise))
-
-
-def _kernel(a, b):
-    return (a @ b.T / a.shape[1] + 1) ** 3
+            k = (a[part] @ b.T / a.shape[1] + 1) ** 3
+            if a is b:
+                own = np.arange(len(k))
+                k[own, own + i] = 0.0
+            rows[part] = k.sum(1)
+            columns += k.sum(0)
+            squares += np.square(k).sum()
+        left_out = 1 if a is b else 0
+        self.rows, self.columns = rows / (len(b) - left_out), columns / (len(a) - left_out)
+        self.mean = self.rows.mean()
+        mean_square = squares / (len(a) * (len(b) - left_out))
+        explained = np.square(self.rows).mean() + np.square(self.columns).mean() - self.mean**2
+        self.pairs = max(mean_square - explained, 0.0)

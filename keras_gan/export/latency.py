@@ -1,0 +1,148 @@
+"""How long a generator file takes, and how much memory."""
+
+import dataclasses
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from keras_gan.export import runners, tables
+
+
+@dataclasses.dataclass(frozen=True)
+class Latency:
+    """The times of one number of threads, in milliseconds for one batch.
+
+    Attributes:
+        threads: Int, or None where the runtime decides.
+        median: Float.
+        minimum: Float, what the machine can do when nothing else runs.
+        runs: Int, how many were timed.
+    """
+
+    threads: int | None
+    median: float
+    minimum: float
+    runs: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Benchmark:
+    """What `benchmark` found.
+
+    Attributes:
+        filepath: Path.
+        bytes: Int, size on disk.
+        signature: String, the function that was timed.
+        batch: Int, how many images a run gives.
+        latencies: List of `Latency`.
+        memory: Int, bytes that the loaded and running file adds to the process, or None where the system does not
+            tell.
+        not_delegated: List of strings, operations of a .tflite file that XNNPACK leaves to slower kernels; None for
+            other formats.
+    """
+
+    filepath: Path
+    bytes: int
+    signature: str
+    batch: int
+    latencies: list
+    memory: int | None
+    not_delegated: list | None
+
+    def to_dict(self):
+        """The result as plain values, for JSON."""
+        return {**dataclasses.asdict(self), "filepath": str(self.filepath)}
+
+    def __str__(self):
+        rows = [("size", f"{self.bytes / 1e6:.2f} MB", "")]
+        for latency in self.latencies:
+            rows.append(latency_row(latency))
+        if self.memory is not None:
+            rows.append(("memory", f"{self.memory / 1e6:.1f} MB", "added to the process by loading and running it"))
+        if self.not_delegated is not None:
+            rows.append(not_delegated_row(self.not_delegated))
+        images = "one image" if self.batch == 1 else f"{self.batch} images"
+        return f"{self.filepath}, {self.signature}, {images} a run\n\n{tables.text(rows)}"
+
+
+def benchmark(filepath, threads=(1, 2), seconds=1.0):
+    """Times a generator file.
+
+    Args:
+        filepath: Path of a `.tflite` file, an `.onnx` file or a SavedModel's folder; by whom it was made does not
+            matter.
+        threads: Ints, numbers of threads to time. TensorFlow can't change its own: a SavedModel is timed with that.
+        seconds: Float > 0, how long to run for each.
+
+    Returns:
+        `Benchmark`.
+
+    Raises:
+        ValueError: If it is no such file.
+        ImportError: If the runtime is missing; the message says what to install.
+    """
+    filepath = Path(filepath)
+    format = runners.format_of(filepath)
+    # The runtime is in memory before, so that what is counted is the file's.
+    runners.import_runtime(format)
+    before = _resident()
+    latencies, memory = [], None
+    for n in (None,) if format == "tf_saved_model" else threads:
+        file = runners.run(filepath, n)
+        name = "generate" if "generate" in file.inputs else next(iter(file.inputs))
+        feed = _feed(file.inputs[name])
+        times = _time(lambda file=file, name=name, feed=feed: file.run(name, feed), seconds)
+        latencies.append(Latency(n, float(np.median(times)) * 1e3, min(times) * 1e3, len(times)))
+        if before is not None and memory is None:
+            memory = max(_resident() - before, 0)
+    not_delegated = file.not_delegated() if hasattr(file, "not_delegated") else None
+    batch = len(next(iter(feed.values())))
+    return Benchmark(filepath, size(filepath), name, batch, latencies, memory, not_delegated)
+
+
+def size(path):
+    """Bytes on disk of a file or a folder."""
+    return sum(p.stat().st_size for p in path.rglob("*") if p.is_file()) if path.is_dir() else path.stat().st_size
+
+
+def latency_row(latency):
+    """A row of a table."""
+    threads = {None: "all threads", 1: "1 thread"}.get(latency.threads, f"{latency.threads} threads")
+    note = f"median of {latency.runs} runs, at best {latency.minimum:.3g}"
+    return threads, f"{latency.median:.3g} ms", note
+
+
+def not_delegated_row(operations):
+    """A row of a table."""
+    names = ", ".join(dict.fromkeys(operations)) or "none"
+    return "not delegated", names, "operations that XNNPACK leaves to slower kernels"
+
+
+def _feed(inputs):
+    rng = np.random.default_rng(0)
+    shapes = {name: ([n or 1 for n in shape], dtype) for name, (shape, dtype) in inputs.items()}
+    return {
+        name: rng.normal(size=shape).astype(dtype) if dtype.startswith("float") else np.zeros(shape, dtype)
+        for name, (shape, dtype) in shapes.items()
+    }
+
+
+def _time(function, seconds):
+    for _ in range(3):
+        function()
+    times, end = [], time.perf_counter() + seconds
+    while len(times) < 5 or time.perf_counter() < end:
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def _resident():
+    """Bytes of this process in memory, or None where Linux does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,204 @@
+"""A generator for devices: the same function in float32, of operations that run fast there.
+
+On a device a transposed convolution is slower than the convolution that gives the same numbers as channels, which a
+depth-to-space then lays out; and what a delegate can't run interrupts it. The copy of a generator that is made here
+keeps its weights and its structure, and computes layers of a few kinds in another way.
+"""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_gan.layers import GroupedConv2D
+
+_BEFORE = "_keras_gan_before"
+# A kernel is filled with zeros up to a multiple of its stride. From 3x3 to 4x4 still pays: twice as fast on x86.
+_MAX_GROWTH = 2
+
+
+def rebuild(generator, inputs, fast=True):
+    """Copies a generator under the float32 policy.
+
+    Args:
+        generator: Built `keras.Model`.
+        inputs: Symbolic inputs, as `keras_gan.checks.symbolic_inputs` returns them.
+        fast: Bool, whether layers may compute in another way what is the same up to rounding. Defaults to True.
+
+    Returns:
+        `keras.Model`.
+
+    Raises:
+        ValueError: If the generator computes in another dtype and can't be rebuilt from its configuration.
+    """
+    mixed = sorted({layer.compute_dtype for layer in generator._flatten_layers()} - {"float32"})
+    if not mixed and not fast:
+        return generator
+    classes = {keras.saving.get_registered_name(type(layer)): type(layer) for layer in generator._flatten_layers()}
+    try:
+        config = _convert(keras.saving.serialize_keras_object(generator), _FAST if fast else {})
+        copy = keras.saving.deserialize_keras_object(config, custom_objects=classes, safe_mode=False)
+        copy(inputs)
+        copy.set_weights(generator.get_weights())
+    except Exception as error:
+        if not mixed:
+            # A subclassed model that has no configuration runs as it is, only slower.
+            return generator
+        raise ValueError(
+            "generator must be in float32, or be a model that can be rebuilt in float32: each layer needs get_config. "
+            f"Received: a model that computes in {', '.join(mixed)} and can't be rebuilt: {error}"
+        ) from error
+    return copy
+
+
+def _convert(config, classes):
+    """A serialized model with other classes and no dtype policy but float32."""
+    if isinstance(config, (list, tuple)):
+        return [_convert(item, classes) for item in config]
+    if not isinstance(config, dict):
+        return config
+    if config.get("class_name") == "DTypePolicy":
+        return {**config, "config": {"name": "float32"}}
+    name = config.get("registered_name") or config.get("class_name")
+    if isinstance(name, str) and name in classes:
+        registered = keras.saving.get_registered_name(classes[name])
+        config = {**config, "module": None, "class_name": classes[name].__name__, "registered_name": registered}
+    return {key: _convert(value, classes) for key, value in config.items()}
+
+
+# === What layers become ===
+#
+# A tensor that was only laid out anew, by a reshape or a depth-to-space, remembers what it was before. The layers that
+# follow are applied there, where the converter folds them into the layer above. What nobody uses is pruned.
+
+
+def _lay_out(layout, before):
+    """Applies a function that only moves numbers, and keeps channels last and in order."""
+    y = layout(before)
+    setattr(y, _BEFORE, (layout, before))
+    return y
+
+
+def _depth_to_space(stride, start, size):
+    """A layout from `(batch, h, w, stride ** 2 * channels)` to `(batch, *size, channels)`, cropped."""
+    (top, left), (height, width) = start, size
+
+    def layout(before):
+        y = before if stride == 1 else tf.nn.depth_to_space(before, stride)
+        return y if tuple(y.shape[1:3]) == size else y[:, top : top + height, left : left + width]
+
+    return layout
+
+
+def _phases(x, kernel, stride):
+    """A transposed convolution as a convolution with one output channel for each phase of the stride.
+
+    In one dimension, with `m = ceil(k / stride)` and the kernel filled with zeros to `m * stride` taps, output
+    `q * stride + p` is the sum over a of `x[q - m + 1 + a] * kernel[p + stride * (m - 1 - a)]`, a convolution with m
+    taps for each phase p.
+
+    Args:
+        x: Tensor `(batch, h, w, channels)`.
+        kernel: Tensor `(k, l, filters, channels)`.
+        stride: Int.
+
+    Returns:
+        The whole result, `(batch, h + m - 1, w + n - 1, stride ** 2 * filters)`, before its depth-to-space.
+    """
+    filters, channels = kernel.shape[2:]
+    m, n = (-(-k // stride) for k in kernel.shape[:2])
+    fill = [[0, m * stride - kernel.shape[0]], [0, n * stride - kernel.shape[1]], [0, 0], [0, 0]]
+    taps = tf.reshape(tf.pad(kernel, fill), (m, stride, n, stride, filters, channels))
+    taps = tf.transpose(tf.reverse(taps, (0, 2)), (0, 2, 5, 1, 3, 4))
+    taps = tf.reshape(taps, (m, n, channels, stride * stride * filters))
+    return tf.nn.conv2d(x, taps, 1, [[0, 0], [m - 1, m - 1], [n - 1, n - 1], [0, 0]])
+
+
+_ELEMENTWISE = {
+    keras.activations.linear,
+    keras.activations.relu,
+    keras.activations.leaky_relu,
+    keras.activations.sigmoid,
+    keras.activations.tanh,
+}
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class _FastConv2DTranspose(keras.layers.Conv2DTranspose):
+    def call(self, inputs):
+        stride = self.strides[0]
+        growth = math.prod(-(-k // stride) * stride / k for k in self.kernel_size)
+        exact = self.strides == (stride, stride) and self.dilation_rate == (1, 1) and self.output_padding is None
+        if not exact or growth > _MAX_GROWTH or self.data_format != "channels_last":
+            return super().call(inputs)
+        beyond = [max(k - stride, 0) for k in self.kernel_size]
+        same = self.padding == "same"
+        start = tuple(b // 2 if same else 0 for b in beyond)
+        size = tuple(n * stride + (0 if same else b) for n, b in zip(inputs.shape[1:3], beyond, strict=True))
+        y = _phases(inputs, ops.convert_to_tensor(self.kernel), stride)
+        if self.use_bias:
+            y += tf.tile(self.bias, (stride**2,))
+        layout = _depth_to_space(stride, start, size)
+        if self.activation in _ELEMENTWISE:
+            return _lay_out(layout, self.activation(y))
+        return self.activation(_lay_out(layout, y))
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class _FastUpSampling2D(keras.layers.UpSampling2D):
+    def call(self, inputs):
+        stride = self.size[0]
+        if self.interpolation != "nearest" or self.size != (stride, stride) or self.data_format != "channels_last":
+            return super().call(inputs)
+        return tf.nn.depth_to_space(tf.concat([inputs] * stride**2, axis=-1), stride)
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class _FastGroupedConv2D(keras.layers.Conv2D):
+    """Devices have an operation for all groups at once."""
+
+    def convolution_op(self, inputs, kernel):
+        return tf.nn.conv2d(inputs, kernel, self.strides, self.padding.upper(), dilations=self.dilation_rate)
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class _FastReshape(keras.layers.Reshape):
+    def call(self, inputs):
+        # More axes would mix channels with positions.
+        return super().call(inputs) if inputs.shape.rank > 2 else _lay_out(super().call, inputs)
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class _FastBatchNormalization(keras.layers.BatchNormalization):
+    def call(self, inputs, training=None, mask=None):
+        layout, before = getattr(inputs, _BEFORE, (None, None))
+        if before is None or self.axis not in (-1, inputs.shape.rank - 1):
+            return super().call(inputs, training=training, mask=mask)
+        # As numbers: the converter does not fold a tile that makes much out of little.
+        with tf.init_scope():
+            mean, variance = ops.convert_to_numpy(self.moving_mean), ops.convert_to_numpy(self.moving_variance)
+            gamma = ops.convert_to_numpy(self.gamma) if self.scale else 1.0
+            beta = ops.convert_to_numpy(self.beta) if self.center else 0.0
+        scale = gamma / np.sqrt(variance + self.epsilon)
+        offset = beta - mean * scale
+        repeats = before.shape[-1] // inputs.shape[-1]
+        return _lay_out(layout, before * np.tile(scale, repeats) + np.tile(offset, repeats))
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class _FastReLU(keras.layers.ReLU):
+    def call(self, inputs):
+        layout, before = getattr(inputs, _BEFORE, (None, None))
+        return super().call(inputs) if before is None else _lay_out(layout, super().call(before))
+
+
+_FAST = {
+    "Conv2DTranspose": _FastConv2DTranspose,
+    "UpSampling2D": _FastUpSampling2D,
+    "BatchNormalization": _FastBatchNormalization,
+    "ReLU": _FastReLU,
+    "Reshape": _FastReshape,
+    keras.saving.get_registered_name(GroupedConv2D): _FastGroupedConv2D,
+}

@@ -1,0 +1,187 @@
+"""Runs generator files of each format, as a device or a server would."""
+
+from pathlib import Path
+
+import numpy as np
+
+from keras_gan.export.convert import OUTPUT, quiet
+
+
+def run(filepath, threads=None):
+    """Loads a file.
+
+    Args:
+        filepath: Path of a `.tflite` file, an `.onnx` file or a SavedModel's folder.
+        threads: Int. Defaults to None, as the runtime likes. A SavedModel takes what TensorFlow was given.
+
+    Returns:
+        An object with `inputs`, a dict of signatures to their inputs by name, shape and dtype, and
+        `run(signature, feed)`, from a dict of arrays to the images.
+
+    Raises:
+        ValueError: If it is no such file, has no output `image`, or needs operations that devices lack.
+        ImportError: If the runtime is missing; the message says what to install.
+    """
+    runner = _RUNNERS[format_of(filepath)]
+    try:
+        with quiet():
+            return runner(Path(filepath), threads)
+    except (ImportError, _Refused):
+        raise
+    except Exception as error:
+        raise ValueError(f"file must be a generator that was exported. Received: {filepath}: {error}") from error
+
+
+def format_of(filepath):
+    """The format of a file, a string.
+
+    Raises:
+        ValueError: If there is no such file.
+    """
+    filepath = Path(filepath)
+    if not filepath.exists():
+        raise ValueError(f"file must be a generator that was exported. Received: {filepath}, which does not exist.")
+    if filepath.is_dir():
+        return "tf_saved_model"
+    return "onnx" if filepath.suffix == ".onnx" else "litert"
+
+
+def import_runtime(format):
+    """The runtime of a format, a module.
+
+    Raises:
+        ImportError: If it is missing; the message says what to install.
+    """
+    try:
+        if format == "tf_saved_model":
+            import tensorflow as runtime
+        elif format == "litert":
+            from ai_edge_litert import interpreter as runtime
+        else:
+            import onnx  # noqa: F401
+            import onnxruntime as runtime
+            import tf2onnx  # noqa: F401
+    except ImportError as error:
+        extra, package = ("export", "ai-edge-litert") if format == "litert" else ("onnx", "tf2onnx and onnxruntime")
+        raise ImportError(
+            f"The file is checked by running it, which needs {package}. Run: pip install 'keras-gan[{extra}]'"
+        ) from error
+    return runtime
+
+
+class _Refused(ValueError):
+    """A file that can be loaded and should not be."""
+
+
+class TFLite:
+    """A `.tflite` file on LiteRT, with XNNPACK."""
+
+    def __init__(self, filepath, threads=None):
+        runtime = import_runtime("litert")
+        _check_operations(filepath)
+        self._interpreter = runtime.Interpreter(model_path=str(filepath), num_threads=threads)
+        # The delegate says that it was made; that is no news for who called.
+        self._interpreter.allocate_tensors()
+        names = self._interpreter.get_signature_list()
+        if not names:
+            raise _Refused(f"file must have a signature. Received: {filepath}, which has none.")
+        self._functions = {name: self._interpreter.get_signature_runner(name) for name in names}
+        self.inputs = {}
+        for name, function in self._functions.items():
+            if list(function.get_output_details()) != [OUTPUT]:
+                raise _Refused(
+                    f"file must have one output, {OUTPUT!r}, in the signature {name!r}. "
+                    f"Received: {', '.join(map(repr, function.get_output_details()))}."
+                )
+            details = function.get_input_details()
+            self.inputs[name] = {
+                key: (tuple(int(n) for n in d["shape_signature"]), np.dtype(d["dtype"]).name)
+                for key, d in details.items()
+            }
+            if any(-1 in shape for shape, _ in self.inputs[name].values()):
+                raise _Refused(
+                    f"file must have a static batch, without which phones run slow or not at all. Received: the "
+                    f"signature {name!r} with inputs {self.inputs[name]}."
+                )
+
+    def run(self, signature, feed):
+        return self._functions[signature](**feed)[OUTPUT]
+
+    def not_delegated(self):
+        """The operations of the first signature that XNNPACK leaves to slower kernels, by name."""
+        operations = self._interpreter._get_ops_details()
+        delegates = [op for op in operations if op["op_name"] == "DELEGATE"]
+        # The original operations stay in the list: those between a delegate's inputs and outputs are its own.
+        makers = {tensor: op for op in operations if op["op_name"] != "DELEGATE" for tensor in op["outputs"]}
+        delegated = set()
+        for delegate in delegates:
+            given, wanted = set(delegate["inputs"]), list(delegate["outputs"])
+            while wanted:
+                tensor = wanted.pop()
+                op = makers.get(tensor)
+                if op is not None and tensor not in given and op["index"] not in delegated:
+                    delegated.add(op["index"])
+                    wanted.extend(op["inputs"])
+        return [op["op_name"] for op in operations if op not in delegates and op["index"] not in delegated]
+
+
+class ONNX:
+    """An ONNX file on ONNX Runtime."""
+
+    def __init__(self, filepath, threads=None):
+        runtime = import_runtime("onnx")
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = threads or 0
+        self._session = runtime.InferenceSession(str(filepath), options, providers=["CPUExecutionProvider"])
+        inputs = {i.name: (_static(i.shape), _ONNX_DTYPES.get(i.type, i.type)) for i in self._session.get_inputs()}
+        self.inputs = {"generate": inputs}
+
+    def run(self, signature, feed):
+        return self._session.run([OUTPUT], feed)[0]
+
+
+class SavedModel:
+    """A SavedModel in TensorFlow."""
+
+    def __init__(self, folder, threads=None):
+        self._tensorflow = import_runtime("tf_saved_model")
+        # The module must live as long as its signatures.
+        self._module = self._tensorflow.saved_model.load(str(folder))
+        self._functions = {k: f for k, f in self._module.signatures.items() if k != "serving_default"}
+        self.inputs = {
+            name: {
+                key: (_static(spec.shape), spec.dtype.name)
+                for key, spec in function.structured_input_signature[1].items()
+            }
+            for name, function in self._functions.items()
+        }
+
+    def run(self, signature, feed):
+        feed = {name: self._tensorflow.constant(value) for name, value in feed.items()}
+        return self._functions[signature](**feed)[OUTPUT].numpy()
+
+
+_RUNNERS = {"litert": TFLite, "onnx": ONNX, "tf_saved_model": SavedModel}
+_ONNX_DTYPES = {"tensor(float)": "float32", "tensor(int32)": "int32", "tensor(int64)": "int64"}
+
+
+def _static(shape):
+    return tuple(n if isinstance(n, int) else None for n in shape)
+
+
+def _check_operations(filepath):
+    """Refuses what the interpreter would run here and no phone would."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    content = Path(filepath).read_bytes()
+    if content[4:8] != b"TFL3":
+        raise _Refused(f"file must be a .tflite file. Received: {filepath}, which is not one.")
+    model = schema.Model.GetRootAsModel(content, 0)
+    codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]
+    foreign = {code.CustomCode().decode() for code in codes if code.CustomCode()}
+    variable = any(code.BuiltinCode() == schema.BuiltinOperator.VAR_HANDLE for code in codes)
+    if variable:
+        foreign.add("VAR_HANDLE")
+    if foreign:
+        hint = " Its weights were left out of it." if variable else ""
+        raise _Refused(f"file must have builtin operations only. Received: {', '.join(sorted(foreign))}.{hint}")

@@ -1,0 +1,87 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import keras_gan
+
+
+@pytest.fixture(params=["mixed_float16", "mixed_bfloat16"])
+def policy(request):
+    keras.config.set_dtype_policy(request.param)
+    yield request.param
+    keras.config.set_dtype_policy("float32")
+
+
+def _moves(gan, points):
+    before = gan.get_weights()
+    gan.fit(points, batch_size=64, shuffle=False, verbose=0)
+    return [a - b for a, b in zip(gan.get_weights(), before, strict=True)]
+
+
+def test_small_gradients_arrive(policy, points, make_gan):
+    """Against float32: scaled, gradients of 1e-8 survive float16; they are 0 there otherwise."""
+    options = {"penalties": [keras_gan.penalties.R1(0.1)]}
+
+    def train():
+        gan = make_gan(
+            generator_optimizer=keras.optimizers.SGD(0.01),
+            discriminator_optimizer=keras.optimizers.SGD(0.01),
+            **options,
+        )
+        # The head sees the features a million times smaller, and so do the gradients below it.
+        kernel, bias = gan.discriminator.layers[-1].get_weights()
+        gan.discriminator.layers[-1].set_weights([kernel * 1e-6, bias])
+        return gan, _moves(gan, points)
+
+    gan, half = train()
+    assert all(w.dtype == "float32" for w in gan.weights)
+    keras.config.set_dtype_policy("float32")
+    _, full = train()
+    assert any(np.abs(move).max() > 0 for move in full)
+    for a, b in zip(half, full, strict=True):
+        np.testing.assert_allclose(a, b, atol=0.1 * np.abs(b).max() + 1e-12)
+
+
+def test_loss_scales_are_logged_in_float16_alone(policy, points, make_gan):
+    gan = make_gan()
+    logs = gan.fit(points, batch_size=64, verbose=0).history
+    scales = {name for name in logs if name.endswith("loss_scale")}
+    if policy == "mixed_bfloat16":
+        assert scales == set() and isinstance(gan.generator_optimizer, keras.optimizers.Adam)
+    else:
+        assert scales == {"generator_loss_scale", "discriminator_loss_scale"}
+        assert logs["generator_loss_scale"] == [2.0**15]
+    assert np.isfinite(np.hstack(list(logs.values()))).all()
+
+
+def test_an_overflow_skips_one_players_step(policy, points, make_gan):
+    if policy != "mixed_float16":
+        pytest.skip("bfloat16 has the range of float32")
+    huge = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=2.0**40)
+    gan = make_gan(generator_optimizer=huge, discriminator_optimizer=keras.optimizers.SGD(0.1))
+    before = gan.generator.get_weights(), gan.discriminator.get_weights()
+    logs = gan.fit(points[:64], batch_size=64, verbose=0).history
+    for a, b in zip(gan.generator.get_weights(), before[0], strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert any(np.abs(a - b).max() > 0 for a, b in zip(gan.discriminator.get_weights(), before[1], strict=True))
+    assert float(ops.convert_to_numpy(gan.generator_optimizer.dynamic_scale)) == 2.0**39
+    assert logs["generator_gradient_norm"] == [0.0] and logs["discriminator_gradient_norm"][0] > 0
+
+
+def test_a_loaded_gan_keeps_its_scales(policy, points, make_gan, tmp_path):
+    gan = make_gan()
+    gan.fit(points, batch_size=64, verbose=0)
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras.models.load_model(tmp_path / "gan.keras")
+    assert type(loaded.generator_optimizer) is type(gan.generator_optimizer)
+    for each in (gan, loaded):
+        each.fit(points, batch_size=64, shuffle=False, verbose=0)
+    for a, b in zip(gan.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_one_optimizer_for_both_is_refused(policy, make_gan):
+    optimizer = keras.optimizers.Adam()
+    with pytest.raises(ValueError, match="two objects"):
+        make_gan(generator_optimizer=optimizer, discriminator_optimizer=optimizer)

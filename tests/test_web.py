@@ -1,0 +1,319 @@
+"""The page of export/web in a real browser, beside Python."""
+
+import functools
+import http.server
+import json
+import threading
+from pathlib import Path
+from statistics import NormalDist
+
+import keras
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+from browser import Browser, find_chromium
+
+import keras_gan
+
+PAGE = Path(__file__).parent.parent / "export" / "web"
+
+pytestmark = [
+    pytest.mark.skipif(not find_chromium(), reason="the page needs a browser; on Debian: apt-get install chromium"),
+    pytest.mark.skipif(not (PAGE / "node_modules").exists(), reason="LiteRT.js is missing: run npm ci in export/web"),
+]
+
+A = keras_gan.architectures
+P = keras_gan.priors
+
+# Generators, and how each is exported.
+FILES = {
+    "plain": (lambda: A.dcgan_generator((8, 12, 1), 5, width=4), {}),
+    "labelled": (
+        lambda: A.dcgan_generator((8, 8, 3), 4, width=4, num_classes=3),
+        {"condition": keras_gan.conditions.Labels(3), "sample": True, "batch_sizes": (4, 1)},
+    ),
+    "bytes": (lambda: A.mlp_generator((6, 6, 3), 3, units=(8,)), {"output": "uint8", "quantize": "dynamic"}),
+    "uniform": (lambda: A.mlp_generator((6, 6, 1), 3, units=(8,)), {"prior": P.Uniform(3, -2.0, 1.0)}),
+    "mixture": (
+        lambda: A.mlp_generator((6, 6, 1), 3, units=(8,)),
+        {"prior": P.Mixture(P.circle(5, 3, radius=3.0)), "sample": True},
+    ),
+    "undrawable": (lambda: A.mlp_generator((6, 6, 1), 3, units=(8,)), {"prior": P.Mixture(P.circle(5, 3))}),
+    "points": (lambda: A.mlp_generator((2,), 3, units=(8,)), {}),
+}
+
+
+def serve(folder):
+    """A server of one folder on a port of its own; `server.paths` lists what was asked for."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            self.server.paths.append(self.path)
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
+    server.paths = []
+    server.url = f"http://127.0.0.1:{server.server_port}/"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The page as it is in the repository, with generators beside it."""
+    folder = tmp_path_factory.mktemp("site")
+    for path in PAGE.iterdir():
+        if path.suffix != ".tflite":
+            (folder / path.name).symlink_to(path)
+    rng = np.random.default_rng(0)
+    for name, (make, options) in FILES.items():
+        keras.utils.set_random_seed(0)
+        generator = make()
+        # As they are initialised, all images are nearly grey: nothing to tell right from wrong by.
+        for weight in generator.weights:
+            sign = 1 if weight.name == "moving_variance" else rng.choice([-1, 1], weight.shape)
+            weight.assign(sign * rng.uniform(0.2, 1.2, weight.shape))
+        keras_gan.export.export(generator, folder / f"{name}.tflite", **options)
+    (folder / "cut.tflite").write_bytes((folder / "plain.tflite").read_bytes()[:2000])
+    (folder / "text.tflite").write_text("no generator at all")
+    server = serve(folder)
+    server.folder = folder
+    yield server
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    browser = Browser(tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    browser.errors.clear()
+    browser.requested.clear()
+    yield browser
+    assert not browser.errors
+
+
+def uniform(seed, n):
+    """The uniform numbers of a seed, written again from their definition."""
+
+    def mix(x):
+        x = x ^ (x >> np.uint32(16))
+        x = x * np.uint32(0x85EBCA6B)
+        x = x ^ (x >> np.uint32(13))
+        x = x * np.uint32(0xC2B2AE35)
+        return x ^ (x >> np.uint32(16))
+
+    counter = np.arange(n, dtype=np.uint32) * np.uint32(0x9E3779B9)
+    bits = mix(mix(mix(np.full(n, seed, np.uint32)) ^ counter) ^ np.uint32(0x5BD1E995))
+    return ((bits >> np.uint32(9)) + 0.5) / 2**23
+
+
+def normal_latent(seed, size):
+    return np.array([NormalDist().inv_cdf(u) for u in uniform(seed, size)], "float32")
+
+
+def uniform_latent(seed, size):
+    return (-2 + 3 * uniform(seed, size)).astype("float32")
+
+
+def python_image(path, value, label=None):
+    """What LiteRT in Python makes of one latent, or of one seed: `(height, width, channels)`."""
+    interpreter = Interpreter(model_path=str(path))
+    feed = {"seed": np.array([value], "int32")} if isinstance(value, int) else {"latent": np.asarray(value)[None]}
+    if label is not None:
+        feed["labels"] = np.array([label], "int32")
+    shapes = {key: x.shape for key, x in feed.items()}
+    runners = [interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()]
+    [run] = [r for r in runners if {k: tuple(d["shape"]) for k, d in r.get_input_details().items()} == shapes]
+    return run(**feed)["image"][0]
+
+
+def drawn(page, selector):
+    """The pixels of one canvas, uint8 `(height, width, 4)`."""
+    width, height, *pixels = page.evaluate(
+        f"(c => [c.width, c.height, ...c.getContext('2d').getImageData(0, 0, c.width, c.height).data])"
+        f"(document.querySelector({json.dumps(selector)}))"
+    )
+    return np.array(pixels, np.uint8).reshape(height, width, 4)
+
+
+def assert_same_picture(pixels, image):
+    if image.dtype == np.float32:
+        image = np.rint(image * 127.5 + 127.5)
+    expected = np.broadcast_to(image.astype(int), (*image.shape[:2], 3))
+    assert np.ptp(expected) > 100
+    np.testing.assert_allclose(pixels[..., :3], expected, atol=1)
+    assert (pixels[..., :3] != expected).mean() < 0.01
+    assert (pixels[..., 3] == 255).all()
+
+
+def open_model(page, site, name):
+    page.open(f"{site.url}?model={name}")
+    page.wait("document.getElementById('grid').ariaBusy === 'false'")
+
+
+def change(page, control, value, event="input"):
+    """Gives a control a value as a person would, and waits until the samples are drawn."""
+    page.evaluate(
+        f"(c => {{ c.value = {value}; c.dispatchEvent(new Event('{event}')); }})(document.getElementById('{control}'))"
+    )
+    page.wait("document.getElementById('grid').ariaBusy === 'false'")
+
+
+def message(page):
+    return page.wait("(t => !t.startsWith('Loading') && t)(document.getElementById('message').textContent)")
+
+
+@pytest.mark.parametrize(
+    ("name", "make_latent", "between", "size", "label"),
+    [
+        ("plain", normal_latent, P.slerp, 5, None),
+        ("labelled", normal_latent, P.slerp, 4, 2),
+        ("bytes", normal_latent, P.slerp, 3, None),
+        ("uniform", uniform_latent, P.lerp, 3, None),
+        ("mixture", None, None, 3, None),
+    ],
+)
+def test_the_pixels_are_pythons(page, site, name, make_latent, between, size, label):
+    file = site.folder / f"{name}.tflite"
+    open_model(page, site, file.name)
+    change(page, "seed", 2_000_000_000, event="change")
+    if label is not None:
+        change(page, "label", label)
+    for i in (0, 1, 23):
+        seed = 2_000_000_000 + i
+        pixels = drawn(page, f"#grid li:nth-child({i + 1}) canvas")
+        if FILES[name][1].get("sample"):
+            assert_same_picture(pixels, python_image(file, seed, label))
+        if make_latent is not None:
+            assert_same_picture(pixels, python_image(file, make_latent(seed, size), label))
+    assert page.evaluate("document.getElementById('walk-section').hidden") == (between is None)
+    if between is not None:
+        change(page, "way", 0.25)
+        z = between(make_latent(0, size), make_latent(1, size), 0.25)
+        assert_same_picture(drawn(page, "#walk"), python_image(file, z, label))
+
+
+def test_latents_are_those_of_the_seeds(page, site):
+    page.open(f"{site.url}?model=plain.tflite")
+    seeds = [-7, *range(1000)]
+    latents = page.evaluate(
+        f"""(async () => {{
+          const {{ Generator }} = await import("./generator.js");
+          const generator = await Generator.load(new Uint8Array(await (await fetch("plain.tflite")).arrayBuffer()));
+          return {seeds}.map((seed) => [...generator.latent(seed)]);
+        }})()"""
+    )
+    expected = np.stack([normal_latent(seed % 2**32, 5) for seed in seeds])
+    assert np.abs(expected).max() > 3.3  # Far enough out for the polynomial of the tails.
+    np.testing.assert_allclose(latents, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "size", "label"), [("plain", 5, None), ("labelled", 4, 1)])
+def test_the_numbers_are_pythons(page, site, name, size, label):
+    page.open(site.url)
+    z = normal_latent(3, size)
+    image = page.evaluate(
+        f"""(async () => {{
+          const {{ Generator }} = await import("./generator.js");
+          const generator = await Generator.load(new Uint8Array(await (await fetch("{name}.tflite")).arrayBuffer()));
+          return [...await generator.generate(Float32Array.from({z.tolist()}), {label or 0})];
+        }})()"""
+    )
+    expected = python_image(site.folder / f"{name}.tflite", z, label)
+    np.testing.assert_allclose(np.reshape(image, expected.shape), expected, atol=1e-5)
+
+
+def test_nothing_leaves_the_computer(page, site, tmp_path):
+    elsewhere = serve(tmp_path)
+    open_model(page, site, "plain.tflite")
+    assert any(url.endswith(".wasm") for url in page.requested)
+    assert all(url.startswith((site.url, "data:")) for url in page.requested)
+    tried = f"fetch('{elsewhere.url}').then(() => 'sent', () => 'refused')"
+    assert page.evaluate(tried) == "refused"
+    page.open(f"{site.url}?model={elsewhere.url}g.tflite")
+    assert "could not be loaded" in message(page)
+    assert elsewhere.paths == []
+    elsewhere.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("cut.tflite", "cut.tflite: This .tflite file is damaged"),
+        ("text.tflite", "text.tflite: This is not a .tflite file."),
+        (
+            "points.tflite",
+            "points.tflite: This generator makes no images: its output has the shape 1 ",
+        ),
+        ("undrawable.tflite", "undrawable.tflite: Only the file itself could draw from its Mixture prior: export it"),
+        ("missing.tflite", "missing.tflite could not be loaded (404"),
+    ],
+)
+def test_a_file_that_will_not_do_is_named(page, site, name, expected):
+    page.open(f"{site.url}?model={name}")
+    assert message(page).startswith(expected)
+    assert page.evaluate("document.querySelector('main').hidden")
+
+
+def test_without_a_file_the_page_asks_for_one(page, site):
+    page.open(site.url)
+    assert message(page) == "Open a .tflite file that keras_gan exported, or drop one here."
+    page.choose_file("#file", site.folder / "text.tflite")
+    page.wait("document.getElementById('message').textContent.includes('not a .tflite file')")
+    page.choose_file("#file", site.folder / "plain.tflite")
+    page.wait("document.getElementById('name').textContent === 'plain.tflite'")
+    about = page.evaluate("document.getElementById('about').textContent")
+    assert about.startswith("12 \N{MULTIPLICATION SIGN} 8 grey images from 5 numbers")
+    page.evaluate(
+        """(async () => {
+          const dataTransfer = new DataTransfer();
+          const bytes = await (await fetch("labelled.tflite")).arrayBuffer();
+          dataTransfer.items.add(new File([bytes], "dropped.tflite"));
+          document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+        })()"""
+    )
+    page.wait("document.getElementById('name').textContent === 'dropped.tflite'")
+    assert not page.evaluate("document.getElementById('label-control').hidden")
+    assert page.evaluate("document.getElementById('message').textContent") == ""
+
+
+def test_without_litert_the_page_says_what_to_run(page, site, tmp_path):
+    for path in site.folder.iterdir():
+        if path.name != "node_modules":
+            (tmp_path / path.name).symlink_to(path)
+    server = serve(tmp_path)
+    page.open(f"{server.url}?model=plain.tflite")
+    assert "Run npm ci in the folder of this page" in message(page)
+    server.shutdown()
+
+
+def test_a_walk_plays_and_pauses(page, site):
+    open_model(page, site, "plain.tflite")
+    page.evaluate("document.querySelector('#grid li:nth-child(6) button').click()")
+    page.wait("document.getElementById('walk-ends').textContent === 'from seed 1 to 5'")
+    page.wait("document.getElementById('way').valueAsNumber > 0.1")
+    page.evaluate("document.getElementById('play').click()")
+    way = page.evaluate("document.getElementById('way').valueAsNumber")
+    after = "new Promise(done => setTimeout(() => done(document.getElementById('way').valueAsNumber), 100))"
+    assert page.evaluate(after) == pytest.approx(way, abs=0.02)
+
+
+def test_every_control_has_a_name(page, site):
+    open_model(page, site, "labelled.tflite")
+    nodes = page.call("Accessibility.getFullAXTree")["nodes"]
+    names = {"button": [], "slider": [], "spinbutton": [], "combobox": []}
+    for node in nodes:
+        if node["role"]["value"] in names:
+            names[node["role"]["value"]].append(node["name"]["value"])
+    assert all(name for of_role in names.values() for name in of_role)
+    assert {role: len(of_role) for role, of_role in names.items()} == {
+        "button": 26,
+        "slider": 2,
+        "spinbutton": 1,
+        "combobox": 1,
+    }
+    assert page.evaluate("[...document.getElementById('label').options].map(o => o.text).join()") == "0,1,2"
