@@ -118,6 +118,15 @@ def test_it_saves_with_its_features():
     assert ModeCoverage.from_config(narrow.get_config()).get_config() == narrow.get_config()
 
 
+def test_evaluation_counts_every_sample(make_gan, points):
+    metric = ModeCoverage([[0.0, 0.0], [1e9, 0.0]], sigma=1e6)
+    found = make_gan(metrics=[metric]).evaluate(points[:100], batch_size=32, verbose=0, return_dict=True)
+    assert found["modes"] == found["high_quality"] == 1
+    assert found["reverse_kl"] == pytest.approx(math.log(2))
+    assert metric._samples.value() == metric._counts.value().sum() == 100
+
+
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="tf.function")
 def test_counts_in_compiled_code():
     import tensorflow as tf
 
