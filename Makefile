@@ -27,7 +27,7 @@ test: $(BIN)/.installed
 	$(BIN)/python -m pytest
 
 # What trains, saves and measures; the other tests say nothing new on another backend.
-BACKEND_TESTS := $(addprefix tests/test_,gan.py options.py health.py conditions.py mixed_precision.py metrics.py hosts.py)
+BACKEND_TESTS := $(addprefix tests/test_,gan.py options.py health.py conditions.py mixed_precision.py metrics.py metrics_modes.py hosts.py)
 
 $(BIN)/.backends: $(BIN)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'jax>=0.10,<0.11' torch==2.13.0

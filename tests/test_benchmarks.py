@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,9 +22,10 @@ def coverage():
     return module
 
 
-def test_coverage_of_stacks(tmp_path):
+def test_coverage_of_stacks(tmp_path, tmp_path_factory):
     command = [sys.executable, BENCHMARKS / "coverage.py", "stacked", "--quick", "--json", "f.json"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
+    env = {**os.environ, "KERAS_HOME": str(tmp_path_factory.mktemp("keras"))}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0 and done.stderr == "", done.stderr[-3000:]
     assert "stacked, seed 0: 100%" in done.stdout and "this run, 1 seed\n" in done.stdout
     figures = json.loads((tmp_path / "f.json").read_text())

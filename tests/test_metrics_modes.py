@@ -62,10 +62,10 @@ def test_batches_add_up_and_match_numpy():
     assert feed(metric, x) == pytest.approx(found, abs=1e-6)
 
 
-def test_nothing_found_and_nothing_seen_are_the_worst_values():
+def test_nothing_found_is_the_worst_value():
     metric = ModeCoverage(CENTERS, sigma=0.1)
+    assert np.isnan(list(metric.result().values())).all()
     worst = {"modes": 0, "high_quality": 0, "reverse_kl": pytest.approx(math.log(4))}
-    assert figures(metric) == worst
     assert feed(metric, [[5.0, 5.0]]) == worst
     assert feed(metric, [[math.nan, 0.0], [math.inf, 0.0], [-math.inf, math.nan]]) == worst
     found = feed(metric, [[0.0, 0.0]] * 4)
@@ -96,8 +96,16 @@ def test_classes_of_channels_are_modes():
     logits = np.random.default_rng(0).normal(size=(500, 1, 3, 2))
     classes = logits.argmax(2)[:, 0] @ [3, 1]
     found = feed(metric, logits)
-    np.testing.assert_array_equal(metric.counts, np.bincount(classes, minlength=9))
-    assert found["high_quality"] == 1
+    p = np.bincount(classes, minlength=9) / 500
+    assert found == {"modes": 9, "high_quality": 1, "reverse_kl": pytest.approx(np.sum(p * np.log(p * 9)), abs=1e-9)}
+
+
+def test_classes_of_a_classifier_are_modes():
+    inputs = keras.Input((3,))
+    outputs = {"features": layers.Dense(7)(inputs), "probabilities": layers.Softmax()(inputs)}
+    found = feed(ModeCoverage(np.eye(3), features=keras.Model(inputs, outputs)), [[0, 1, 2], [0, 1, 3], [1, 0, 0]])
+    # Shares of 1/3 and 2/3.
+    assert found == pytest.approx({"modes": 2, "high_quality": 1, "reverse_kl": math.log(2) * 2 / 3})
 
 
 def test_it_saves_with_its_features():
@@ -110,6 +118,15 @@ def test_it_saves_with_its_features():
     assert ModeCoverage.from_config(narrow.get_config()).get_config() == narrow.get_config()
 
 
+def test_evaluation_counts_every_sample(make_gan, points):
+    metric = ModeCoverage([[0.0, 0.0], [1e9, 0.0]], sigma=1e6)
+    found = make_gan(metrics=[metric]).evaluate(points[:100], batch_size=32, verbose=0, return_dict=True)
+    assert found["modes"] == found["high_quality"] == 1
+    assert found["reverse_kl"] == pytest.approx(math.log(2))
+    assert metric._samples.value() == metric._counts.value().sum() == 100
+
+
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="tf.function")
 def test_counts_in_compiled_code():
     import tensorflow as tf
 
@@ -143,6 +160,7 @@ def test_bad_sigma(sigma):
         ModeCoverage(CENTERS, sigma)
 
 
-def test_bad_samples():
-    with pytest.raises(ValueError, match=r"\(batch, 2\). Received: shape \(5, 3\). For other data, pass features"):
-        feed(ModeCoverage(CENTERS, 0.1), np.zeros((5, 3)))
+def test_data_of_another_size_are_refused_when_the_gan_compiles(make_gan):
+    make_gan(metrics=[ModeCoverage(CENTERS, 0.1)])
+    with pytest.raises(ValueError, match=r"centers must have the size .* 2 numbers .* Received: centers of 3"):
+        make_gan(metrics=[ModeCoverage(np.eye(3), 0.1)])

@@ -7,9 +7,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_gan.metrics.accumulators import Sum
+from keras_gan.metrics.base import FeatureMetric
+
 
 @keras.saving.register_keras_serializable(package="keras_gan")
-class ModeCoverage(keras.metrics.Metric):
+class ModeCoverage(FeatureMetric):
     """How many of the known modes samples reach, how many samples lie in one, and how evenly they spread.
 
     A sample belongs to the mode whose centre is nearest, and it is of high quality if it lies there:
@@ -31,9 +34,9 @@ class ModeCoverage(keras.metrics.Metric):
         centers: Array `(num_modes, dim)`, where the modes are.
         sigma: Float > 0, the standard deviation of a mode in each dimension. Defaults to infinity: every sample that
             is finite is of high quality, as where a classifier says which mode it belongs to.
-        features: Function or `keras.Model` from data `(batch, ...)` to points `(batch, dim)`. Defaults to None, the
-            data are such points. If it gives the probabilities of classes, the unit vectors
-            `numpy.eye(num_classes)` as `centers` make each class a mode.
+        features: Keras model or function from data `(batch, ...)` to points `(batch, dim)`, or to a dict with
+            `"probabilities"`, such as `keras_gan.metrics.features.classifier`: with the unit vectors
+            `numpy.eye(num_classes)` as `centers` each class is a mode. Defaults to None, the data's own values.
         name: String. Defaults to `"mode_coverage"`.
         dtype: As for any `keras.metrics.Metric`.
 
@@ -42,10 +45,11 @@ class ModeCoverage(keras.metrics.Metric):
         fake: Tensor of samples `(batch, dim)`, or what `features` takes.
 
     Returns:
-        From `result()`: dict of the scalars `modes`, `high_quality` and `reverse_kl`.
+        From `result()`: dict of the floats `modes`, `high_quality` and `reverse_kl`; NaN before the first batch.
 
     Raises:
-        ValueError: If `centers` or `sigma` is out of range, or samples have another shape than the centres.
+        TypeError: If `features` can't be called.
+        ValueError: If `centers` or `sigma` is out of range, or the features have another size than the centres.
 
     Example:
 
@@ -61,8 +65,11 @@ class ModeCoverage(keras.metrics.Metric):
         - [Lin et al., 2018](https://arxiv.org/abs/1712.04086): PacGAN, with the divergence
     """
 
+    values = ("modes", "high_quality", "reverse_kl")
+    output = "probabilities"
+
     def __init__(self, centers, sigma=math.inf, features=None, name="mode_coverage", dtype=None):
-        super().__init__(name=name, dtype=dtype)
+        super().__init__(features, name, dtype)
         centers = np.asarray(ops.convert_to_numpy(centers), "float32")
         if centers.ndim != 2 or 0 in centers.shape or not np.isfinite(centers).all():
             raise ValueError(
@@ -73,45 +80,33 @@ class ModeCoverage(keras.metrics.Metric):
             raise ValueError(f"sigma must be a positive number. Received: {sigma!r}.")
         self.centers = centers
         self.sigma = float(sigma)
-        self.features = features
-        self.counts = self.add_weight((len(centers),), "zeros", name="counts")
-        self.samples = self.add_weight((), "zeros", name="samples")
 
-    def update_state(self, real, fake):
-        points = ops.cast(fake if self.features is None else self.features(fake), "float32")
-        if len(points.shape) != 2 or points.shape[1] != self.centers.shape[1]:
+    def _create(self, size):
+        if size != self.centers.shape[1]:
             raise ValueError(
-                f"fake must give points of the shape of the centers, (batch, {self.centers.shape[1]}). Received: shape "
-                f"{tuple(points.shape)}. For other data, pass features, a function from them to such points."
+                f"centers must have the size of what they are compared with, {size} numbers of an example. Received: "
+                f"centers of {self.centers.shape[1]}. For other data pass features, a function from them to points."
             )
+        self._counts = Sum(self, (len(self.centers),), "counts")
+        self._samples = Sum(self, (), "samples")
+
+    def _add(self, real, fake):
+        points = self.extract(fake)
         # The nearest without its distance, which would lose its digits where modes are far out and narrow.
         nearness = 2 * ops.matmul(points, self.centers.T) - np.square(self.centers).sum(1)
         mode = ops.argmax(nearness, axis=1)
         distance = ops.norm(points - ops.take(self.centers, mode, axis=0), axis=1)
-        found = ops.cast(distance < 3 * self.sigma, self.dtype)
-        self.counts.assign_add(ops.segment_sum(found, mode, num_segments=len(self.centers)))
-        self.samples.assign_add(ops.cast(ops.shape(points)[0], self.dtype))
+        found = ops.cast(distance < 3 * self.sigma, "float32")
+        self._counts.add(ops.segment_sum(found, mode, num_segments=len(self.centers)))
+        self._samples.add(ops.shape(points)[0])
 
-    def result(self):
-        found = ops.sum(self.counts)
-        share = self.counts / ops.maximum(found, 1)
-        entropy = -ops.sum(share * ops.log(ops.where(share > 0, share, 1)))
-        return {
-            "modes": ops.sum(ops.cast(self.counts > 0, self.dtype)),
-            "high_quality": found / ops.maximum(self.samples, 1),
-            # Rounding takes it below zero by some 1e-7.
-            "reverse_kl": ops.maximum(math.log(len(self.centers)) - entropy, 0),
-        }
+    def _evaluate(self):
+        counts, samples = self._counts.value(), self._samples.value()
+        if samples == 0:
+            return None
+        found = counts.sum()
+        share = counts[counts > 0] / max(found, 1)
+        return len(share), found / samples, math.log(len(counts)) + float((share * np.log(share)).sum())
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "centers": self.centers.tolist(),
-            "sigma": self.sigma,
-            "features": keras.saving.serialize_keras_object(self.features),
-        }
-
-    @classmethod
-    def from_config(cls, config):
-        features = keras.saving.deserialize_keras_object(config["features"])
-        return cls(**{**config, "features": features})
+        return {**super().get_config(), "centers": self.centers.tolist(), "sigma": self.sigma}
