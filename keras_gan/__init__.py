@@ -10,6 +10,7 @@ from keras_gan import (
     images,
     layers,
     losses,
+    metrics,
     penalties,
     priors,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "images",
     "layers",
     "losses",
+    "metrics",
     "penalties",
     "priors",
 ]

@@ -5,11 +5,18 @@ for `--json`.
 """
 
 import argparse
+import contextlib
+import dataclasses
 import json
+import os
 import sys
+import tempfile
+from pathlib import Path
 
 import keras
+import numpy as np
 
+from keras_gan import datasets, images, metrics
 from keras_gan.export import benchmark, export
 from keras_gan.gan import GAN
 
@@ -43,6 +50,8 @@ def _parser():
         prog="keras-gan", description="What a trained GAN is good for.", epilog=_EPILOG, allow_abbrev=False
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_sample(commands)
+    _add_evaluate(commands)
     _add_export(commands)
     _add_benchmark(commands)
     return parser
@@ -56,16 +65,167 @@ def _add_command(commands, name, run, help, description):
     return parser
 
 
+@dataclasses.dataclass
+class Result:
+    """What a command found: values for `--json`, and a text."""
+
+    values: dict
+    text: str
+
+    def to_dict(self):
+        return self.values
+
+    def __str__(self):
+        return self.text
+
+
 def load(path):
-    """Loads a `.keras` file.
+    """Loads a `.keras` file, without what it was trained by.
 
     Raises:
         ValueError: If there is no such file, or it holds no Keras model.
     """
     try:
-        return keras.models.load_model(path)
+        return keras.models.load_model(path, compile=False)
     except Exception as error:
         raise ValueError(f"gan must be a .keras file that gan.save wrote. Received: {path}. {error}") from error
+
+
+def load_gan(path):
+    """Loads the `.keras` file of a GAN.
+
+    Raises:
+        ValueError: If there is no such file, or it holds something else.
+    """
+    gan = load(path)
+    if not isinstance(gan, GAN):
+        raise ValueError(
+            f"gan must be a file that gan.save wrote. Received: {path}, which holds a {type(gan).__name__}."
+        )
+    return gan
+
+
+# === sample ===
+
+
+def _add_sample(commands):
+    parser = _add_command(
+        commands,
+        "sample",
+        _sample,
+        help="draw what a GAN generates",
+        description="Generates with a saved GAN, from its averaged weights if it has any, and writes a picture of "
+        "images side by side, or any data as an array.",
+    )
+    parser.add_argument("gan", help="a .keras file that gan.save wrote")
+    parser.add_argument("--count", type=_positive, default=64, metavar="N", help="how many (default: 64)")
+    parser.add_argument("--seed", type=int, default=0, help="another seed gives others (default: 0)")
+    parser.add_argument("--label", type=int, metavar="K", help="of this class alone (default: all classes in turn)")
+    parser.add_argument("--columns", type=_positive, metavar="N", help="of the picture (default: a square)")
+    parser.add_argument(
+        "--out",
+        default="samples.png",
+        metavar="FILE",
+        help="a picture, such as NAME.png, or NAME.npy for a NumPy array; must not exist (default: samples.png)",
+    )
+
+
+def _sample(args):
+    out = Path(args.out)
+    if out.exists():
+        raise ValueError(f"--out must be a new file. Received: {out}, which is there already.")
+    if not out.parent.is_dir():
+        raise ValueError(f"--out must lie in a folder that exists. Received: {out}. Make {out.parent} first.")
+    labels = None if args.label is None else [args.label] * args.count
+    samples = load_gan(args.gan).sample(args.count, seed=args.seed, labels=labels)
+    # Beside the target, so that the last step is a rename within one file system.
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
+        written = Path(folder) / out.name
+        if out.suffix == ".npy":
+            np.save(written, samples)
+        else:
+            images.save(written, images.grid(samples, args.columns))
+        os.replace(written, out)
+    shape = "x".join(map(str, samples.shape[1:]))
+    return Result(
+        {"file": str(out), "count": args.count, "seed": args.seed, "shape": list(samples.shape)},
+        f"{out}: {args.count} samples of {shape}, seed {args.seed}",
+    )
+
+
+# === evaluate ===
+
+_MEANINGS = {
+    "frechet_distance": "lower is better; 0 for the data themselves",
+    "kernel_distance": "lower is better; 0 is perfect, on average",
+    "kernel_distance_error": "its standard error",
+    "sliced_wasserstein": "lower is better",
+    "precision": "share of samples that look real",
+    "recall": "share of real images that could be samples",
+    "density": "1 for a perfect generator, on average",
+    "coverage": "share of real images with a sample nearby",
+    "classifier_score": "higher is better; 1 to the number of classes",
+}
+
+
+def _add_evaluate(commands):
+    parser = _add_command(
+        commands,
+        "evaluate",
+        _evaluate,
+        help="say how good a GAN's samples are",
+        description="Compares what a saved GAN generates with real images, as many as there are, up to 10,000 for the "
+        "metrics that compare all with all. Figures can be compared if data, features and numbers are the same.",
+    )
+    parser.add_argument("gan", help="a .keras file that gan.save wrote")
+    parser.add_argument(
+        "--data", required=True, help="'digits', an image set of TensorFlow Datasets, such as 'mnist', or folder:PATH"
+    )
+    parser.add_argument("--split", help="which part of the data (default: test; of a folder, all)")
+    parser.add_argument(
+        "--features",
+        choices=("classifier", "inception", "none"),
+        default="classifier",
+        help="what is compared: features of a small classifier, which is trained on the labelled data once and kept "
+        "(default); of InceptionV3, whose weights are downloaded once; or the pixels",
+    )
+    parser.add_argument("--batch-size", type=_positive, default=250, metavar="N", help="at once (default: 250)")
+
+
+def _evaluate(args):
+    gan = load_gan(args.gan)
+    if len(gan.data_shape) != 3:
+        raise ValueError(f"gan must generate images. Received: {args.gan}, which generates {gan.data_shape}.")
+    is_folder = args.data.startswith("folder:")
+    split = args.split or ("train" if is_folder else "test")
+    size = tuple(gan.data_shape[:2])
+    needs_labels = gan.condition.num_classes is not None
+    data = datasets.load(args.data, args.batch_size, split, labels=needs_labels, image_size=size)
+    # The result alone goes to stdout.
+    with contextlib.redirect_stdout(sys.stderr):
+        features = None
+        if args.features == "classifier":
+            features = metrics.features.classifier(datasets.load(args.data, 1000, labels=True, image_size=size))
+        elif args.features == "inception":
+            features = metrics.features.inception_v3()
+        classes = [
+            metrics.FrechetDistance,
+            metrics.KernelDistance,
+            metrics.SlicedWasserstein,
+            metrics.PrecisionRecall,
+            metrics.DensityCoverage,
+            *([] if features is None else [metrics.ClassifierScore]),
+        ]
+        gan.compile(metrics=[cls(features) for cls in classes])
+        logs = gan.evaluate(data, verbose=0, return_dict=True)
+    found = {name: logs[name] for name in _MEANINGS if name in logs}
+    count = sum(len(batch[0] if needs_labels else batch) for batch in data)
+    title = f"{count:,} samples of {args.gan} against {args.data}, {split}; features: {args.features}"
+    rows = [f"{name:22} {value:10.4g}  {_MEANINGS[name]}" for name, value in found.items()]
+    return Result(
+        {"gan": args.gan, "data": args.data, "split": split, "features": args.features, "count": count, **found},
+        "\n".join([title, "", *rows]),
+    )
 
 
 # === export ===

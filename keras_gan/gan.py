@@ -149,6 +149,10 @@ class GAN(backend.Trainer, keras.Model):
         )
         self.loss = loss
         self.penalties = penalties
+        for metric in metrics:
+            # Variables can't be made inside a compiled step.
+            if hasattr(metric, "build"):
+                metric.build(self.data_shape)
         self.evaluation_metrics = metrics
         self._health_means = _means(*health.names(loss, loss_scales=_scales_loss(optimizers[0])))
         self.augmentation = augmentation

@@ -19,35 +19,44 @@ import keras_gan
 
 
 def main(argv=None):
-    args = common.parse("conditional_digits", __doc__, epochs=50, argv=argv)
+    args = common.parse("conditional_digits", __doc__, epochs=50, argv=argv, distributed=True)
     train = keras_gan.datasets.load("digits", batch_size=64, labels=True, seed=args.seed)
-    gan = keras_gan.GAN(
-        generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=10, num_classes=10),
-        discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS, num_classes=10),
-        condition=keras_gan.conditions.Labels(10),
-        ema=0.995,
-        seed=args.seed,
+    classifier = common.classifier(args.quick)
+    with args.strategy.scope():
+        gan = keras_gan.GAN(
+            generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=10, num_classes=10),
+            discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS, num_classes=10),
+            condition=keras_gan.conditions.Labels(10),
+            ema=0.995,
+            seed=args.seed,
+        )
+        rate = keras.optimizers.schedules.CosineDecay(1e-3, args.epochs * len(train))
+        gan.compile(
+            generator_optimizer=keras.optimizers.Adam(rate, beta_1=0.5),
+            discriminator_optimizer=keras.optimizers.Adam(rate, beta_1=0.5),
+            penalties=[keras_gan.penalties.R1(0.1)],
+            metrics=[keras_gan.metrics.FrechetDistance(classifier)],
+        )
+    gan.fit(
+        train,
+        epochs=args.epochs,
+        validation_data=common.real_digits(labels=True),
+        callbacks=common.callbacks(args.run_dir, n=80, columns=10),
     )
-    rate = keras.optimizers.schedules.CosineDecay(1e-3, args.epochs * len(train))
-    gan.compile(
-        generator_optimizer=keras.optimizers.Adam(rate, beta_1=0.5),
-        discriminator_optimizer=keras.optimizers.Adam(rate, beta_1=0.5),
-        penalties=[keras_gan.penalties.R1(0.1)],
-    )
-    gan.fit(train, epochs=args.epochs, callbacks=common.callbacks(args.run_dir, n=80, columns=10))
-    gan.save(args.run_dir / "gan.keras")
+    if not gan.is_chief:
+        return
+    gan = keras.models.load_model(args.run_dir / "gan.keras")  # The best epoch's.
 
     labels = np.arange(1000) % 10
-    judge = common.Judge(args.quick)
     samples = gan.sample(1000, seed=args.seed, labels=labels)
-    found = judge.probabilities(samples).argmax(1)
+    found = classifier.predict(samples, verbose=0)["probabilities"].argmax(1)
     agreement = float(np.mean(found == labels))
     by_class = [float(np.mean(found[labels == k] == k)) for k in range(10)]
     print(f"\nA classifier of real digits agrees with the asked label on {agreement:.1%} of 1,000 samples;")
     print("by class: " + "  ".join(f"{k}: {share:.0%}" for k, share in enumerate(by_class)))
     common.finish(
         args.run_dir,
-        {"agreement": agreement, "agreement_by_class": by_class, **judge.report(samples)},
+        {"agreement": agreement, "agreement_by_class": by_class, **common.report(classifier, samples)},
         {"samples/": "a column for each class, after each epoch", "gan.keras": "gan.sample(3, labels=[7, 7, 7])"},
     )
 

@@ -27,34 +27,39 @@ CODES = 10
 
 
 def main(argv=None):
-    args = common.parse("infogan_digits", __doc__, epochs=20, argv=argv)
+    args = common.parse("infogan_digits", __doc__, epochs=20, argv=argv, distributed=True)
     train = keras_gan.datasets.load("digits", batch_size=64, seed=args.seed)
+    classifier = common.classifier(args.quick)
     noise = 10
-    gan = keras_gan.GAN(
-        generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=noise + CODES),
-        discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS, num_codes=CODES),
-        condition=keras_gan.conditions.Codes(categorical=[CODES], consistency_weight=1.0),
-        ema=0.99,
-        seed=args.seed,
-    )
-    rate = keras.optimizers.schedules.CosineDecay(1e-3, args.epochs * len(train))
-    gan.compile(
-        generator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),
-        discriminator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),
-        penalties=[keras_gan.penalties.R1(0.05)],
-        # Codes that slant, size and place can't change: on few digits they would otherwise stand for just those.
-        augmentation=keras_gan.augmentation.Affine(),
-    )
-    gan.fit(train, epochs=args.epochs, callbacks=common.callbacks(args.run_dir))
-    gan.save(args.run_dir / "gan.keras")
+    with args.strategy.scope():
+        gan = keras_gan.GAN(
+            generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=noise + CODES),
+            discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS, num_codes=CODES),
+            condition=keras_gan.conditions.Codes(categorical=[CODES], consistency_weight=1.0),
+            ema=0.99,
+            seed=args.seed,
+        )
+        rate = keras.optimizers.schedules.CosineDecay(1e-3, args.epochs * len(train))
+        gan.compile(
+            generator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),
+            discriminator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),
+            penalties=[keras_gan.penalties.R1(0.05)],
+            # Codes that slant, size and place can't change: on few digits they would otherwise stand for just those.
+            augmentation=keras_gan.augmentation.Affine(),
+            metrics=[keras_gan.metrics.FrechetDistance(classifier)],
+        )
+    gan.fit(train, epochs=args.epochs, validation_data=common.real_digits(), callbacks=common.callbacks(args.run_dir))
+    if not gan.is_chief:
+        return
+    gan.save(args.run_dir / "gan.keras")  # The last epoch's: to choose one by the distance would be to use labels.
 
     latents = np.array(gan.prior.sample(1000, seed=args.seed))
     codes = np.arange(1000) % CODES
     latents[:, noise:] = np.eye(CODES)[codes]
     samples = gan.predict(latents, verbose=0)
-    judge = common.Judge(args.quick)
+    found = classifier.predict(samples, verbose=0)["probabilities"].argmax(1)
     table = np.zeros((CODES, 10), int)
-    np.add.at(table, (codes, judge.probabilities(samples).argmax(1)), 1)
+    np.add.at(table, (codes, found), 1)
     rows, digits = linear_sum_assignment(-table)
     match = float(table[rows, digits].sum() / len(samples))
     picture = keras_gan.images.grid(samples[:80], columns=CODES)
@@ -65,7 +70,12 @@ def main(argv=None):
     )
     common.finish(
         args.run_dir,
-        {"match": match, "digit_of_code": digits.tolist(), "table": table.tolist(), **judge.report(samples)},
+        {
+            "match": match,
+            "digit_of_code": digits.tolist(),
+            "table": table.tolist(),
+            **common.report(classifier, samples),
+        },
         {"codes.png": "a column for each code", "samples/": "samples after each epoch", "gan.keras": "the GAN"},
     )
 

@@ -29,7 +29,8 @@ def main(argv=None):
     train = keras_gan.datasets.load("digits", batch_size=64, seed=args.seed)
     if args.quick:
         train = train.take(2)
-    judge = common.Judge(args.quick)
+    classifier = common.classifier(args.quick)
+    test = common.real_digits()
 
     modern = keras_gan.GAN(
         A.modern_generator(common.DIGITS, LATENT_DIM, width=16),
@@ -42,11 +43,17 @@ def main(argv=None):
         discriminator_optimizer=keras.optimizers.Adam(1e-3, beta_1=0.0, beta_2=0.9),
         loss="relativistic",
         penalties=[P.R1(0.1), P.R2(0.1)],
+        metrics=[keras_gan.metrics.FrechetDistance(classifier)],
     )
-    start = time.time()
     print("The modern pair")
-    modern.fit(train, epochs=args.epochs, callbacks=common.callbacks(args.run_dir / "modern"))
-    seconds = time.time() - start
+    clock = Clock()
+    modern.fit(
+        train,
+        epochs=args.epochs,
+        validation_data=test,
+        callbacks=[*common.callbacks(args.run_dir / "modern"), clock],
+    )
+    seconds = clock.seconds()
 
     dcgan = keras_gan.GAN(
         A.dcgan_generator(common.DIGITS, LATENT_DIM), A.dcgan_discriminator(common.DIGITS), ema=0.99, seed=args.seed
@@ -55,32 +62,47 @@ def main(argv=None):
         generator_optimizer=keras.optimizers.Adam(1e-3, beta_1=0.5),
         discriminator_optimizer=keras.optimizers.Adam(1e-3, beta_1=0.5),
         penalties=[P.R1(0.1)],
+        metrics=[keras_gan.metrics.FrechetDistance(classifier)],
     )
     print(f"DCGAN, for the same {seconds:.0f} seconds")
-    dcgan.fit(train, epochs=10_000, callbacks=[*common.callbacks(args.run_dir / "dcgan"), Deadline(seconds)])
+    dcgan.fit(
+        train,
+        epochs=10_000,
+        validation_data=test,
+        callbacks=[*common.callbacks(args.run_dir / "dcgan"), Clock(seconds)],
+    )
 
     summary = {"seconds": seconds}
     print()
     for name, gan in {"modern": modern, "dcgan": dcgan}.items():
-        gan.save(args.run_dir / f"{name}.keras")
-        found = judge.report(gan.sample(2000, seed=args.seed))
+        best = keras.models.load_model(args.run_dir / name / "gan.keras")
+        found = common.report(classifier, best.sample(2000, seed=args.seed))
         summary[name] = {"steps": int(gan.optimizer.iterations), "parameters": gan.generator.count_params(), **found}
         print(f"{name:7}{summary[name]['steps']:6} steps, Frechet distance {found['frechet_distance']:.1f}")
-    common.finish(args.run_dir, summary, {"modern/, dcgan/": "samples and logs", "*.keras": "both GANs"})
+    common.finish(args.run_dir, summary, {"modern/, dcgan/": "samples, logs, and gan.keras, the best epoch's"})
 
 
-class Deadline(keras.callbacks.Callback):
-    """Ends training after a number of seconds."""
+class Clock(keras.callbacks.Callback):
+    """Counts the seconds of training, without evaluations, and may end it after a number of them."""
 
-    def __init__(self, seconds):
+    def __init__(self, limit=float("inf")):
         super().__init__()
-        self.seconds = seconds
+        self.limit = limit
+
+    def seconds(self):
+        return time.time() - self.start
 
     def on_train_begin(self, logs=None):
-        self.end = time.time() + self.seconds
+        self.start = time.time()
+
+    def on_test_begin(self, logs=None):
+        self.before = self.seconds()
+
+    def on_test_end(self, logs=None):
+        self.start = time.time() - self.before
 
     def on_train_batch_end(self, batch, logs=None):
-        if time.time() > self.end:
+        if self.seconds() > self.limit:
             self.model.stop_training = True
 
 

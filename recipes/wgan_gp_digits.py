@@ -20,25 +20,32 @@ import keras_gan
 
 
 def main(argv=None):
-    args = common.parse("wgan_gp_digits", __doc__, epochs=30, argv=argv)
+    args = common.parse("wgan_gp_digits", __doc__, epochs=30, argv=argv, distributed=True)
     train = keras_gan.datasets.load("digits", batch_size=64, seed=args.seed)
-    gan = keras_gan.GAN(
-        generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=10),
-        discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS),
-        ema=0.99,
-        seed=args.seed,
-    )
-    gan.compile(
-        generator_optimizer=keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9),
-        discriminator_optimizer=keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9),
-        loss="wasserstein",
-        penalties=[keras_gan.penalties.GradientPenalty(10.0)],
-        discriminator_steps=5,
-    )
-    history = gan.fit(train, epochs=args.epochs, callbacks=common.callbacks(args.run_dir)).history
-    gan.save(args.run_dir / "gan.keras")
+    classifier = common.classifier(args.quick)
+    with args.strategy.scope():
+        gan = keras_gan.GAN(
+            generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=10),
+            discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS),
+            ema=0.99,
+            seed=args.seed,
+        )
+        gan.compile(
+            generator_optimizer=keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9),
+            discriminator_optimizer=keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9),
+            loss="wasserstein",
+            penalties=[keras_gan.penalties.GradientPenalty(10.0)],
+            metrics=[keras_gan.metrics.FrechetDistance(classifier)],
+            discriminator_steps=5,
+        )
+    history = gan.fit(
+        train, epochs=args.epochs, validation_data=common.real_digits(), callbacks=common.callbacks(args.run_dir)
+    ).history
+    if not gan.is_chief:
+        return
+    gan = keras.models.load_model(args.run_dir / "gan.keras")  # The best epoch's.
 
-    found = common.Judge(args.quick).report(gan.sample(1000, seed=args.seed))
+    found = common.report(classifier, gan.sample(1000, seed=args.seed))
     distance = [-loss for loss in history["discriminator_loss"]]
     print(f"\nThe critic's estimate of the distance: {distance[0]:.1f} at first, {distance[-1]:.1f} at last.")
     print(f"A classifier of real digits finds {found['classes_found']} of 10 classes in 1,000 samples,")

@@ -29,7 +29,11 @@ def gan_of_points(**options):
         seed=0,
     )
     gan.compile(
-        keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05), penalties=[P.R1(0.1), P.GradientPenalty(0.1)], **options
+        keras.optimizers.SGD(0.05),
+        keras.optimizers.SGD(0.05),
+        penalties=[P.R1(0.1), P.GradientPenalty(0.1)],
+        metrics=[keras_gan.metrics.ModeCoverage([[-0.3, 0.0], [0.3, 0.0]], sigma=0.1)],
+        **options,
     )
     return gan
 

@@ -75,7 +75,7 @@ def test_backends_agree(what, tolerance, name, runs):
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_a_file_of_another_backend_gives_its_images_and_goes_on(name, runs):
+def test_a_file_of_another_backend_gives_its_images_exports_and_goes_on(name, runs, tmp_path):
     gan = keras.models.load_model(runs / f"from_{name}.keras")
     latents = np.random.default_rng(0)
     latents.uniform(-1, 1, (16, 8, 8, 1))
@@ -84,6 +84,7 @@ def test_a_file_of_another_backend_gives_its_images_and_goes_on(name, runs):
         gan.predict(latents, verbose=0), np.load(runs / f"{name}.npz")["trained_images"], atol=1e-5
     )
     assert int(gan.optimizer.iterations) == 5
+    assert gan.export(tmp_path / "gan.tflite").max_error <= 1e-5
     before = gan.generator.get_weights()
     gan.fit(np.full((16, 8, 8, 1), -0.5, "float32"), batch_size=16, verbose=0)
     assert int(gan.optimizer.iterations) == 6

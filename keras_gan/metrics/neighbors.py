@@ -1,0 +1,149 @@
+"""Fidelity and variety apart, from the nearest neighbours of examples in feature space."""
+
+import keras
+import numpy as np
+
+from keras_gan.checks import check_positive
+from keras_gan.metrics.base import BufferedMetric
+
+_BLOCK = 1000
+
+
+class _NeighborMetric(BufferedMetric):
+    def __init__(self, features, neighbors, max_examples, name, dtype):
+        check_positive("neighbors", neighbors)
+        super().__init__(features, max_examples, neighbors + 1, name, dtype)
+        self.neighbors = neighbors
+
+    def get_config(self):
+        return {**super().get_config(), "neighbors": self.neighbors}
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class PrecisionRecall(_NeighborMetric):
+    """How many generated examples look real, and how many real ones could have been generated. Higher is better.
+
+    Around each example lies a ball that reaches to its `neighbors`-th nearest neighbour of the same kind.
+
+    - `precision`: the share of generated examples within the ball of some real one
+    - `recall`: the share of real examples within the ball of some generated one
+
+    Two samples of one distribution do not score 1, but what `real` against another part of `real` scores.
+
+    All examples must be there at once. The first `max_examples` of each kind are kept, on every replica under
+    `tf.distribute`, in `8 * max_examples * features` bytes; later ones are left out. Time grows with their square.
+
+    Args:
+        features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict with
+            `"features"`, such as those of `keras_gan.metrics.features`. Defaults to None, the data's own values.
+        neighbors: Int > 0, the rank of the neighbour. Defaults to `3`, the paper's.
+        max_examples: Int > `neighbors`, how many examples to compare. Defaults to `10000`.
+        name: String. Defaults to `"precision_recall"`.
+        dtype: As for any `keras.metrics.Metric`.
+
+    Call arguments:
+        real: Tensor of data `(batch, ...)`.
+        fake: Tensor of generated data, of the same shape.
+
+    Returns:
+        From `result()`: dict of the floats `precision` and `recall` in [0, 1]; NaN before the first batch.
+
+    Raises:
+        TypeError: If `features` can't be called.
+        ValueError: If a number is no positive integer; from `result()`, if there are no more than `neighbors` examples
+            of each kind or features are not finite.
+
+    Reference:
+        [Kynkaanniemi et al., 2019](https://arxiv.org/abs/1904.06991)
+    """
+
+    values = ("precision", "recall")
+
+    def __init__(self, features=None, neighbors=3, max_examples=10_000, name="precision_recall", dtype=None):
+        super().__init__(features, neighbors, max_examples, name, dtype)
+
+    def compare(self, real, fake):
+        real, fake = _centre(real, fake)
+        real_radii, fake_radii = _radii(real, self.neighbors), _radii(fake, self.neighbors)
+        precise, recalled = np.zeros(len(fake), bool), np.zeros(len(real), bool)
+        for part, distances in _distances(real, fake):
+            precise |= (distances <= real_radii[part, None]).any(0)
+            recalled[part] = (distances <= fake_radii).any(1)
+        return precise.mean(), recalled.mean()
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class DensityCoverage(_NeighborMetric):
+    """How densely generated examples lie among real ones, and how many real ones have some nearby. Higher is better.
+
+    Around each real example lies a ball that reaches to its `neighbors`-th nearest real neighbour. Unlike in
+    `PrecisionRecall` an outlier among the generated examples widens no ball, and one among the reals counts little.
+
+    - `density`: in how many balls a generated example lies, on average, divided by `neighbors`; 1 on average for a
+      perfect generator, and more for one that keeps to where data are dense
+    - `coverage`: the share of balls with a generated example; `1 - 2^-neighbors` on average for a perfect generator
+
+    All examples must be there at once. The first `max_examples` of each kind are kept, on every replica under
+    `tf.distribute`, in `8 * max_examples * features` bytes; later ones are left out. Time grows with their square.
+
+    Args:
+        features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict with
+            `"features"`, such as those of `keras_gan.metrics.features`. Defaults to None, the data's own values.
+        neighbors: Int > 0, the rank of the neighbour. Defaults to `5`, the paper's.
+        max_examples: Int > `neighbors`, how many examples to compare. Defaults to `10000`.
+        name: String. Defaults to `"density_coverage"`.
+        dtype: As for any `keras.metrics.Metric`.
+
+    Call arguments:
+        real: Tensor of data `(batch, ...)`.
+        fake: Tensor of generated data, of the same shape.
+
+    Returns:
+        From `result()`: dict of the floats `density` >= 0 and `coverage` in [0, 1]; NaN before the first batch.
+
+    Raises:
+        TypeError: If `features` can't be called.
+        ValueError: If a number is no positive integer; from `result()`, if there are no more than `neighbors` examples
+            of each kind or features are not finite.
+
+    Reference:
+        [Naeem et al., 2020](https://arxiv.org/abs/2002.09797)
+    """
+
+    values = ("density", "coverage")
+
+    def __init__(self, features=None, neighbors=5, max_examples=10_000, name="density_coverage", dtype=None):
+        super().__init__(features, neighbors, max_examples, name, dtype)
+
+    def compare(self, real, fake):
+        real, fake = _centre(real, fake)
+        radii = _radii(real, self.neighbors)
+        inside, covered = 0, 0
+        for part, distances in _distances(real, fake):
+            within = distances <= radii[part, None]
+            inside += np.count_nonzero(within)
+            covered += np.count_nonzero(within.any(1))
+        return inside / (self.neighbors * len(fake)), covered / len(real)
+
+
+def _centre(real, fake):
+    """Moves both to the reals' mean: the squares below are then not small differences of large numbers."""
+    mean = real.mean(0)
+    return real - mean, fake - mean
+
+
+def _distances(a, b):
+    """Squared distances, a slice of `a` at a time."""
+    squares = np.square(b).sum(1)
+    for i in range(0, len(a), _BLOCK):
+        part = a[i : i + _BLOCK]
+        scale = np.square(part).sum(1)[:, None] + squares
+        distances = scale - 2 * part @ b.T
+        # Rounding must not tell equal examples apart.
+        distances[distances < 1e-12 * scale] = 0.0
+        yield slice(i, i + _BLOCK), distances
+
+
+def _radii(x, k):
+    """The squared distance of each example to its k-th neighbour. The nearest is the example itself."""
+    return np.concatenate([np.partition(distances, k, axis=1)[:, k] for _, distances in _distances(x, x)])

@@ -1,0 +1,175 @@
+"""Distances of distributions whose examples lie on a line, or are laid on lines."""
+
+import keras
+import numpy as np
+
+from keras_gan.checks import check_positive
+from keras_gan.metrics.base import BufferedMetric
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class SlicedWasserstein(BufferedMetric):
+    """Wasserstein-1 distance of real and generated features along random lines, on average. Lower is better.
+
+    `mean_u integral |F_u(t) - G_u(t)| dt`, with `F_u` and `G_u` the distribution functions of the features' products
+    with directions `u` drawn uniformly from the unit sphere; in units of the features. The directions are the same at
+    each call. For data of one dimension it is the Wasserstein-1 distance itself.
+
+    All examples must be there at once. The first `max_examples` of each kind are kept, on every replica under
+    `tf.distribute`, in `8 * max_examples * features` bytes; later ones are left out.
+
+    Args:
+        features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict with
+            `"features"`, such as those of `keras_gan.metrics.features`. Defaults to None, the data's own values.
+        projections: Int > 0, how many lines. Defaults to `128`.
+        max_examples: Int > 0, how many examples to compare. Defaults to `10000`.
+        name: String. Defaults to `"sliced_wasserstein"`.
+        dtype: As for any `keras.metrics.Metric`.
+
+    Call arguments:
+        real: Tensor of data `(batch, ...)`.
+        fake: Tensor of generated data, of the same shape.
+
+    Returns:
+        From `result()`: float >= 0; NaN before the first batch.
+
+    Raises:
+        TypeError: If `features` can't be called.
+        ValueError: If a number is no positive integer; from `result()`, if features are not finite.
+
+    Reference:
+        [Bonneel et al., 2015](https://doi.org/10.1007/s10851-014-0506-3)
+    """
+
+    values = ("sliced_wasserstein",)
+
+    def __init__(self, features=None, projections=128, max_examples=10_000, name="sliced_wasserstein", dtype=None):
+        super().__init__(features, max_examples, name=name, dtype=dtype)
+        check_positive("projections", projections)
+        self.projections = projections
+
+    def compare(self, real, fake):
+        directions = np.random.default_rng(0).normal(size=(real.shape[1], self.projections))
+        directions /= np.linalg.norm(directions, axis=0)
+        return [_over_columns(_wasserstein, real @ directions, fake @ directions)]
+
+    def get_config(self):
+        return {**super().get_config(), "projections": self.projections}
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class JensenShannon(BufferedMetric):
+    """Jensen-Shannon divergence of histograms of real and generated data on a line, in nats. Lower is better.
+
+    `(KL(p || m) + KL(q || m)) / 2` with `m = (p + q) / 2`: between 0 and log 2 = 0.693. The bins are of equal width
+    over the range of the real data, with one more on each side for what lies beyond. Each column of data
+    `(batch, columns)` is compared on its own, and the result is the mean over the columns.
+
+    By chance, `n` examples of one and the same distribution have a divergence of about `bins / (4 * n)`.
+
+    All examples must be there at once, since the real data set the bins. The first `max_examples` of each kind are
+    kept, on every replica under `tf.distribute`; later ones are left out.
+
+    Args:
+        features: Keras model or function from data `(batch, ...)` to columns `(batch, columns)`, such as the mean
+            brightness of images. Defaults to None, the data's own values.
+        bins: Int > 0, over the range of the real data. Defaults to `50`.
+        max_examples: Int > 0, how many examples to compare. Defaults to `10000`.
+        name: String. Defaults to `"jensen_shannon"`.
+        dtype: As for any `keras.metrics.Metric`.
+
+    Call arguments:
+        real: Tensor of data `(batch,)` or `(batch, columns)`.
+        fake: Tensor of generated data, of the same shape.
+
+    Returns:
+        From `result()`: float in [0, log 2]; NaN before the first batch.
+
+    Raises:
+        TypeError: If `features` can't be called.
+        ValueError: If a number is no positive integer; from `result()`, if data are not finite.
+
+    Reference:
+        [Lin, 1991](https://doi.org/10.1109/18.61115)
+    """
+
+    values = ("jensen_shannon",)
+
+    def __init__(self, features=None, bins=50, max_examples=10_000, name="jensen_shannon", dtype=None):
+        super().__init__(features, max_examples, name=name, dtype=dtype)
+        check_positive("bins", bins)
+        self.bins = bins
+
+    def compare(self, real, fake):
+        return [_over_columns(self._divergence, real, fake)]
+
+    def _divergence(self, x, y):
+        # The last edge lies just beyond the largest value, which so has a bin even where all values are one.
+        edges = np.unique(np.linspace(x.min(), np.nextafter(x.max(), np.inf), self.bins + 1))
+        p, q = (np.bincount(np.searchsorted(edges, v, "right"), minlength=len(edges) + 1) / len(v) for v in (x, y))
+        m = (p + q) / 2
+        return sum(np.sum(v[v > 0] * np.log(v[v > 0] / m[v > 0])) for v in (p, q)) / 2
+
+    def get_config(self):
+        return {**super().get_config(), "bins": self.bins}
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class KolmogorovSmirnov(BufferedMetric):
+    """The largest difference of the distribution functions of real and generated data. Lower is better.
+
+    `sup_t |F(t) - G(t)|`, with `F(t)` the share of real and `G(t)` that of generated values up to `t`: the
+    two-sample Kolmogorov-Smirnov statistic, between 0 and 1. Each column of data `(batch, columns)` is compared on its
+    own, and the result is the mean over the columns.
+
+    By chance, `n` examples of one and the same distribution differ by about `1.23 / sqrt(n)`, and in one case of
+    twenty by over `1.92 / sqrt(n)`.
+
+    All examples must be there at once. The first `max_examples` of each kind are kept, on every replica under
+    `tf.distribute`; later ones are left out.
+
+    Args:
+        features: Keras model or function from data `(batch, ...)` to columns `(batch, columns)`, such as the mean
+            brightness of images. Defaults to None, the data's own values.
+        max_examples: Int > 0, how many examples to compare. Defaults to `10000`.
+        name: String. Defaults to `"kolmogorov_smirnov"`.
+        dtype: As for any `keras.metrics.Metric`.
+
+    Call arguments:
+        real: Tensor of data `(batch,)` or `(batch, columns)`.
+        fake: Tensor of generated data, of the same shape.
+
+    Returns:
+        From `result()`: float in [0, 1]; NaN before the first batch.
+
+    Raises:
+        TypeError: If `features` can't be called.
+        ValueError: If `max_examples` is no positive integer; from `result()`, if data are not finite.
+
+    Reference:
+        [Smirnov, 1948](https://doi.org/10.1214/aoms/1177730256)
+    """
+
+    values = ("kolmogorov_smirnov",)
+
+    def __init__(self, features=None, max_examples=10_000, name="kolmogorov_smirnov", dtype=None):
+        super().__init__(features, max_examples, name=name, dtype=dtype)
+
+    def compare(self, real, fake):
+        return [_over_columns(lambda x, y: np.abs(_difference(x, y)[1]).max(), real, fake)]
+
+
+def _over_columns(distance, real, fake):
+    return np.mean([distance(x, y) for x, y in zip(real.T, fake.T, strict=True)])
+
+
+def _difference(x, y):
+    """The difference of two samples' distribution functions, at each of their values in order."""
+    t = np.sort(np.concatenate([x, y]))
+    f, g = (np.searchsorted(np.sort(v), t, "right") / len(v) for v in (x, y))
+    return t, f - g
+
+
+def _wasserstein(x, y):
+    t, difference = _difference(x, y)
+    return np.sum(np.abs(difference[:-1]) * np.diff(t))

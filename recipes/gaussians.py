@@ -1,0 +1,119 @@
+"""Does a GAN reach every mode of its data? The field's two toy sets, with one configuration.
+
+Eight narrow normal modes on a circle, then 25 in a square. What mattered in short trials: the relativistic loss with a
+light R1 penalty (without both, modes got uneven shares: reverse KL up to 0.24); uniform latents of the data's own two
+dimensions (eight normal ones left 5 % of the samples between modes); Adam without momentum; and a rate that falls to
+zero. Each epoch is judged on 2,500 samples, in TensorBoard too.
+
+Command:   python recipes/gaussians.py
+Minutes:   3 on one CPU core of its own, half of them for each set
+Expected:  with each of the seeds 0 to 4, 8 of 8 modes with 97.0 to 98.2 % of high quality and a reverse KL of 0.003 to
+           0.020 on the ring, and 25 of 25 with 97.7 to 98.1 % and 0.003 to 0.006 on the grid. What stays imperfect:
+           the generated modes are narrower, about 0.7 of the real standard deviation, and a few points lie between
+
+Reference: [Srivastava et al., 2017](https://arxiv.org/abs/1705.07761) and
+           [Lin et al., 2018](https://arxiv.org/abs/1712.04086), the protocol;
+           [Huang et al., 2024](https://arxiv.org/abs/2501.05441), the loss
+"""
+
+import time
+
+import common
+import keras
+import numpy as np
+from matplotlib.figure import Figure
+
+import keras_gan
+
+TOYS = {"ring": keras_gan.datasets.ring(), "grid": keras_gan.datasets.grid()}
+EPOCHS = 60
+POINTS, BATCH, SAMPLES = 128_000, 256, 2500
+
+
+def train(toy, epochs, seed, callbacks=(), verbose="auto"):
+    """Trains a GAN on points of a toy distribution.
+
+    Args:
+        toy: `keras_gan.priors.Mixture`, such as `keras_gan.datasets.ring()`.
+        epochs: Int.
+        seed: Int, of the points, the weights and the latents.
+        callbacks: List of `keras.callbacks.Callback`.
+        verbose: As in `keras.Model.fit`.
+
+    Returns:
+        2,500 samples `(2500, 2)`, a dict of the figures of `ModeCoverage`, and the GAN. It makes points divided by the
+        data's standard deviation, which makes one learning rate fit all.
+    """
+    scale = float(np.std(toy.centers))
+    unit = keras_gan.priors.Mixture(toy.centers / scale, toy.stddev / scale)
+    keras.utils.set_random_seed(seed)
+    gan = keras_gan.GAN(
+        generator=keras_gan.architectures.mlp_generator((2,), latent_dim=2, units=(128,) * 3, negative_slope=0.0),
+        discriminator=keras_gan.architectures.mlp_discriminator((2,), units=(128,) * 3, dropout=0.0),
+        prior=keras_gan.priors.Uniform(2),
+        ema=0.999,
+        seed=seed,
+    )
+    rate = keras.optimizers.schedules.CosineDecay(1e-3, epochs * POINTS // BATCH)
+    gan.compile(
+        generator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),
+        discriminator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),
+        loss="relativistic",
+        penalties=[keras_gan.penalties.R1(0.003)],
+        metrics=[keras_gan.metrics.ModeCoverage(unit.centers, unit.stddev)],
+        steps_per_execution=50,  # These networks are so small that Python's part of a step counts.
+    )
+    points, judged = unit.sample(POINTS, seed), unit.sample(SAMPLES, seed + 1)
+    test = {"validation_data": judged, "validation_batch_size": SAMPLES // 10}
+    gan.fit(points, batch_size=BATCH, epochs=epochs, callbacks=callbacks, verbose=verbose, **test)
+    found = gan.evaluate(judged, batch_size=SAMPLES // 10, verbose=0, return_dict=True)
+    return gan.sample(SAMPLES, seed=seed) * scale, {k: found[k] for k in ("modes", "high_quality", "reverse_kl")}, gan
+
+
+def draw(path, samples):
+    """Reals beside fakes, a row for each toy distribution."""
+    figure = Figure(figsize=(9, 5.2 * len(samples)), layout="constrained")
+    for row, (name, fake) in zip(figure.subplots(len(samples), 2), samples.items(), strict=True):
+        toy = TOYS[name]
+        good = np.linalg.norm(fake[:, None] - toy.centers, axis=-1).min(axis=1) < 3 * toy.stddev
+        real = np.asarray(toy.sample(SAMPLES, seed=1))
+        bound = 1.2 * np.abs(toy.centers).max()
+        for axes, part, points, color in (
+            (row[0], "real", real, "tab:blue"),
+            (row[1], "generated, within 3 sigma of a mode", fake[good], "tab:green"),
+            (row[1], "generated, astray", fake[~good], "tab:red"),
+        ):
+            axes.scatter(*points.T, s=5, c=color, label=part, linewidths=0)
+            axes.set(xlim=(-bound, bound), ylim=(-bound, 1.3 * bound), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
+            axes.set_title(name)
+            axes.legend(loc="upper center", markerscale=3, fontsize="small")
+    figure.savefig(path, dpi=110)
+
+
+def main(argv=None):
+    args = common.parse("gaussians", __doc__, epochs=EPOCHS, argv=argv, quick_epochs=1)
+    samples, summary = {}, {"epochs": args.epochs, "seed": args.seed}
+    for name, toy in TOYS.items():
+        print(f"The {name}, {len(toy.centers)} modes")
+        callbacks = [
+            keras.callbacks.BackupAndRestore(args.run_dir / "backup" / name),
+            keras.callbacks.TensorBoard(args.run_dir / name),
+        ]
+        start = time.time()
+        samples[name], found, gan = train(toy, args.epochs, args.seed, callbacks)
+        summary[name] = {"minutes": (time.time() - start) / 60, **found}
+        gan.save(args.run_dir / f"{name}.keras")
+    draw(args.run_dir / "samples.png", samples)
+    print(f"\nOf {SAMPLES:,} samples (a perfect sampler: 98.9%, reverse KL about 0.001 and 0.005):")
+    for name, toy in TOYS.items():
+        f = summary[name]
+        print(
+            f"{name}: {f['modes']:.0f} of {len(toy.centers)} modes, {f['high_quality']:.1%} of high quality, "
+            f"reverse KL {f['reverse_kl']:.3f}"
+        )
+    files = {"samples.png": "real and generated points", "ring/, grid/": "logs", "*.keras": "both GANs"}
+    common.finish(args.run_dir, summary, files)
+
+
+if __name__ == "__main__":
+    main()
