@@ -27,6 +27,8 @@ import keras_gan
 
 DIGITS = (28, 28, 1)
 
+# Several GANs in one process, one after the other, are not the mistake of which it warns.
+tf.get_logger().setLevel("ERROR")
 # It tells stderr that the first figure on a machine takes a moment.
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 

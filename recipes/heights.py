@@ -7,8 +7,10 @@ which is as good). And the map holds a density, `p_g(x) = p_z(G^-1(x)) |dG^-1/dx
 with it the divergences of the GAN from the truth are integrals that can be computed.
 
 Command:   python recipes/heights.py
-Minutes:   0.7 on 2 CPU cores
-Expected:  SEE
+Minutes:   0.2 on a CPU
+Expected:  with each of the seeds 0 to 2: mean within 0.4 % of 190 and standard deviation within 2.1 % of 40; KS
+           statistic at most 0.015 (10,240 true heights: 0.010); KL at most 5e-4 and JSD 2e-4 nats; the map at most 1.7
+           cm off for |z| < 2
 
 Reference: [Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661);
            [Heusel et al., 2017](https://arxiv.org/abs/1706.08500), the two rates;
@@ -30,18 +32,19 @@ EXAMPLES = 80 * 128
 
 
 def change_of_variables(z, x_of_z, x):
-    """The density at `x`, increasing, of a map of N(0, 1) that is known at the increasing points `z`.
+    """The density at evenly spaced `x` of a map of N(0, 1) that is known at increasing points `z`.
 
     Between two neighbours the map is taken for a line, so that their mass spreads evenly over what lies between their
-    images; a map that folds back adds up there.
+    images; a map that folds back adds up there. The density is the mean over a step of `x`: at a fold it is infinite.
     """
     mass = np.diff([NormalDist().cdf(v) for v in z])
-    low, high = np.minimum(x_of_z[1:], x_of_z[:-1]), np.maximum(x_of_z[1:], x_of_z[:-1])
-    density = mass / np.maximum(high - low, 1e-9)
-    steps = np.zeros(len(x) + 1)
-    np.add.at(steps, np.searchsorted(x, low), density)
-    np.add.at(steps, np.searchsorted(x, high), -density)
-    return np.cumsum(steps)[:-1].clip(0)
+    low, width = np.minimum(x_of_z[1:], x_of_z[:-1]), np.maximum(np.abs(np.diff(x_of_z)), 1e-9)
+    ends, jumps = np.concatenate([low, low + width]), np.concatenate([mass / width, -mass / width])
+    order = ends.argsort()
+    cumulative = np.cumsum(np.cumsum(jumps[order])[:-1] * np.diff(ends[order]))
+    dx = x[1] - x[0]
+    below = np.interp(np.append(x, x[-1] + dx) - dx / 2, ends[order], np.append(0, cumulative))
+    return np.diff(below).clip(0) / dx
 
 
 def kolmogorov_smirnov(samples):

@@ -8,8 +8,10 @@ discriminator can be held against it.
 The data are N(0, 1), the generators N(t, (1 - 0.3 t)^2) for t from 0 to 2. A rate of 0 keeps each where it is.
 
 Command:   python recipes/optimal_discriminator.py
-Minutes:   1 on 2 CPU cores
-Expected:  SEE
+Minutes:   0.5 on a CPU
+Expected:  with each of the seeds 0 to 2: where data and generator have 98 % of their mass, D is within 0.041 of D*; the
+           JSD from the loss is at most 0.0013 nats below the true one, of up to 0.507, and never above; for t = 0,
+           D = 0.500 and the loss 1.3863 = log 4
 
 Reference: [Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661), section 4.1
 """

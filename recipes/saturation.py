@@ -10,8 +10,10 @@ gradients can be compared. In the second half both players move, the generator b
 size of past gradients, would hide much of the difference.
 
 Command:   python recipes/saturation.py
-Minutes:   0.7 on 2 CPU cores
-Expected:  SEE
+Minutes:   0.3 on a CPU
+Expected:  with each of the seeds 0 to 2: after 1,000 steps D(G(z)) is 7e-4 on average and the gradient's norm 4e-3 to
+           6e-3 for minimax, 5 for the other. The minimax generator then stays 5.7 from the data; the other comes
+           within 0.3
 
 Reference: [Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661), section 3;
            [Arjovsky & Bottou, 2017](https://arxiv.org/abs/1701.04862), figure 2

@@ -7,8 +7,9 @@ a rate that decays from 0.001 narrows it; a moving average of the generator's we
 takes its centre. Without the three, one seed of three missed the curve by 0.15 on average, and left an end of it out.
 
 Command:   python recipes/sine.py
-Minutes:   0.7 on 2 CPU cores
-Expected:  SEE
+Minutes:   0.6 on a CPU
+Expected:  with each of the seeds 0 to 2: a mean distance of 0.028 from the curve, 95 % within 0.09, and samples in each
+           of 20 equal parts of the range, though with seed 0 hardly any beyond 6.1
 
 Reference: [Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661);
            [Mescheder et al., 2018](https://arxiv.org/abs/1801.04406), R1;
