@@ -1,0 +1,117 @@
+"""What a discriminator knows: the ratio of two densities, and how far apart they are.
+
+Hold a generator fixed, and the best discriminator is known: `D*(x) = p_data(x) / (p_data(x) + p_g(x))`. Its loss proves
+a divergence: `V(D*, G) = -log 4 + 2 JSD(p_data, p_g)`, where V is minus the loss. A generator that equals the data
+leaves it nothing but a guess, D = 1/2 with loss log 4. In one dimension all this can be computed, and so a trained
+discriminator can be held against it.
+
+The data are N(0, 1), the generators N(t, (1 - 0.3 t)^2) for t from 0 to 2. A rate of 0 keeps each where it is.
+
+Command:   python recipes/optimal_discriminator.py
+Minutes:   1 on 2 CPU cores
+Expected:  SEE
+
+Reference: [Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661), section 4.1
+"""
+
+from statistics import NormalDist
+
+import common
+import keras
+import numpy as np
+from keras import layers, ops
+from matplotlib.figure import Figure
+
+import keras_gan
+
+SHIFTS = (0.0, 0.5, 1.0, 1.5, 2.0)
+LOSS = keras_gan.losses.Minimax()
+
+
+def generator_of(t):
+    """The mean and standard deviation of the generator `t`."""
+    return t, 1 - 0.3 * t
+
+
+def quantiles(n):
+    """Points that share the mass of N(0, 1) equally, `(n, 1)`: a mean over them is a quadrature."""
+    return np.array([NormalDist().inv_cdf((i + 0.5) / n) for i in range(n)], "float32")[:, None]
+
+
+def divergence(t):
+    """The Jensen-Shannon divergence of the data and the generator `t`, by quadrature."""
+    x, dx = np.linspace(-10, 10, 100_001, retstep=True)
+    return common.jensen_shannon(common.normal_density(x, 0, 1), common.normal_density(x, *generator_of(t)), dx)
+
+
+def best(x, t):
+    """D*(x)."""
+    real, fake = common.normal_density(x, 0, 1), common.normal_density(x, *generator_of(t))
+    return real / (real + fake)
+
+
+def train(t, args):
+    """The discriminator that has been trained against the generator `t`."""
+    mean, stddev = generator_of(t)
+    print(f"Generator N({mean:.1f}, {stddev:.2f}^2)")
+    generator = keras.Sequential([keras.Input((1,)), layers.Dense(1)])
+    generator.set_weights([np.array([[stddev]]), np.array([mean])])
+    hidden = [layers.Dense(32, "tanh") for _ in range(2)]
+    discriminator = keras.Sequential([keras.Input((1,)), *hidden, layers.Dense(1)])
+    gan = keras_gan.GAN(generator, discriminator, seed=args.seed)
+    rate = keras.optimizers.schedules.CosineDecay(0.01, args.epochs * 128)
+    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.Adam(rate), LOSS, steps_per_execution=128)
+    # Enough examples, and evenly spread, that there is no noise to learn by heart.
+    gan.fit(quantiles(128 * 512), batch_size=512, epochs=args.epochs, verbose=0, callbacks=[common.EpochBar()])
+    return discriminator
+
+
+def measure(discriminator, t):
+    """What the discriminator's loss is and proves, and how far it is at most from D*."""
+    mean, stddev = generator_of(t)
+    points = quantiles(100_000)
+    real, fake = (discriminator.predict(x, batch_size=10_000, verbose=0) for x in (points, mean + stddev * points))
+    loss = float(LOSS.discriminator(real, fake))
+    # Where the data and the generator have 98 % of their mass, each.
+    x = np.linspace(min(-2.33, mean - 2.33 * stddev), max(2.33, mean + 2.33 * stddev), 1001)
+    found = ops.convert_to_numpy(ops.sigmoid(discriminator.predict(x[:, None], verbose=0)))[:, 0]
+    row = {"t": t, "loss": loss, "implied": LOSS.implied_jensen_shannon(loss), "divergence": divergence(t)}
+    return {**row, "largest_error": float(np.abs(found - best(x, t)).max())}, (x, found)
+
+
+def main(argv=None):
+    args = common.parse("optimal_discriminator", __doc__, epochs=20, argv=argv)
+    rows, curves = zip(*(measure(train(t, args), t) for t in SHIFTS), strict=True)
+    print("\ngenerator         loss   JSD from it   JSD by quadrature   largest |D - D*|")
+    for row in rows:
+        print("N({:.1f}, {:.2f}^2)".format(*generator_of(row["t"])), end="")
+        print("{loss:9.4f}{implied:z14.4f}{divergence:20.4f}{largest_error:19.3f}".format(**row))
+    print(f"log 4 is {np.log(4):.4f}, the loss of a guess.")
+    draw(rows, curves).savefig(args.run_dir / "discriminators.png", dpi=120)
+    common.finish(args.run_dir, {"generators": rows}, {"discriminators.png": "trained against best"})
+
+
+def draw(rows, curves):
+    figure = Figure(figsize=(13, 4), layout="constrained")
+    *panels, right = figure.subplots(1, 3)
+    x = np.linspace(-4, 4, 400)
+    for axes, i in zip(panels, (0, 2), strict=True):
+        generator = generator_of(rows[i]["t"])
+        axes.fill_between(x, common.normal_density(x, 0, 1), alpha=0.25, label="density of the data")
+        axes.fill_between(x, common.normal_density(x, *generator), alpha=0.25, label="density of the generator")
+        axes.plot(x, best(x, rows[i]["t"]), "k", linewidth=3, alpha=0.3, label="D*")
+        axes.plot(*curves[i], "r--", linewidth=1.2, label="D, trained")
+        axes.set(title="p_g = N({:.1f}, {:.2f}²)".format(*generator), xlabel="x", ylabel="D(x); density")
+        axes.set_ylim(0, 1.05)
+        axes.legend(fontsize=8)
+    t = np.linspace(0, 2, 101)
+    right.plot(t, [divergence(s) for s in t], "k", linewidth=3, alpha=0.3, label="by quadrature")
+    right.plot([row["t"] for row in rows], [row["implied"] for row in rows], "ro", label="from the loss")
+    right.axhline(np.log(2), color="0.5", linestyle=":", label="log 2, the most there is")
+    right.set(title="JSD = log 2 - loss / 2", xlabel="t, of p_g = N(t, (1 - 0.3 t)²)", ylabel="divergence in nats")
+    right.legend(fontsize=8)
+    return figure
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""The smallest GAN worth watching: points on a curve.
+
+Each example is a pair (x1, x2) with x2 = sin(x1) and x1 between 0 and 2 pi. The generator has to bend its plane of
+latents into that line. The discriminator has far more weights than 1,024 points need; dropout keeps it from learning
+them by heart. The weights of such a game circle a solution rather than settle in it. R1, a penalty, damps the circling;
+a moving average of the generator's weights (`ema`), from which samples come, takes its centre. Without the two, one
+seed of three missed the curve by 0.15 on average, and left an end of it out.
+
+Command:   python recipes/sine.py
+Minutes:   0.7 on 2 CPU cores
+Expected:  SEE
+
+Reference: [Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661);
+           [Mescheder et al., 2018](https://arxiv.org/abs/1801.04406), R1;
+           [Yazici et al., 2018](https://arxiv.org/abs/1806.04498), the moving average
+"""
+
+import common
+import keras
+import numpy as np
+from matplotlib.animation import PillowWriter
+from matplotlib.figure import Figure
+
+import keras_gan
+
+EXAMPLES = 1024
+BINS = 20
+
+
+def curve(x):
+    return np.stack([x, np.sin(x)], axis=1).astype("float32")
+
+
+def distances(points):
+    """How far each point `(n, 2)` lies from the curve, `(n,)`."""
+    line = curve(np.linspace(0, 2 * np.pi, 2001))
+    return np.sqrt(np.square(points[:, None] - line).sum(-1).min(1))
+
+
+def covered(points):
+    """The share of equal parts of [0, 2 pi] where there is any point."""
+    return float(np.mean(np.histogram(points[:, 0], BINS, (0, 2 * np.pi))[0] > 0))
+
+
+class Film(keras.callbacks.Callback):
+    """Keeps what the GAN makes of the same latents, after about a hundred of the epochs."""
+
+    def on_train_begin(self, logs=None):
+        self.frames = [(0, self.model.sample(500, seed=0))]
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % max(1, self.params["epochs"] // 100) == 0:
+            self.frames.append((epoch + 1, self.model.sample(500, seed=0)))
+
+
+def main(argv=None):
+    args = common.parse("sine", __doc__, epochs=300, argv=argv)
+    real = curve(np.random.default_rng(args.seed).uniform(0, 2 * np.pi, EXAMPLES))
+    gan = keras_gan.GAN(
+        keras_gan.architectures.mlp_generator((2,), latent_dim=2, units=(16, 32), negative_slope=0.0),
+        keras_gan.architectures.mlp_discriminator((2,), units=(256, 128, 64), dropout=0.3, negative_slope=0.0),
+        ema=0.995,
+        seed=args.seed,
+    )
+    gan.compile(
+        generator_optimizer=keras.optimizers.Adam(1e-3, beta_1=0.5),
+        discriminator_optimizer=keras.optimizers.Adam(1e-3, beta_1=0.5),
+        penalties=[keras_gan.penalties.R1(0.1)],
+        steps_per_execution=EXAMPLES // 32,
+    )
+    film = Film()
+    gan.fit(real, batch_size=32, epochs=args.epochs, verbose=0, callbacks=[common.EpochBar(), film])
+    gan.save(args.run_dir / "gan.keras")
+
+    samples = gan.sample(1000, seed=args.seed)
+    distance, share = distances(samples), covered(samples)
+    print(f"\nThe mean distance of 1,000 samples from the curve is {distance.mean():.3f}, and 95 % lie within")
+    print(f"{np.quantile(distance, 0.95):.3f}. Of {BINS} equal parts of the range, samples lie in {share:.0%}.")
+    draw(film.frames, samples, args.run_dir)
+    common.finish(
+        args.run_dir,
+        {"mean_distance": float(distance.mean()), "covered": share, "epochs": args.epochs, "seed": args.seed},
+        {
+            "samples.png": "1,000 samples on the curve",
+            "training.gif": "how the samples find it",
+            "gan.keras": "the GAN: keras.models.load_model(...).sample(16)",
+        },
+    )
+
+
+def draw(frames, samples, folder):
+    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(*curve(np.linspace(0, 2 * np.pi, 200)).T, "k", linewidth=1, label="x2 = sin(x1)")
+    (points,) = axes.plot([], [], ".", markersize=4, alpha=0.5, label="samples")
+    axes.set(xlabel="x1", ylabel="x2", xlim=(-1, 2 * np.pi + 1), ylim=(-1.9, 1.9))
+    axes.legend(loc="upper right")
+    writer = PillowWriter(fps=12)
+    with writer.saving(figure, folder / "training.gif", dpi=80):
+        for epoch, frame in [*frames, *frames[-1:] * 12]:  # the last one stays for a second
+            points.set_data(*frame.T)
+            axes.set_title(f"epoch {epoch}")
+            writer.grab_frame()
+    points.set_data(*samples.T)
+    figure.savefig(folder / "samples.png", dpi=120)
+
+
+if __name__ == "__main__":
+    main()
