@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import os
 import sys
 from datetime import datetime
@@ -25,6 +26,9 @@ import numpy as np
 import keras_gan
 
 DIGITS = (28, 28, 1)
+
+# It tells stderr that the first figure on a machine takes a moment.
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 
 def parse(name, doc, epochs, argv=None, quick_epochs=2):
@@ -120,4 +124,34 @@ def finish(run_dir, summary, lines):
     print(f"\nIn {run_dir}:")
     for name, text in {**lines, "summary.json": "these figures and more"}.items():
         print(f"  {name:20}{text}")
-    print(f"\nNext:\n  {Path(sys.executable).with_name('tensorboard')} --logdir {run_dir.parent}")
+    if (run_dir / "train").is_dir():
+        print(f"\nNext:\n  {Path(sys.executable).with_name('tensorboard')} --logdir {run_dir.parent}")
+
+
+class EpochBar(keras.callbacks.Callback):
+    """One progress bar for all epochs, where they are many and short; for `fit(verbose=0)`."""
+
+    def on_train_begin(self, logs=None):
+        # A file or a pipe receives a line for each update.
+        interval = 0.2 if sys.stdout.isatty() else 10.0
+        self.bar = keras.utils.Progbar(self.params["epochs"], interval=interval, unit_name="epoch")
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.bar.update(epoch + 1)
+
+
+def normal_density(x, mean, stddev):
+    """The density of a normal distribution at `x`."""
+    return np.exp(-(((x - mean) / stddev) ** 2) / 2) / (stddev * np.sqrt(2 * np.pi))
+
+
+def kullback_leibler(p, q, dx):
+    """`KL(p || q)` in nats, of densities on a grid with steps of `dx`."""
+    mass = p > 0
+    return float(np.sum(p[mass] * np.log(p[mass] / q[mass])) * dx)
+
+
+def jensen_shannon(p, q, dx):
+    """`(KL(p || m) + KL(q || m)) / 2` in nats, where `m = (p + q) / 2`: from 0 to log 2."""
+    m = (p + q) / 2
+    return (kullback_leibler(p, m, dx) + kullback_leibler(q, m, dx)) / 2
