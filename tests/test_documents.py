@@ -67,7 +67,7 @@ def test_shell_commands_exist():
         assert words[0] != "keras-gan" or cli.main([words[1], "--help"]) == 0, command
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "export/README.md"])
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "export/README.md", "recipes/README.md"])
 def test_links_lead_somewhere(name):
     text = (ROOT / name).read_text(encoding="utf-8")
     for link in re.findall(r"\]\(([^)#]+)\)", text):
