@@ -79,6 +79,26 @@ def test_figures_are_shares(finished):
     assert 0.1 <= summary["match"] <= 1 and sorted(summary["digit_of_code"]) == list(range(10))
 
 
+def test_two_ways_to_know_digits_are_compared(finished):
+    _, summary, folder = finished("generative_vs_discriminative")
+    real = summary["from_real"]["1000"]
+    assert summary["linear_error"] < 1e-9
+    # Of which only those of the GAN depend on its training.
+    assert 0.8 < real["Gaussians, shared covariance"] < real["logistic regression"] < 0.95
+    assert real["logistic regression"] < real["Gaussians, own covariance"] < 0.99
+    assert summary["from_generated"].keys() == real.keys()
+    assert Image.open(folder / "comparison.png").width > 1000
+
+
+def test_a_latent_walk_is_drawn(finished):
+    _, summary, folder = finished("latent_walk")
+    assert [row["truncation"] for row in summary["truncations"]] == [0.25, 0.5, 1.0, 1.5, None]
+    assert summary["lengths"]["lerp"] < 0.75 * summary["lengths"]["slerp"]
+    with Image.open(folder / "walk.gif") as image:
+        assert image.n_frames == 80 and image.size == (3 * (8 * 30 - 2), 3 * 56)
+    assert Image.open(folder / "walks.png").width > 1000
+
+
 def test_gaussians_are_judged_and_drawn(finished):
     _, summary, folder = finished("gaussians")
     assert list(folder.rglob("*.keras")) and list(folder.rglob("train/events.out.tfevents*"))
