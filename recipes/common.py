@@ -250,7 +250,7 @@ def finish(run_dir, summary, lines):
     print(f"\nIn {run_dir}:")
     for name, text in {**lines, "summary.json": "these figures and more"}.items():
         print(f"  {name:20}{text}")
-    if (run_dir / "train").is_dir():
+    if any(run_dir.rglob("events.out.tfevents*")):
         print(f"\nNext:\n  {Path(sys.executable).with_name('tensorboard')} --logdir {run_dir.parent}")
 
 
