@@ -74,10 +74,15 @@ def main(argv=None):
     print()
     for name, gan in {"modern": modern, "dcgan": dcgan}.items():
         best = keras.models.load_model(args.run_dir / name / "gan.keras")
+        best.export(args.run_dir / name / "generator.tflite")
         found = common.report(classifier, best.sample(2000, seed=args.seed))
         summary[name] = {"steps": int(gan.optimizer.iterations), "parameters": gan.generator.count_params(), **found}
         print(f"{name:7}{summary[name]['steps']:6} steps, Frechet distance {found['frechet_distance']:.1f}")
-    common.finish(args.run_dir, summary, {"modern/, dcgan/": "samples, logs, and gan.keras, the best epoch's"})
+    common.finish(
+        args.run_dir,
+        summary,
+        {"modern/, dcgan/": "samples, logs, gan.keras, the best epoch's, and its generator.tflite"},
+    )
 
 
 if __name__ == "__main__":

@@ -45,7 +45,6 @@ def finished(tmp_path_factory):
 
 NAMES = sorted(p.stem for p in RECIPES.glob("*.py") if p.stem != "common")
 # What these leave is a figure rather than a GAN to go on with.
-TEXTS = ("minimax_game", "sine", "heights", "optimal_discriminator", "saturation")
 
 
 @pytest.mark.parametrize("name", NAMES)
