@@ -66,7 +66,8 @@ def test_a_recipe_runs_quietly_and_leaves_its_folder(name, finished):
 def test_digits_exports_a_checked_generator(finished):
     done, summary, folder = finished("digits")
     assert (folder / "generator.tflite").stat().st_size == summary["export"]["bytes"]
-    assert summary["export"]["max_error"] <= 1e-5
+    # A generator after two epochs makes small numbers, and 8 bits keep them well.
+    assert summary["export"]["quantize"] == "dynamic" and 0 < summary["export"]["max_error"] <= 0.05
     assert sum(summary["shares"]) == pytest.approx(1)
     assert 0.1 < summary["mean_top_probability"] <= 1
     assert summary["judge_accuracy_on_real_test_digits"] > 0.8
