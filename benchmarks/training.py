@@ -9,6 +9,9 @@ generator and 8 through the discriminator.
 Command:   python benchmarks/training.py
 Minutes:   15 on 2 CPU cores; fewer --rounds or --backends take less
 Needs:     jax and torch (make test-backends installs them); where one is missing its rows are, too
+Expected:  on 2 cores with AVX-512 `fit` takes 73 ms a step, 66 % of the rate: 4 % over the bare step, of which
+           1 to 3 % is health; 5 % over plain TensorFlow; 0.81 times as long in mixed_bfloat16. Plain torch takes 1.15
+           times as long at its best (eager, channels last), plain JAX and `fit` on JAX 4 times
 """
 
 import argparse
@@ -268,7 +271,8 @@ def serve(backend):
         name, n = json.loads(line)
         if name not in ready:
             ready[name] = contenders[name]()
-            ready[name](12)
+            ready[name](10)
+        ready[name](2)  # The turn before has left the caches full of its own.
         start = time.perf_counter()
         ready[name](n)
         print(time.perf_counter() - start, file=answers, flush=True)

@@ -6,11 +6,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gan import backend, checks, health, losses, state
+from keras_gan import backend, checks, health, losses, optimizers, state
 from keras_gan.callbacks import with_progress, without_writers
 from keras_gan.conditions import Unconditional
 from keras_gan.export import export_gan
-from keras_gan.optimizers import OptimizerPair
 from keras_gan.priors import Normal
 
 _EVALUATION_SEED = 1406_2661
@@ -134,16 +133,16 @@ class GAN(backend.Trainer, keras.Model):
         penalties, metrics = list(penalties), list(metrics)
         checks.check_training(penalties, metrics, augmentation, discriminator_steps, self.data_shape, self.condition)
         checks.warn_without_lipschitz_control(loss, penalties, self.discriminator)
-        optimizers = [_optimizer(generator_optimizer), _optimizer(discriminator_optimizer)]
-        if optimizers[0] is optimizers[1]:
+        pair = [_optimizer(generator_optimizer), _optimizer(discriminator_optimizer)]
+        if pair[0] is pair[1]:
             raise ValueError(
                 "generator_optimizer and discriminator_optimizer must be two objects, since each keeps the moments of "
-                f"one network. Received the same object twice: {optimizers[0]!r}."
+                f"one network. Received the same object twice: {pair[0]!r}."
             )
         # Keras does this for `model.optimizer` alone: without it small gradients are zero in float16.
         layers = [*self.generator._flatten_layers(), *self.discriminator._flatten_layers()]
         if any(layer.compute_dtype == "float16" for layer in layers):
-            optimizers = [o if _scales_loss(o) else keras.optimizers.LossScaleOptimizer(o) for o in optimizers]
+            pair = [o if _scales_loss(o) else keras.optimizers.LossScaleOptimizer(o) for o in pair]
         super().compile(
             optimizer=None, run_eagerly=run_eagerly, steps_per_execution=steps_per_execution, jit_compile=jit_compile
         )
@@ -154,14 +153,14 @@ class GAN(backend.Trainer, keras.Model):
             if hasattr(metric, "build"):
                 metric.build(self.data_shape)
         self.evaluation_metrics = metrics
-        self._health_means = _means(*health.names(loss, loss_scales=_scales_loss(optimizers[0])))
+        self._health_means = _means(*health.names(loss, loss_scales=_scales_loss(pair[0])))
         self.augmentation = augmentation
         self.discriminator_steps = discriminator_steps
-        self.generator_optimizer, self.discriminator_optimizer = optimizers
+        self.generator_optimizer, self.discriminator_optimizer = pair
         # Before any weight is loaded: Keras skips the state of an optimizer that has no variables yet.
         self.generator_optimizer.build(self.generator.trainable_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
-        self.optimizer = OptimizerPair(*optimizers)
+        self.optimizer = optimizers.OptimizerPair(*pair)
 
     def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, **kwargs):
         """Trains, as `keras.Model.fit` does.
@@ -457,8 +456,8 @@ class GAN(backend.Trainer, keras.Model):
             return {}
         serialize = keras.saving.serialize_keras_object
         return {
-            "generator_optimizer": serialize(self.generator_optimizer),
-            "discriminator_optimizer": serialize(self.discriminator_optimizer),
+            "generator_optimizer": optimizers.serialize(self.generator_optimizer),
+            "discriminator_optimizer": optimizers.serialize(self.discriminator_optimizer),
             "loss": serialize(self.loss),
             "penalties": [serialize(penalty) for penalty in self.penalties],
             "metrics": [serialize(metric) for metric in self.evaluation_metrics],

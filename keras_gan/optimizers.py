@@ -1,6 +1,25 @@
 """The two optimizers of a GAN behind the one `model.optimizer` that Keras looks at."""
 
+import keras
 from keras import ops
+
+
+def serialize(optimizer):
+    """An optimizer as a config that loads on every backend.
+
+    On torch, Keras makes `keras.optimizers.Adam` an object of another class, and writes that class into files: loaded
+    elsewhere it fails at the first step.
+    """
+    return _public(keras.saving.serialize_keras_object(optimizer))
+
+
+def _public(config):
+    if not isinstance(config, dict):
+        return config
+    config = {key: _public(value) for key, value in config.items()}
+    if str(config.get("module", "")).startswith("keras.src.backend."):
+        config["module"] = "keras.optimizers"
+    return config
 
 
 class OptimizerPair:

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import sys
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -22,6 +23,7 @@ finally:
     os.close(_stderr)
 
 import numpy as np
+from PIL import Image
 
 import keras_gan
 
@@ -121,6 +123,12 @@ def real_digits(labels=False):
     return keras_gan.datasets.load("digits", batch_size=250, split="test", labels=labels)
 
 
+def vectors(dataset):
+    """All images of a dataset `(images, labels)` as vectors `(n, pixels)`, and the labels."""
+    images, labels = map(np.concatenate, zip(*dataset, strict=True))
+    return images.reshape(len(images), -1), labels
+
+
 def report(classifier, samples):
     """What a classifier of real digits finds in samples: how many of each class, how sure it is, and how far they are.
 
@@ -140,6 +148,96 @@ def report(classifier, samples):
         "frechet_distance": distance.result(),
         "judge_accuracy_on_real_test_digits": float(np.mean(found == labels)),
     }
+
+
+def small_dcgan(latent_dim, seed, prior=None, num_classes=None):
+    """The pair of `digits.py` with half of its filters, for recipes that need several minutes for something else."""
+    return keras_gan.GAN(
+        keras_gan.architectures.dcgan_generator(DIGITS, latent_dim, width=32, num_classes=num_classes),
+        keras_gan.architectures.dcgan_discriminator(DIGITS, width=32, num_classes=num_classes),
+        prior=prior,
+        condition=keras_gan.conditions.Labels(num_classes) if num_classes else None,
+        ema=0.99,
+        seed=seed,
+    )
+
+
+def train_digits(gan, classifier, run_dir, args, labels=False, clock=None):
+    """Trains a GAN on digits with the settings of `digits.py`, for recipes that look at something else than those.
+
+    Args:
+        gan: `keras_gan.GAN`, not yet compiled.
+        classifier: As `classifier` returns it.
+        run_dir: Path, for the files of `callbacks`.
+        args: Namespace of `epochs`, `seed` and `quick`.
+        labels: Bool, whether the GAN takes them. Defaults to False.
+        clock: `Clock`, for comparisons at equal time. The rate then stays as it is, since nobody knows how many steps
+            a number of seconds will be. Defaults to None: it falls to zero over `args.epochs`.
+
+    Returns:
+        The GAN of the epoch with the lowest Frechet distance.
+    """
+    train = keras_gan.datasets.load("digits", batch_size=64, labels=labels, seed=args.seed)
+    train = train.take(2) if args.quick else train
+    rate = 1e-3 if clock else keras.optimizers.schedules.CosineDecay(1e-3, args.epochs * len(train))
+    gan.compile(
+        generator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),
+        discriminator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),
+        penalties=[keras_gan.penalties.R1(0.05)],
+        metrics=[keras_gan.metrics.FrechetDistance(classifier)],
+    )
+    gan.fit(
+        train,
+        epochs=10_000 if clock and clock.limit else args.epochs,
+        validation_data=real_digits(labels=labels),
+        callbacks=[*callbacks(run_dir), *([clock] if clock else [])],
+    )
+    return keras.models.load_model(run_dir / "gan.keras")
+
+
+class Clock(keras.callbacks.Callback):
+    """Counts the `seconds` of training, without evaluations, and ends it after `limit` of them, if there is one."""
+
+    def __init__(self, limit=None):
+        super().__init__()
+        self.limit = limit
+
+    def on_train_begin(self, logs=None):
+        self.start = time.time()
+
+    def on_test_begin(self, logs=None):
+        self.pause = time.time()
+
+    def on_test_end(self, logs=None):
+        self.start += time.time() - self.pause
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.limit and time.time() - self.start > self.limit:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None):
+        self.seconds = time.time() - self.start
+
+
+def picture(generator, latents):
+    """A picture of what a generator, or a GAN, makes of latents `(rows, columns, latent_dim)`, uint8."""
+    latents = np.asarray(latents, "float32")
+    samples = generator.predict(latents.reshape(-1, latents.shape[-1]), verbose=0)
+    return keras_gan.images.grid(samples, columns=latents.shape[1])
+
+
+def show(axes, picture, title):
+    """Draws a picture `(height, width, channels)`, uint8, without axes."""
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
+    axes.set_title(title)
+    axes.axis("off")
+
+
+def save_gif(path, pictures, milliseconds=80, scale=3):
+    """Writes pictures `(height, width, channels)`, uint8, as an animation, each pixel enlarged `scale` times."""
+    frames = [Image.fromarray(p.squeeze(-1) if p.shape[-1] == 1 else p) for p in pictures]
+    frames = [f.resize((scale * f.width, scale * f.height), Image.Resampling.NEAREST) for f in frames]
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=milliseconds, loop=0)
 
 
 def finish(run_dir, summary, lines):

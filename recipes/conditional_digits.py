@@ -46,6 +46,7 @@ def main(argv=None):
     if not gan.is_chief:
         return
     gan = keras.models.load_model(args.run_dir / "gan.keras")  # The best epoch's.
+    gan.export(args.run_dir / "generator.tflite", quantize="dynamic")
 
     labels = np.arange(1000) % 10
     samples = gan.sample(1000, seed=args.seed, labels=labels)
@@ -57,7 +58,11 @@ def main(argv=None):
     common.finish(
         args.run_dir,
         {"agreement": agreement, "agreement_by_class": by_class, **common.report(classifier, samples)},
-        {"samples/": "a column for each class, after each epoch", "gan.keras": "gan.sample(3, labels=[7, 7, 7])"},
+        {
+            "samples/": "a column for each class, after each epoch",
+            "gan.keras": "gan.sample(3, labels=[7, 7, 7])",
+            "generator.tflite": "its generator for a phone, checked",
+        },
     )
 
 

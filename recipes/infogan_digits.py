@@ -52,6 +52,7 @@ def main(argv=None):
     if not gan.is_chief:
         return
     gan.save(args.run_dir / "gan.keras")  # The last epoch's: to choose one by the distance would be to use labels.
+    gan.export(args.run_dir / "generator.tflite", quantize="dynamic")
 
     latents = np.array(gan.prior.sample(1000, seed=args.seed))
     codes = np.arange(1000) % CODES
@@ -76,7 +77,12 @@ def main(argv=None):
             "table": table.tolist(),
             **common.report(classifier, samples),
         },
-        {"codes.png": "a column for each code", "samples/": "samples after each epoch", "gan.keras": "the GAN"},
+        {
+            "codes.png": "a column for each code",
+            "samples/": "samples after each epoch",
+            "gan.keras": "the GAN",
+            "generator.tflite": "its generator for a phone, checked",
+        },
     )
 
 

@@ -12,8 +12,6 @@ Expected:  on two cores DCGAN wins: in 1.8 minutes each, 2,102 steps and a Frech
 Reference: [Huang et al., 2024](https://arxiv.org/abs/2501.05441)
 """
 
-import time
-
 import common
 import keras
 
@@ -46,14 +44,14 @@ def main(argv=None):
         metrics=[keras_gan.metrics.FrechetDistance(classifier)],
     )
     print("The modern pair")
-    clock = Clock()
+    clock = common.Clock()
     modern.fit(
         train,
         epochs=args.epochs,
         validation_data=test,
         callbacks=[*common.callbacks(args.run_dir / "modern"), clock],
     )
-    seconds = clock.seconds()
+    seconds = clock.seconds
 
     dcgan = keras_gan.GAN(
         A.dcgan_generator(common.DIGITS, LATENT_DIM), A.dcgan_discriminator(common.DIGITS), ema=0.99, seed=args.seed
@@ -69,41 +67,22 @@ def main(argv=None):
         train,
         epochs=10_000,
         validation_data=test,
-        callbacks=[*common.callbacks(args.run_dir / "dcgan"), Clock(seconds)],
+        callbacks=[*common.callbacks(args.run_dir / "dcgan"), common.Clock(seconds)],
     )
 
     summary = {"seconds": seconds}
     print()
     for name, gan in {"modern": modern, "dcgan": dcgan}.items():
         best = keras.models.load_model(args.run_dir / name / "gan.keras")
+        best.export(args.run_dir / name / "generator.tflite")
         found = common.report(classifier, best.sample(2000, seed=args.seed))
         summary[name] = {"steps": int(gan.optimizer.iterations), "parameters": gan.generator.count_params(), **found}
         print(f"{name:7}{summary[name]['steps']:6} steps, Frechet distance {found['frechet_distance']:.1f}")
-    common.finish(args.run_dir, summary, {"modern/, dcgan/": "samples, logs, and gan.keras, the best epoch's"})
-
-
-class Clock(keras.callbacks.Callback):
-    """Counts the seconds of training, without evaluations, and may end it after a number of them."""
-
-    def __init__(self, limit=float("inf")):
-        super().__init__()
-        self.limit = limit
-
-    def seconds(self):
-        return time.time() - self.start
-
-    def on_train_begin(self, logs=None):
-        self.start = time.time()
-
-    def on_test_begin(self, logs=None):
-        self.before = self.seconds()
-
-    def on_test_end(self, logs=None):
-        self.start = time.time() - self.before
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.seconds() > self.limit:
-            self.model.stop_training = True
+    common.finish(
+        args.run_dir,
+        summary,
+        {"modern/, dcgan/": "samples, logs, gan.keras, the best epoch's, and its generator.tflite"},
+    )
 
 
 if __name__ == "__main__":

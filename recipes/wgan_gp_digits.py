@@ -44,6 +44,7 @@ def main(argv=None):
     if not gan.is_chief:
         return
     gan = keras.models.load_model(args.run_dir / "gan.keras")  # The best epoch's.
+    gan.export(args.run_dir / "generator.tflite", quantize="dynamic")
 
     found = common.report(classifier, gan.sample(1000, seed=args.seed))
     distance = [-loss for loss in history["discriminator_loss"]]
@@ -53,7 +54,11 @@ def main(argv=None):
     common.finish(
         args.run_dir,
         {"critic_distance": distance, **found},
-        {"samples/": "a grid of samples after each epoch", "gan.keras": "the GAN"},
+        {
+            "samples/": "a grid of samples after each epoch",
+            "gan.keras": "the best epoch's GAN",
+            "generator.tflite": "its generator for a phone, checked",
+        },
     )
 
 

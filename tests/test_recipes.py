@@ -45,29 +45,29 @@ def finished(tmp_path_factory):
 
 NAMES = sorted(p.stem for p in RECIPES.glob("*.py") if p.stem != "common")
 # What these leave is a figure rather than a GAN to go on with.
-TEXTS = ("minimax_game", "sine", "heights", "optimal_discriminator", "saturation")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_runs_quietly_and_leaves_its_folder(name, finished):
     done, summary, folder = finished(name)
     assert re.fullmatch(name + r"-\d{8}-\d{6}", folder.name)
-    if name not in TEXTS:
-        assert list(folder.rglob("*.keras")) and list(folder.rglob("train/events.out.tfevents*"))
-        assert list(folder.rglob("samples.png" if name == "gaussians" else "samples/epoch_0001.png"))
+    if "common.callbacks(" in (RECIPES / f"{name}.py").read_text(encoding="utf-8"):
+        assert list(folder.rglob("*.keras")) and list(folder.rglob("samples/epoch_0001.png"))
+        assert list(folder.rglob("train/events.out.tfevents*"))
     # The bar, the closing lines, and no chatter of any library.
     assert done.stderr == ""
     closing = done.stdout[done.stdout.rindex("\n\nIn runs/") :].splitlines()
     assert "summary.json" in done.stdout and max(map(len, closing)) <= 100
     listed = done.stdout.split("\n\nIn runs/")[1].split("\n\n")[0].splitlines()[1:]
-    assert all(list(folder.glob(line.split()[0].rstrip(","))) for line in listed)
+    assert all(any(folder.glob(name)) for line in listed for name in line[2:22].strip().split(", "))
     assert summary
 
 
 def test_digits_exports_a_checked_generator(finished):
     done, summary, folder = finished("digits")
     assert (folder / "generator.tflite").stat().st_size == summary["export"]["bytes"]
-    assert summary["export"]["max_error"] <= 1e-5
+    # A generator after two epochs makes small numbers, and 8 bits keep them well.
+    assert summary["export"]["quantize"] == "dynamic" and 0 < summary["export"]["max_error"] <= 0.05
     assert sum(summary["shares"]) == pytest.approx(1)
     assert 0.1 < summary["mean_top_probability"] <= 1
     assert summary["judge_accuracy_on_real_test_digits"] > 0.8
@@ -79,6 +79,38 @@ def test_figures_are_shares(finished):
     assert 0 <= finished("conditional_digits")[1]["agreement"] <= 1
     summary = finished("infogan_digits")[1]
     assert 0.1 <= summary["match"] <= 1 and sorted(summary["digit_of_code"]) == list(range(10))
+
+
+def test_two_ways_to_know_digits_are_compared(finished):
+    _, summary, folder = finished("generative_vs_discriminative")
+    real = summary["from_real"]["1000"]
+    assert summary["linear_error"] < 1e-9
+    # Of which only those of the GAN depend on its training.
+    assert 0.8 < real["Gaussians, shared covariance"] < real["logistic regression"] < 0.95
+    assert real["logistic regression"] < real["Gaussians, own covariance"] < 0.99
+    assert summary["from_generated"].keys() == real.keys()
+    assert Image.open(folder / "comparison.png").width > 1000
+
+
+def test_a_latent_walk_is_drawn(finished):
+    _, summary, folder = finished("latent_walk")
+    assert [row["truncation"] for row in summary["truncations"]] == [0.25, 0.5, 1.0, 1.5, None]
+    assert summary["lengths"]["lerp"] < 0.75 * summary["lengths"]["slerp"]
+    with Image.open(folder / "walk.gif") as image:
+        assert image.n_frames == 80 and image.size == (3 * (8 * 30 - 2), 3 * 56)
+    assert Image.open(folder / "walks.png").width > 1000
+
+
+def test_gaussians_are_judged_and_drawn(finished):
+    _, summary, folder = finished("gaussians")
+    assert list(folder.rglob("*.keras")) and list(folder.rglob("train/events.out.tfevents*"))
+    for name, modes in (("ring", 8), ("grid", 25)):
+        assert 0 <= summary[name]["modes"] <= modes and 0 <= summary[name]["high_quality"] <= 1
+        assert 0 <= summary[name]["reverse_kl"] <= np.log(modes) + 1e-6
+    assert len(list(folder.glob("*.keras"))) == 2 and list(folder.rglob("train/events.out.tfevents*"))
+    picture = np.asarray(Image.open(folder / "samples.png").convert("RGB"))
+    # Four panels, of which a generated one is mostly red after an epoch.
+    assert min(picture.shape[:2]) > 900 and (picture == [214, 39, 40]).all(-1).sum() > 1000
 
 
 def test_figures_of_the_texts(finished):
@@ -94,16 +126,6 @@ def test_figures_of_the_texts(finished):
     assert minimax["generator_gradient_norm"][held][-1] < other["generator_gradient_norm"][held][-1]
     assert 0 <= finished("sine")[1]["covered"] <= 1
     assert finished("heights")[1]["jensen_shannon"] <= 0.6932
-
-
-def test_gaussians_are_judged_and_drawn(finished):
-    _, summary, folder = finished("gaussians")
-    for name, modes in (("ring", 8), ("grid", 25)):
-        assert 0 <= summary[name]["modes"] <= modes and 0 <= summary[name]["high_quality"] <= 1
-        assert 0 <= summary[name]["reverse_kl"] <= np.log(modes) + 1e-6
-    picture = np.asarray(Image.open(folder / "samples.png").convert("RGB"))
-    # Four panels, of which a generated one is mostly red after an epoch.
-    assert min(picture.shape[:2]) > 900 and (picture == [214, 39, 40]).all(-1).sum() > 1000
 
 
 def test_a_finished_run_is_not_overwritten(finished):

@@ -1,0 +1,120 @@
+"""What lies between two samples: sliding through the latent space of a GAN.
+
+Two GANs of digits, with 16 latent dimensions, differ in their prior. The first has one normal mode. Its latents lie
+near a sphere of radius sqrt(16) = 4, and of two the straight middle (lerp) is shorter by sqrt(2), where few samples
+come from; the arc (slerp) stays at their length. One factor at a time shows what each dimension does; truncation draws
+latents nearer to zero. The second GAN has two dimensions from ten modes on a circle, since digits come in clusters.
+
+Command:   python recipes/latent_walk.py
+Minutes:   3 of one CPU core
+Expected:  latents are 3.9 long, halfway 2.8 by lerp and 3.9 by slerp; precision falls from 0.84 at a truncation of 0.5
+           to 0.55 without, recall rises from 0.23 to 0.81; a classifier is sure of 55 % (one mode), 62 % (several)
+
+Reference: [White, 2016](https://arxiv.org/abs/1609.04468), slerp;
+           [Brock et al., 2018](https://arxiv.org/abs/1809.11096), truncation;
+           [Ben-Yosef and Weinshall, 2018](https://arxiv.org/abs/1808.10356), several modes
+"""
+
+import common
+import numpy as np
+from matplotlib.figure import Figure
+
+import keras_gan
+from keras_gan import priors
+
+LATENT_DIM, MODES = 16, 10
+TRUNCATIONS = (0.25, 0.5, 1.0, 1.5, None)
+CIRCLE = priors.circle(MODES, 2, radius=4.0)
+PRIORS = {
+    "one": priors.Normal(LATENT_DIM),
+    "several": priors.Concatenated([priors.Mixture(CIRCLE, stddev=0.3), priors.Normal(LATENT_DIM - 2)]),
+}
+
+
+def walk_norms(pairs, steps=21):
+    """The mean length of latents along the walks between pairs of them, `(steps,)`, by each way to walk."""
+    t = np.linspace(0, 1, steps)
+    start, end = np.asarray(PRIORS["one"].sample(2 * pairs, seed=1)).reshape(2, pairs, LATENT_DIM)
+    walks = {walk.__name__: np.asarray(walk(start, end, t)) for walk in (priors.lerp, priors.slerp)}
+    return t, {name: np.linalg.norm(latents, axis=-1).mean(axis=1) for name, latents in walks.items()}
+
+
+def tour(stops, frames=8):
+    """Arcs from each row of latents to the next and back to the first, `(stops * frames, columns, latent_dim)`."""
+    t = np.linspace(0, 1, frames, endpoint=False)
+    return np.concatenate([priors.slerp(a, b, t) for a, b in zip(stops, np.roll(stops, -1, axis=0), strict=True)])
+
+
+def truncated(gan, classifier, n, seed):
+    """For each truncation: how real samples look, how varied they are, and how sure a classifier is of them."""
+    rows, real = [], np.concatenate(list(common.real_digits()))
+    for truncation in TRUNCATIONS:
+        samples = gan.sample(n, seed=seed, truncation=truncation)
+        metric = keras_gan.metrics.PrecisionRecall(classifier)
+        metric.update_state(real, samples)
+        sure = classifier.predict(samples, verbose=0)["probabilities"].max(axis=1).mean()
+        rows.append({"truncation": truncation, **metric.result(), "mean_top_probability": float(sure)})
+    return rows
+
+
+def main(argv=None):
+    args = common.parse("latent_walk", __doc__, epochs=20, argv=argv, quick_epochs=1)
+    classifier = common.classifier(args.quick)
+    n, gans, sure = 200 if args.quick else 1000, {}, {}
+    for name, prior in PRIORS.items():
+        print(f"Modes in the prior: {name}")
+        gan = common.small_dcgan(LATENT_DIM, args.seed, prior)
+        gans[name] = common.train_digits(gan, classifier, args.run_dir / name, args)
+        found = classifier.predict(gans[name].sample(n, seed=args.seed), verbose=0)
+        sure[name] = float(np.mean(found["probabilities"].max(axis=1) > 0.9))
+    one, several = gans.values()
+    (t, norms), rows = walk_norms(1000), truncated(one, classifier, n, args.seed)
+    stops, t12 = np.asarray(PRIORS["one"].sample(MODES, seed=1)), np.linspace(0, 1, 12)
+    ways = [walk(*pair, t12) for pair in (stops[:2], stops[2:4], stops[4:6]) for walk in (priors.lerp, priors.slerp)]
+    axis = np.eye(LATENT_DIM)[:, None]
+    modes = np.tile(stops[:8], (MODES, 1, 1))
+    modes[..., :2] = CIRCLE[:, None]
+    pictures = {
+        "lerp and slerp in turn, three walks": common.picture(one, ways),
+        "one factor a row, from -3 to 3": common.picture(one, stops[0] * (1 - axis) + (6 * t12 - 3)[:, None] * axis),
+        "one mode a row, the rest of the latent a column": common.picture(several, modes),
+    }
+    draw(args.run_dir / "walks.png", pictures, t, norms, rows)
+    around = np.stack([np.roll(stops, -k, axis=0)[:8] for k in range(MODES)])
+    tall = [common.picture(gan, tour(latents)) for gan, latents in ((one, around), (several, modes))]
+    frames = [np.concatenate([part[y : y + 28] for part in tall]) for y in range(0, len(tall[0]), 30)]
+    common.save_gif(args.run_dir / "walk.gif", frames)
+
+    lengths = {"end": float(norms["lerp"][0]), **{name: float(norm[len(t) // 2]) for name, norm in norms.items()}}
+    print("\nLatents are {end:.2f} long; halfway {lerp:.2f} by lerp and {slerp:.2f} by slerp.".format(**lengths))
+    print("truncation   precision   recall   mean top probability")
+    for row in rows:
+        print("{truncation!s:>10} {precision:11.2f} {recall:8.2f} {mean_top_probability:22.2f}".format(**row))
+    print(
+        "A classifier is sure (> 0.9) of {one:.0%} of samples with one mode, {several:.0%} with several.".format(**sure)
+    )
+    files = {"walks.png": "what lies between", "walk.gif": "one mode, and below many", "one/, several/": "the GANs"}
+    common.finish(args.run_dir, {"lengths": lengths, "truncations": rows, "share_sure": sure}, files)
+
+
+def draw(path, pictures, t, norms, rows):
+    figure = Figure(figsize=(15, 9), layout="constrained")
+    axes = figure.subplot_mosaic([["a", "b", "c"], ["d", "b", "e"]])
+    for name, (title, picture) in zip("abc", pictures.items(), strict=True):
+        common.show(axes[name], picture, title)
+    low, high = np.quantile(np.linalg.norm(PRIORS["one"].sample(10_000, seed=0), axis=1), (0.05, 0.95))
+    axes["d"].axhspan(low, high, color="0.9", label="90 % of the prior's latents")
+    for name, norm in norms.items():
+        axes["d"].plot(t, norm, label=name)
+    axes["d"].set(xlabel="share of the way", ylabel="length of the latent", ylim=(0, None))
+    x = [str(row["truncation"] or "none") for row in rows]
+    for key in ("precision", "recall", "mean_top_probability"):
+        axes["e"].plot(x, [row[key] for row in rows], "o-", label=key.replace("_", " "))
+    axes["e"].set(xlabel="truncation, standard deviations", ylabel="share", ylim=(0, 1))
+    axes["d"].legend()
+    axes["e"].legend()
+    figure.savefig(path, dpi=110)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""The exact relations behind the recipes on latents and on Gaussians."""
+
+import sys
+from math import gamma, sqrt
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.special import softmax
+from scipy.stats import multivariate_normal
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "recipes"))
+import common
+import generative_vs_discriminative as two_ways
+import latent_walk
+
+
+@pytest.fixture(scope="module")
+def classes():
+    """300 points of three unequal classes in four dimensions."""
+    rng = np.random.default_rng(0)
+    y = rng.choice([0, 2, 5], 300, p=[0.5, 0.3, 0.2])
+    return rng.normal(size=(300, 4)) * (1 + y[:, None]) + y[:, None] * [1, -1, 0, 2], y
+
+
+def test_a_shared_covariance_makes_bayes_rule_linear(classes):
+    x, y = classes
+    model = two_ways.Gaussians("shared").fit(x, y)
+    weights, biases = model.linear()
+    np.testing.assert_allclose(weights @ model.covariances[0], model.means, atol=1e-10)
+    bayes = softmax(model.log_joint(x), axis=1)
+    np.testing.assert_allclose(softmax(x @ weights.T + biases, axis=1), bayes, atol=1e-12)
+    # Own covariances are no linear classifier.
+    own = softmax(two_ways.Gaussians("own").fit(x, y).log_joint(x), axis=1)
+    assert np.abs(own - bayes).max() > 0.1
+
+
+@pytest.mark.parametrize("covariance", ["shared", "own", "naive"])
+def test_class_conditionals_are_normal_densities(covariance, classes):
+    x, y = classes
+    model = two_ways.Gaussians(covariance).fit(x, y)
+    within = [np.cov(x[y == c].T, bias=True) for c in (0, 2, 5)]
+    counts = [np.sum(y == c) for c in (0, 2, 5)]
+    expected = []
+    for k, c in enumerate((0, 2, 5)):
+        matrix = {
+            "shared": sum(n * w for n, w in zip(counts, within, strict=True)) / 300,
+            "own": within[k],
+            "naive": np.diag(np.diag(within[k])),
+        }[covariance]
+        matrix = matrix + 0.05 * np.trace(matrix) / 4 * np.eye(4)
+        density = multivariate_normal(x[y == c].mean(axis=0), matrix)
+        expected.append(density.logpdf(x) + np.log(counts[k] / 300))
+    difference = model.log_joint(x) - np.stack(expected, axis=1)
+    np.testing.assert_allclose(difference, difference[0, 0], atol=1e-9)
+    found = np.array([0, 2, 5])[np.argmax(expected, axis=0)]
+    assert model.score(x, y) == pytest.approx(np.mean(found == y))
+
+
+def test_walks_have_the_lengths_of_their_theory():
+    t, norms = latent_walk.walk_norms(20_000)
+    length = sqrt(2) * gamma(8.5) / gamma(8)  # The mean of a chi distribution of 16 degrees.
+    middle = len(t) // 2
+    assert t[middle] == 0.5
+    assert norms["lerp"][0] == pytest.approx(length, rel=0.01) and norms["lerp"][-1] == pytest.approx(length, rel=0.01)
+    # Half of the sum of two independent normal latents has a standard deviation of sqrt(1/2).
+    assert norms["lerp"][middle] == pytest.approx(length / sqrt(2), rel=0.01)
+    np.testing.assert_allclose(norms["slerp"], length, rtol=0.01)
+
+
+def test_a_tour_passes_its_stops_and_comes_back():
+    stops = np.random.default_rng(0).normal(size=(3, 2, 16)).astype("float32")
+    way = latent_walk.tour(stops, frames=4)
+    assert way.shape == (12, 2, 16)
+    np.testing.assert_allclose(way[::4], stops, atol=1e-5)
+    np.testing.assert_allclose(
+        np.linalg.norm(way[10], axis=1), np.linalg.norm([stops[2], stops[0]], axis=2).mean(0), rtol=1e-5
+    )
+
+
+def test_an_animation_shows_every_picture(tmp_path):
+    pictures = [np.full((4, 6, 1), level, "uint8") for level in (0, 128, 255)]
+    common.save_gif(tmp_path / "a.gif", pictures, milliseconds=50, scale=2)
+    with Image.open(tmp_path / "a.gif") as image:
+        assert (image.n_frames, image.size, image.info["duration"], image.info["loop"]) == (3, (12, 8), 50, 0)
+        for k, level in enumerate((0, 128, 255)):
+            image.seek(k)
+            assert np.asarray(image.convert("L"))[3, 3] == level
