@@ -233,7 +233,7 @@ class GAN(backend.Trainer, keras.Model):
             return {**aux, "gradient_norm": norm}
         # Where the scaled gradient overflows, the optimizer takes no step and lowers the scale.
         norm = ops.where(ops.isfinite(norm), norm, 0.0)
-        return {**aux, "gradient_norm": norm, "loss_scale": optimizer.dynamic_scale}
+        return {**aux, "gradient_norm": norm, "loss_scale": ops.convert_to_tensor(optimizer.dynamic_scale)}
 
     def discriminator_objective(self, real, labels=None):
         """What the discriminator minimises.

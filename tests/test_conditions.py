@@ -232,6 +232,7 @@ def test_fakes_take_the_labels_of_the_batch(labelled):
         np.testing.assert_array_equal(each, labels)
 
 
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="exports run on TensorFlow")
 def test_export_of_a_conditional_generator(labelled, tmp_path):
     from ai_edge_litert.interpreter import Interpreter
 

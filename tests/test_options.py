@@ -54,8 +54,8 @@ def test_samples_evaluations_and_exports_use_the_average(points, tmp_path):
     np.testing.assert_allclose(gan.sample(5, seed=0), gan.ema_generator(latents), atol=1e-6)
     assert np.abs(gan.sample(5, seed=0) - np.asarray(gan.generator(latents))).max() > 1e-3
     before = gan.evaluate(points, verbose=0, return_dict=True)
-    report = gan.export(tmp_path / "saved")
-    assert report.max_error < 1e-6
+    if keras.config.backend() == "tensorflow":
+        assert gan.export(tmp_path / "saved").max_error < 1e-6
     gan.generator.set_weights([w * 0 for w in gan.generator.get_weights()])
     assert gan.evaluate(points, verbose=0, return_dict=True) == before
     gan.save(tmp_path / "gan.keras")
