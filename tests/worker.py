@@ -24,6 +24,7 @@ if keras.config.backend() == "tensorflow":
 else:
     import contextlib
 
+    rank = 0
     if len(sys.argv) > 3:
         rank = int(sys.argv[4])
         keras.distribution.initialize(sys.argv[3], 2, rank)
