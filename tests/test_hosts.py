@@ -13,6 +13,9 @@ import keras
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.skipif(
+    keras.config.backend() != "tensorflow", reason="callbacks that save need TensorFlow in several processes"
+)
 LOCAL = {"diversity", "discriminator_gradient_norm", "generator_gradient_norm"}
 
 
@@ -28,11 +31,9 @@ def _start(folder, rank=0, addresses=None, last_step=-1):
     folder.mkdir(exist_ok=True)
     env = dict(os.environ)
     command = [sys.executable, str(Path(__file__).with_name("worker.py")), str(folder), str(last_step)]
-    if addresses is not None and keras.config.backend() == "tensorflow":
+    if addresses is not None:
         task = {"type": "worker", "index": rank}
         env["TF_CONFIG"] = json.dumps({"cluster": {"worker": addresses}, "task": task})
-    elif addresses is not None:
-        command += [",".join(addresses), str(rank)]
     log = (folder / f"log_{rank}.txt").open("w")
     return subprocess.Popen(command, env=env, stdout=log, stderr=log)
 
@@ -71,7 +72,6 @@ def unbroken(tmp_path_factory):
     return one, two, _finish(runs[0], one), _finish(runs[1], two)
 
 
-@pytest.mark.skipif(keras.config.backend() == "torch", reason="torch trains in one process")
 def test_two_processes_train_as_one_does(unbroken):
     one, two, alone, together = unbroken
     _assert_close(_weights(two, 0), _weights(one))
@@ -81,7 +81,6 @@ def test_two_processes_train_as_one_does(unbroken):
             np.testing.assert_allclose(result["history"][name], alone[0]["history"][name], atol=1e-5, err_msg=name)
 
 
-@pytest.mark.skipif(keras.config.backend() == "torch", reason="torch trains in one process")
 def test_one_process_writes(unbroken):
     _, two, _, together = unbroken
     assert [result["chief"] for result in together] == [True, False]
@@ -92,7 +91,6 @@ def test_one_process_writes(unbroken):
         np.testing.assert_array_equal(weight, expected)
 
 
-@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="the survivor's end is TensorFlow's own")
 def test_a_killed_worker_and_the_same_command_again(unbroken, tmp_path):
     """Dies in the third epoch; started again, both go on from the second's backup to the unbroken run's end."""
     processes = _two(tmp_path, last_step=12, dies=1)

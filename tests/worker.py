@@ -1,7 +1,7 @@
 """One of several processes that train one GAN, as a user's script: run by test_hosts.py.
 
-On TensorFlow the cluster stands in TF_CONFIG; on JAX in the arguments. The first argument is a folder, the second the
-step (over all epochs) before which this process dies, or -1.
+The cluster stands in TF_CONFIG. The first argument is a folder, the second the step (over all epochs) before which this
+process dies; -1 trains without a backup.
 """
 
 import json
@@ -16,27 +16,14 @@ import numpy as np
 import tensorflow as tf
 
 folder, last_step = sys.argv[1], int(sys.argv[2])
-if keras.config.backend() == "tensorflow":
-    several = "TF_CONFIG" in os.environ
-    strategy = tf.distribute.MultiWorkerMirroredStrategy() if several else tf.distribute.get_strategy()
-    scope = strategy.scope()
-    rank = json.loads(os.environ["TF_CONFIG"])["task"]["index"] if several else 0
-else:
-    import contextlib
-
-    rank = 0
-    if len(sys.argv) > 3:
-        rank = int(sys.argv[4])
-        keras.distribution.initialize(sys.argv[3], 2, rank)
-        keras.distribution.set_distribution(keras.distribution.DataParallel())
-    scope = contextlib.nullcontext()
+several = "TF_CONFIG" in os.environ
+strategy = tf.distribute.MultiWorkerMirroredStrategy() if several else tf.distribute.get_strategy()
+rank = json.loads(os.environ["TF_CONFIG"])["task"]["index"] if several else 0
 
 import keras_gan  # noqa: E402 The strategy or the cluster comes before any tensor.
 
 
 class Death(keras.callbacks.Callback):
-    seen = 0
-
     def on_train_batch_begin(self, batch, logs=None):
         if int(keras.ops.convert_to_numpy(self.model.optimizer.iterations)) == last_step:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -44,11 +31,11 @@ class Death(keras.callbacks.Callback):
 
 keras.utils.set_random_seed(0)
 L = keras.layers
-with scope:
-    # JAX sees the global batch in any case.
-    batch_norm = L.BatchNormalization(synchronized=keras.config.backend() == "tensorflow")
+with strategy.scope():
     gan = keras_gan.GAN(
-        keras.Sequential([keras.Input((4,)), L.Dense(16), batch_norm, L.LeakyReLU(), L.Dense(2)]),
+        keras.Sequential(
+            [keras.Input((4,)), L.Dense(16), L.BatchNormalization(synchronized=True), L.LeakyReLU(), L.Dense(2)]
+        ),
         keras_gan.architectures.mlp_discriminator((2,), units=(16,), dropout=0.0),
         ema=0.9,
         seed=0,
