@@ -5,7 +5,7 @@ for each epoch, TensorBoard logs, the GAN of the epoch with the lowest Frechet d
 a phone (`generator.tflite`, checked against the Keras generator after it was written) and `summary.json`.
 
 Command:   python recipes/digits.py
-Minutes:   4 on 2 CPU cores
+Minutes:   5 on 2 CPU cores
 Expected:  a classifier of real digits finds all ten classes in 1,000 samples, each between 7 and 13 %, with a mean top
            probability of 0.92 (it gives real digits 0.98), and a Frechet distance of 6.9 on its features
 
