@@ -9,25 +9,15 @@ Minutes:   1 on 2 CPU cores
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "recipes"))
 
-# TensorFlow writes notes to stderr while it is imported, before it heeds any setting.
-_stderr = os.dup(2)
-with open(os.devnull, "w") as _nowhere:
-    os.dup2(_nowhere.fileno(), 2)
-try:
-    import keras
-    import tensorflow  # noqa: F401
-finally:
-    os.dup2(_stderr, 2)
-    os.close(_stderr)
-
+import common  # noqa: F401, which imports TensorFlow without its notes
+import keras
 import numpy as np
 
 import keras_gan

@@ -324,12 +324,15 @@ class GAN(backend.Trainer, keras.Model):
         }
 
     def _log(self, real, values):
-        trackers = [tracker for tracker in [*self._game_means, *self._health_means] if tracker.name in values]
+        trackers = self._trackers(values)
         n = ops.shape(real)[0]
         for tracker in trackers:
             # A replica may have no part of a last batch, and the mean of nothing is NaN.
             tracker.update_state(ops.where(n > 0, values[tracker.name], 0.0), sample_weight=n)
         return {tracker.name: tracker.result() for tracker in trackers}
+
+    def _trackers(self, names):
+        return [tracker for tracker in [*self._game_means, *self._health_means] if tracker.name in names]
 
     @property
     def metrics(self):
@@ -363,8 +366,7 @@ class GAN(backend.Trainer, keras.Model):
     def _get_metrics_result_or_logs(self, logs):
         # Keras takes results of metrics only if each step returned them all: for a metric that streams through a set
         # they would cost much at each step, and mean nothing. This asks once, at the end of an evaluation.
-        means = [mean for mean in [*self._game_means, *self._health_means] if mean.name in logs]
-        logs = {mean.name: mean.result() for mean in means}
+        logs = {tracker.name: tracker.result() for tracker in self._trackers(logs)}
         for metric in self.evaluation_metrics if self._evaluating else ():
             result = metric.result()
             logs.update(result if isinstance(result, dict) else {metric.name: result})
