@@ -3,11 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-backends lint format clean
+.PHONY: help demo test test-long test-backends lint format clean
 
 help:
 	@echo "make demo    train on the embedded digits, export a checked generator (about 6 minutes on 2 cores)"
 	@echo "make test    run the tests, on TensorFlow"
+	@echo "make test-long  kill, fuzz and guess many times more: about an hour"
 	@echo "make test-backends  install JAX and torch beside it, and run on them what trains, saves and measures"
 	@echo "make lint    check style: lint, format, import order"
 	@echo "make format  mend style"
@@ -25,6 +26,10 @@ demo: $(BIN)/.installed
 
 test: $(BIN)/.installed
 	$(BIN)/python -m pytest
+
+# The tests that draw their cases at random: kills, mutated files, options.
+test-long: $(BIN)/.installed
+	$(BIN)/python -m pytest --long tests/test_durability.py tests/test_fuzz.py tests/test_properties.py
 
 # What trains, saves and measures. The tests of GAN itself hand tensors to NumPy, which torch refuses; there
 # test_backends.py trains, saves and loads.

