@@ -1,5 +1,6 @@
 """Callbacks that watch a GAN in training."""
 
+import contextlib
 import logging
 import math
 import shutil
@@ -8,7 +9,8 @@ from pathlib import Path
 import keras
 from keras import ops
 
-from keras_gan import health, images
+from keras_gan import datasets, health, images
+from keras_gan.backup import BackupAndRestore
 from keras_gan.checks import check_positive
 
 
@@ -189,12 +191,45 @@ class Progress(keras.callbacks.ProgbarLogger):
         return {name: value for name, value in (logs or {}).items() if name not in health.names(self.model.loss)}
 
 
-def with_progress(callbacks):
-    """Adds `Progress` to a list of callbacks, to one callback, or to None, unless a progress bar is there."""
+class _Order(keras.callbacks.Callback):
+    """Makes the order of the data follow from how far training is, so that who goes on meets the same."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        datasets.shuffle_by(int(ops.convert_to_numpy(self.model.optimizer.iterations)))
+
+
+def complete(callbacks, verbose):
+    """What `fit` calls: a list of callbacks, one callback, or none, with those that training needs.
+
+    Args:
+        callbacks: What `fit` takes.
+        verbose: What `fit` takes.
+
+    Returns:
+        List of callbacks. `BackupAndRestore` comes last, since it keeps what the others have found.
+    """
     callbacks = keras.tree.flatten(callbacks) if callbacks else []
-    if any(isinstance(callback, keras.callbacks.ProgbarLogger) for callback in callbacks):
-        return callbacks
-    return [*callbacks, Progress()]
+    backups = [c for c in callbacks if isinstance(c, BackupAndRestore)]
+    others = [c for c in callbacks if c not in backups]
+    if verbose and not any(isinstance(c, keras.callbacks.ProgbarLogger) for c in others):
+        others.append(Progress())
+    if not any(isinstance(c, keras.callbacks.History) for c in others):
+        others.append(keras.callbacks.History())
+    for backup in backups:
+        backup.others = others
+    return [_Order(), *others, *backups]
+
+
+@contextlib.contextmanager
+def in_training(callbacks):
+    """What holds while callbacks train, however that ends: backups hear signals, and orders follow training."""
+    with contextlib.ExitStack() as stack:
+        stack.callback(datasets.shuffle_by, None)
+        # `fit` also takes a `keras.callbacks.CallbackList`.
+        for callback in getattr(callbacks, "callbacks", callbacks):
+            if isinstance(callback, BackupAndRestore):
+                stack.enter_context(callback.listening())
+        yield
 
 
 def without_writers(callbacks):
@@ -202,7 +237,7 @@ def without_writers(callbacks):
     writers = (SampleGrid, keras.callbacks.ModelCheckpoint, keras.callbacks.TensorBoard, keras.callbacks.CSVLogger)
     kept = []
     for callback in keras.tree.flatten(callbacks) if callbacks else []:
-        if isinstance(callback, keras.callbacks.BackupAndRestore):
+        if isinstance(callback, keras.callbacks.BackupAndRestore) and not isinstance(callback, BackupAndRestore):
             kept.append(_Restore(callback.backup_dir))
         elif not isinstance(callback, writers):
             kept.append(callback)

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gan import backend, checks, health, losses, optimizers, state
-from keras_gan.callbacks import with_progress, without_writers
+from keras_gan import backend, checks, files, health, losses, optimizers, state
+from keras_gan.callbacks import complete, in_training, without_writers
 from keras_gan.conditions import Unconditional
 from keras_gan.export import export_gan
 from keras_gan.priors import Normal
@@ -199,9 +199,12 @@ class GAN(backend.Trainer, keras.Model):
             kwargs.setdefault("shuffle", False)
         if not self.is_chief:
             verbose, callbacks = 0, without_writers(callbacks)
-        if verbose and not isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks = with_progress(callbacks)
-        history = super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks = complete(callbacks, verbose)
+        with in_training(callbacks):
+            history = super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
+        # Where a backup began: Keras would begin there again at the next call.
+        self._initial_epoch = None
         # Keras does this for `model.optimizer` alone; it matters for optimizers with `use_ema=True`.
         self.generator_optimizer.finalize_variable_values(self.generator.trainable_variables)
         self.discriminator_optimizer.finalize_variable_values(self.discriminator.trainable_variables)
@@ -332,11 +335,16 @@ class GAN(backend.Trainer, keras.Model):
         return {tracker.name: tracker.result() for tracker in trackers}
 
     def _trackers(self, names):
-        return [tracker for tracker in [*self._game_means, *self._health_means] if tracker.name in names]
+        return [tracker for tracker in self.step_means if tracker.name in names]
+
+    @property
+    def step_means(self):
+        """List of `keras.metrics.Mean`, of what each step of training logs."""
+        return [*self._game_means, *self._health_means]
 
     @property
     def metrics(self):
-        return [*self._game_means, *self._health_means, *self.evaluation_metrics]
+        return [*self.step_means, *self.evaluation_metrics]
 
     def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", **kwargs):
         """Judges the generator on data that it has not seen, as `keras.Model.evaluate` does.
@@ -434,6 +442,28 @@ class GAN(backend.Trainer, keras.Model):
         return export_gan(self, filepath, **options)
 
     # === Saving ===
+
+    def save(self, filepath, overwrite=True, **kwargs):
+        """Writes all of the GAN, as `keras.Model.save` does: `keras.models.load_model` reads it and goes on.
+
+        A file takes the place of another only once it is whole.
+        """
+        self._write(super().save, filepath, overwrite, kwargs, whole=kwargs.get("zipped") is not False)
+
+    def save_weights(self, filepath, overwrite=True, **kwargs):
+        """Writes all that changes in training, optimizers included, as `keras.Model.save_weights` does.
+
+        A file takes the place of another only once it is whole.
+        """
+        self._write(super().save_weights, filepath, overwrite, kwargs, whole=kwargs.get("max_shard_size") is None)
+
+    def _write(self, write, filepath, overwrite, kwargs, whole):
+        # Keras asks before it overwrites; folders, shards and addresses can't be renamed in one step.
+        if not (whole and overwrite) or "://" in str(filepath):
+            write(filepath, overwrite, **kwargs)
+            return
+        with files.replacing(filepath) as path:
+            write(path, **kwargs)
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

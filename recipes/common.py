@@ -4,6 +4,7 @@ import argparse
 import json
 import logging
 import os
+import shutil
 import sys
 import time
 from datetime import datetime
@@ -35,7 +36,7 @@ tf.get_logger().setLevel("ERROR")
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 
-def parse(name, doc, epochs, argv=None, quick_epochs=2, distributed=False):
+def parse(name, doc, epochs, argv=None, quick_epochs=2, distributed=False, resumes=False):
     """Reads a recipe's flags and makes its run folder.
 
     Args:
@@ -45,10 +46,11 @@ def parse(name, doc, epochs, argv=None, quick_epochs=2, distributed=False):
         argv: List of strings, or None for the command line.
         quick_epochs: Int, what `--quick` stands for.
         distributed: Bool, whether the recipe can train on many devices.
+        resumes: Bool, whether a run that was cut off goes on from its folder. Else the folder is refused.
 
     Returns:
         Namespace of `epochs`, `seed`, `run_dir` and `quick`; if distributed also `strategy`, a
-        `tf.distribute.Strategy`.
+        `tf.distribute.Strategy`; if it resumes also `force`.
     """
     parser = argparse.ArgumentParser(
         prog=f"{name}.py", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -64,6 +66,8 @@ def parse(name, doc, epochs, argv=None, quick_epochs=2, distributed=False):
             default="none",
             help="mirrored: all GPUs of this machine; multiworker: all machines in TF_CONFIG, see docs/devices.md",
         )
+    if resumes:
+        parser.add_argument("--force", action="store_true", help="go on with a run that began with other flags")
     args = parser.parse_args(argv)
     args.epochs = args.epochs if args.epochs is not None else quick_epochs if args.quick else epochs
     if args.epochs < 1:
@@ -75,9 +79,16 @@ def parse(name, doc, epochs, argv=None, quick_epochs=2, distributed=False):
     args.run_dir = args.run_dir or Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
     if (args.run_dir / "summary.json").exists():
         parser.error(f"argument --run-dir: {args.run_dir} holds a finished run; nothing was overwritten")
-    if args.run_dir.exists() and any(args.run_dir.iterdir()) and not (args.run_dir / "backup").is_dir():
+    try:
+        args.run_dir.mkdir(parents=True, exist_ok=True)
+        begun = any(args.run_dir.iterdir())
+    except OSError as error:
+        parser.error(f"argument --run-dir: {args.run_dir} can't be written to: {error.strerror}")
+    if begun and not (resumes and (args.run_dir / "backup").is_dir()):
         parser.error(f"argument --run-dir: {args.run_dir} holds something else; nothing was overwritten")
-    args.run_dir.mkdir(parents=True, exist_ok=True)
+    if resumes:
+        print(f"{'Going on in' if begun else 'Writing to'} {args.run_dir}. If it is cut off, the same command with")
+        print(f"--run-dir {args.run_dir} goes on.", flush=True)
     return args
 
 
@@ -97,13 +108,13 @@ def _begin(parser, args):
     return args.strategy.extended.should_checkpoint
 
 
-def callbacks(run_dir, **grid):
+def callbacks(run_dir, force=False, **grid):
     """TensorBoard logs, a grid of samples after each epoch, alarms, the best epoch's GAN as `gan.keras`, and a backup.
 
-    The best has the lowest Frechet distance. From the backup the same command goes on.
+    The best has the lowest Frechet distance.
     """
     return [
-        keras.callbacks.BackupAndRestore(run_dir / "backup"),
+        backup(run_dir / "backup", force),
         keras.callbacks.TensorBoard(run_dir),
         keras_gan.callbacks.SampleGrid(run_dir, **grid),
         keras_gan.callbacks.TrainingHealth(run_dir),
@@ -111,6 +122,11 @@ def callbacks(run_dir, **grid):
             run_dir / "gan.keras", monitor="val_frechet_distance", mode="min", save_best_only=True
         ),
     ]
+
+
+def backup(folder, force):
+    """What lets the same command go on where it was cut off, until `finish` removes it."""
+    return keras_gan.callbacks.BackupAndRestore(folder, delete_checkpoint=False, force=force)
 
 
 def classifier(quick):
@@ -241,14 +257,18 @@ def save_gif(path, pictures, milliseconds=80, scale=3):
 
 
 def finish(run_dir, summary, lines):
-    """Writes `summary.json` and says where things are.
+    """Writes `summary.json`, which ends a run, removes its backups and says where things are.
 
     Args:
         run_dir: Path.
         summary: Dict, for the file.
         lines: Dict of what else lies in the folder, name to description.
     """
-    (run_dir / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    part = run_dir / ".part.summary.json"
+    part.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    os.replace(part, run_dir / "summary.json")
+    for backup in list(run_dir.rglob("backup")):
+        shutil.rmtree(backup)
     print(f"\nIn {run_dir}:")
     for name, text in {**lines, "summary.json": "these figures and more"}.items():
         print(f"  {name:20}{text}")

@@ -19,7 +19,7 @@ import keras_gan
 
 
 def main(argv=None):
-    args = common.parse("conditional_digits", __doc__, epochs=50, argv=argv, distributed=True)
+    args = common.parse("conditional_digits", __doc__, epochs=50, argv=argv, distributed=True, resumes=True)
     train = keras_gan.datasets.load("digits", batch_size=64, labels=True, seed=args.seed)
     classifier = common.classifier(args.quick)
     with args.strategy.scope():
@@ -41,7 +41,7 @@ def main(argv=None):
         train,
         epochs=args.epochs,
         validation_data=common.real_digits(labels=True),
-        callbacks=common.callbacks(args.run_dir, n=80, columns=10),
+        callbacks=common.callbacks(args.run_dir, args.force, n=80, columns=10),
     )
     if not gan.is_chief:
         return

@@ -22,7 +22,7 @@ import keras_gan
 
 
 def main(argv=None):
-    args = common.parse("digits", __doc__, epochs=84, argv=argv, distributed=True)
+    args = common.parse("digits", __doc__, epochs=84, argv=argv, distributed=True, resumes=True)
     train = keras_gan.datasets.load("digits", batch_size=64, seed=args.seed)
     classifier = common.classifier(args.quick)
     with args.strategy.scope():
@@ -42,7 +42,10 @@ def main(argv=None):
         )
     start = time.time()
     history = gan.fit(
-        train, epochs=args.epochs, validation_data=common.real_digits(), callbacks=common.callbacks(args.run_dir)
+        train,
+        epochs=args.epochs,
+        validation_data=common.real_digits(),
+        callbacks=common.callbacks(args.run_dir, args.force),
     ).history
     if not gan.is_chief:
         return

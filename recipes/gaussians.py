@@ -91,12 +91,12 @@ def draw(path, samples):
 
 
 def main(argv=None):
-    args = common.parse("gaussians", __doc__, epochs=EPOCHS, argv=argv, quick_epochs=1)
+    args = common.parse("gaussians", __doc__, epochs=EPOCHS, argv=argv, quick_epochs=1, resumes=True)
     samples, summary = {}, {"epochs": args.epochs, "seed": args.seed}
     for name, toy in TOYS.items():
         print(f"The {name}, {len(toy.centers)} modes")
         callbacks = [
-            keras.callbacks.BackupAndRestore(args.run_dir / "backup" / name),
+            common.backup(args.run_dir / "backup" / name, args.force),
             keras.callbacks.TensorBoard(args.run_dir / name),
         ]
         start = time.time()

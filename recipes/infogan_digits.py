@@ -27,7 +27,7 @@ CODES = 10
 
 
 def main(argv=None):
-    args = common.parse("infogan_digits", __doc__, epochs=20, argv=argv, distributed=True)
+    args = common.parse("infogan_digits", __doc__, epochs=20, argv=argv, distributed=True, resumes=True)
     train = keras_gan.datasets.load("digits", batch_size=64, seed=args.seed)
     classifier = common.classifier(args.quick)
     noise = 10
@@ -48,7 +48,12 @@ def main(argv=None):
             augmentation=keras_gan.augmentation.Affine(),
             metrics=[keras_gan.metrics.FrechetDistance(classifier)],
         )
-    gan.fit(train, epochs=args.epochs, validation_data=common.real_digits(), callbacks=common.callbacks(args.run_dir))
+    gan.fit(
+        train,
+        epochs=args.epochs,
+        validation_data=common.real_digits(),
+        callbacks=common.callbacks(args.run_dir, args.force),
+    )
     if not gan.is_chief:
         return
     gan.save(args.run_dir / "gan.keras")  # The last epoch's: to choose one by the distance would be to use labels.

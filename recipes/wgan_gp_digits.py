@@ -20,7 +20,7 @@ import keras_gan
 
 
 def main(argv=None):
-    args = common.parse("wgan_gp_digits", __doc__, epochs=30, argv=argv, distributed=True)
+    args = common.parse("wgan_gp_digits", __doc__, epochs=30, argv=argv, distributed=True, resumes=True)
     train = keras_gan.datasets.load("digits", batch_size=64, seed=args.seed)
     classifier = common.classifier(args.quick)
     with args.strategy.scope():
@@ -39,7 +39,10 @@ def main(argv=None):
             discriminator_steps=5,
         )
     history = gan.fit(
-        train, epochs=args.epochs, validation_data=common.real_digits(), callbacks=common.callbacks(args.run_dir)
+        train,
+        epochs=args.epochs,
+        validation_data=common.real_digits(),
+        callbacks=common.callbacks(args.run_dir, args.force),
     ).history
     if not gan.is_chief:
         return

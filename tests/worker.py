@@ -43,7 +43,7 @@ with strategy.scope():
     gan.compile(keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05), penalties=[keras_gan.penalties.R1(0.1)])
 x = np.random.default_rng(0).normal(size=(80, 2)).astype("float32")
 data = tf.data.Dataset.from_tensor_slices(x).batch(16)
-backup = [keras.callbacks.BackupAndRestore(f"{folder}/backup"), Death()] if last_step != -1 else []
+backup = [keras_gan.callbacks.BackupAndRestore(f"{folder}/backup"), Death()] if last_step != -1 else []
 history = gan.fit(
     data,
     epochs=4,

@@ -26,6 +26,12 @@ class Trainer:
         groups = self.trainable_variables, self.non_trainable_variables, self.metrics_variables
         return _pure(self.evaluation_step, groups, state, data)
 
+    def pass_over(self, logs, state, iterator):
+        """What `train_function` is while batches go by that a backup has seen: it takes them, and returns `logs`."""
+        for _ in range(self.steps_per_execution):
+            next(iterator, None)
+        return logs, state
+
     def update(self, network, optimizer, objective):
         """Moves one network's weights, and no others, down the gradient of an objective. As on TensorFlow."""
         own = network.trainable_variables

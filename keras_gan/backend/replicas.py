@@ -36,6 +36,12 @@ class ReplicaLoop:
 
         return several if self.run_eagerly else tf.function(several)
 
+    def pass_over(self, logs, iterator):
+        """What `train_function` is while batches go by that a backup has seen: it takes them, and returns `logs`."""
+        for _ in range(self.steps_per_execution):
+            next(iterator, None)
+        return logs
+
 
 def fair_share(data):
     """What this replica's part of a batch counts for, in place of a mean of means.

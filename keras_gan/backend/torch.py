@@ -15,6 +15,10 @@ class Trainer:
     def test_step(self, data):
         return self.evaluation_step(data)
 
+    def pass_over(self, logs, data):
+        """What `train_function` is while batches go by that a backup has seen: it returns `logs`."""
+        return logs
+
     def update(self, network, optimizer, objective):
         """Moves one network's weights, and no others, down the gradient of an objective. As on TensorFlow."""
         variables = network.trainable_variables

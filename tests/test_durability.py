@@ -1,0 +1,300 @@
+"""Runs that are cut off: real processes, killed at random moments, compared bit for bit with a run that was not."""
+
+import json
+import random
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import keras_gan
+from keras_gan import datasets
+from keras_gan.callbacks import BackupAndRestore
+
+
+def _start(folder, **options):
+    folder.mkdir(exist_ok=True)
+    log = (folder / "log.txt").open("w")
+    command = [sys.executable, str(Path(__file__).with_name("durable.py")), str(folder), json.dumps(options)]
+    return subprocess.Popen(command, stdout=log, stderr=log)
+
+
+def _log(folder):
+    return (folder / "log.txt").read_text()
+
+
+def _wait_for_steps(process, folder):
+    # A run that was killed after its last epoch has no step left.
+    while "step" not in _log(folder).splitlines() and process.poll() is None:
+        time.sleep(0.02)
+
+
+def _finish(process, folder):
+    assert process.wait(timeout=300) == 0, _log(folder)[-3000:]
+    return json.loads(_log(folder).splitlines()[-1])
+
+
+def _run(folder, **options):
+    return _finish(_start(folder, **options), folder)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """What the script makes when nothing happens, and the seconds from its first step to its end."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    process = _start(folder, backup=False)
+    _wait_for_steps(process, folder)
+    start = time.time()
+    return _finish(process, folder), time.time() - start
+
+
+@pytest.mark.parametrize("save_freq", ["epoch", 3])
+def test_killed_at_random_moments(save_freq, unbroken, tmp_path, rounds):
+    """Each killed run goes on from the one before; when one comes to its end, the next begins anew."""
+    expected, seconds = unbroken
+    rng = random.Random(str(save_freq))
+    kills, run = 0, 0
+    while True:
+        folder = tmp_path / str(run)
+        process = _start(folder, save_freq=save_freq)
+        _wait_for_steps(process, folder)
+        if kills == rounds({"epoch": 2, 3: 1}[save_freq], 12):
+            break
+        try:
+            process.wait(timeout=rng.uniform(0, 0.7 * seconds))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            kills += 1
+        else:
+            assert _finish(process, folder) == expected
+            run += 1
+    assert _finish(process, folder) == expected
+    assert not (folder / "backup").exists()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, -2)])
+def test_a_signal_saves_the_step_and_ends(number, code, unbroken, tmp_path):
+    process = _start(tmp_path)
+    _wait_for_steps(process, tmp_path)
+    process.send_signal(number)
+    assert process.wait(timeout=60) in (code, 130), _log(tmp_path)
+    assert "Training ended at epoch" in _log(tmp_path) and "Start the same program again, with" in _log(tmp_path)
+    (backup,) = (tmp_path / "backup").glob("step_*.keras")
+    state = json.loads(zipfile.ZipFile(backup).read("state.json"))
+    assert (state["batch"] or state["epoch"]) and int(backup.stem[5:]) == 16 * state["epoch"] + state["batch"]
+    assert _run(tmp_path) == unbroken[0]
+
+
+# === In one process ===
+
+
+class Cut(keras.callbacks.Callback):
+    """Ends training as a crash does, before a step."""
+
+    def __init__(self, epoch, batch):
+        super().__init__()
+        self.at = epoch, batch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if (self.epoch, batch) == self.at:
+            raise InterruptedError
+
+
+def _state(gan):
+    return [keras.ops.convert_to_numpy(v.value) for v in [*gan.variables, *gan.optimizer.variables]]
+
+
+def _assert_equal(a, b):
+    assert len(a) == len(b) > 10
+    for x, y in zip(a, b, strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+@pytest.fixture
+def shuffled(tmp_path):
+    """A function that makes a small set, shuffled anew in each epoch: 5 batches of images 8x8x1."""
+    from PIL import Image
+
+    (tmp_path / "pictures").mkdir()
+    for i, picture in enumerate(np.random.default_rng(0).integers(0, 255, (20, 8, 8, 3), "uint8")):
+        Image.fromarray(picture).save(tmp_path / "pictures" / f"{i:02}.png")
+    return lambda: datasets.load(f"folder:{tmp_path / 'pictures'}", 4, seed=1)
+
+
+@pytest.fixture
+def expected(shuffled, make_image_gan):
+    """The state after four epochs."""
+    gan = make_image_gan(3)
+    gan.fit(shuffled(), epochs=4, verbose=0)
+    return _state(gan)
+
+
+def _cut(gan, data, at, epochs=4, **options):
+    with pytest.raises(InterruptedError):
+        gan.fit(data, epochs=epochs, verbose=0, callbacks=[BackupAndRestore(**options), Cut(*at)])
+
+
+def test_from_a_file_training_goes_on_as_if_it_had_not_stopped(shuffled, make_image_gan, expected, tmp_path):
+    gan = make_image_gan(3)
+    gan.fit(shuffled(), epochs=2, verbose=0, callbacks=[keras.callbacks.ModelCheckpoint(tmp_path / "gan.keras")])
+    loaded = keras.models.load_model(tmp_path / "gan.keras")
+    loaded.fit(shuffled(), initial_epoch=2, epochs=4, verbose=0)
+    _assert_equal(_state(loaded), expected)
+
+
+@pytest.mark.parametrize("broken", ["cut", "flipped", "empty"])
+def test_a_damaged_backup_is_passed_over_for_the_one_before(
+    broken, shuffled, make_image_gan, expected, tmp_path, caplog
+):
+    _cut(make_image_gan(3), shuffled(), (3, 1), backup_dir=tmp_path / "backup")
+    first, last = sorted((tmp_path / "backup").glob("step_*.keras"))
+    content = bytearray(last.read_bytes())
+    content[len(content) // 3] ^= 1
+    last.write_bytes({"cut": content[: len(content) // 2], "flipped": content, "empty": b""}[broken])
+    gan = make_image_gan(3)
+    history = gan.fit(shuffled(), epochs=4, verbose=0, callbacks=[BackupAndRestore(tmp_path / "backup")])
+    assert f"{last} can't be read" in caplog.text
+    _assert_equal(_state(gan), expected)
+    assert history.epoch == [0, 1, 2, 3]
+    first.parent.mkdir()
+    for path in (first, last):
+        path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(ValueError, match=r"Received: .*backup, where .* damaged. Remove the folder"):
+        make_image_gan(3).fit(shuffled(), verbose=0, callbacks=[BackupAndRestore(tmp_path / "backup")])
+
+
+def test_other_settings_are_named_and_refused_or_forced(points, make_gan, tmp_path):
+    def go(batch_size=32, force=False, **options):
+        gan = make_gan(**options)
+        gan.fit(points, batch_size=batch_size, epochs=2, verbose=0, callbacks=[BackupAndRestore(tmp_path, force=force)])
+
+    _cut(make_gan(), points, (1, 0), epochs=2, backup_dir=tmp_path)
+    changes = {
+        r"loss: NonSaturating then, Hinge now": {"loss": "hinge"},
+        r"discriminator_optimizer.learning_rate: 0.0002 then, 0.1 now": {
+            "discriminator_optimizer": keras.optimizers.Adam(0.1, beta_1=0.5)
+        },
+        r"penalties.0.gamma: None then, 3 now": {"penalties": [keras_gan.penalties.R1(3.0)]},
+        r"steps per epoch .*: 8 then, 16 now": {"batch_size": 16},
+        r"seed: 0 then, 5 now": {"seed": 5},
+        r"discriminator.layers.3: Dense then, Dropout now": {"dropout": 0.5},
+    }
+    for message, change in changes.items():
+        with pytest.raises(ValueError, match=f"(?s)same settings.*{message}.*force=True"):
+            go(**change)
+    assert len(list(tmp_path.glob("step_*.keras"))) == 1
+    go(loss="hinge", force=True)
+    assert not list(tmp_path.glob("step_*.keras"))
+
+
+def test_what_is_not_finite_is_not_kept(points, make_gan, tmp_path, caplog):
+    gan = make_gan()
+
+    class Break(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                self.model.generator.layers[0].bias.assign(np.full(16, np.nan))
+
+    backup = BackupAndRestore(tmp_path / "backup")
+    gan.fit(points, epochs=3, verbose=0, callbacks=[Break(), backup])
+    assert "the last good one stays" in caplog.text
+    kept = sorted((tmp_path / "backup").glob("step_*.keras"))
+    assert [json.loads(zipfile.ZipFile(path).read("state.json"))["epoch"] for path in kept] == [1, 2]
+
+
+def test_only_its_own_files_are_removed(points, make_gan, tmp_path):
+    (tmp_path / "notes.txt").write_text("precious")
+    make_gan().fit(points, epochs=2, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
+    assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_run_that_early_stopping_ended_stays_ended(points, make_gan, tmp_path):
+    def callbacks(*more):
+        stop = keras.callbacks.EarlyStopping("diversity", mode="max", patience=1, baseline=1e9)
+        return [stop, BackupAndRestore(tmp_path, delete_checkpoint=False), *more]
+
+    first, again = make_gan(), make_gan()
+    first.fit(points, epochs=9, verbose=0, callbacks=callbacks())
+    history = again.fit(points, epochs=9, verbose=0, callbacks=callbacks())
+    assert 1 <= len(history.epoch) == len(first.history.epoch) < 9
+    _assert_equal(_state(again), _state(first))
+    # And a GAN that was restored begins where it is told to.
+    assert again.fit(points, epochs=2, verbose=0).epoch == [0, 1]
+
+
+@pytest.mark.parametrize("place", ["a file", "no folder"])
+def test_a_folder_that_can_not_be_written_is_told_before_the_first_step(place, points, make_gan, tmp_path):
+    (tmp_path / "file").write_text("")
+    folder = tmp_path / "file" if place == "a file" else tmp_path / "file" / "backup"
+    gan = make_gan()
+    with pytest.raises(OSError, match="backup_dir must be a folder to write to"):
+        gan.fit(points, verbose=0, callbacks=[BackupAndRestore(folder)])
+    assert int(gan.optimizer.iterations) == 0
+
+
+def test_a_full_disk_leaves_the_last_backup_and_the_checkpoint(points, make_gan, tmp_path):
+    """A limit on the size of files stands for the disk: both end a write with an error."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    class Fill(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+
+    gan = make_gan()
+    gan.save(tmp_path / "gan.keras")
+    content = (tmp_path / "gan.keras").read_bytes()
+    try:
+        with pytest.raises(OSError, match=r"backup.step_\d+.keras was not written, and what was there is as before"):
+            gan.fit(points, epochs=3, verbose=0, callbacks=[Fill(), BackupAndRestore(tmp_path / "backup")])
+        with pytest.raises(OSError, match=r"gan.keras was not written"):
+            gan.save(tmp_path / "gan.keras")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (tmp_path / "gan.keras").read_bytes() == content
+    assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["gan.keras"]
+    states = [zipfile.ZipFile(p).read("state.json") for p in sorted((tmp_path / "backup").glob("step_*"))]
+    assert [json.loads(state)["epoch"] for state in states] == [1, 2]
+
+
+def test_signals_are_the_users_again_after_training(points, make_gan, tmp_path):
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    gan = make_gan()
+    gan.fit(points, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
+    _cut(gan, points, (0, 1), backup_dir=tmp_path)
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
+    # Python hears signals in the main thread alone.
+    thread = threading.Thread(
+        target=gan.fit, args=(points,), kwargs={"verbose": 0, "callbacks": [BackupAndRestore(tmp_path)]}
+    )
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.parametrize("at", [(1, 4), (2, 2)])
+def test_several_steps_an_execution(at, make_image_gan, shuffled, tmp_path):
+    def make():
+        gan = make_image_gan(3)
+        gan.compile(steps_per_execution=2)
+        return gan
+
+    straight, resumed = make(), make()
+    straight.fit(shuffled(), epochs=3, verbose=0)
+    _cut(make(), shuffled(), at, epochs=3, backup_dir=tmp_path / "backup", save_freq=2)
+    history = resumed.fit(
+        shuffled(), epochs=3, verbose=0, callbacks=[BackupAndRestore(tmp_path / "backup", save_freq=2)]
+    )
+    _assert_equal(_state(resumed), _state(straight))
+    assert history.history == straight.history.history
