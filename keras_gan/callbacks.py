@@ -66,8 +66,9 @@ class SampleGrid(keras.callbacks.Callback):
 class TrainingHealth(keras.callbacks.Callback):
     """Says in plain words when a game goes wrong.
 
-    - `not_finite`: a loss or another logged value is NaN or infinite. Watched at each step; it always ends training,
-      since nothing is learned from there on.
+    - `not_finite`: a loss or another logged value is NaN or infinite, with the part of the step that made it: the data,
+      a player's loss, a penalty, a gradient. Watched at each step; it always ends training, since nothing is learned
+      from there on.
     - `discriminator_won`: over `patience` epochs the discriminator's loss is below 5 % of what a guess costs. A loss
       without such a floor (`Wasserstein`) has no alarm.
     - `generator_collapsed`: over `patience` epochs the `diversity` of fakes is below 5 % of the data's.
@@ -114,13 +115,19 @@ class TrainingHealth(keras.callbacks.Callback):
         self._epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        wrong = [name for name, value in (logs or {}).items() if not math.isfinite(value)]
-        if wrong and not self.model.stop_training:
+        broken = {name for name, value in (logs or {}).items() if not math.isfinite(value)}
+        if broken and not self.model.stop_training:
             self.model.stop_training = True
+            culprit = health.culprit(broken, self.model.penalties)
+            hint = (
+                "Look for NaN and infinite values in it"
+                if culprit == "the data"
+                else "Try lower learning rates, a smaller penalty or, with a loss without bound, a gradient penalty"
+            )
             self._alarm(
                 "not_finite",
-                f"{', '.join(wrong)} is no longer finite, at step {batch + 1}. Training ends here. Try lower learning "
-                "rates, a smaller penalty or, with a loss without bound, a gradient penalty.",
+                f"Step {batch + 1} made a value that is not finite, first in {culprit}. Training ends here. {hint}. "
+                f"Not finite: {', '.join(sorted(broken))}.",
             )
 
     def on_epoch_end(self, epoch, logs=None):
@@ -188,7 +195,8 @@ class Progress(keras.callbacks.ProgbarLogger):
         super().on_epoch_end(epoch, self._brief(logs))
 
     def _brief(self, logs):
-        return {name: value for name, value in (logs or {}).items() if name not in health.names(self.model.loss)}
+        hidden = health.names(self.model.loss, self.model.penalties)
+        return {name: value for name, value in (logs or {}).items() if name not in hidden}
 
 
 class _Order(keras.callbacks.Callback):

@@ -153,7 +153,7 @@ class GAN(backend.Trainer, keras.Model):
             if hasattr(metric, "build"):
                 metric.build(self.data_shape)
         self.evaluation_metrics = metrics
-        self._health_means = _means(*health.names(loss, loss_scales=_scales_loss(pair[0])))
+        self._health_means = _means(*health.names(loss, penalties, _scales_loss(pair[0])))
         self.augmentation = augmentation
         self.discriminator_steps = discriminator_steps
         self.generator_optimizer, self.discriminator_optimizer = pair
@@ -246,8 +246,8 @@ class GAN(backend.Trainer, keras.Model):
             labels: Tensor `(batch,)`, int32, or None without a condition on labels.
 
         Returns:
-            The objective, a scalar tensor; and a dict of the adversarial `loss` alone, `real_logits`, `fake_logits`
-            and the `fake` data, before any augmentation.
+            The objective, a scalar tensor; and a dict of the adversarial `loss` alone, `real_logits`, `fake_logits`,
+            the `fake` data, before any augmentation, and a dict of the `penalties`.
         """
         latents = self._draw_latents(real, self._training_seed)
         given = self.condition.given(latents, labels)
@@ -255,9 +255,13 @@ class GAN(backend.Trainer, keras.Model):
         other_real = self._view(real) if self.condition.compares_views else None
         real_view, fake_view = self._view(real), self._view(fake)
         aux, terms = self._judge(real_view, fake_view, given, training=True, other_real=other_real)
+        penalties = {}
         for penalty in self.penalties:
-            terms += penalty(self._bind(given), real_view, fake_view, seed=self._training_seed)
-        return aux["loss"] + terms + sum(self.discriminator.losses), {**aux, "fake": fake}
+            value = penalty(self._bind(given), real_view, fake_view, seed=self._training_seed)
+            name = health.penalty_name(penalty)
+            penalties[name] = penalties.get(name, 0.0) + value
+        terms += sum(penalties.values()) + sum(self.discriminator.losses)
+        return aux["loss"] + terms, {**aux, "fake": fake, "penalties": penalties}
 
     def generator_objective(self, real, labels=None):
         """What the generator minimises, through the fixed discriminator. As `discriminator_objective`."""

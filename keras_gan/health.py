@@ -1,20 +1,28 @@
 """What a healthy game looks like, in numbers that cost next to nothing: logged at each step of training."""
 
+import re
+
 import keras
 from keras import ops
 
 
-def names(loss, loss_scales=True):
-    """The names of what `measure` returns for a loss, in their order in the logs."""
+def names(loss, penalties=(), loss_scales=True):
+    """The names of what `measure` returns for a loss and penalties, in their order in the logs."""
     return [
         "real_score",
         "fake_score",
         "diversity",
         *(["implied_jensen_shannon"] if _implies(loss) else []),
+        *dict.fromkeys(map(penalty_name, penalties)),
         "discriminator_gradient_norm",
         "generator_gradient_norm",
         *(["discriminator_loss_scale", "generator_loss_scale"] if loss_scales else []),
     ]
+
+
+def penalty_name(penalty):
+    """A penalty's name in the logs: that of its class, such as `r1` or `gradient_penalty`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(penalty).__name__).lower()
 
 
 def measure(loss, real, d, g):
@@ -23,21 +31,22 @@ def measure(loss, real, d, g):
     Args:
         loss: The adversarial loss, from `keras_gan.losses`.
         real: Tensor of data `(batch, ...)`.
-        d: Dict of the discriminator's update: its `loss`, `real_logits`, `fake_logits`, the `fake` data and its
-            `gradient_norm`; in float16 its `loss_scale`.
+        d: Dict of the discriminator's update: its `loss`, `real_logits`, `fake_logits`, the `fake` data, a dict of its
+            `penalties` and its `gradient_norm`; in float16 its `loss_scale`.
         g: Dict of the generator's update: its `gradient_norm`; in float16 its `loss_scale`.
 
     Returns:
         Dict of scalar tensors: `real_score` and `fake_score`, the means of D(x) and D(G(z)), probabilities for a loss
         that has them and raw outputs for another; the `diversity` of fakes; for a minimax loss without smoothing
-        `implied_jensen_shannon`, the divergence in nats that the discriminator has found; both gradient norms and, in
-        float16, both loss scales.
+        `implied_jensen_shannon`, the divergence in nats that the discriminator has found; each penalty, with its
+        weight; both gradient norms and, in float16, both loss scales.
     """
     score = getattr(loss, "score", lambda logits: logits)
     values = {
         "real_score": ops.mean(score(ops.cast(d["real_logits"], "float32"))),
         "fake_score": ops.mean(score(ops.cast(d["fake_logits"], "float32"))),
         "diversity": diversity(real, d["fake"]),
+        **d["penalties"],
         "discriminator_gradient_norm": d["gradient_norm"],
         "generator_gradient_norm": g["gradient_norm"],
     }
@@ -64,6 +73,37 @@ def diversity(real, fake):
     """
     smallest = keras.config.epsilon()
     return (_nearest(fake) + smallest) / (_nearest(real) + smallest)
+
+
+def culprit(broken, penalties):
+    """Which part of a step made the first value that is not finite.
+
+    Args:
+        broken: Set of the names of logs that are not finite, where all were finite before this step.
+        penalties: List of the penalties of `compile`.
+
+    Returns:
+        String, a phrase such as "the penalty r1 of the discriminator".
+    """
+    # In the order of the step: what comes first carries the others with it.
+    if {"real_score", "fake_score"} <= broken:
+        return "the discriminator's weights, after its last update"
+    if "real_score" in broken:
+        return "the data"
+    if "fake_score" in broken:
+        return "what the generator makes"
+    if "discriminator_loss" in broken:
+        return "the discriminator's adversarial loss"
+    for name in map(penalty_name, penalties):
+        if name in broken:
+            return f"the penalty {name} of the discriminator"
+    if "discriminator_gradient_norm" in broken:
+        return "the gradient of the discriminator, whose adversarial loss and penalties are finite"
+    if "generator_loss" in broken:
+        return "the generator's adversarial loss, after the discriminator's update"
+    if "generator_gradient_norm" in broken:
+        return "the gradient of the generator, whose adversarial loss is finite"
+    return " and ".join(sorted(broken))
 
 
 def _nearest(x):

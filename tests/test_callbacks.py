@@ -4,6 +4,7 @@ import re
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -81,8 +82,60 @@ def test_health_ends_a_run_that_is_not_finite_at_its_step(points, make_gan, capl
     gan.fit(points, batch_size=64, epochs=5, verbose=0, callbacks=[watch])
     assert _names(watch) == ["not_finite"] and watch.alarms[0][0] == 0
     assert len(gan.history.epoch) == 1
-    assert "generator_loss" in watch.alarms[0][2] and "step" in watch.alarms[0][2]
+    assert "generator_loss" in watch.alarms[0][2] and "Step 2" in watch.alarms[0][2]
     assert [r.message for r in caplog.records] == [watch.alarms[0][2]]
+
+
+class _NaN(keras_gan.penalties.R1):
+    """Not finite from the third step on, which its data tell."""
+
+    def __call__(self, discriminator, real, fake, seed=None):
+        value = super().__call__(discriminator, real, fake, seed=seed)
+        return value / keras.ops.cast(keras.ops.mean(real) < 50, "float32")
+
+
+@pytest.mark.parametrize(
+    ("broken", "culprit"),
+    [
+        ("data", "the data"),
+        ("penalty", "the penalty _na_n of the discriminator"),
+        ("generator", "what the generator makes"),
+        ("discriminator", "the discriminator's weights, after its last update"),
+        ("discriminator optimizer", "the generator's adversarial loss, after the discriminator's update"),
+    ],
+)
+def test_health_names_what_made_a_value_that_is_not_finite(broken, culprit, points, make_gan, caplog):
+    class Break(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if batch == 2 and broken in ("generator", "discriminator"):
+                getattr(self.model, broken).layers[-1].bias.assign([np.nan] * (2 if broken == "generator" else 1))
+
+    x = np.array(points)
+    if broken in ("data", "penalty"):
+        x[150:] = np.nan if broken == "data" else 100.0
+    options = {"penalties": [_NaN()]} if broken == "penalty" else {}
+    if broken == "discriminator optimizer":
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay([1], [1e-4, 1e30])
+        options = {"discriminator_optimizer": keras.optimizers.SGD(rate), "loss": "least_squares"}
+    watch = callbacks.TrainingHealth()
+    # Of a stream the first batch alone is looked at before training.
+    data = tf.data.Dataset.from_tensor_slices(x).batch(64)
+    make_gan(**options).fit(data, verbose=0, callbacks=[Break(), watch])
+    ((epoch, name, message),) = watch.alarms
+    assert (
+        epoch == 0
+        and name == "not_finite"
+        and f"Step 3 made a value that is not finite, first in {culprit}." in message
+    )
+    assert ("NaN and infinite values in it" in message) == (broken == "data")
+
+
+def test_penalties_are_logged_with_their_weight(points, make_gan):
+    P = keras_gan.penalties
+    history = make_gan(penalties=[P.R1(1.0), P.R1(1.0), P.GradientPenalty(1.0)]).fit(points, verbose=0).history
+    alone = make_gan(penalties=[P.R1(2.0), P.GradientPenalty(1.0)]).fit(points, verbose=0).history
+    assert 0 < history["r1"][0] == pytest.approx(alone["r1"][0], rel=1e-5)
+    assert history["gradient_penalty"][0] > 0
 
 
 def test_health_returns_to_the_best_checkpoint(points, make_gan, tmp_path, caplog):
