@@ -161,6 +161,8 @@ class GAN(backend.Trainer, keras.Model):
         self.generator_optimizer.build(self.generator.trainable_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
         self.optimizer = optimizers.OptimizerPair(*pair)
+        # Here, where all processes pass that train together.
+        state.remember_what_keras_skips()
 
     def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, **kwargs):
         """Trains, as `keras.Model.fit` does.

@@ -77,7 +77,8 @@ def test_imports_follow_the_arrows(path):
             assert parts[1] in allowed, f"{path.name} must not import {name}"
         if parts[0] in ("tensorflow", "tensorflow_datasets"):
             assert _room(path) in TENSORFLOW, f"{path.name} must not import {name}"
-        assert not name.startswith("keras.src"), f"{path.name} must use Keras's public names, not {name}"
+        if _room(path) != "state":  # The one place that repairs Keras's saving.
+            assert not name.startswith("keras.src"), f"{path.name} must use Keras's public names, not {name}"
 
 
 def test_a_backend_is_small():
