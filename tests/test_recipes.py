@@ -92,6 +92,14 @@ def test_two_ways_to_know_digits_are_compared(finished):
     assert Image.open(folder / "comparison.png").width > 1000
 
 
+def test_a_gan_and_an_autoencoder_train_equally_long(finished):
+    _, summary, folder = finished("gan_vs_vae")
+    assert summary["GAN"]["steps"] == 2 and 1 <= summary["VAE"]["steps"] < 500
+    # Untrained both are blurred, and far from any digit.
+    assert all(0 < summary[name]["sharpness"] < 0.5 < summary[name]["reconstruction_error"] for name in ("VAE", "GAN"))
+    assert Image.open(folder / "comparison.png").width > 1000
+
+
 def test_a_latent_walk_is_drawn(finished):
     _, summary, folder = finished("latent_walk")
     assert [row["truncation"] for row in summary["truncations"]] == [0.25, 0.5, 1.0, 1.5, None]
