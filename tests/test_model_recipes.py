@@ -1,4 +1,4 @@
-"""The exact relations behind the recipes on latents, on Gaussians and on autoencoders."""
+"""The exact relations behind the recipes on latents, on Gaussians, on autoencoders and on faces."""
 
 import sys
 from math import gamma, sqrt
@@ -14,9 +14,12 @@ from scipy.stats import bernoulli, multivariate_normal
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "recipes"))
 import common
+import dcgan_faces
 import gan_vs_vae
 import generative_vs_discriminative as two_ways
 import latent_walk
+
+import keras_gan
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +135,32 @@ def test_an_autoencoder_is_random_in_training_alone():
     deviation = np.std([np.asarray(encoded) for encoded in drawn], axis=0).reshape(3, 4)
     kernel = np.asarray(decoder.layers[0].kernel)
     np.testing.assert_allclose(deviation, np.sqrt(np.exp(log_variance) @ kernel**2), rtol=0.15)
+
+
+def test_sums_of_latents_are_as_long_as_latents():
+    rng = np.random.default_rng(0)
+    terms = rng.normal(size=(5000, 3, 3, 32)).astype("float32")
+    sums = dcgan_faces.arithmetic(terms)
+    one = terms[7].sum(axis=1) / 3
+    np.testing.assert_allclose(sums[7], one[0] - one[1] + one[2], atol=1e-6)
+    np.testing.assert_allclose(dcgan_faces.arithmetic(terms[7]), sums[7], atol=1e-6)
+    assert np.var(sums) == pytest.approx(1, rel=0.02)
+
+
+def test_drawn_faces_are_of_their_classes(tmp_path):
+    for name in "ab":
+        common.draw_faces(tmp_path / name, 80)
+    files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*.png"))
+    assert len(files) == 80 and all(
+        (tmp_path / "a" / f).read_bytes() == (tmp_path / "b" / f).read_bytes() for f in files
+    )
+    (batch,) = keras_gan.datasets.load(f"folder:{tmp_path / 'a'}", 80, labels=True)
+    images, labels = map(np.asarray, batch)
+    assert images.shape == (80, 64, 64, 3) and np.bincount(labels).tolist() == [20] * 4
+    background = np.array([0xB6, 0xE3, 0xF4]) / 127.5 - 1
+    np.testing.assert_allclose(images[:, 0, 0], np.tile(background, (80, 1)), atol=0.01)
+    # Beside the cheek is long hair or nothing; where frames meet their temples it is darker with glasses.
+    long, glasses = (np.array([word in name for name in common.FACES])[labels] for word in ("long", "glasses"))
+    np.testing.assert_array_equal(np.abs(images[:, 28, 16] - background).max(axis=1) > 0.1, long)
+    temples = images[:, 23, 44].mean(axis=1)
+    assert temples[glasses].mean() < temples[~glasses].mean() - 0.5
