@@ -91,10 +91,10 @@ def main(argv=None):
     samples, picks, found = gan.predict(latents, verbose=0), np.reshape(args.pick or range(9), (3, 3)), {}
     if not (args.data or args.pick):
         picks, found = judge(data, gan, latents, samples, args)
-        print("\n                     " + "".join(f"{name:>15}" for name in common.FACES))
-        print("1,000 samples        " + "".join(f"{share:15.0%}" for share in found["samples"].values()))
-        print("200 of a - b + c     " + "".join(f"{share:15.0%}" for share in found["sums"].values()))
-        print("The classifier is right about {classifier_accuracy:.1%} of faces it has not seen.".format(**found))
+        print(f"\nclassifier {found['classifier_accuracy']:6.1%} right " + "".join(f"{n:>14}" for n in common.FACES))
+        print("1,000 samples           " + "".join(f"{share:14.0%}" for share in found["samples"].values()))
+        print("200 of a - b + c        " + "".join(f"{share:14.0%}" for share in found["sums"].values()))
+        print("a, b, c: {}, {}, {}, three of each".format(*(common.FACES[k] for k in TERMS)))
     draw(args.run_dir / "faces.png", gan, latents, samples, picks)
     tall = common.picture(gan, common.tour(latents[:24].reshape(6, 4, LATENT_DIM), frames=12))
     common.save_gif(args.run_dir / "walk.gif", [tall[y : y + 64] for y in range(0, len(tall), 66)], scale=2)
