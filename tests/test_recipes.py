@@ -92,6 +92,33 @@ def test_two_ways_to_know_digits_are_compared(finished):
     assert Image.open(folder / "comparison.png").width > 1000
 
 
+def test_a_gan_and_an_autoencoder_train_equally_long(finished):
+    _, summary, folder = finished("gan_vs_vae")
+    assert summary["GAN"]["steps"] == 2 and 1 <= summary["VAE"]["steps"] < 500
+    # Untrained both are blurred, and far from any digit.
+    assert all(0 < summary[name]["sharpness"] < 0.5 < summary[name]["reconstruction_error"] for name in ("VAE", "GAN"))
+    assert Image.open(folder / "comparison.png").width > 1000
+
+
+def test_faces_walk_and_are_added(finished, tmp_path):
+    _, summary, folder = finished("dcgan_faces")
+    for shares in (summary["samples"], summary["sums"]):
+        assert list(shares) == ["glasses_long", "glasses_short", "plain_long", "plain_short"]
+        assert sum(shares.values()) == pytest.approx(1)
+    with Image.open(folder / "walk.gif") as image:
+        assert image.n_frames == 72 and image.size == (2 * (4 * 66 - 2), 2 * 64)
+    assert Image.open(folder / "faces.png").width > 1500
+    # What one picks by hand, of data without a classifier; nothing is trained again, and nothing drawn.
+    picks = ["--pick", *map(str, range(9)), "--data", "celeb_a"]
+    done = run(
+        "dcgan_faces.py", "--quick", "--run-dir", "mine", "--gan", str(folder / "gan.keras"), *picks, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert sorted(p.name for p in (tmp_path / "mine").iterdir()) == ["faces.png", "summary.json", "walk.gif"]
+    assert (tmp_path / "mine/walk.gif").read_bytes() == (folder / "walk.gif").read_bytes()
+    assert run("dcgan_faces.py", "--pick", "1", cwd=tmp_path).returncode == 2
+
+
 def test_a_latent_walk_is_drawn(finished):
     _, summary, folder = finished("latent_walk")
     assert [row["truncation"] for row in summary["truncations"]] == [0.25, 0.5, 1.0, 1.5, None]
