@@ -4,8 +4,10 @@ import jax
 import keras
 from keras import ops
 
+from keras_gan.backend.saving import SavesAlone
 
-class Trainer:
+
+class Trainer(SavesAlone):
     """Mixin for `keras.Model`: Keras's entry points for a step, and one player's update."""
 
     @property
