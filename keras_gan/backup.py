@@ -218,7 +218,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         }
         # A `.keras` file: Keras writes it from memory, while HDF5 ends the process when it finds the disk full.
         with files.replacing(self.folder / f"step_{step:010d}.keras") as part:
-            keras.saving.save_model(self.model, part)
+            self.model.save(part)
             with zipfile.ZipFile(part, "a") as archive:
                 archive.writestr(_STATE, json.dumps(state))
         for old in self._backups()[:-2]:

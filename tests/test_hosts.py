@@ -103,8 +103,8 @@ def test_a_killed_worker_and_the_same_command_again(unbroken, tmp_path):
     processes = _two(tmp_path, last_step=12, dies=1)
     assert processes[1].wait(timeout=300) == -9
     start = time.time()
-    # The other learns of it when it next waits for the dead: it ends with an error, not with a result. On JAX that takes
-    # 100 s, for which this test does not wait.
+    # The other learns of it when it next waits for the dead: it ends with an error, not with a result. On JAX it takes
+    # 100 s to, for which this test does not wait.
     with contextlib.suppress(subprocess.TimeoutExpired):
         processes[0].wait(timeout=120 if BACKEND == "tensorflow" else 5)
     print(f"the survivor ended after {time.time() - start:.0f} s with {processes[0].poll()}")
