@@ -201,7 +201,11 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         self._kept = all(math.isfinite(value) for value in (logs or {}).values())
         if not self._kept:
             self._log("No backup is made of a state that is not finite; the last good one stays in %s.", self.folder)
-        if not self._kept or not self.model.is_chief:
+        if not self._kept:
+            return
+        # Before the chief goes on alone: reading adds up what processes hold. After an epoch none is needed.
+        sums = [float(ops.convert_to_numpy(ops.convert_to_tensor(v))) for v in self._sums()] if batch else []
+        if not self.model.is_chief:
             return
         step = int(ops.convert_to_numpy(self.model.optimizer.iterations))
         state = {
@@ -209,7 +213,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
             "batch": batch,
             "start": self._start,
             "stopped": self.model.stop_training,
-            "sums": [float(ops.convert_to_numpy(variable.value)) for variable in self._sums()],
+            "sums": sums,
             "settings": self._settings,
             "callbacks": [
                 [type(callback).__name__, {k: v for k, v in _memory(callback).items() if first.get(k) != v}]

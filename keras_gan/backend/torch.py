@@ -10,7 +10,11 @@ class Trainer:
     is_chief = True
 
     def train_step(self, data):
-        return self.adversarial_step(data)
+        # Keras's dropout without a seed draws from torch's global state, which no file keeps: this GAN's is kept.
+        devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+        with torch.random.fork_rng(devices):
+            torch.manual_seed(int(self._training_seed.next().sum()))
+            return self.adversarial_step(data)
 
     def test_step(self, data):
         return self.evaluation_step(data)
