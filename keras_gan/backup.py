@@ -43,11 +43,11 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
     the last be damaged all the same, it is passed over with a warning. A state that is not finite is not kept.
 
     Ctrl-C and SIGTERM, which a machine receives before it is taken away, end training after the current step, with a
-    backup of that step; a second one ends it at once.
+    backup of that step, unless several processes train together; a second one ends it at once.
 
-    On TensorFlow and a CPU the weights are bit for bit those of the unbroken run where the data are in order, come from
-    `keras_gan.datasets.load`, or are an array and `keras.utils.set_random_seed` was called. `EarlyStopping` remembers
-    its best weights in memory alone: use `ModelCheckpoint` for these.
+    On a CPU the weights are bit for bit those of the unbroken run where the data are in order, come from
+    `keras_gan.datasets.load`, or, on TensorFlow, are an array and `keras.utils.set_random_seed` was called.
+    `EarlyStopping` remembers its best weights in memory alone: use `ModelCheckpoint` for these.
 
     Args:
         backup_dir: Path of a folder of this run's own; made if it is missing.
@@ -168,7 +168,8 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
                 self.model.train_function = train
                 self._passing_over = None
                 self._last_saved = done
-        elif self._signal is not None or self._is_due(done):
+        # Not every one of several processes hears the signal at the same step, and a step is saved by all together.
+        elif self._is_due(done) or (self._signal is not None and self.model.is_alone):
             self._save(self._epoch, done, logs)
             self._last_saved = done
         self._end_if_asked(f"epoch {self._epoch + 1}, step {done}")
@@ -201,7 +202,11 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         self._kept = all(math.isfinite(value) for value in (logs or {}).values())
         if not self._kept:
             self._log("No backup is made of a state that is not finite; the last good one stays in %s.", self.folder)
-        if not self._kept or not self.model.is_chief:
+        if not self._kept:
+            return
+        # Before the chief goes on alone: reading adds up what processes hold. After an epoch none is needed.
+        sums = [float(ops.convert_to_numpy(ops.convert_to_tensor(v))) for v in self._sums()] if batch else []
+        if not self.model.is_chief:
             return
         step = int(ops.convert_to_numpy(self.model.optimizer.iterations))
         state = {
@@ -209,7 +214,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
             "batch": batch,
             "start": self._start,
             "stopped": self.model.stop_training,
-            "sums": [float(ops.convert_to_numpy(variable.value)) for variable in self._sums()],
+            "sums": sums,
             "settings": self._settings,
             "callbacks": [
                 [type(callback).__name__, {k: v for k, v in _memory(callback).items() if first.get(k) != v}]

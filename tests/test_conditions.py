@@ -173,7 +173,7 @@ def image_gan(consistency_weight):
 def test_consistency_looks_at_each_real_twice_and_differently():
     class Spy(Codes):
         def consistency_term(self, real_extra, other_extra):
-            seen.append([np.asarray(extra["codes"]) for extra in (real_extra, other_extra)])
+            seen.append([ops.convert_to_numpy(extra["codes"]) for extra in (real_extra, other_extra)])
             return 1000.0
 
     seen = []
@@ -221,7 +221,7 @@ def test_fakes_take_the_labels_of_the_batch(labelled):
     inner = gan.discriminator.call
 
     def spy(inputs, *args, **kwargs):
-        seen.append(np.asarray(inputs[1]))
+        seen.append(ops.convert_to_numpy(inputs[1]))
         return inner(inputs, *args, **kwargs)
 
     gan.discriminator.call = spy

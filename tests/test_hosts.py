@@ -13,9 +13,8 @@ import keras
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.skipif(
-    keras.config.backend() != "tensorflow", reason="callbacks that save need TensorFlow in several processes"
-)
+BACKEND = keras.config.backend()
+pytestmark = pytest.mark.skipif(BACKEND == "torch", reason="one device and one process on torch")
 LOCAL = {"diversity", "discriminator_gradient_norm", "generator_gradient_norm"}
 
 
@@ -27,9 +26,10 @@ def _ports(n):
         return [s.getsockname()[1] for s in sockets]
 
 
-def _start(folder, rank=0, addresses=None, last_step=-1):
+def _start(folder, rank=0, addresses=None, last_step=-1, devices=1):
     folder.mkdir(exist_ok=True)
-    env = dict(os.environ)
+    # JAX takes a GPU whole, and here several processes would.
+    env = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
     command = [sys.executable, str(Path(__file__).with_name("worker.py")), str(folder), str(last_step)]
     if addresses is not None:
         task = {"type": "worker", "index": rank}
@@ -81,6 +81,13 @@ def test_two_processes_train_as_one_does(unbroken):
             np.testing.assert_allclose(result["history"][name], alone[0]["history"][name], atol=1e-5, err_msg=name)
 
 
+@pytest.mark.skipif(BACKEND != "jax", reason="on TensorFlow MirroredStrategy does this: test_distribute.py")
+def test_two_devices_train_as_one_does(unbroken, tmp_path):
+    (result,) = _finish([_start(tmp_path, devices=2)], tmp_path)
+    assert result["devices"] == 2
+    _assert_close(_weights(tmp_path), _weights(unbroken[0]))
+
+
 def test_one_process_writes(unbroken):
     _, two, _, together = unbroken
     assert [result["chief"] for result in together] == [True, False]
@@ -96,9 +103,10 @@ def test_a_killed_worker_and_the_same_command_again(unbroken, tmp_path):
     processes = _two(tmp_path, last_step=12, dies=1)
     assert processes[1].wait(timeout=300) == -9
     start = time.time()
-    # The other learns of it when it next waits for the dead: it ends with an error, not with a result.
+    # The other learns of it when it next waits for the dead: it ends with an error, not with a result. On JAX it takes
+    # 100 s to, for which this test does not wait.
     with contextlib.suppress(subprocess.TimeoutExpired):
-        processes[0].wait(timeout=120)
+        processes[0].wait(timeout=120 if BACKEND == "tensorflow" else 5)
     print(f"the survivor ended after {time.time() - start:.0f} s with {processes[0].poll()}")
     assert processes[0].poll() != 0
     processes[0].kill()
@@ -108,3 +116,34 @@ def test_a_killed_worker_and_the_same_command_again(unbroken, tmp_path):
     for rank in (0, 1):
         _assert_close(_weights(tmp_path, rank), _weights(unbroken[1]), atol=1e-6)
     assert not (tmp_path / "backup").exists()
+
+
+_KERAS_ALONE = """
+import os, sys
+import keras
+folder, addresses, rank = sys.argv[1], sys.argv[2], int(sys.argv[3])
+keras.distribution.initialize(addresses, num_processes=2, process_id=rank)
+keras.distribution.set_distribution(keras.distribution.DataParallel())
+model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+if rank == 0:
+    model.save(f"{folder}/alone.keras")
+try:
+    keras.Variable(2.0)  # All make it, and hold what they have in hand against each other: 0 where the chief saves.
+except AssertionError as error:
+    print(error, file=sys.stderr, flush=True)
+    os._exit(1)
+"""
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="the way round is JAX's")
+def test_keras_still_cannot_save_in_one_process(tmp_path):
+    """Once Keras can, this fails: take keras_gan/backend/saving.py out then."""
+    addresses = ",".join(f"localhost:{port}" for port in _ports(2))
+    command = [sys.executable, "-c", _KERAS_ALONE, str(tmp_path), addresses]
+    env = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    chief, other = (subprocess.Popen([*command, rank], env=env, stderr=subprocess.PIPE, text=True) for rank in "01")
+    error = other.communicate(timeout=60)[1]
+    chief.kill()
+    chief.communicate()
+    assert other.returncode == 1 and "not the same on each process" in error, error[-2000:]

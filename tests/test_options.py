@@ -52,7 +52,7 @@ def test_samples_evaluations_and_exports_use_the_average(points, tmp_path):
     gan.fit(points, batch_size=32, verbose=0)
     latents = gan.prior.sample(5, seed=0)
     np.testing.assert_allclose(gan.sample(5, seed=0), gan.ema_generator(latents), atol=1e-6)
-    assert np.abs(gan.sample(5, seed=0) - np.asarray(gan.generator(latents))).max() > 1e-3
+    assert np.abs(gan.sample(5, seed=0) - ops.convert_to_numpy(gan.generator(latents))).max() > 1e-3
     before = gan.evaluate(points, verbose=0, return_dict=True)
     if keras.config.backend() == "tensorflow":
         assert gan.export(tmp_path / "saved").max_error < 1e-6
@@ -108,7 +108,7 @@ def test_discriminator_steps_take_fresh_latents_each(points):
     drawn = []
     gan = sgd_gan(discriminator_steps=3, run_eagerly=True)
     inner = gan.prior.sample
-    gan.prior.sample = lambda n, seed: (drawn.append(np.asarray(inner(n, seed))), drawn[-1])[1]
+    gan.prior.sample = lambda n, seed: (drawn.append(ops.convert_to_numpy(inner(n, seed))), drawn[-1])[1]
     gan.fit(points[:32], batch_size=32, verbose=0)
     assert int(gan.discriminator_optimizer.iterations) == 3 and int(gan.generator_optimizer.iterations) == 1
     assert len(drawn) == 4

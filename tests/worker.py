@@ -1,9 +1,10 @@
 """One of several processes that train one GAN, as a user's script: run by test_hosts.py.
 
-The cluster stands in TF_CONFIG. The first argument is a folder, the second the step (over all epochs) before which this
-process dies; -1 trains without a backup.
+The cluster stands in TF_CONFIG, on JAX as well, where a process may have several devices. The first argument is a
+folder, the second the step (over all epochs) before which this process dies; -1 trains without a backup.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -16,9 +17,16 @@ import numpy as np
 import tensorflow as tf
 
 folder, last_step = sys.argv[1], int(sys.argv[2])
-several = "TF_CONFIG" in os.environ
-strategy = tf.distribute.MultiWorkerMirroredStrategy() if several else tf.distribute.get_strategy()
-rank = json.loads(os.environ["TF_CONFIG"])["task"]["index"] if several else 0
+task = json.loads(os.environ.get("TF_CONFIG", '{"cluster": {"worker": ["alone"]}, "task": {"index": 0}}'))
+workers, rank = task["cluster"]["worker"], task["task"]["index"]
+scope, devices = contextlib.nullcontext, len(workers)
+if keras.config.backend() == "jax":
+    if len(workers) > 1:
+        keras.distribution.initialize(",".join(workers), num_processes=len(workers), process_id=rank)
+    devices = len(keras.distribution.list_devices())
+    keras.distribution.set_distribution(keras.distribution.DataParallel())
+elif len(workers) > 1:
+    scope = tf.distribute.MultiWorkerMirroredStrategy().scope
 
 import keras_gan  # noqa: E402 The strategy or the cluster comes before any tensor.
 
@@ -31,10 +39,12 @@ class Death(keras.callbacks.Callback):
 
 keras.utils.set_random_seed(0)
 L = keras.layers
-with strategy.scope():
+# On JAX statistics are those of the global batch without asking.
+synchronized = keras.config.backend() == "tensorflow"
+with scope():
     gan = keras_gan.GAN(
         keras.Sequential(
-            [keras.Input((4,)), L.Dense(16), L.BatchNormalization(synchronized=True), L.LeakyReLU(), L.Dense(2)]
+            [keras.Input((4,)), L.Dense(16), L.BatchNormalization(synchronized=synchronized), L.LeakyReLU(), L.Dense(2)]
         ),
         keras_gan.architectures.mlp_discriminator((2,), units=(16,), dropout=0.0),
         ema=0.9,
@@ -56,4 +66,4 @@ history = gan.fit(
     ],
 ).history
 np.savez(f"{folder}/weights_{rank}.npz", *gan.get_weights())
-print(json.dumps({"history": history, "chief": gan.is_chief}))
+print(json.dumps({"history": history, "chief": gan.is_chief, "devices": devices}))

@@ -13,6 +13,11 @@ class Trainer:
         """Whether this process is the one of many that writes files and speaks."""
         return jax.process_index() == 0
 
+    @property
+    def is_alone(self):
+        """Whether no other process trains with this one."""
+        return jax.process_count() == 1
+
     def train_step(self, state, data):
         groups = (
             self.trainable_variables,

@@ -36,6 +36,11 @@ class ReplicaLoop:
 
         return several if self.run_eagerly else tf.function(several)
 
+    @property
+    def is_alone(self):
+        """Whether no other process trains with this one."""
+        return not isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
     def pass_over(self, logs, iterator):
         """What `train_function` is while batches go by that a backup has seen: it takes them, and returns `logs`."""
         for _ in range(self.steps_per_execution):

@@ -7,10 +7,14 @@ import torch
 class Trainer:
     """Mixin for `keras.Model`: Keras's entry points for a step, and one player's update."""
 
-    is_chief = True
+    is_chief = is_alone = True
 
     def train_step(self, data):
-        return self.adversarial_step(data)
+        # Keras's dropout without a seed draws from torch's global state, which no file keeps: this GAN's is kept.
+        devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+        with torch.random.fork_rng(devices):
+            torch.manual_seed(int(self._training_seed.next().sum()))
+            return self.adversarial_step(data)
 
     def test_step(self, data):
         return self.evaluation_step(data)
