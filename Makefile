@@ -43,7 +43,9 @@ $(BIN)/.backends: $(BIN)/.installed
 test-backends: $(BIN)/.backends
 	$(BIN)/python -m pytest tests/test_backends.py
 	KERAS_BACKEND=jax $(BIN)/python -m pytest $(BACKEND_TESTS) $(GAN_TESTS) tests/test_hosts.py -k "not finds_the_mean"
+	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/test_durability.py -k killed
 	KERAS_BACKEND=torch $(BIN)/python -m pytest $(BACKEND_TESTS)
+	KERAS_BACKEND=torch $(BIN)/python -m pytest tests/test_durability.py -k killed
 
 lint: $(BIN)/.installed
 	$(BIN)/ruff check .

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from keras_gan import files
+
 
 def to_uint8(images):
     """Maps images in [-1, 1] to bytes in [0, 255]; values outside are clipped."""
@@ -43,4 +45,5 @@ def save(path, image):
     """Writes one uint8 image `(height, width, channels)` as a file; the suffix says the format."""
     from PIL import Image
 
-    Image.fromarray(image[:, :, 0] if image.shape[-1] == 1 else image).save(path)
+    with files.replacing(path) as part:
+        Image.fromarray(image[:, :, 0] if image.shape[-1] == 1 else image).save(part)
