@@ -156,8 +156,11 @@ def draw_faces(folder, n):
     Their parts are those of Avataaars, by Pablo Stanley, which the package dicebear-styles ships. The first n are the
     same each time.
     """
-    import resvg_py
-    from dicebear import Avatar, Style
+    try:
+        import resvg_py
+        from dicebear import Avatar, Style
+    except ImportError:
+        sys.exit("Drawn faces need more packages. Run: pip install 'keras-gan[faces]', or choose others with --data.")
 
     parts = json.loads(resources.files("dicebear_styles").joinpath("avataaars.json").read_text("utf-8"))
     style, bar = Style(parts), progress(n, "face")
