@@ -126,6 +126,7 @@ def tensorflow_contenders():
         "matmul": matmul,
         "fit": fit,
         "fit, 10 steps an execution": lambda: fit(steps_per_execution=10),
+        "fit, simultaneous": lambda: fit(simultaneous=True),
         "fit, mixed_bfloat16": lambda: fit(policy="mixed_bfloat16"),
         "bare step": bare,
         "bare step without health": without_health,
@@ -143,7 +144,7 @@ def torch_contenders():
     def up(n, m):
         return [nn.ConvTranspose2d(n, m, 4, 2, 1, bias=False), nn.BatchNorm2d(m), nn.ReLU()]
 
-    def plain(memory_format=torch.contiguous_format, compiled=False):
+    def plain(memory_format=torch.contiguous_format, compiled=False, simultaneous=False):
         w = WIDTH
         G = nn.Sequential(
             nn.Linear(LATENT, 49 * 2 * w, bias=False),
@@ -180,12 +181,26 @@ def torch_contenders():
             g_opt.step()
             return g_loss
 
-        return repeated(step, lambda loss: loss.item())
+        weights = list(G.parameters()), list(D.parameters())
+
+        def shared():
+            fake = D(G(torch.randn(BATCH, LATENT, device=device)))
+            d_loss = (softplus(-D(batch)) + softplus(fake)).mean()
+            d_gradients = torch.autograd.grad(d_loss, weights[1], retain_graph=True)
+            g_gradients = torch.autograd.grad(softplus(-fake).mean(), weights[0])
+            for own, gradients, optimizer in zip(weights, (g_gradients, d_gradients), (g_opt, d_opt), strict=True):
+                for weight, gradient in zip(own, gradients, strict=True):
+                    weight.grad = gradient
+                optimizer.step()
+            return d_loss
+
+        return repeated(shared if simultaneous else step, lambda loss: loss.item())
 
     return {
         "fit": fit,
         "plain, eager": plain,
         "plain, eager, channels last": lambda: plain(torch.channels_last),
+        "plain, eager, channels last, simultaneous": lambda: plain(torch.channels_last, simultaneous=True),
         "plain, compiled": lambda: plain(compiled=True),
     }
 
@@ -353,13 +368,13 @@ def report(seconds, devices):
     if rate:
         print(f"matrix multiplication: {rate / 1e9:.0f} billion operations a second")
     base = seconds.get(("tensorflow", "fit")) or next(iter(seconds.values()))
-    print(f"\n{'':40}{'images/s':>9}{'ms/step':>9}{'to fit':>8}{'share':>7}")
+    print(f"\n{'':48}{'images/s':>9}{'ms/step':>9}{'to fit':>8}{'share':>7}")
     for (name, contender), times in seconds.items():
         t = statistics.median(times)
         # Turn by turn, since the machine's speed changes from one to the next.
         ratio = statistics.median(a / b for a, b in zip(times, base, strict=True))
         share = f"{OPERATIONS / t / rate:7.0%}" if rate else f"{'':7}"
-        print(f"{name + ' ' + contender:40}{BATCH / t:9.0f}{t * 1e3:9.1f}{ratio:8.2f}{share}")
+        print(f"{name + ' ' + contender:48}{BATCH / t:9.0f}{t * 1e3:9.1f}{ratio:8.2f}{share}")
 
 
 if __name__ == "__main__":

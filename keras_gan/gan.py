@@ -101,6 +101,7 @@ class GAN(backend.Trainer, keras.Model):
         metrics=(),
         augmentation=None,
         discriminator_steps=1,
+        simultaneous=False,
         run_eagerly=False,
         steps_per_execution=1,
         jit_compile="auto",
@@ -120,6 +121,9 @@ class GAN(backend.Trainer, keras.Model):
                 training, reals and fakes. Defaults to none.
             discriminator_steps: Int > 0, how often the discriminator is updated before the generator is, each time
                 on the same real batch and on new fakes. Defaults to `1`.
+            simultaneous: Bool, whether both players learn from the same fakes and are updated at once, neither seeing
+                the other's move: another game than the alternating one, whose step takes a sixth less time. Defaults
+                to False, the discriminator first and then the generator on new fakes.
             run_eagerly: Bool, as in `keras.Model.compile`.
             steps_per_execution: Int, as in `keras.Model.compile`.
             jit_compile: Bool or `"auto"`, as in `keras.Model.compile`.
@@ -132,6 +136,11 @@ class GAN(backend.Trainer, keras.Model):
         loss = losses.get(loss)
         penalties, metrics = list(penalties), list(metrics)
         checks.check_training(penalties, metrics, augmentation, discriminator_steps, self.data_shape, self.condition)
+        if simultaneous and discriminator_steps > 1:
+            raise ValueError(
+                "discriminator_steps must be 1 with simultaneous=True, where each player is updated once a step. "
+                f"Received: discriminator_steps={discriminator_steps}. Leave one of them out."
+            )
         checks.warn_without_lipschitz_control(loss, penalties, self.discriminator)
         pair = [_optimizer(generator_optimizer), _optimizer(discriminator_optimizer)]
         if pair[0] is pair[1]:
@@ -156,6 +165,7 @@ class GAN(backend.Trainer, keras.Model):
         self._health_means = _means(*health.names(loss, penalties, _scales_loss(pair[0])))
         self.augmentation = augmentation
         self.discriminator_steps = discriminator_steps
+        self.simultaneous = simultaneous
         self.generator_optimizer, self.discriminator_optimizer = pair
         # Before any weight is loaded: Keras skips the state of an optimizer that has no variables yet.
         self.generator_optimizer.build(self.generator.trainable_variables)
@@ -220,11 +230,14 @@ class GAN(backend.Trainer, keras.Model):
     def adversarial_step(self, data):
         """One step of training on one batch: the discriminator's updates, then the generator's."""
         real, labels = self._unpack(data)
-        for _ in range(self.discriminator_steps):
-            d = self._move(
-                self.discriminator, self.discriminator_optimizer, lambda: self.discriminator_objective(real, labels)
-            )
-        g = self._move(self.generator, self.generator_optimizer, lambda: self.generator_objective(real, labels))
+        discriminator = self.discriminator, self.discriminator_optimizer
+        generator = self.generator, self.generator_optimizer
+        if self.simultaneous:
+            d, g = self._move([discriminator, generator], lambda: self.simultaneous_objectives(real, labels))
+        else:
+            for _ in range(self.discriminator_steps):
+                (d,) = self._move([discriminator], lambda: [self.discriminator_objective(real, labels)])
+            (g,) = self._move([generator], lambda: [self.generator_objective(real, labels)])
         if self.ema_generator is not None:
             for average, weight in zip(self.ema_generator.weights, self.generator.weights, strict=True):
                 average.assign(average + (1 - self.ema) * (weight - average))
@@ -232,8 +245,13 @@ class GAN(backend.Trainer, keras.Model):
             self.augmentation.update(d["real_logits"])
         return self._log(real, {**self._game(d, g), **health.measure(self.loss, real, d, g)})
 
-    def _move(self, network, optimizer, objective):
-        aux, norm = self.update(network, optimizer, objective)
+    def _move(self, players, objectives):
+        return [
+            self._record(optimizer, aux, norm)
+            for (_, optimizer), (aux, norm) in zip(players, self.update(players, objectives), strict=True)
+        ]
+
+    def _record(self, optimizer, aux, norm):
         if not _scales_loss(optimizer):
             return {**aux, "gradient_norm": norm}
         # Where the scaled gradient overflows, the optimizer takes no step and lowers the scale.
@@ -251,31 +269,46 @@ class GAN(backend.Trainer, keras.Model):
             The objective, a scalar tensor; and a dict of the adversarial `loss` alone, `real_logits`, `fake_logits`,
             the `fake` data, before any augmentation, and a dict of the `penalties`.
         """
+        fake, given = self._fakes(real, labels)
+        return self._oppose(real, ops.stop_gradient(fake), given)[:2]
+
+    def _fakes(self, real, labels):
         latents = self._draw_latents(real, self._training_seed)
-        given = self.condition.given(latents, labels)
-        fake = ops.stop_gradient(self._generate(self.generator, latents, labels, training=True))
+        fake = self._generate(self.generator, latents, labels, training=True)
+        return fake, self.condition.given(latents, labels)
+
+    def _oppose(self, real, fake, given):
+        """The discriminator's objective on given fakes, and what it returned beside the fakes' logits."""
         other_real = self._view(real) if self.condition.compares_views else None
         real_view, fake_view = self._view(real), self._view(fake)
-        aux, terms = self._judge(real_view, fake_view, given, training=True, other_real=other_real)
+        aux, terms, fake_extra = self._judge(real_view, fake_view, given, training=True, other_real=other_real)
         penalties = {}
         for penalty in self.penalties:
-            value = penalty(self._bind(given), real_view, fake_view, seed=self._training_seed)
+            value = penalty(self._bind(given), real_view, ops.stop_gradient(fake_view), seed=self._training_seed)
             name = health.penalty_name(penalty)
             penalties[name] = penalties.get(name, 0.0) + value
         terms += sum(penalties.values()) + sum(self.discriminator.losses)
-        return aux["loss"] + terms, {**aux, "fake": fake, "penalties": penalties}
+        return aux["loss"] + terms, {**aux, "fake": fake, "penalties": penalties}, fake_extra
 
     def generator_objective(self, real, labels=None):
         """What the generator minimises, through the fixed discriminator. As `discriminator_objective`."""
-        latents = self._draw_latents(real, self._training_seed)
-        given = self.condition.given(latents, labels)
-        fake = self._view(self._generate(self.generator, latents, labels, training=True))
-        fake_logits, extra = self.condition.judge(self.discriminator, fake, given, training=True)
+        fake, given = self._fakes(real, labels)
+        fake_logits, extra = self.condition.judge(self.discriminator, self._view(fake), given, training=True)
         real_logits = None
         if getattr(self.loss, "generator_uses_real", True):
             real_logits, _ = self.condition.judge(self.discriminator, self._view(real), given, training=True)
+        return self._please(fake_logits, real_logits, extra, given)
+
+    def _please(self, fake_logits, real_logits, extra, given):
+        """The generator's objective on what the discriminator returned."""
         loss = self.loss.generator(fake_logits, real_logits)
         return loss + self.condition.generator_term(extra, given) + sum(self.generator.losses), {"loss": loss}
+
+    def simultaneous_objectives(self, real, labels=None):
+        """What both minimise, on the same fakes, judged once. A list of `discriminator_objective`'s, generator's."""
+        fake, given = self._fakes(real, labels)
+        objective, aux, extra = self._oppose(real, fake, given)
+        return [(objective, aux), self._please(aux["fake_logits"], aux["real_logits"], extra, given)]
 
     def evaluation_step(self, data):
         """The losses and accuracies of one batch, in inference mode, with latents of its own; fills the metrics."""
@@ -283,13 +316,13 @@ class GAN(backend.Trainer, keras.Model):
         latents = self._draw_latents(real, self._evaluation_seed)
         fake = self._generate(self._best_generator, latents, labels, training=False)
         given = self.condition.given(latents, labels)
-        d, _ = self._judge(_pack(real, self.pack), _pack(fake, self.pack), given, training=False)
+        d, *_ = self._judge(_pack(real, self.pack), _pack(fake, self.pack), given, training=False)
         for metric in self.evaluation_metrics:
             metric.update_state(real, fake)
         return self._log(real, self._game(d, {"loss": self.loss.generator(d["fake_logits"], d["real_logits"])}))
 
     def _judge(self, real, fake, given, training, other_real=None):
-        """The adversarial loss with the logits behind it, and the condition's terms."""
+        """The adversarial loss with the logits behind it, the condition's terms, and the rest of a fake's judgement."""
         real_logits, real_extra = self.condition.judge(self.discriminator, real, given, training)
         fake_logits, fake_extra = self.condition.judge(self.discriminator, fake, given, training)
         loss = self.loss.discriminator(real_logits, fake_logits)
@@ -297,7 +330,7 @@ class GAN(backend.Trainer, keras.Model):
         if other_real is not None:
             _, other_extra = self.condition.judge(self.discriminator, other_real, given, training)
             terms += self.condition.consistency_term(real_extra, other_extra)
-        return {"loss": loss, "real_logits": real_logits, "fake_logits": fake_logits}, terms
+        return {"loss": loss, "real_logits": real_logits, "fake_logits": fake_logits}, terms, fake_extra
 
     def _bind(self, given):
         """The discriminator as penalties see it: a function from data to logits, which changes no state."""
@@ -501,6 +534,7 @@ class GAN(backend.Trainer, keras.Model):
             "metrics": [serialize(metric) for metric in self.evaluation_metrics],
             "augmentation": serialize(self.augmentation),
             "discriminator_steps": self.discriminator_steps,
+            "simultaneous": self.simultaneous,
             "run_eagerly": self.run_eagerly,
             "steps_per_execution": self.steps_per_execution,
             "jit_compile": self.jit_compile,

@@ -65,6 +65,11 @@ result = {
     "iterations": int(keras.ops.convert_to_numpy(gan.optimizer.iterations)),
 }
 
+with strategy.scope():
+    simultaneous = gan_of_points(simultaneous=True)
+simultaneous.fit(points, epochs=2, verbose=0)
+np.savez(f"{folder}/{replicas}_simultaneous.npz", *simultaneous.get_weights())
+
 if replicas > 1:
     with strategy.scope():
         several = gan_of_points(steps_per_execution=4)

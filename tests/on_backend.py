@@ -51,7 +51,7 @@ for penalty in (P.R1(2.0), P.R2(2.0), P.GradientPenalty(3.0), P.LipschitzPenalty
         optimizer = keras.optimizers.SGD(1.0)
         optimizer.build(network.trainable_variables)
         before = arrays(network)
-        _, norm = gan.update(network, optimizer, lambda objective=objective: objective(batch))
+        ((_, norm),) = gan.update([(network, optimizer)], lambda objective=objective: [objective(batch)])
         gradients = [a - b for a, b in zip(before, arrays(network), strict=True)]
         results[f"{network.name}_norm/{kind}"] = ops.convert_to_numpy(norm)
         results.update({f"{network.name}_gradient/{kind}/{i}": g for i, g in enumerate(gradients)})
@@ -63,4 +63,10 @@ results.update({f"history/{key}": np.array(values) for key, values in history.it
 results["trained_images"] = gan.predict(latents, verbose=0)
 del gan._draw_latents
 gan.save(f"{folder}/from_{name}.keras")
+
+gan = load()
+gan.compile(keras.optimizers.SGD(1e-2), keras.optimizers.SGD(1e-2), penalties=[P.R1(0.5)], simultaneous=True)
+history = gan.fit(np.tile(real, (3, 1, 1, 1)), batch_size=16, shuffle=False, verbose=0).history
+results.update({f"simultaneous_history/{key}": np.array(values) for key, values in history.items()})
+results["simultaneous_images"] = gan.predict(latents, verbose=0)
 np.savez(f"{folder}/{name}.npz", **results)

@@ -62,6 +62,8 @@ def runs(tmp_path_factory):
         ("generator_norm", 1e-4),
         ("history", 1e-4),
         ("trained_images", 1e-3),
+        ("simultaneous_history", 1e-4),
+        ("simultaneous_images", 1e-4),
     ],
 )
 def test_backends_agree(what, tolerance, name, runs):

@@ -75,17 +75,18 @@ def test_codes_term_is_the_bound_on_a_table():
             posterior = np.array([1 - e, e]) if x == 0 else np.array([e, 1 - e])
             given += [np.eye(2)[c]] * counts[c, x]
             found += [np.log(posterior)] * counts[c, x]
-    term = Codes(categorical=[2]).generator_term({"codes": np.array(found)}, np.array(given, "float32"))
+    found, given = np.array(found, "float32"), ops.convert_to_tensor(np.array(given, "float32"))
+    term = Codes(categorical=[2]).generator_term({"codes": ops.convert_to_tensor(found)}, given)
     information = math.log(2) + (e * math.log(e) + (1 - e) * math.log(1 - e))
     np.testing.assert_allclose(math.log(2) - float(term), information, atol=1e-6)
-    worse = Codes(categorical=[2]).generator_term({"codes": 2 * np.array(found)}, np.array(given, "float32"))
+    worse = Codes(categorical=[2]).generator_term({"codes": ops.convert_to_tensor(2 * found)}, given)
     assert float(worse) > float(term) + 1e-3
 
 
 def test_codes_term_of_each_kind_with_its_weight():
     condition = Codes(categorical=[2, 3], continuous=2, categorical_weight=0.5, continuous_weight=3.0)
-    given = np.array([[1, 0, 0, 0, 1, 0.5, -1.0]], "float32")
-    found = {"codes": np.array([[0, 0, 0, 0, 0, 0.0, 1.0]], "float32")}
+    given = ops.convert_to_tensor([[1, 0, 0, 0, 1, 0.5, -1.0]], "float32")
+    found = {"codes": ops.convert_to_tensor([[0, 0, 0, 0, 0, 0.0, 1.0]], "float32")}
     expected = 0.5 * (math.log(2) + math.log(3)) + 3.0 * (0.25 + 4.0) / 2
     np.testing.assert_allclose(condition.generator_term(found, given), expected, rtol=1e-6)
     np.testing.assert_allclose(condition.discriminator_term({}, found, given), expected, rtol=1e-6)

@@ -21,11 +21,12 @@ def mirrored(tmp_path_factory):
     return folder, {replicas: _run(script, replicas, folder) for replicas in (1, 2)}
 
 
-def test_two_replicas_train_as_one_does(mirrored):
+@pytest.mark.parametrize("kind", ["", "_simultaneous"])
+def test_two_replicas_train_as_one_does(kind, mirrored):
     folder, results = mirrored
     assert [r["replicas"] for r in results.values()] == [1, 2]
     assert [r["iterations"] for r in results.values()] == [20, 20]
-    one, two = (np.load(folder / f"{k}.npz") for k in (1, 2))
+    one, two = (np.load(folder / f"{k}{kind}.npz") for k in (1, 2))
     assert len(one.files) > 10
     for name in one.files:
         np.testing.assert_allclose(two[name], one[name], atol=1e-5)

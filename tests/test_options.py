@@ -76,6 +76,71 @@ def test_ema_out_of_range(ema):
         sgd_gan(ema=ema)
 
 
+# === Simultaneous updates ===
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"penalties": [P.R1(2.0), P.R2(1.0)]},
+        {"loss": "relativistic"},
+        {"loss": "hinge", "condition": keras_gan.conditions.Codes([3], 2)},
+        {"condition": keras_gan.conditions.Labels(3)},
+    ],
+    ids=["penalties", "relativistic", "codes", "labels"],
+)
+def test_a_simultaneous_step_is_both_first_steps_on_the_same_fakes(options, points):
+    """From the same weights and latents: the discriminator's as in turn, and the generator's as if it had not moved."""
+    options = dict(options)
+    condition = options.pop("condition", None)
+    labels = np.arange(32) % 3 if isinstance(condition, keras_gan.conditions.Labels) else None
+
+    def step(d_rate, **more):
+        keras.utils.set_random_seed(0)
+        classes = None if labels is None else 3
+        codes = 5 if isinstance(condition, keras_gan.conditions.Codes) else 0
+        discriminator = A.mlp_discriminator((2,), units=(8,), dropout=0.0, num_classes=classes, num_codes=codes)
+        gan = keras_gan.GAN(
+            A.mlp_generator((2,), 9, units=(8,), num_classes=classes), discriminator, condition=condition
+        )
+        latents = gan.prior.sample(32, 0)
+        gan._draw_latents = lambda *_: latents
+        gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(d_rate), **options, **more)
+        logs = gan.fit(points[:32], labels, batch_size=32, shuffle=False, verbose=0).history
+        return logs, arrays(gan.generator.trainable_weights), arrays(gan.discriminator.trainable_weights)
+
+    logs, generator, discriminator = step(0.1, simultaneous=True)
+    turns, _, expected = step(0.1)
+    _, expected_generator, _ = step(0.0)
+    _, still, _ = step(0.0, simultaneous=True)
+    for a, b in zip([*discriminator, *generator], [*expected, *expected_generator], strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    for a, b in zip(still, generator, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    assert logs["discriminator_loss"] == pytest.approx(turns["discriminator_loss"], rel=1e-5)
+    # In turn, the discriminator has moved before the generator's loss is taken.
+    assert abs(logs["generator_loss"][0] - turns["generator_loss"][0]) > 1e-5
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+def test_simultaneous_with_the_other_options(policy, images):
+    keras.config.set_dtype_policy(policy)
+    try:
+        gan = keras_gan.GAN(
+            A.dcgan_generator((8, 8, 1), 4, width=4), A.dcgan_discriminator((8, 8, 2), width=4), pack=2, ema=0.9
+        )
+    finally:
+        keras.config.set_dtype_policy("float32")
+    augmentation = keras_gan.augmentation.AdaptiveAugmentation()
+    gan.compile(penalties=[P.R1(1.0)], augmentation=augmentation, simultaneous=True)
+    before = [arrays(net.trainable_weights) for net in (gan.generator, gan.discriminator, gan.ema_generator)]
+    logs = gan.fit(images, batch_size=16, epochs=2, verbose=0).history
+    assert np.isfinite(np.hstack(list(logs.values()))).all()
+    assert ("generator_loss_scale" in logs) == (policy == "mixed_float16")
+    for old, net in zip(before, (gan.generator, gan.discriminator), strict=False):
+        assert any(np.abs(a - b).max() > 1e-5 for a, b in zip(old, arrays(net.trainable_weights), strict=True))
+
+
 # === Packing ===
 
 
@@ -130,7 +195,7 @@ def test_a_penalty_acts_on_the_discriminator_and_not_on_the_logged_loss(points):
     np.testing.assert_allclose(logs[0]["discriminator_loss"], logs[1]["discriminator_loss"], rtol=1e-6)
     flat.compile(keras.optimizers.SGD(0.0), keras.optimizers.Adam(1e-2), penalties=[Flatten()])
     flat.fit(points, batch_size=32, epochs=20, verbose=0)
-    assert np.abs(flat.discriminator(points)).mean() < 0.05
+    assert np.abs(flat.discriminator.predict(points, verbose=0)).mean() < 0.05
 
 
 def test_two_penalties_add_up(points):
@@ -191,7 +256,7 @@ def test_the_discriminator_sees_augmented_reals_and_fakes(images):
     kernel = gan.discriminator.layers[1].get_weights()[0]
     np.testing.assert_array_equal(kernel, image_gan(Zero()).discriminator.layers[1].get_weights()[0])
     # Evaluation sees the images as they are.
-    assert np.ptp(gan.discriminator(images)) > 1e-3
+    assert np.ptp(gan.discriminator.predict(images, verbose=0)) > 1e-3
 
 
 def test_adaptive_augmentation_is_updated_and_saved(images, tmp_path):

@@ -37,29 +37,33 @@ class Trainer:
             next(iterator, None)
         return logs, state
 
-    def update(self, network, optimizer, objective):
-        """Moves one network's weights, and no others, down the gradient of an objective. As on TensorFlow."""
-        own = network.trainable_variables
-        moved = {id(v) for v in own}
-        rest = [(v, v.value) for v in self.variables if id(v) not in moved]
+    def update(self, players, objectives):
+        """Moves each player's weights, and no others, down the gradient of its own objective. As on TensorFlow."""
+        owns = [network.trainable_variables for network, _ in players]
         state = self.non_trainable_variables
-        scale = optimizer.scale_loss(1.0)
+        scales = [optimizer.scale_loss(1.0) for _, optimizer in players]
 
-        def scaled(values):
+        def scaled(weights):
             # Keras's variables take the traced values, and what the networks update is handed out, not kept.
-            with keras.StatelessScope(state_mapping=[*rest, *zip(own, values, strict=True)]):
-                scalar, aux = objective()
-                return scalar * scale, (aux, [v.value for v in state])
+            given = [pair for own, values in zip(owns, weights, strict=True) for pair in zip(own, values, strict=True)]
+            with keras.StatelessScope(state_mapping=[*((v, v.value) for v in self.variables), *given]):
+                scalars, auxes = zip(*objectives(), strict=True)
+                return [s * k for s, k in zip(scalars, scales, strict=True)], (auxes, [v.value for v in state])
 
-        (_, (aux, updated)), gradients = jax.value_and_grad(scaled, has_aux=True)([v.value for v in own])
+        scalars, pull, (auxes, updated) = jax.vjp(scaled, [[v.value for v in own] for own in owns], has_aux=True)
         for variable, value in zip(state, updated, strict=True):
             variable.assign(value)
-        # Stateless, since an optimizer that scales losses branches, and assignments can't leave a branch.
-        state = [v.value for v in optimizer.variables]
-        own_values, state = optimizer.stateless_apply(state, gradients, [v.value for v in own])
-        for variable, value in zip([*own, *optimizer.variables], [*own_values, *state], strict=True):
-            variable.assign(value)
-        return aux, ops.sqrt(sum(ops.sum(ops.square(g)) for g in gradients)) / scale
+        norms = []
+        for i, ((_, optimizer), own, scale) in enumerate(zip(players, owns, scales, strict=True)):
+            # Of this player's objective, with respect to its weights: XLA leaves out what is not asked for.
+            gradients = pull([ops.cast(i == j, s.dtype) for j, s in enumerate(scalars)])[0][i]
+            # Stateless, since an optimizer that scales losses branches, and assignments can't leave a branch.
+            state = [v.value for v in optimizer.variables]
+            values, state = optimizer.stateless_apply(state, gradients, [v.value for v in own])
+            for variable, value in zip([*own, *optimizer.variables], [*values, *state], strict=True):
+                variable.assign(value)
+            norms.append(ops.sqrt(sum(ops.sum(ops.square(g)) for g in gradients)) / scale)
+        return list(zip(auxes, norms, strict=True))
 
 
 def _pure(step, groups, state, data):

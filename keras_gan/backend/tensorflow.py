@@ -22,28 +22,29 @@ class Trainer(ReplicaLoop):
     def test_step(self, data):
         return self.evaluation_step(data)
 
-    def update(self, network, optimizer, objective):
-        """Moves one network's weights, and no others, down the gradient of an objective.
+    def update(self, players, objectives):
+        """Moves each player's weights, and no others, down the gradient of its own objective, all at once.
 
         Args:
-            network: `keras.Model`.
-            optimizer: `keras.optimizers.Optimizer`, built on the network's trainable variables.
-            objective: Function of no argument that returns a scalar and anything else.
+            players: List of `(network, optimizer)`, each optimizer built on its network's trainable variables.
+            objectives: Function of no argument that returns for each player a scalar and anything else.
 
         Returns:
-            What the objective returned beside the scalar, and the norm of its gradient, a scalar; under `tf.distribute`
-            that of this replica's part of the batch.
+            List of what the objective returned beside the scalar, and the norm of its gradient, a scalar; under
+            `tf.distribute` that of this replica's part of the batch.
         """
-        variables = network.trainable_variables
         # `apply` sums the gradients of the replicas.
-        scale = optimizer.scale_loss(self._share)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch([v.value for v in variables])
-            scalar, aux = objective()
-            scalar *= scale
-        gradients = tape.gradient(scalar, [v.value for v in variables])
-        optimizer.apply(gradients, variables)
-        return aux, tf.math.divide_no_nan(tf.linalg.global_norm(gradients), scale)
+        scales = [optimizer.scale_loss(self._share) for _, optimizer in players]
+        weights = [[v.value for v in network.trainable_variables] for network, _ in players]
+        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+            tape.watch(weights)
+            results = objectives()
+            scalars = [scalar * scale for (scalar, _), scale in zip(results, scales, strict=True)]
+        gradients = [tape.gradient(scalar, own) for scalar, own in zip(scalars, weights, strict=True)]
+        for (network, optimizer), own in zip(players, gradients, strict=True):
+            optimizer.apply(own, network.trainable_variables)
+        norms = [tf.math.divide_no_nan(tf.linalg.global_norm(g), k) for g, k in zip(gradients, scales, strict=True)]
+        return [(aux, norm) for (_, aux), norm in zip(results, norms, strict=True)]
 
 
 def input_gradient(function, x):

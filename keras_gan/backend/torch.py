@@ -23,16 +23,23 @@ class Trainer:
         """What `train_function` is while batches go by that a backup has seen: it returns `logs`."""
         return logs
 
-    def update(self, network, optimizer, objective):
-        """Moves one network's weights, and no others, down the gradient of an objective. As on TensorFlow."""
-        variables = network.trainable_variables
-        scale = optimizer.scale_loss(1.0)
-        scalar, aux = objective()
-        gradients = torch.autograd.grad(scalar * scale, [v.value for v in variables])
+    def update(self, players, objectives):
+        """Moves each player's weights, and no others, down the gradient of its own objective. As on TensorFlow."""
+        scales = [optimizer.scale_loss(1.0) for _, optimizer in players]
+        results = objectives()
+        # All before any moves. The objectives share a graph, which the last may free.
+        weights = [[v.value for v in network.trainable_variables] for network, _ in players]
+        gradients = [
+            torch.autograd.grad(scalar * scale, own, retain_graph=own is not weights[-1])
+            for (scalar, _), scale, own in zip(results, scales, weights, strict=True)
+        ]
+        moved = []
         with torch.no_grad():
-            optimizer.apply(list(gradients), variables)
-            norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients])) / scale
-        return keras.tree.map_structure(torch.detach, aux), norm
+            for (network, optimizer), (_, aux), own, scale in zip(players, results, gradients, scales, strict=True):
+                optimizer.apply(list(own), network.trainable_variables)
+                norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in own])) / scale
+                moved.append((keras.tree.map_structure(torch.detach, aux), norm))
+        return moved
 
 
 def input_gradient(function, x):
