@@ -13,10 +13,7 @@ class Trainer:
         """Whether this process is the one of many that writes files and speaks."""
         return jax.process_index() == 0
 
-    @property
-    def is_alone(self):
-        """Whether no other process trains with this one."""
-        return jax.process_count() == 1
+    is_alone = property(lambda self: jax.process_count() == 1, doc="Whether no other process trains with this one.")
 
     def train_step(self, state, data):
         groups = (
