@@ -190,6 +190,9 @@ def _add_evaluate(commands):
         "(default); of InceptionV3, whose weights are downloaded once; or the pixels",
     )
     parser.add_argument("--batch-size", type=_positive, default=250, metavar="N", help="at once (default: 250)")
+    parser.add_argument(
+        "--skip-bad-images", action="store_true", help="go on without those of a folder that can't be read"
+    )
 
 
 def _evaluate(args):
@@ -200,12 +203,13 @@ def _evaluate(args):
     split = args.split or ("train" if is_folder else "test")
     size = tuple(gan.data_shape[:2])
     needs_labels = gan.condition.num_classes is not None
-    data = datasets.load(args.data, args.batch_size, split, labels=needs_labels, image_size=size)
+    options = {"image_size": size, "on_error": "skip" if args.skip_bad_images else "raise"}
+    data = datasets.load(args.data, args.batch_size, split, labels=needs_labels, **options)
     # The result alone goes to stdout.
     with contextlib.redirect_stdout(sys.stderr):
         features = None
         if args.features == "classifier":
-            features = metrics.features.classifier(datasets.load(args.data, 1000, labels=True, image_size=size))
+            features = metrics.features.classifier(datasets.load(args.data, 1000, labels=True, **options))
         elif args.features == "inception":
             features = metrics.features.inception_v3()
         classes = [

@@ -153,6 +153,15 @@ def test_evaluate_prints_a_table(make_image_gan, folder, tmp_path, capfd):
     assert "classifier_score" not in capfd.readouterr().out
 
 
+def test_evaluate_skips_bad_images_if_asked(make_image_gan, folder, tmp_path, capfd, caplog):
+    make_image_gan(channels=3).save(tmp_path / "gan.keras")
+    (tmp_path / "pictures" / "a" / "0.png").write_bytes(b"no picture")
+    command = ["evaluate", tmp_path / "gan.keras", "--data", folder, "--features", "none"]
+    assert "1 of 24 images" in (said := fails(capfd, *command)) and "0.png" in said
+    assert cli.main([*map(str, command), "--skip-bad-images", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["count"] == 23 and "left out" in caplog.text
+
+
 def test_evaluate_names_what_is_wrong(saved, make_gan, make_image_gan, folder, tmp_path, capfd):
     assert "name must be a known dataset" in fails(capfd, "evaluate", saved, "--data", "digit")
     assert "x must have the shape" in fails(capfd, "evaluate", saved, "--data", folder, "--features", "none")
