@@ -13,10 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import keras
 import numpy as np
 
-from keras_gan import datasets, images, metrics
+from keras_gan import datasets, images, metrics, saving
 from keras_gan.export import benchmark, export
 from keras_gan.gan import GAN
 
@@ -79,25 +78,13 @@ class Result:
         return self.text
 
 
-def load(path):
-    """Loads a `.keras` file, without what it was trained by.
-
-    Raises:
-        ValueError: If there is no such file, or it holds no Keras model.
-    """
-    try:
-        return keras.models.load_model(path, compile=False)
-    except Exception as error:
-        raise ValueError(f"gan must be a .keras file that gan.save wrote. Received: {path}. {error}") from error
-
-
 def load_gan(path):
     """Loads the `.keras` file of a GAN.
 
     Raises:
         ValueError: If there is no such file, or it holds something else.
     """
-    gan = load(path)
+    gan = saving.load_model(path)
     if not isinstance(gan, GAN):
         raise ValueError(
             f"gan must be a file that gan.save wrote. Received: {path}, which holds a {type(gan).__name__}."
@@ -275,7 +262,7 @@ def _fact(text):
 
 
 def _export(args):
-    model = load(args.gan)
+    model = saving.load_model(args.gan)
     options = {
         "quantize": args.quantize,
         "batch_sizes": args.batch_sizes,

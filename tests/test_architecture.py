@@ -14,7 +14,7 @@ ARROWS = {
     "backend": {"backend"},
     "callbacks": {"checks", "health", "images"},
     "checks": {"checks"},
-    "cli": {"datasets", "export", "gan", "images", "metrics"},
+    "cli": {"datasets", "export", "gan", "images", "metrics", "saving"},
     "conditions": {"priors"},
     "datasets": {"priors"},
     "export": {"checks", "conditions", "export", "layers", "priors"},
@@ -34,10 +34,11 @@ ARROWS = {
     "images": set(),
     "layers": {"checks"},
     "losses": set(),
-    "metrics": {"backend", "checks", "datasets", "metrics"},
+    "metrics": {"backend", "checks", "datasets", "metrics", "saving"},
     "optimizers": set(),
     "penalties": {"backend"},
     "priors": set(),
+    "saving": set(),
     "state": set(),
 }
 

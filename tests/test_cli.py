@@ -60,9 +60,9 @@ def test_export_of_a_generator_alone(make_image_gan, tmp_path, capfd):
 
 
 def test_files_that_are_no_gan(tmp_path, capfd):
-    assert "gan must be a .keras file" in fails(capfd, "export", tmp_path / "none.keras", tmp_path / "g.tflite")
+    assert "must be a .keras file" in fails(capfd, "export", tmp_path / "none.keras", tmp_path / "g.tflite")
     (tmp_path / "broken.keras").write_bytes(b"PK\x03\x04 and no more")
-    assert "gan must be a .keras file" in fails(capfd, "export", tmp_path / "broken.keras", tmp_path / "g.tflite")
+    assert "must be a .keras file" in fails(capfd, "export", tmp_path / "broken.keras", tmp_path / "g.tflite")
     assert os.listdir(tmp_path) == ["broken.keras"]
 
 
@@ -82,7 +82,7 @@ def test_the_command_says_nothing_but_its_result():
     command = [sys.executable, "-m", "keras_gan_cli", "export", "none.keras", "g.tflite"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1 and done.stdout == ""
-    assert done.stderr.startswith("keras-gan export: gan must be") and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("keras-gan export: filepath must be") and done.stderr.count("\n") == 1
 
 
 # === sample ===
