@@ -13,6 +13,7 @@ from keras_gan import (
     metrics,
     penalties,
     priors,
+    saving,
 )
 from keras_gan.gan import GAN
 
@@ -31,4 +32,5 @@ __all__ = [
     "metrics",
     "penalties",
     "priors",
+    "saving",
 ]

@@ -13,10 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import keras
 import numpy as np
 
-from keras_gan import datasets, images, metrics
+from keras_gan import datasets, images, metrics, saving
 from keras_gan.export import benchmark, export
 from keras_gan.gan import GAN
 
@@ -79,25 +78,13 @@ class Result:
         return self.text
 
 
-def load(path):
-    """Loads a `.keras` file, without what it was trained by.
-
-    Raises:
-        ValueError: If there is no such file, or it holds no Keras model.
-    """
-    try:
-        return keras.models.load_model(path, compile=False)
-    except Exception as error:
-        raise ValueError(f"gan must be a .keras file that gan.save wrote. Received: {path}. {error}") from error
-
-
 def load_gan(path):
     """Loads the `.keras` file of a GAN.
 
     Raises:
         ValueError: If there is no such file, or it holds something else.
     """
-    gan = load(path)
+    gan = saving.load_model(path)
     if not isinstance(gan, GAN):
         raise ValueError(
             f"gan must be a file that gan.save wrote. Received: {path}, which holds a {type(gan).__name__}."
@@ -190,6 +177,9 @@ def _add_evaluate(commands):
         "(default); of InceptionV3, whose weights are downloaded once; or the pixels",
     )
     parser.add_argument("--batch-size", type=_positive, default=250, metavar="N", help="at once (default: 250)")
+    parser.add_argument(
+        "--skip-bad-images", action="store_true", help="go on without those of a folder that can't be read"
+    )
 
 
 def _evaluate(args):
@@ -200,12 +190,13 @@ def _evaluate(args):
     split = args.split or ("train" if is_folder else "test")
     size = tuple(gan.data_shape[:2])
     needs_labels = gan.condition.num_classes is not None
-    data = datasets.load(args.data, args.batch_size, split, labels=needs_labels, image_size=size)
+    options = {"image_size": size, "on_error": "skip" if args.skip_bad_images else "raise"}
+    data = datasets.load(args.data, args.batch_size, split, labels=needs_labels, **options)
     # The result alone goes to stdout.
     with contextlib.redirect_stdout(sys.stderr):
         features = None
         if args.features == "classifier":
-            features = metrics.features.classifier(datasets.load(args.data, 1000, labels=True, image_size=size))
+            features = metrics.features.classifier(datasets.load(args.data, 1000, labels=True, **options))
         elif args.features == "inception":
             features = metrics.features.inception_v3()
         classes = [
@@ -271,7 +262,7 @@ def _fact(text):
 
 
 def _export(args):
-    model = load(args.gan)
+    model = saving.load_model(args.gan)
     options = {
         "quantize": args.quantize,
         "batch_sizes": args.batch_sizes,

@@ -1,10 +1,13 @@
 """Data: the embedded digits, TFDS by name and a folder of images as `tf.data` pipelines; toy distributions."""
 
+import contextlib
 import difflib
 import functools
 import itertools
+import logging
 import os
 import random
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,9 +18,13 @@ from keras_gan.priors import Mixture, circle
 
 _FOLDER = "folder:"
 _IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
+# Whatever a file is called: Pillow opens formats, too, that hand their content to other programs.
+_IMAGE_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
+# Decoding the largest takes 1.6 GB, so those above the second number have their turns.
+_MAX_PIXELS, _LARGE_PIXELS = 89_000_000, 10_000_000
 
 
-def load(name, batch_size, split="train", labels=False, image_size=None, stack=1, seed=None):
+def load(name, batch_size, split="train", labels=False, image_size=None, stack=1, seed=None, on_error="raise"):
     """Loads a set of images for training: in memory, shuffled anew for each epoch, batched, prefetched.
 
     Args:
@@ -37,14 +44,20 @@ def load(name, batch_size, split="train", labels=False, image_size=None, stack=1
         seed: Int, makes the order reproducible: in `fit` it follows from the seed and from the number of steps that
             the GAN has made, so that a GAN which was saved or backed up meets the order that it would have met.
             Defaults to None, drawn by Python's `random`, which `keras.utils.set_random_seed` seeds.
+        on_error: What to do about a folder's images that can't be read, for whatever reason: `"raise"`, or `"skip"`,
+            which says on the logger `keras_gan` how many were left out and which. Defaults to `"raise"`.
+
+    Images in a folder become RGB with 8 bits as they look in a viewer: upright (EXIF orientation), the first frame of
+    an animation, on white where they are transparent, and 16-bit grey scaled to 8 bits. Larger ones than 89 million
+    pixels are not read.
 
     Returns:
         `tf.data.Dataset` of known length, of images `(batch, height, width, stack * channels)`, float32 in [-1, 1], or
         of `(images, labels)` with labels `(batch,)`, int32.
 
     Raises:
-        ValueError: If the name or the split is unknown, the images are of different sizes, one can't be read, or
-            there are no labels, as for stacks of several.
+        ValueError: If the name or the split is unknown, the images are of different sizes, some can't be read (all are
+            counted, the first ten named), or there are no labels, as for stacks of several.
         ImportError: If the package that brings the data is missing; the message says what to install.
     """
     for argument, value in (("batch_size", batch_size), ("stack", stack)):
@@ -52,13 +65,15 @@ def load(name, batch_size, split="train", labels=False, image_size=None, stack=1
             raise ValueError(f"{argument} must be a positive integer. Received: {value!r}.")
     if labels and stack > 1:
         raise ValueError(f"labels must be False for stacks, which have several each. Received: stack={stack}.")
+    if on_error not in ("raise", "skip"):
+        raise ValueError(f"on_error must be 'raise' or 'skip'. Received: {on_error!r}.")
     size = _check_size(image_size)
     if not isinstance(name, str):
         raise ValueError(f"name must be a string, such as 'digits' or 'folder:PATH'. Received: {name!r}.")
     if name == "digits":
         arrays = _read_digits(split, size)
     elif name.startswith(_FOLDER):
-        arrays = _read_folder(Path(name.removeprefix(_FOLDER)).expanduser(), split, size, labels)
+        arrays = _read_folder(Path(name.removeprefix(_FOLDER)).expanduser(), split, size, labels, on_error)
     else:
         arrays = _read_tfds(name, split, size, labels)
     return _pipeline(*(arrays if labels else arrays[:1]), batch_size=int(batch_size), stack=stack, seed=seed)
@@ -147,9 +162,7 @@ def _parse_digits(mnist_data):
 # === A folder of images ===
 
 
-def _read_folder(folder, split, size, with_labels):
-    from PIL import Image
-
+def _read_folder(folder, split, size, with_labels, on_error):
     if split != "train":
         raise ValueError(
             f"split of a folder must be 'train': a folder is one split. Received: {split!r}. Put the other images in "
@@ -157,7 +170,7 @@ def _read_folder(folder, split, size, with_labels):
         )
     if not folder.is_dir():
         raise ValueError(f"name must be 'folder:PATH' with a folder that exists. Received: {str(folder)!r}.")
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _IMAGE_SUFFIXES and p.is_file())
+    files = _find_images(folder)
     if not files:
         raise ValueError(f"{folder} must hold images ({', '.join(_IMAGE_SUFFIXES)}). Received: none.")
     labels = np.zeros(len(files), "int32")
@@ -168,40 +181,117 @@ def _read_folder(folder, split, size, with_labels):
                 "labels=True needs every image in a subfolder that names its class. "
                 f"Received: {files[classes.index(None)]} outside of any."
             )
+        # Of all files: a class keeps its number if another one has no image that can be read.
         labels = np.unique(classes, return_inverse=True)[1].astype("int32")
+    good, bad = [], []
 
-    def read(path):
+    def attempt(path):
         try:
-            with Image.open(path) as image:
-                return _fit_image(np.asarray(image.convert("RGB")), size)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise ValueError(
-                f"Can't read the image {path}: {error}. Repair it or take it out of the folder."
-            ) from error
+            return _read_image(path, size), None
+        # Decoders raise whatever broken bytes lead them to, SyntaxError and struct.error among others.
+        except Exception as error:
+            return None, error
+
+    def read(results):
+        for i, (image, error) in enumerate(results):
+            if error is None:
+                good.append(i)
+                yield image
+            else:
+                bad.append(f"{files[i].relative_to(folder)} ({_reason(error)})")
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        images = _collect(pool.map(read, files), len(files), f"Reading {folder}", lambda i: files[i])
-    return images, labels
+        results = pool.map(attempt, files)
+        images = _collect(read(results), len(files), f"Reading {folder}", lambda i: files[good[i]])
+    if bad:
+        more = f"; and {len(bad) - 10} more" if len(bad) > 10 else ""
+        found = f"{len(bad)} of {len(files)} images in {folder} can't be read: {'; '.join(bad[:10])}{more}."
+        if on_error == "raise" or not good:
+            hint = ", or pass on_error='skip' to go on without them" if good else ""
+            raise ValueError(f"{found} Repair them or take them out of the folder{hint}.")
+        logging.getLogger("keras_gan").warning(f"{found} They are left out.")
+    return images, labels[good]
+
+
+def _find_images(folder):
+    """All paths with an image's suffix, in order; what they lead to is for the reader to judge."""
+
+    def fail(error):
+        raise ValueError(f"Every folder in {folder} must be one that you may read. Received: {error}.") from error
+
+    paths = [Path(parent) / name for parent, _, names in os.walk(folder, onerror=fail) for name in names]
+    return sorted(p for p in paths if p.suffix.lower() in _IMAGE_SUFFIXES)
+
+
+_large_image = threading.Lock()
+
+
+def _read_image(path, size):
+    """One image as uint8 `(height, width, 3)`, as it looks in a viewer."""
+    from PIL import Image
+
+    # Opening a named pipe would wait forever.
+    if path.exists() and not path.is_file():
+        raise ValueError("no regular file")
+    with Image.open(path, formats=_IMAGE_FORMATS) as image:
+        pixels = image.width * image.height
+        if not 0 < pixels <= _MAX_PIXELS:
+            raise ValueError(f"{image.width}x{image.height} pixels; at most {_MAX_PIXELS:,} are read")
+        with _large_image if pixels > _LARGE_PIXELS else contextlib.nullcontext():
+            return _fit_image(np.asarray(_to_rgb(image)), size)
+
+
+def _to_rgb(image):
+    from PIL import Image, ImageOps
+
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode.startswith("I;16"):
+        # Pillow's own conversion clips what is above 255.
+        grey = np.asarray(image).astype("uint32")
+        image = Image.fromarray(((grey * 255 + 32767) // 65535).astype("uint8"))
+    if image.has_transparency_data:
+        # What lies under transparent pixels is arbitrary; pages and most viewers show white.
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=image.getchannel("A"))
+        return white
+    return image.convert("RGB")
+
+
+def _reason(error):
+    from PIL import UnidentifiedImageError
+
+    if isinstance(error, UnidentifiedImageError):
+        return "no image, or of another format"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _collect(images, n, title, describe):
-    """Stacks images into one array, with a progress bar if there are many."""
-    stacked = None
+    """Stacks up to `n` images into one array, with a progress bar if there are many. None if there are none."""
+    stacked, count = None, 0
     progress = keras.utils.Progbar(n, unit_name="image") if n >= 5000 else None
     if progress:
         print(title)
-    for i, image in enumerate(images):
+    for image in images:
         if stacked is None:
-            stacked = np.empty((n, *image.shape), "uint8")
+            try:
+                stacked = np.empty((n, *image.shape), "uint8")
+            except MemoryError as error:
+                raise ValueError(
+                    f"image_size must be given, such as 64: {n:,} images of {image.shape} do not fit into memory."
+                ) from error
         if image.shape != stacked.shape[1:]:
             raise ValueError(
                 f"image_size must be given, such as 64, for images of different sizes. Received: {stacked.shape[1:]} "
-                f"({describe(0)}) and {image.shape} ({describe(i)})."
+                f"({describe(0)}) and {image.shape} ({describe(count)})."
             )
-        stacked[i] = image
-        if progress and ((i + 1) % 1000 == 0 or i + 1 == n):
-            progress.update(i + 1)
-    return stacked
+        stacked[count] = image
+        count += 1
+        if progress and count % 1000 == 0 and count < n:
+            progress.update(count)
+    if progress:
+        progress.update(n)
+    return None if stacked is None else stacked[:count]
 
 
 def _fit_image(image, size):

@@ -15,7 +15,7 @@ ARROWS = {
     "backup": {"checks", "datasets", "files"},
     "callbacks": {"backup", "checks", "datasets", "health", "images"},
     "checks": {"checks"},
-    "cli": {"datasets", "export", "gan", "images", "metrics"},
+    "cli": {"datasets", "export", "gan", "images", "metrics", "saving"},
     "conditions": {"priors"},
     "datasets": {"priors"},
     "export": {"checks", "conditions", "export", "layers", "priors"},
@@ -37,10 +37,11 @@ ARROWS = {
     "images": {"files"},
     "layers": {"checks"},
     "losses": set(),
-    "metrics": {"backend", "checks", "datasets", "metrics"},
+    "metrics": {"backend", "checks", "datasets", "metrics", "saving"},
     "optimizers": set(),
     "penalties": {"backend"},
     "priors": set(),
+    "saving": set(),
     "state": set(),
 }
 

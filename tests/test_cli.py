@@ -60,9 +60,9 @@ def test_export_of_a_generator_alone(make_image_gan, tmp_path, capfd):
 
 
 def test_files_that_are_no_gan(tmp_path, capfd):
-    assert "gan must be a .keras file" in fails(capfd, "export", tmp_path / "none.keras", tmp_path / "g.tflite")
+    assert "must be a .keras file" in fails(capfd, "export", tmp_path / "none.keras", tmp_path / "g.tflite")
     (tmp_path / "broken.keras").write_bytes(b"PK\x03\x04 and no more")
-    assert "gan must be a .keras file" in fails(capfd, "export", tmp_path / "broken.keras", tmp_path / "g.tflite")
+    assert "must be a .keras file" in fails(capfd, "export", tmp_path / "broken.keras", tmp_path / "g.tflite")
     assert os.listdir(tmp_path) == ["broken.keras"]
 
 
@@ -82,7 +82,7 @@ def test_the_command_says_nothing_but_its_result():
     command = [sys.executable, "-m", "keras_gan_cli", "export", "none.keras", "g.tflite"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1 and done.stdout == ""
-    assert done.stderr.startswith("keras-gan export: gan must be") and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("keras-gan export: filepath must be") and done.stderr.count("\n") == 1
 
 
 # === sample ===
@@ -151,6 +151,15 @@ def test_evaluate_prints_a_table(make_image_gan, folder, tmp_path, capfd):
     assert 1 <= found["classifier_score"] <= 2
     assert cli.main([*command, "--features", "none"]) == 0
     assert "classifier_score" not in capfd.readouterr().out
+
+
+def test_evaluate_skips_bad_images_if_asked(make_image_gan, folder, tmp_path, capfd, caplog):
+    make_image_gan(channels=3).save(tmp_path / "gan.keras")
+    (tmp_path / "pictures" / "a" / "0.png").write_bytes(b"no picture")
+    command = ["evaluate", tmp_path / "gan.keras", "--data", folder, "--features", "none"]
+    assert "1 of 24 images" in (said := fails(capfd, *command)) and "0.png" in said
+    assert cli.main([*map(str, command), "--skip-bad-images", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["count"] == 23 and "left out" in caplog.text
 
 
 def test_evaluate_names_what_is_wrong(saved, make_gan, make_image_gan, folder, tmp_path, capfd):

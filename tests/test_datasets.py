@@ -1,3 +1,9 @@
+import io
+import logging
+import os
+import struct
+import zlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -101,15 +107,168 @@ def test_centre_crop(tmp_path):
     np.testing.assert_allclose(image, np.broadcast_to([1.0, -1.0, -1.0], image.shape), atol=0.05)
 
 
-def test_an_unreadable_image_is_named(folder):
-    (folder / "dark" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnot really")
-    with pytest.raises(ValueError, match=r"Can't read the image .*broken\.png"):
+# A tall picture, lighter downwards and to the right: it shows how it was turned or mirrored.
+RAMP = (np.linspace(40, 155, 12)[:, None] + np.linspace(0, 60, 6)).astype("uint8")
+
+
+def png(width, height, depth=8, color=0, chunks=b"", rows=b"\0"):
+    """A PNG that Pillow would not write."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
+    pixels = chunk(b"IDAT", zlib.compress(rows))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunks + pixels + chunk(b"IEND", b"")
+
+
+def encoded(image, format, **options):
+    content = io.BytesIO()
+    image.save(content, format, **options)
+    return content.getvalue()
+
+
+def read_one(tmp_path, name, content):
+    """The bytes of the only image of a folder."""
+    (tmp_path / name).write_bytes(content)
+    image = collect(datasets.load(f"folder:{tmp_path}", 1))[0][0]
+    (tmp_path / name).unlink()
+    return np.round(image * 127.5 + 127.5).astype(int)
+
+
+def test_16_bit_grey_is_scaled(tmp_path):
+    grey = np.array([[0, 257, 25700, 32767, 65535]], "uint16")
+    image = read_one(tmp_path, "x.png", encoded(Image.fromarray(grey), "PNG"))
+    assert image[0, :, 0].tolist() == [0, 1, 100, 127, 255] and (image == image[..., :1]).all()
+
+
+def test_1_bit_and_cmyk(tmp_path):
+    two = Image.fromarray(np.array([[0, 255]], "uint8")).convert("1")
+    assert read_one(tmp_path, "x.png", encoded(two, "PNG"))[0].tolist() == [[0, 0, 0], [255, 255, 255]]
+    # Adobe's programs, and Pillow, write these inverted: cyan and no black is cyan, not a dark red.
+    ink = Image.new("CMYK", (8, 8), (255, 0, 0, 0))
+    content = encoded(ink, "JPEG", quality=100)
+    assert b"Adobe" in content
+    np.testing.assert_allclose(read_one(tmp_path, "x.jpg", content)[4, 4], [0, 255, 255], atol=2)
+
+
+def test_transparent_pixels_are_white(tmp_path):
+    rgba = np.array([[[255, 0, 0, 255], [255, 0, 0, 0], [255, 0, 0, 51]]], "uint8")
+    for suffix in ("png", "webp"):
+        image = read_one(tmp_path, f"x.{suffix}", encoded(Image.fromarray(rgba), suffix.upper(), lossless=True))
+        assert image[0].tolist() == [[255, 0, 0], [255, 255, 255], [255, 204, 204]]
+    grey = Image.fromarray(np.array([[[0, 255], [0, 0], [100, 51]]], "uint8"), "LA")
+    image = read_one(tmp_path, "x.png", encoded(grey, "PNG"))
+    assert image[0, :, 0].tolist() == [0, 255, 224]
+    palette = Image.new("P", (2, 1))
+    palette.putpalette([10, 20, 30, 40, 50, 60])
+    palette.putpixel((1, 0), 1)
+    for suffix in ("png", "gif"):
+        image = read_one(tmp_path, f"x.{suffix}", encoded(palette, suffix.upper(), transparency=0))
+        assert image[0].tolist() == [[255, 255, 255], [40, 50, 60]]
+
+
+@pytest.mark.parametrize("suffix", ["gif", "webp", "png"])
+def test_the_first_frame_of_an_animation(tmp_path, suffix):
+    frames = [Image.new("RGB", (4, 4), color) for color in ((200, 0, 0), (0, 200, 0), (0, 0, 200))]
+    content = encoded(frames[0], suffix.upper(), save_all=True, append_images=frames[1:], lossless=True)
+    assert Image.open(io.BytesIO(content)).n_frames == 3
+    assert read_one(tmp_path, f"x.{suffix}", content)[2, 2].tolist() == [200, 0, 0]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_photographs_stand_upright(tmp_path, orientation):
+    stored = {
+        1: RAMP,
+        2: RAMP[:, ::-1],
+        3: RAMP[::-1, ::-1],
+        4: RAMP[::-1],
+        5: RAMP.T,
+        6: np.rot90(RAMP),
+        7: RAMP[::-1, ::-1].T,
+        8: np.rot90(RAMP, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encoded(Image.fromarray(np.ascontiguousarray(stored)), "JPEG", quality=100, exif=exif)
+    np.testing.assert_allclose(read_one(tmp_path, "x.jpg", content)[..., 0], RAMP, atol=3)
+
+
+def spoil(folder):
+    """Puts bad images of each kind into `light`, and returns their names."""
+    whole = encoded(Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 30, 3), "uint8")), "PNG")
+    bad = {
+        "bits.png": whole[:60] + bytes([whole[60] ^ 255]) + whole[61:],
+        "bomb.png": png(20_000, 20_000),
+        "cut.png": whole[: len(whole) // 2],
+        "empty.jpg": b"",
+        "large.png": png(9_500, 9_500),
+        "postscript.png": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+        "text.gif": b"no picture",
+        "zero.png": png(0, 1),
+    }
+    for name, content in bad.items():
+        (folder / "light" / name).write_bytes(content)
+    (folder / "light" / "link.png").symlink_to(folder / "gone.png")
+    os.mkfifo(folder / "light" / "pipe.png")
+    names = [*bad, "link.png", "pipe.png"]
+    if os.geteuid():
+        (folder / "light" / "secret.png").write_bytes(whole)
+        (folder / "light" / "secret.png").chmod(0)
+        names.append("secret.png")
+    # A folder is no image, whatever it is called.
+    (folder / "light" / "folder.png").mkdir()
+    return names
+
+
+def test_all_bad_images_are_named_at_once(folder):
+    (folder / "dark" / "00.png").write_bytes(b"no picture")
+    names = ["00.png", *sorted(spoil(folder))]
+    with pytest.raises(ValueError, match=f"{len(names)} of {len(names) + 5} images in .* can't be read") as caught:
         datasets.load(f"folder:{folder}", 2)
-    (folder / "dark" / "broken.png").unlink()
-    whole = (folder / "dark" / "0.jpg").read_bytes()
-    (folder / "dark" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match=r"Can't read the image .*cut\.jpg"):
-        datasets.load(f"folder:{folder}", 2)
+    message = str(caught.value)
+    assert all(name in message for name in names[:10]) and not any(name in message for name in names[10:])
+    assert f"; and {len(names) - 10} more. Repair" in message and "on_error='skip'" in message
+    for reason in ("(no image, or of another format)", "20000x20000 pixels", "9500x9500 pixels", "No such file"):
+        assert reason in message.replace("400000000", "20000x20000"), reason
+
+
+def test_bad_images_are_skipped_and_listed(folder, caplog):
+    names = spoil(folder)
+    with caplog.at_level(logging.WARNING, "keras_gan"):
+        images, labels = collect(datasets.load(f"folder:{folder}", 2, labels=True, on_error="skip"))
+    assert images.shape == (5, 20, 30, 3) and sorted(labels) == [0, 0, 0, 1, 1]
+    for image, label in zip(images, labels, strict=True):
+        np.testing.assert_allclose(image, 2.0 * label - 1, atol=0.02)
+    (record,) = caplog.records
+    assert f"{len(names)} of {len(names) + 5} images" in record.message and "left out" in record.message
+
+
+def test_a_class_keeps_its_number_if_another_has_no_image(folder):
+    for path in (folder / "dark").iterdir():
+        path.write_bytes(b"")
+    images, labels = collect(datasets.load(f"folder:{folder}", 2, labels=True, on_error="skip"))
+    assert labels.tolist() == [1, 1] and images.min() > 0.9
+
+
+def test_a_folder_of_nothing_but_bad_images(tmp_path):
+    for i in range(12):
+        (tmp_path / f"{i:02}.jpg").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"12 of 12 images .*00\.jpg.*and 2 more\. Repair them or take") as caught:
+        datasets.load(f"folder:{tmp_path}", 2, on_error="skip")
+    assert "on_error" not in str(caught.value)
+    with pytest.raises(ValueError, match="on_error must be 'raise' or 'skip'"):
+        datasets.load(f"folder:{tmp_path}", 2, on_error="ignore")
+
+
+def test_images_that_do_not_fit_into_memory(tmp_path, monkeypatch):
+    def fail(*args):
+        raise MemoryError
+
+    Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
+    monkeypatch.setattr(datasets.np, "empty", fail)
+    with pytest.raises(ValueError, match=r"image_size must be given.*do not fit into memory"):
+        datasets.load(f"folder:{tmp_path}", 2)
 
 
 def test_images_of_different_sizes_are_named(folder):

@@ -135,7 +135,7 @@ def export(
             }
             metadata.write(written, format, facts)
             errors = _check(written, expected, quantize, filepath)
-            measured = latency.benchmark(written, seconds=0.1)
+            measured = latency.measure(written, seconds=0.1)
             done = report.Report(
                 filepath=filepath,
                 format=format,

@@ -1,13 +1,21 @@
 """How long a generator file takes, and how much memory."""
 
 import dataclasses
+import json
+import math
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 
+from keras_gan.checks import check_positive
 from keras_gan.export import runners, tables
+
+# Seconds beyond those that are asked for: imports, loading, a few runs of a large network.
+_PATIENCE = 120
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,21 +76,60 @@ class Benchmark:
 
 
 def benchmark(filepath, threads=(1, 2), seconds=1.0):
-    """Times a generator file.
+    """Times a generator file, in a process of its own.
+
+    Runtimes crash on files that were made to crash them; here that ends in an error. The process may take 8 GiB.
 
     Args:
         filepath: Path of a `.tflite` file, an `.onnx` file or a SavedModel's folder; by whom it was made does not
             matter.
-        threads: Ints, numbers of threads to time. TensorFlow can't change its own: a SavedModel is timed with that.
+        threads: Ints > 0, numbers of threads to time. TensorFlow can't change its own: a SavedModel is timed with that.
         seconds: Float > 0, how long to run for each.
 
     Returns:
         `Benchmark`.
 
     Raises:
-        ValueError: If it is no such file.
+        ValueError: If it is no such file, could do more than compute (files of a stranger may try to read and write
+            others), crashes, or takes minutes.
         ImportError: If the runtime is missing; the message says what to install.
     """
+    filepath, threads = Path(filepath), list(threads)
+    runners.format_of(filepath)
+    for n in threads or [None]:
+        check_positive("threads", n)
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"seconds must be a positive number. Received: {seconds!r}.")
+    # Modules come from where they came from here, and not from the folder that happens to be the working one.
+    path = os.pathsep.join(str(Path(p).absolute()) for p in sys.path if p)
+    command = [sys.executable, "-P", "-m", "keras_gan.export.isolated", str(filepath), json.dumps([threads, seconds])]
+    limit = _PATIENCE + seconds * len(threads)
+    try:
+        done = subprocess.run(
+            command,
+            env={**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=limit,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ValueError(
+            f"file must be a generator that runs in time. Received: {filepath}, which was ended after {limit:g} s."
+        ) from error
+    try:
+        result = json.loads(done.stdout.decode().splitlines()[-1])
+    except (IndexError, ValueError) as error:
+        how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
+        raise ValueError(
+            f"file must be a generator that runs. Received: {filepath}, which crashed its runtime ({how})."
+        ) from error
+    if "error" in result:
+        raise (ImportError if result["missing"] else ValueError)(result["error"])
+    return Benchmark(**{**result, "filepath": filepath, "latencies": [Latency(**x) for x in result["latencies"]]})
+
+
+def measure(filepath, threads=(1, 2), seconds=1.0):
+    """As `benchmark`, in this process: for files that were written here."""
     filepath = Path(filepath)
     format = runners.format_of(filepath)
     # The runtime is in memory before, so that what is counted is the file's.

@@ -1,5 +1,6 @@
 """Runs generator files of each format, as a device or a server would."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +131,7 @@ class ONNX:
 
     def __init__(self, filepath, threads=None):
         runtime = import_runtime("onnx")
+        _check_external_data(filepath)
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads or 0
         self._session = runtime.InferenceSession(str(filepath), options, providers=["CPUExecutionProvider"])
@@ -145,6 +147,7 @@ class SavedModel:
 
     def __init__(self, folder, threads=None):
         self._tensorflow = import_runtime("tf_saved_model")
+        _check_graph(folder)
         # The module must live as long as its signatures.
         self._module = self._tensorflow.saved_model.load(str(folder))
         self._functions = {k: f for k, f in self._module.signatures.items() if k != "serving_default"}
@@ -163,6 +166,26 @@ class SavedModel:
 
 _RUNNERS = {"litert": TFLite, "onnx": ONNX, "tf_saved_model": SavedModel}
 _ONNX_DTYPES = {"tensor(float)": "float32", "tensor(int32)": "int32", "tensor(int64)": "int64"}
+
+
+# TensorFlow counts as stateful what reads or writes anything, except what the pattern finds; of the stateful operations
+# a network needs these.
+_STATEFUL = {
+    "Assert",
+    "AssignVariableOp",
+    "Case",
+    "If",
+    "RandomStandardNormal",
+    "RandomUniform",
+    "RandomUniformInt",
+    "ReadVariableOp",
+    "StatefulPartitionedCall",
+    "TruncatedNormal",
+    "VarHandleOp",
+    "VarIsInitializedOp",
+    "While",
+}
+_READING = re.compile("Dataset|Debug|File|ImmutableConst|PyFunc|Reader")
 
 
 def _static(shape):
@@ -185,3 +208,49 @@ def _check_operations(filepath):
     if foreign:
         hint = " Its weights were left out of it." if variable else ""
         raise _Refused(f"file must have builtin operations only. Received: {', '.join(sorted(foreign))}.{hint}")
+
+
+def _check_external_data(filepath):
+    """Refuses an ONNX file with tensors in other files, which may be any."""
+    import onnx
+
+    def messages(message):
+        yield message
+        for field, value in message.ListFields():
+            if field.type == field.TYPE_MESSAGE:
+                for child in value if field.is_repeated else [value]:
+                    yield from messages(child)
+
+    for message in messages(onnx.load(str(filepath), load_external_data=False)):
+        if isinstance(message, onnx.TensorProto) and message.data_location == onnx.TensorProto.EXTERNAL:
+            raise _Refused(f"file must hold all of its weights. Received: {filepath}, with weights in another file.")
+
+
+def _check_graph(folder):
+    """Refuses a SavedModel that could do more than compute: TensorFlow runs whatever stands in it."""
+    from tensorflow.core.protobuf import saved_model_pb2
+    from tensorflow.python.framework import op_def_registry
+
+    saved = saved_model_pb2.SavedModel()
+    saved.ParseFromString((Path(folder) / "saved_model.pb").read_bytes())
+    for graph in saved.meta_graphs:
+        # Without it TensorFlow would run what the graph names to start it.
+        if not graph.HasField("object_graph_def"):
+            raise _Refused(f"file must be a SavedModel of TensorFlow 2. Received: {folder}, which is none.")
+        functions = {function.signature.name: function for function in graph.graph_def.library.function}
+        # What can be called from outside, and what that calls. A function that nothing calls, such as the one that
+        # would save the variables anew, is not run.
+        todo, seen = [*graph.object_graph_def.concrete_functions], set()
+        while todo:
+            name = todo.pop()
+            if name in seen or name not in functions:
+                continue
+            seen.add(name)
+            for node in functions[name].node_def:
+                definition = op_def_registry.get(node.op)
+                if definition is None:
+                    todo.append(node.op)
+                elif _READING.search(node.op) or (definition.is_stateful and node.op not in _STATEFUL):
+                    raise _Refused(f"file must have operations that only compute. Received: {folder}, with {node.op}.")
+                for value in node.attr.values():
+                    todo += [value.func.name, *(function.name for function in value.list.func)]

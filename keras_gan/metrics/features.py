@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_gan import datasets
+from keras_gan import datasets, saving
 from keras_gan.checks import check_positive
 
 _INCEPTION_FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels.h5"
@@ -122,7 +122,7 @@ def classifier(dataset, epochs=10):
     folder = _keras_home() / "keras_gan"
     path = folder / f"classifier-{hashlib.sha256(f'{_VERSION} {epochs} {digest}'.encode()).hexdigest()[:20]}.keras"
     if path.exists():
-        return keras.models.load_model(path)
+        return saving.load_model(path)
     model = _train(images, labels, epochs)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,38 @@
+"""The process in which `latency.benchmark` runs a file: its result, or its error, is the last line, as JSON."""
+
+import json
+import sys
+from pathlib import Path
+
+from keras_gan.export import latency
+
+_MEMORY = 8 * 2**30
+
+
+def main(filepath, options):
+    threads, seconds = json.loads(options)
+    _bound_memory()
+    try:
+        result = latency.measure(filepath, threads, seconds).to_dict()
+    # Runtimes raise whatever a broken file leads them to.
+    except Exception as error:
+        reason = str(error).strip() or type(error).__name__
+        if not isinstance(error, (ImportError, ValueError)) or filepath not in reason:
+            reason = f"file must be a generator that runs. Received: {filepath}. {reason}"
+        result = {"error": " ".join(reason.split())[:500], "missing": isinstance(error, ImportError)}
+    print("\n" + json.dumps(result))
+
+
+def _bound_memory():
+    """What a file asks for beyond the bound is not there, where the system can say so."""
+    try:
+        import resource
+
+        in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (in_use + _MEMORY,) * 2)
+    except (ImportError, OSError, ValueError):
+        pass
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
