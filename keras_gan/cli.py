@@ -8,18 +8,16 @@ import argparse
 import contextlib
 import dataclasses
 import json
-import os
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
-from keras_gan import datasets, images, metrics, saving
+from keras_gan import datasets, files, images, metrics, saving
 from keras_gan.export import benchmark, export
 from keras_gan.gan import GAN
 
-_EPILOG = "Exit codes: 0 done, 1 failed (one line on stderr says why), 2 wrong usage."
+_EPILOG = "Exit codes: 0 done, 1 failed (one line on stderr says why), 2 wrong usage, 130 stopped by Ctrl-C."
 
 
 def main(argv=None):
@@ -29,7 +27,7 @@ def main(argv=None):
         argv: List of strings. Defaults to None, the command line's.
 
     Returns:
-        Int, the exit code: 0 done, 1 failed, 2 wrong usage.
+        Int, the exit code: 0 done, 1 failed, 2 wrong usage, 130 stopped.
     """
     try:
         args = _parser().parse_args(argv)
@@ -40,6 +38,9 @@ def main(argv=None):
     except (ImportError, OSError, TypeError, ValueError) as error:
         print(f"keras-gan {args.command}: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"keras-gan {args.command}: stopped; no file was left half written.", file=sys.stderr)
+        return 130
     print(json.dumps(result.to_dict(), indent=2) if args.json else result)
     return 0
 
@@ -125,14 +126,11 @@ def _sample(args):
         raise ValueError(f"--out must lie in a folder that exists. Received: {out}. Make {out.parent} first.")
     labels = None if args.label is None else [args.label] * args.count
     samples = load_gan(args.gan).sample(args.count, seed=args.seed, labels=labels)
-    # Beside the target, so that the last step is a rename within one file system.
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
-        written = Path(folder) / out.name
-        if out.suffix == ".npy":
-            np.save(written, samples)
-        else:
-            images.save(written, images.grid(samples, args.columns))
-        os.replace(written, out)
+    if out.suffix == ".npy":
+        with files.replacing(out) as part:
+            np.save(part, samples)
+    else:
+        images.save(out, images.grid(samples, args.columns))
     shape = "x".join(map(str, samples.shape[1:]))
     return Result(
         {"file": str(out), "count": args.count, "seed": args.seed, "shape": list(samples.shape)},

@@ -15,7 +15,7 @@ ARROWS = {
     "backup": {"checks", "datasets", "files"},
     "callbacks": {"backup", "checks", "datasets", "health", "images"},
     "checks": {"checks"},
-    "cli": {"datasets", "export", "gan", "images", "metrics", "saving"},
+    "cli": {"datasets", "export", "files", "gan", "images", "metrics", "saving"},
     "conditions": {"priors"},
     "datasets": {"priors"},
     "export": {"checks", "conditions", "export", "layers", "priors"},

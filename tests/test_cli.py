@@ -170,3 +170,12 @@ def test_evaluate_names_what_is_wrong(saved, make_gan, make_image_gan, folder, t
     make_image_gan().generator.save(tmp_path / "generator.keras")
     assert "holds a" in fails(capfd, "evaluate", tmp_path / "generator.keras", "--data", "digits")
     assert cli.main(["evaluate", str(saved)]) == 2
+
+
+def test_ctrl_c_is_told_in_a_line(monkeypatch, capsys):
+    def stop(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.saving, "load_model", stop)
+    assert cli.main(["sample", "gan.keras", "--out", "new.png"]) == 130
+    assert capsys.readouterr().err == "keras-gan sample: stopped; no file was left half written.\n"
