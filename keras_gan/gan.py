@@ -64,7 +64,7 @@ class GAN(backend.Trainer, keras.Model):
     def __init__(self, generator, discriminator, prior=None, condition=None, pack=1, ema=None, seed=None, **kwargs):
         super().__init__(**kwargs)
         self.condition = condition or Unconditional()
-        checks.check_options(self.condition, pack, ema)
+        checks.check_options(self.condition, pack, ema, seed)
         size = checks.noise_size(generator, prior, self.condition)
         self._noise = prior or Normal(size)
         self.prior = self.condition.complete(self._noise)
@@ -134,15 +134,18 @@ class GAN(backend.Trainer, keras.Model):
             TypeError: If a penalty, a metric or the augmentation is something else.
         """
         loss = losses.get(loss)
-        penalties, metrics = list(penalties), list(metrics)
         checks.check_training(penalties, metrics, augmentation, discriminator_steps, self.data_shape, self.condition)
+        penalties, metrics = list(penalties), list(metrics)
         if simultaneous and discriminator_steps > 1:
             raise ValueError(
                 "discriminator_steps must be 1 with simultaneous=True, where each player is updated once a step. "
                 f"Received: discriminator_steps={discriminator_steps}. Leave one of them out."
             )
         checks.warn_without_lipschitz_control(loss, penalties, self.discriminator)
-        pair = [_optimizer(generator_optimizer), _optimizer(discriminator_optimizer)]
+        pair = [
+            _optimizer("generator_optimizer", generator_optimizer),
+            _optimizer("discriminator_optimizer", discriminator_optimizer),
+        ]
         if pair[0] is pair[1]:
             raise ValueError(
                 "generator_optimizer and discriminator_optimizer must be two objects, since each keeps the moments of "
@@ -201,10 +204,10 @@ class GAN(backend.Trainer, keras.Model):
             raise ValueError(
                 "compile() must be called before fit(). With no argument it gives defaults that train well."
             )
-        x = self._check_data(x, y, batch_size)
+        x, y = self._check_data(x, y, batch_size)
         if kwargs.get("validation_data") is not None:
             x_val, y_val, weight = keras.utils.unpack_x_y_sample_weight(kwargs["validation_data"])
-            x_val = self._check_data(x_val, y_val, kwargs.get("validation_batch_size"))
+            x_val, y_val = self._check_data(x_val, y_val, kwargs.get("validation_batch_size"))
             kwargs["validation_data"] = keras.utils.pack_x_y_sample_weight(x_val, y_val, weight)
         if not hasattr(x, "shape"):
             # Keras warns that it can't shuffle a stream unless it is told not to.
@@ -403,7 +406,7 @@ class GAN(backend.Trainer, keras.Model):
             ValueError: Before the first step, as `fit`.
         """
         if "_use_cached_eval_dataset" not in kwargs:  # `fit` has checked those data.
-            x = self._check_data(x, y, batch_size)
+            x, y = self._check_data(x, y, batch_size)
         self._evaluating = True
         try:
             return super().evaluate(x, y, batch_size, verbose, **kwargs)
@@ -452,6 +455,7 @@ class GAN(backend.Trainer, keras.Model):
                 without a condition on them.
         """
         checks.check_positive("n, how many to generate,", n)
+        checks.check_seed(seed)
         labels = checks.check_sample_labels(labels, n, self.condition.num_classes)
         seed = random.getrandbits(31) if seed is None else int(seed)
         # A prior of the user's own need not know of truncation.
@@ -555,8 +559,15 @@ def _means(*names):
     return [keras.metrics.Mean(name=name) for name in names]
 
 
-def _optimizer(identifier):
-    return keras.optimizers.Adam(2e-4, beta_1=0.5) if identifier is None else keras.optimizers.get(identifier)
+def _optimizer(name, identifier):
+    if identifier is None:
+        return keras.optimizers.Adam(2e-4, beta_1=0.5)
+    try:
+        return keras.optimizers.get(identifier)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name} must be a keras.optimizers.Optimizer or a name such as 'adam'. Received: {identifier!r}."
+        ) from error
 
 
 def _scales_loss(optimizer):

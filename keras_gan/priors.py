@@ -1,6 +1,7 @@
 """Priors: the distributions that latents are drawn from, and ways to walk between latents."""
 
 import math
+import numbers
 
 import keras
 import numpy as np
@@ -49,7 +50,7 @@ class Prior:
         Reference:
             [Brock et al., 2018](https://arxiv.org/abs/1809.11096), the truncation trick
         """
-        if truncation is not None and not truncation > 0:
+        if truncation is not None and not (isinstance(truncation, numbers.Real) and truncation > 0):
             raise ValueError(f"truncation must be positive, or None for no bound. Received: {truncation!r}.")
         uniform = keras.random.uniform((n, self.num_uniforms), dtype="float32", seed=seed)
         return self.from_uniform(uniform, truncation)

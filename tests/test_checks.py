@@ -183,3 +183,51 @@ def test_the_range_is_that_of_the_last_activation():
         fit("sigmoid", noise(0, 255, (16, 2)))
     with pytest.raises(ValueError, match=r"tanh.*x / 127.5 - 1"):
         fit("tanh", noise(0, 255, (16, 2)))
+
+
+# === What property-based tests found ===
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"generator_optimizer": "gan"}, r"generator_optimizer must be .* such as 'adam'. Received: 'gan'"),
+        ({"discriminator_optimizer": keras.optimizers.Adam}, "discriminator_optimizer must be"),
+        ({"penalties": 3}, "penalties must be a list"),
+        ({"metrics": None}, "metrics must be a list"),
+    ],
+)
+def test_what_compile_can_not_take(make_gan, options, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        make_gan(**options)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**40, 1.5, "x", True])
+def test_seeds(make_gan, seed):
+    with pytest.raises(ValueError, match="seed must be an integer"):
+        make_gan(seed=seed)
+    with pytest.raises(ValueError, match="seed must be an integer"):
+        make_gan().sample(1, seed=seed)
+    assert make_gan(seed=2**32 - 1).sample(1, seed=2**32 - 1).shape == (1, 2)
+
+
+@pytest.mark.parametrize("truncation", ["x", 0, -1.0, float("nan")])
+def test_truncations(make_gan, truncation):
+    with pytest.raises(ValueError, match="truncation must be positive"):
+        make_gan().sample(1, truncation=truncation)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 2.5, "4", True])
+def test_batch_sizes(make_gan, points, batch_size):
+    with pytest.raises(ValueError, match="batch_size must be a positive integer"):
+        make_gan().fit(points, batch_size=batch_size, verbose=0)
+
+
+def test_labels_that_are_not_used_may_be_anything(make_gan, points):
+    names = ["a"] * len(points)
+    gan = make_gan()
+    gan.fit(points, names, batch_size=128, verbose=0)
+    gan.fit(iter([(points, np.array(names))]), steps_per_epoch=1, verbose=0)
+    assert len(gan.evaluate(points, names, verbose=0)) == 4
+    with pytest.raises(ValueError, match="y must be None where x is a stream"):
+        gan.fit(iter([points]), names, verbose=0)

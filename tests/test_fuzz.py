@@ -107,12 +107,13 @@ class Worker:
         try:
             line = self.lines.get(timeout=limit)
         except queue.Empty:
-            line = None
+            self.stop()
+            return "hang", ""
         if line is not None:
             return json.loads(line)
-        code = self.process.poll()
+        code = self.process.wait()
         self.stop()
-        return "hang" if code is None else f"exit code {code}", ""
+        return f"exit code {code}", ""
 
     def stop(self):
         if self.process is not None:

@@ -10,7 +10,7 @@ from keras_gan.checks.networks import (
     symbolic_inputs,
     warn_without_lipschitz_control,
 )
-from keras_gan.checks.values import check_positive
+from keras_gan.checks.values import check_positive, check_seed
 
 __all__ = [
     "Expected",
@@ -18,6 +18,7 @@ __all__ = [
     "check_options",
     "check_positive",
     "check_sample_labels",
+    "check_seed",
     "check_training",
     "connect",
     "noise_size",

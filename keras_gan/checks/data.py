@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gan.checks.values import join, same_shape
+from keras_gan.checks.values import check_positive, join, same_shape
 
 # What the activations that a generator may end in can reach.
 _RANGES = {"tanh": (-1, 1), "sigmoid": (0, 1)}
@@ -40,7 +40,8 @@ def check_data(data, labels, batch_size, expected):
         expected: `Expected`.
 
     Returns:
-        The data; a generator, which can't be rewound, as a new one that begins with the same batch.
+        The data, a generator, which can't be rewound, as a new one that begins with the same batch; and the labels,
+        None where they are not used.
 
     Raises:
         ValueError: If the data are empty, not finite, of another shape, or out of range; if labels are missing, out
@@ -49,16 +50,22 @@ def check_data(data, labels, batch_size, expected):
     """
     if data is None:
         raise ValueError("x, the real data, must be given to fit. Received: None.")
+    if batch_size is not None:
+        check_positive("batch_size", batch_size)
     if hasattr(data, "to_numpy"):
         data = data.to_numpy()
     if hasattr(data, "shape") and hasattr(data, "dtype"):
-        _check_batch(data, labels, expected, min(batch_size or 32, len(data)))
-        return data
+        # Keras would look at labels of any kind, needed or not.
+        labels = None if labels is None or expected.num_classes is None else ops.convert_to_numpy(labels)
+        _check_batch(data, labels, expected, min(batch_size or 32, len(data) if len(data.shape) else 1))
+        return data, labels
     if isinstance(data, (list, tuple, dict)):
         raise TypeError(
             "x must be an array, a tf.data.Dataset, a keras.utils.PyDataset or a generator; a list of examples becomes "
             f"an array with numpy.stack. Received: a {type(data).__name__}."
         )
+    if labels is not None:
+        raise ValueError("y must be None where x is a stream, which gives (images, labels). Received: both.")
     iterator = iter(data)
     first = next(iterator, None)
     if first is None:
@@ -66,9 +73,11 @@ def check_data(data, labels, batch_size, expected):
     x, y, _ = keras.utils.unpack_x_y_sample_weight(first)
     _check_batch(x, y, expected, None)
     if iterator is data:
-        # Keras takes tuples alone from a generator.
-        return (b if isinstance(b, tuple) else (b,) for b in itertools.chain([first], iterator))
-    return data
+        # Keras takes tuples alone from a generator, and looks at labels of any kind.
+        parts = 1 if expected.num_classes is None else 2
+        batches = map(keras.utils.unpack_x_y_sample_weight, itertools.chain([first], iterator))
+        data = (batch[:parts] for batch in batches)
+    return data, None
 
 
 def _check_batch(batch, labels, expected, batch_size):

@@ -1,13 +1,14 @@
 """Do the networks, the prior and the condition fit each other?"""
 
+import numbers
 import warnings
 
 import keras
 
-from keras_gan.checks.values import check_positive, join, same_shape
+from keras_gan.checks.values import check_positive, check_seed, join, same_shape
 
 
-def check_options(condition, pack, ema):
+def check_options(condition, pack, ema, seed):
     """Raises an error unless the GAN's options are in range and go together."""
     if not all(callable(getattr(condition, name, None)) for name in ("generator_inputs", "given", "judge")):
         raise TypeError(
@@ -19,7 +20,8 @@ def check_options(condition, pack, ema):
             "pack must be 1 with a condition: examples that are judged together would need one label. "
             f"Received: pack={pack}, condition={type(condition).__name__}."
         )
-    if ema is not None and not 0 <= ema < 1:
+    check_seed(seed)
+    if ema is not None and not (isinstance(ema, numbers.Real) and 0 <= ema < 1):
         raise ValueError(f"ema, the momentum of the average, must lie in [0, 1), or be None. Received: {ema!r}.")
 
 
@@ -126,6 +128,9 @@ def _check_outputs(outputs, heads):
 
 def check_training(penalties, metrics, augmentation, discriminator_steps, shape, condition):
     """Raises an error unless the arguments of `compile` are what they should be."""
+    for name, objects in (("penalties", penalties), ("metrics", metrics)):
+        if not isinstance(objects, (list, tuple)):
+            raise TypeError(f"{name} must be a list of objects. Received: {objects!r}.")
     for penalty in penalties:
         if isinstance(penalty, (str, type)) or not callable(penalty):
             raise TypeError(f"penalties must be objects such as keras_gan.penalties.R1(1.0). Received: {penalty!r}.")

@@ -9,6 +9,14 @@ def check_positive(name, value):
         raise ValueError(f"{name} must be a positive integer. Received: {value!r}.")
 
 
+def check_seed(seed):
+    """Raises a ValueError unless `seed` is an integer that Keras takes, or None."""
+    if seed is not None and (
+        isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32
+    ):
+        raise ValueError(f"seed must be an integer from 0 to 2**32 - 1, or None. Received: {seed!r}.")
+
+
 def same_shape(received, expected):
     """Whether two shapes are equal where both are known."""
     if len(received) != len(expected):
