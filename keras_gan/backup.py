@@ -4,14 +4,13 @@ import contextlib
 import functools
 import json
 import logging
-import math
 import signal
 import threading
 import zipfile
-import zlib
 from pathlib import Path
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_gan import datasets, files
@@ -40,14 +39,18 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
     After each epoch it writes one `.keras` file with all that the next step depends on: weights, both optimizers,
     averages, random states, what metrics have summed up, the place in the data, and what other callbacks remember, such
     as the best value of `ModelCheckpoint`. A file appears only once it is whole, and the one before it is kept: should
-    the last be damaged all the same, it is passed over with a warning. A state that is not finite is not kept.
+    the last be damaged all the same, it is passed over with a warning. Weights that are not finite are not kept.
 
     Ctrl-C and SIGTERM, which a machine receives before it is taken away, end training after the current step, with a
     backup of that step, unless several processes train together; a second one ends it at once.
 
     On a CPU the weights are bit for bit those of the unbroken run where the data are in order, come from
     `keras_gan.datasets.load`, or, on TensorFlow, are an array and `keras.utils.set_random_seed` was called.
-    `EarlyStopping` remembers its best weights in memory alone: use `ModelCheckpoint` for these.
+
+    Of other callbacks it keeps the attributes that are numbers, strings, and lists, tuples, sets and dicts of these:
+    not arrays, such as the best weights of `EarlyStopping`, for which `ModelCheckpoint` is the better place. Where a
+    run goes on within an epoch, callbacks that write files after a number of batches write some again. `CSVLogger`
+    needs `append=True`.
 
     Args:
         backup_dir: Path of a folder of this run's own; made if it is missing.
@@ -57,12 +60,12 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
 
     Raises:
         ValueError: If `save_freq` is something else; when training begins, if a backup was made with other settings,
-            each of which is named, or if there are backups and none can be read.
+            each of which is named, if there are backups and none can be read, or if the GAN can't be saved.
         OSError: When training begins, if nothing can be written to the folder; later, if a backup can't be written. The
             one before it stays.
     """
 
-    def __init__(self, backup_dir, save_freq="epoch", delete_checkpoint=True, force=False):
+    def __init__(self, backup_dir, save_freq="epoch", *, delete_checkpoint=True, force=False):
         if save_freq != "epoch":
             check_positive("save_freq, where it is not 'epoch',", save_freq)
         super().__init__(str(backup_dir), save_freq, delete_checkpoint=delete_checkpoint)
@@ -70,19 +73,22 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         self.force = force
         # The other callbacks of this `fit`, which it hands over.
         self.others = []
-        self._signal = None
+        self._signal = self._passing_over = None
 
     @contextlib.contextmanager
     def listening(self):
         """Within it, SIGTERM and Ctrl-C are heard after a step, and not in the midst of one."""
         self._signal = None
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, self._hear) for number in (signal.SIGTERM, signal.SIGINT)}
+        before = {}
+        # Python hears signals in the main thread alone; one that is ignored on purpose stays so.
+        if threading.current_thread() is threading.main_thread():
+            numbers = [n for n in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(n) is not signal.SIG_IGN]
+            before = {number: signal.signal(number, self._hear) for number in numbers}
         try:
             yield
+            self._end_if_asked("its own end")
         finally:
+            self._stop_passing_over()
             for number, handler in before.items():
                 signal.signal(number, handler)
 
@@ -90,12 +96,18 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         if self._signal is not None:
             raise _end(number, "Training ended at once.")
         self._signal = number
-        self._log("%s: training ends after this step, with a backup.", signal.Signals(number).name)
+        self._log("%s: training ends after this step.", signal.Signals(number).name)
 
     def on_train_begin(self, logs=None):
-        self._restored = self._passing_over = None
+        if not self.others:
+            raise ValueError(
+                "BackupAndRestore must be in the list of callbacks of keras_gan.GAN.fit. "
+                "Received: it in a CallbackList, or in the fit of another model."
+            )
+        self._restored = None
         self._kept = True
-        self._settings = _settings(self.model, self.params)
+        steps = {"steps per epoch (the data, or batch_size)": self.params.get("steps")}
+        self._settings = {**steps, **_settings(self.model)}
         self._first = [_memory(callback) for callback in self.others]
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -108,10 +120,12 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         backups = self._backups()
         for path in reversed(backups):
             try:
-                self._restore(path)
-            except (OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, json.JSONDecodeError) as error:
+                state = _read(path)
+            # Whatever broken content leads the parsers to.
+            except Exception as error:
                 self._log("The backup %s can't be read (%s) and is passed over.", path, error)
             else:
+                self._restore(path, state)
                 return
         if backups:
             raise ValueError(
@@ -119,12 +133,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
                 f"{' and '.join(path.name for path in backups)} are damaged. Remove the folder to start anew."
             )
 
-    def _restore(self, path):
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-            if damaged is not None:
-                raise zipfile.BadZipFile(f"{damaged} is damaged")
-            state = json.loads(archive.read(_STATE))
+    def _restore(self, path, state):
         changed = _differences(state["settings"], self._settings)
         if changed and not self.force:
             raise ValueError(
@@ -134,21 +143,32 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
                 + "\nGo on with those of the backup, choose another folder, or accept the change with force=True "
                 "(in recipes: --force)."
             )
+        self._apply(path, state)
+        self._restored = path, state
+        epochs = self.params["epochs"]
+        # What a longer run left stays for a longer run.
+        self._kept = state["epoch"] <= epochs
+        self.model._initial_epoch = epochs if state["stopped"] else state["epoch"]
+        if any(getattr(callback, "restore_best_weights", False) for callback in self.others):
+            self._log(
+                "EarlyStopping keeps its best weights in memory alone, and from before this start they are lost: use "
+                "ModelCheckpoint(save_best_only=True) for the best ones."
+            )
+
+    def _apply(self, path, state):
         self.model.load_weights(path)
-        for callback, memory in _pair(self.others, state["callbacks"]):
-            vars(callback).update(memory)
-        self.model._initial_epoch = self.params["epochs"] if state["stopped"] else state["epoch"]
-        self._restored = state
+        for callback, first, memory in _pair(self.others, self._first, state["callbacks"]):
+            _remember(callback, {**first, **memory})
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
         self._last_saved = 0
         self._start = int(ops.convert_to_numpy(self.model.optimizer.iterations))
-        if self._restored is not None and self._restored["batch"]:
-            self._go_on_within(self._restored)
+        if self._restored is not None and self._restored[1]["batch"]:
+            self._go_on_within(*self._restored)
         self._restored = None
 
-    def _go_on_within(self, state):
+    def _go_on_within(self, path, state):
         """Passes over the batches of an epoch that the backup has seen, in the order in which it saw them."""
         model = self.model
         self._start = state["start"]
@@ -157,20 +177,26 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         for variable, value in zip(self._sums(), state["sums"], strict=True):
             variable.assign(value)
         logs = {mean.name: float(mean.result()) for mean in model.step_means}
-        self._passing_over = state["batch"], model.train_function
+        self._passing_over = path, state, model.train_function
         model.train_function = functools.partial(model.pass_over, logs)
+
+    def _stop_passing_over(self):
+        if self._passing_over is not None:
+            self.model.train_function = self._passing_over[2]
+            self._passing_over = None
 
     def on_train_batch_end(self, batch, logs=None):
         done = batch + 1
         if self._passing_over is not None:
-            until, train = self._passing_over
-            if done >= until:
-                self.model.train_function = train
-                self._passing_over = None
+            path, state, _ = self._passing_over
+            if done >= state["batch"]:
+                self._stop_passing_over()
+                # The others have seen the beginning of this epoch, and its batches, once before.
+                self._apply(path, state)
                 self._last_saved = done
         # Not every one of several processes hears the signal at the same step, and a step is saved by all together.
         elif self._is_due(done) or (self._signal is not None and self.model.is_alone):
-            self._save(self._epoch, done, logs)
+            self._save(self._epoch, done)
             self._last_saved = done
         self._end_if_asked(f"epoch {self._epoch + 1}, step {done}")
 
@@ -179,7 +205,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
 
     def on_epoch_end(self, epoch, logs=None):
         self._start = int(ops.convert_to_numpy(self.model.optimizer.iterations))
-        self._save(epoch + 1, 0, logs)
+        self._save(epoch + 1, 0)
         self._end_if_asked(f"the end of epoch {epoch + 1}")
 
     def on_train_end(self, logs=None):
@@ -196,19 +222,17 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
 
     def _backups(self):
         """All backups, the oldest first."""
-        return sorted(self.folder.glob("step_*.keras"))
+        return sorted(self.folder.glob("epoch_*.keras"))
 
-    def _save(self, epoch, batch, logs):
-        self._kept = all(math.isfinite(value) for value in (logs or {}).values())
-        if not self._kept:
-            self._log("No backup is made of a state that is not finite; the last good one stays in %s.", self.folder)
-        if not self._kept:
-            return
+    def _save(self, epoch, batch):
         # Before the chief goes on alone: reading adds up what processes hold. After an epoch none is needed.
         sums = [float(ops.convert_to_numpy(ops.convert_to_tensor(v))) for v in self._sums()] if batch else []
         if not self.model.is_chief:
             return
-        step = int(ops.convert_to_numpy(self.model.optimizer.iterations))
+        self._kept = all(np.isfinite(ops.convert_to_numpy(ops.sum(w.value))) for w in self.model.weights)
+        if not self._kept:
+            self._log("No backup is made of weights that are not finite; the last good one stays in %s.", self.folder)
+            return
         state = {
             "epoch": epoch,
             "batch": batch,
@@ -222,7 +246,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
             ],
         }
         # A `.keras` file: Keras writes it from memory, while HDF5 ends the process when it finds the disk full.
-        with files.replacing(self.folder / f"step_{step:010d}.keras") as part:
+        with files.replacing(self.folder / f"epoch_{epoch:06d}_step_{batch:08d}.keras") as part:
             keras.saving.save_model(self.model, part)
             with zipfile.ZipFile(part, "a") as archive:
                 archive.writestr(_STATE, json.dumps(state))
@@ -241,6 +265,16 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
             logging.getLogger("keras_gan").warning(*message)
 
 
+def _read(path):
+    """What a backup says beside the weights. Reading all of it compares the checksums."""
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+        if damaged is not None:
+            raise zipfile.BadZipFile(f"{damaged} is damaged")
+        state = json.loads(archive.read(_STATE))
+    return {key: state[key] for key in ("epoch", "batch", "start", "stopped", "sums", "settings", "callbacks")}
+
+
 def _end(number, message):
     if number == signal.SIGINT:
         return KeyboardInterrupt(message)
@@ -249,60 +283,101 @@ def _end(number, message):
     return SystemExit(128 + number)
 
 
-def _plain(value):
-    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
-        return value.item()
-    raise TypeError
+# === What callbacks remember ===
+
+# Keras turns the sign of the first when it first compares; the second is true while a profiler runs.
+_OF_A_PROCESS = {"min_delta", "_is_tracing"}
+
+
+def _encode(value):
+    """A value as JSON that `_decode` makes the same value of. TypeError if there is none."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if type(value) in (list, tuple, set):
+        return {type(value).__name__: [_encode(part) for part in value]}
+    if type(value) is dict:
+        return {"dict": [[_encode(key), _encode(part)] for key, part in value.items()]}
+    raise TypeError(f"{type(value).__name__} is not kept")
+
+
+def _decode(code):
+    if not isinstance(code, dict):
+        return code
+    ((kind, parts),) = code.items()
+    if kind == "dict":
+        return {_decode(key): _decode(part) for key, part in parts}
+    return {"list": list, "tuple": tuple, "set": set}[kind](map(_decode, parts))
 
 
 def _memory(callback):
-    """What a callback remembers that JSON can hold."""
+    """What a callback remembers, encoded: its attributes that are numbers, strings, and collections of these."""
     memory = {}
     for name, value in vars(callback).items():
-        with contextlib.suppress(TypeError, ValueError):
-            memory[name] = json.loads(json.dumps(value, default=_plain))
+        if name not in _OF_A_PROCESS:
+            with contextlib.suppress(TypeError):
+                memory[name] = _encode(value)
     return memory
 
 
-def _pair(callbacks, saved):
-    """Callbacks and what was saved of them, which may have been others, or in another order."""
+def _remember(callback, memory):
+    for name, code in memory.items():
+        value, old = _decode(code), getattr(callback, name, None)
+        # In place: the user may hold the same list.
+        if type(value) is type(old) is list:
+            old[:] = value
+        elif type(value) is type(old) in (dict, set):
+            old.clear()
+            old.update(value)
+        else:
+            setattr(callback, name, value)
+
+
+def _pair(callbacks, first, saved):
+    """Callbacks, their first memory, and what was saved of them, who may have been others, or in another order."""
     saved = list(saved)
-    for callback in callbacks:
+    for callback, beginning in zip(callbacks, first, strict=True):
         for i, (name, memory) in enumerate(saved):
             if name == type(callback).__name__:
-                yield callback, memory
+                yield callback, beginning, memory
                 del saved[i]
                 break
 
 
-def _settings(gan, params):
-    """All that decides how training goes, as a flat dict of names and values."""
-    flat = {"steps per epoch (the data, or batch_size)": params.get("steps")}
+# === Settings ===
 
-    def flatten(path, value):
-        if isinstance(value, dict):
-            for key, part in value.items():
-                # A data type has nothing but a name.
-                if key not in _NO_SETTINGS or len(value) == 1:
-                    # A serialised object is its class and a config of its own.
-                    flatten(path if key in ("config", "class_name") else [*path, key], part)
-        elif isinstance(value, (list, tuple)):
-            for i, part in enumerate(value):
-                flatten([*path, str(i)], part)
-        else:
-            flat[".".join(path)] = value
 
-    try:
-        flatten([], json.loads(json.dumps({**gan.get_config(), **gan.get_compile_config()})))
-    except (NotImplementedError, TypeError, ValueError):
-        # A network or a loss of the user's own that can't tell its settings.
-        return {}
-    return flat
+def _settings(gan):
+    """All that decides how a GAN trains, as a flat dict of names and values, as it was when it first trained."""
+    if gan.settings is None:
+        try:
+            config = {**gan.get_config(), **gan.get_compile_config()}
+        except (NotImplementedError, TypeError) as error:
+            raise ValueError(
+                "BackupAndRestore keeps the GAN as a .keras file, for which its networks, loss and penalties need "
+                f"get_config. Received: {error}"
+            ) from error
+        # As text: Keras would wrap and watch a dict.
+        gan.settings = json.dumps(config, default=str)
+    return dict(_flatten([], json.loads(gan.settings)))
+
+
+def _flatten(path, value):
+    if isinstance(value, dict):
+        for key, part in value.items():
+            # A data type has nothing but a name.
+            if key not in _NO_SETTINGS or len(value) == 1:
+                # A serialised object is its class and a config of its own.
+                yield from _flatten(path if key in ("config", "class_name") else [*path, key], part)
+    elif isinstance(value, list):
+        for i, part in enumerate(value):
+            yield from _flatten([*path, str(i)], part)
+    else:
+        yield ".".join(path), value
 
 
 def _differences(then, now):
-    if not then or not now:
-        return []
     names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
     return [f"{name}: {_short(then.get(name))} then, {_short(now.get(name))} now" for name in names]
 

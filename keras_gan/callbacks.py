@@ -118,10 +118,11 @@ class TrainingHealth(keras.callbacks.Callback):
         broken = {name for name, value in (logs or {}).items() if not math.isfinite(value)}
         if broken and not self.model.stop_training:
             self.model.stop_training = True
-            culprit = health.culprit(broken, self.model.penalties)
+            updates = self.model.discriminator_steps * self.model.steps_per_execution
+            culprit = health.culprit(broken, self.model.penalties, updates)
             hint = (
-                "Look for NaN and infinite values in it"
-                if culprit == "the data"
+                "Look for NaN and infinite values in the data"
+                if "the data" in culprit
                 else "Try lower learning rates, a smaller penalty or, with a loss without bound, a gradient penalty"
             )
             self._alarm(

@@ -116,6 +116,8 @@ _steps = None
 def shuffle_by(steps):
     """Makes the next orders of all that `load` gave a function of a number, instead of new ones at each visit.
 
+    One training at a time in a process; within an epoch of it `load(...).repeat()` gives the same order again.
+
     Args:
         steps: Int >= 0; or None, which makes orders new again.
     """

@@ -17,7 +17,8 @@ def replacing(path):
     Raises:
         OSError: If it can't be written, with the path that was asked for.
     """
-    path = Path(path)
+    # Of a link, what it leads to.
+    path = Path(path).resolve()
     # The same name each time: what a killed program leaves, the next one overwrites. The suffix tells the format.
     part = path.with_name(f".part.{path.name}")
     try:

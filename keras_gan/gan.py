@@ -83,6 +83,8 @@ class GAN(backend.Trainer, keras.Model):
         self._health_means = []
         self.evaluation_metrics = []
         self._evaluating = False
+        # What a backup compares, filled when it first needs it: rates move in training.
+        self.settings = None
         self.built = True
 
     @property
@@ -174,6 +176,7 @@ class GAN(backend.Trainer, keras.Model):
         self.generator_optimizer.build(self.generator.trainable_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
         self.optimizer = optimizers.OptimizerPair(*pair)
+        self.settings = None
         # Here, where all processes pass that train together.
         state.remember_what_keras_skips()
 
@@ -216,10 +219,12 @@ class GAN(backend.Trainer, keras.Model):
             verbose, callbacks = 0, without_writers(callbacks)
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks = complete(callbacks, verbose)
-        with in_training(callbacks):
-            history = super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
-        # Where a backup began: Keras would begin there again at the next call.
-        self._initial_epoch = None
+        try:
+            with in_training(callbacks):
+                history = super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
+        finally:
+            # Where a backup began: Keras would begin there again at the next call.
+            self._initial_epoch = None
         # Keras does this for `model.optimizer` alone; it matters for optimizers with `use_ema=True`.
         self.generator_optimizer.finalize_variable_values(self.generator.trainable_variables)
         self.discriminator_optimizer.finalize_variable_values(self.discriminator.trainable_variables)

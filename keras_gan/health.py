@@ -75,17 +75,21 @@ def diversity(real, fake):
     return (_nearest(fake) + smallest) / (_nearest(real) + smallest)
 
 
-def culprit(broken, penalties):
+def culprit(broken, penalties, updates=1):
     """Which part of a step made the first value that is not finite.
 
     Args:
         broken: Set of the names of logs that are not finite, where all were finite before this step.
         penalties: List of the penalties of `compile`.
+        updates: Int, how often the discriminator was updated since then. Of several, the first carries the others with
+            it, so that less can be said. Defaults to `1`.
 
     Returns:
         String, a phrase such as "the penalty r1 of the discriminator".
     """
     # In the order of the step: what comes first carries the others with it.
+    if updates > 1 and "real_score" in broken:
+        return f"one of {updates} updates of the discriminator: the data, its loss or a penalty"
     if {"real_score", "fake_score"} <= broken:
         return "the discriminator's weights, after its last update"
     if "real_score" in broken:

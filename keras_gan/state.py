@@ -31,7 +31,7 @@ def remember_what_keras_skips():
     Keras 3.15 means to remember, but writes the answer under one name and asks for it under another
     (`get_attr_skipset` in its `saving_lib.py`). So it makes an optimizer each time it saves one: 70 kB that TensorFlow
     never frees, and on JAX an array on all processes, for which a process that saves alone waits in vain.
-    `tests/test_durability.py` notices when Keras remembers.
+    `tests/test_gan.py` notices when Keras remembers.
     """
     # Names that aren't public: without them saving works as Keras has it.
     with contextlib.suppress(ImportError, AttributeError):

@@ -1,10 +1,10 @@
 """What the recipes share: flags, the run folder, callbacks, and what a classifier of real digits finds in samples."""
 
 import argparse
+import contextlib
 import json
 import logging
 import os
-import shutil
 import sys
 import time
 from datetime import datetime
@@ -95,12 +95,20 @@ def parse(name, doc, epochs, argv=None, quick_epochs=2, distributed=False, resum
         begun = any(args.run_dir.iterdir())
     except OSError as error:
         parser.error(f"argument --run-dir: {args.run_dir} can't be written to: {error.strerror}")
-    if begun and not (resumes and (args.run_dir / "backup").is_dir()):
+    if begun and not (resumes and _holds_a_run(args.run_dir)):
         parser.error(f"argument --run-dir: {args.run_dir} holds something else; nothing was overwritten")
     if resumes:
         print(f"{'Going on in' if begun else 'Writing to'} {args.run_dir}. If it is cut off, the same command with")
         print(f"--run-dir {args.run_dir} goes on.", flush=True)
     return args
+
+
+def _holds_a_run(folder):
+    """Whether a folder looks like that of a run which was cut off: with backups, or with a place for them alone."""
+    backup = folder / "backup"
+    return backup.is_dir() and all(
+        p.is_dir() or p.match("epoch_*.keras") or p.name[:1] == "." for p in backup.rglob("*")
+    )
 
 
 def _begin(parser, args):
@@ -321,8 +329,12 @@ def finish(run_dir, summary, lines):
     part = run_dir / ".part.summary.json"
     part.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     os.replace(part, run_dir / "summary.json")
-    for backup in list(run_dir.rglob("backup")):
-        shutil.rmtree(backup)
+    for backup in run_dir.rglob("backup/**/epoch_*.keras"):
+        backup.unlink()
+    for folder in sorted(run_dir.rglob("backup/**/"), reverse=True):
+        # What else lies there is not ours.
+        with contextlib.suppress(OSError):
+            folder.rmdir()
     print(f"\nIn {run_dir}:")
     for name, text in {**lines, "summary.json": "these figures and more"}.items():
         print(f"  {name:20}{text}")

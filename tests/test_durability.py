@@ -88,9 +88,9 @@ def test_a_signal_saves_the_step_and_ends(number, code, unbroken, tmp_path):
     process.send_signal(number)
     assert process.wait(timeout=60) in (code, 130), _log(tmp_path)
     assert "Training ended at epoch" in _log(tmp_path) and "Start the same program again, with" in _log(tmp_path)
-    (backup,) = (tmp_path / "backup").glob("step_*.keras")
+    (backup,) = (tmp_path / "backup").glob("epoch_*.keras")
     state = json.loads(zipfile.ZipFile(backup).read("state.json"))
-    assert (state["batch"] or state["epoch"]) and int(backup.stem[5:]) == 16 * state["epoch"] + state["batch"]
+    assert (state["batch"] or state["epoch"]) and backup.stem == f"epoch_{state['epoch']:06}_step_{state['batch']:08}"
     assert _run(tmp_path) == unbroken[0]
 
 
@@ -167,15 +167,16 @@ def test_from_a_file_training_goes_on_as_if_it_had_not_stopped(shuffled, make_im
     _assert_equal(_state(loaded), expected)
 
 
-@pytest.mark.parametrize("broken", ["cut", "flipped", "empty"])
+@pytest.mark.parametrize("broken", ["cut", "flipped", "empty", "encrypted"])
 def test_a_damaged_backup_is_passed_over_for_the_one_before(
     broken, shuffled, make_image_gan, expected, tmp_path, caplog
 ):
     _cut(make_image_gan(3), shuffled(), (3, 1), backup_dir=tmp_path / "backup")
-    first, last = sorted((tmp_path / "backup").glob("step_*.keras"))
+    first, last = sorted((tmp_path / "backup").glob("epoch_*.keras"))
     content = bytearray(last.read_bytes())
-    content[len(content) // 3] ^= 1
-    last.write_bytes({"cut": content[: len(content) // 2], "flipped": content, "empty": b""}[broken])
+    directory = content.rfind(b"PK\x01\x02")
+    content[directory + 8 if broken == "encrypted" else len(content) // 3] ^= 1
+    last.write_bytes({"cut": content[: len(content) // 2], "empty": b""}.get(broken, content))
     gan = make_image_gan(3)
     history = gan.fit(shuffled(), epochs=4, verbose=0, callbacks=[BackupAndRestore(tmp_path / "backup")])
     assert f"{last} can't be read" in caplog.text
@@ -207,9 +208,9 @@ def test_other_settings_are_named_and_refused_or_forced(points, make_gan, tmp_pa
     for message, change in changes.items():
         with pytest.raises(ValueError, match=f"(?s)same settings.*{message}.*force=True"):
             go(**change)
-    assert len(list(tmp_path.glob("step_*.keras"))) == 1
+    assert len(list(tmp_path.glob("epoch_*.keras"))) == 1
     go(loss="hinge", force=True)
-    assert not list(tmp_path.glob("step_*.keras"))
+    assert not list(tmp_path.glob("epoch_*.keras"))
 
 
 def test_what_is_not_finite_is_not_kept(points, make_gan, tmp_path, caplog):
@@ -223,7 +224,7 @@ def test_what_is_not_finite_is_not_kept(points, make_gan, tmp_path, caplog):
     backup = BackupAndRestore(tmp_path / "backup")
     gan.fit(points, epochs=3, verbose=0, callbacks=[Break(), backup])
     assert "the last good one stays" in caplog.text
-    kept = sorted((tmp_path / "backup").glob("step_*.keras"))
+    kept = sorted((tmp_path / "backup").glob("epoch_*.keras"))
     assert [json.loads(zipfile.ZipFile(path).read("state.json"))["epoch"] for path in kept] == [1, 2]
 
 
@@ -270,7 +271,9 @@ def test_a_full_disk_leaves_the_last_backup_and_the_checkpoint(points, make_gan,
     gan.save(tmp_path / "gan.keras")
     content = (tmp_path / "gan.keras").read_bytes()
     try:
-        with pytest.raises(OSError, match=r"backup.step_\d+.keras was not written, and what was there is as before"):
+        with pytest.raises(
+            OSError, match=r"backup.epoch_\d+_step_\d+.keras was not written, and what was there is as before"
+        ):
             gan.fit(points, epochs=3, verbose=0, callbacks=[Fill(), BackupAndRestore(tmp_path / "backup")])
         with pytest.raises(OSError, match=r"gan.keras was not written"):
             gan.save(tmp_path / "gan.keras")
@@ -278,7 +281,7 @@ def test_a_full_disk_leaves_the_last_backup_and_the_checkpoint(points, make_gan,
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert (tmp_path / "gan.keras").read_bytes() == content
     assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["gan.keras"]
-    states = [zipfile.ZipFile(p).read("state.json") for p in sorted((tmp_path / "backup").glob("step_*"))]
+    states = [zipfile.ZipFile(p).read("state.json") for p in sorted((tmp_path / "backup").glob("epoch_*"))]
     assert [json.loads(state)["epoch"] for state in states] == [1, 2]
 
 
@@ -292,8 +295,10 @@ def test_signals_are_the_users_again_after_training(points, make_gan, tmp_path):
     thread = threading.Thread(
         target=gan.fit, args=(points,), kwargs={"verbose": 0, "callbacks": [BackupAndRestore(tmp_path)]}
     )
+    steps = int(gan.optimizer.iterations)
     thread.start()
     thread.join()
+    assert int(gan.optimizer.iterations) == steps + 8
 
 
 @pytest.mark.parametrize("at", [(1, 4), (2, 2)])
@@ -311,3 +316,108 @@ def test_several_steps_an_execution(at, make_image_gan, shuffled, tmp_path):
     )
     _assert_equal(_state(resumed), _state(straight))
     assert history.history == straight.history.history
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_at_once_and_a_late_one_after_training(number, points, make_gan, tmp_path):
+    class Send(keras.callbacks.Callback):
+        def __init__(self, times, late=False):
+            super().__init__()
+            self.times, self.late, self.seen = times, late, 0
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.seen += 1
+            for _ in range(0 if self.late else self.times):
+                signal.raise_signal(number)
+
+        def on_train_end(self, logs=None):
+            signal.raise_signal(number)
+
+    gan = make_gan()
+    error = (SystemExit, KeyboardInterrupt)
+    with pytest.raises(error, match="at once" if number == signal.SIGINT else None):
+        gan.fit(points, verbose=0, callbacks=[Send(2), BackupAndRestore(tmp_path)])
+    assert not list(tmp_path.glob("epoch_*"))
+    late = Send(1, late=True)
+    with pytest.raises(error, match="its own end" if number == signal.SIGINT else None):
+        gan.fit(points, verbose=0, callbacks=[late, BackupAndRestore(tmp_path)])
+    assert late.seen == 8
+
+
+def test_a_stop_while_batches_are_passed_over_leaves_a_gan_that_trains(make_image_gan, shuffled, expected, tmp_path):
+    _cut(make_image_gan(3), shuffled(), (2, 3), backup_dir=tmp_path / "backup", save_freq=3)
+    gan = make_image_gan(3)
+    _cut(gan, shuffled(), (2, 1), backup_dir=tmp_path / "backup", save_freq=3)
+    assert int(gan.optimizer.iterations) == 13
+    gan.fit(shuffled(), epochs=4, verbose=0, callbacks=[BackupAndRestore(tmp_path / "backup", save_freq=3)])
+    _assert_equal(_state(gan), expected)
+    assert gan.fit(shuffled(), epochs=1, verbose=0).epoch == [0]
+    assert int(gan.optimizer.iterations) == 25
+
+
+class Keeper(keras.callbacks.Callback):
+    """Remembers in all the ways that are kept, and in one that is not."""
+
+    def __init__(self, seen):
+        super().__init__()
+        self.seen, self.counts, self.kinds, self.pair = seen, {}, set(), (0, 0.0)
+        self.array = np.zeros(3)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.counts[epoch] = self.counts.get(epoch, 0) + 1
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen.append((self.pair[0], batch))
+        self.kinds.add(batch)
+        self.pair = (self.pair[0] + 1, np.float64(0.5))
+        self.array += 1
+
+
+@pytest.mark.parametrize("at", [(2, 0), (2, 4)])
+def test_what_other_callbacks_remember(at, make_image_gan, shuffled, tmp_path):
+    def callbacks():
+        return [
+            Keeper([]),
+            keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.5),
+            keras.callbacks.ReduceLROnPlateau("discriminator_loss", mode="min", min_delta=10.0, patience=1),
+        ]
+
+    def fit(gan, *more, **options):
+        gan.fit(shuffled(), epochs=4, verbose=0, callbacks=[*more, BackupAndRestore(tmp_path / "backup", **options)])
+
+    straight, resumed = make_image_gan(3), make_image_gan(3)
+    unbroken = callbacks()
+    fit(straight, *unbroken, save_freq=3)
+    with pytest.raises(InterruptedError):
+        fit(make_image_gan(3), *callbacks(), Cut(*at), save_freq=3)
+    seen, again = [], callbacks()
+    again[0].seen = seen
+    fit(resumed, *again, save_freq=3)
+    _assert_equal(_state(resumed), _state(straight))
+    for name in ("counts", "kinds", "pair"):
+        assert getattr(again[0], name) == getattr(unbroken[0], name)
+    assert seen == unbroken[0].seen and all(type(x) is tuple for x in seen)
+    assert again[2].min_delta == unbroken[2].min_delta
+
+
+def test_rates_that_moved_are_no_other_settings(points, make_gan, tmp_path):
+    gan = make_gan()
+    halve = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.5)
+    with pytest.raises(InterruptedError):
+        gan.fit(points, epochs=3, verbose=0, callbacks=[halve, Cut(1, 3), BackupAndRestore(tmp_path)])
+    gan.fit(points, epochs=3, verbose=0, callbacks=[halve, BackupAndRestore(tmp_path)])
+    assert int(gan.optimizer.iterations) == 24
+
+
+def test_backup_and_restore_says_where_it_works(points, make_gan, tmp_path):
+    gan = make_gan()
+    with pytest.raises(ValueError, match=r"must be in the list of callbacks of keras_gan.GAN.fit"):
+        gan.fit(points, verbose=0, callbacks=keras.callbacks.CallbackList([BackupAndRestore(tmp_path)], model=gan))
+    with pytest.raises(ValueError, match="save_freq"):
+        BackupAndRestore(tmp_path, save_freq=0)
+
+
+def test_a_link_is_followed(make_gan, tmp_path):
+    (tmp_path / "link.keras").symlink_to(tmp_path / "gan.keras")
+    make_gan().save(tmp_path / "link.keras")
+    assert (tmp_path / "link.keras").is_symlink() and (tmp_path / "gan.keras").stat().st_size > 1000

@@ -138,7 +138,7 @@ except AssertionError as error:
 
 @pytest.mark.skipif(BACKEND != "jax", reason="the way round is JAX's")
 def test_keras_still_cannot_save_in_one_process(tmp_path):
-    """Once Keras can, this fails: take keras_gan/backend/saving.py out then."""
+    """Once Keras can, this fails: take `remember_what_keras_skips` out of keras_gan/state.py then."""
     addresses = ",".join(f"localhost:{port}" for port in _ports(2))
     command = [sys.executable, "-c", _KERAS_ALONE, str(tmp_path), addresses]
     env = {**os.environ, "JAX_PLATFORMS": "cpu"}

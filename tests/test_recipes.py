@@ -198,4 +198,9 @@ def test_bad_flags_and_full_folders_are_refused(tmp_path):
     done = run("digits.py", "--quick", "--run-dir", "mine", cwd=tmp_path)
     assert done.returncode == 2 and "nothing was overwritten" in done.stderr
     assert [p.name for p in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+    # A folder called backup makes no run.
+    (tmp_path / "mine" / "backup").mkdir()
+    (tmp_path / "mine" / "backup" / "thesis.txt").write_text("precious")
+    assert run("digits.py", "--quick", "--run-dir", "mine", cwd=tmp_path).returncode == 2
+    assert (tmp_path / "mine" / "backup" / "thesis.txt").exists()
     assert "--run-dir" in run("digits.py", "--help", cwd=tmp_path).stdout
