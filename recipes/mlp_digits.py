@@ -7,7 +7,7 @@ seconds, the same latents, rates and penalty. A classifier of real digits compar
 Command:   python recipes/mlp_digits.py
 Minutes:   3 on 2 busy CPU cores
 Expected:  in 70 seconds each, 1,890 steps of the MLP and a Frechet distance of 20, 608 steps of the DCGAN and 31.
-           A step of the DCGAN costs three times as much; `digits.py` gives it more of them and reaches 6.9
+           A step of the DCGAN costs three times as much; `digits.py` gives it more of them and reaches 6.4
 
 Reference: [Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661);
            [Radford et al., 2015](https://arxiv.org/abs/1511.06434), the convolutions
