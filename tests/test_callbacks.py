@@ -127,7 +127,7 @@ def test_health_names_what_made_a_value_that_is_not_finite(broken, culprit, poin
         and name == "not_finite"
         and f"Step 3 made a value that is not finite, first in {culprit}." in message
     )
-    assert ("NaN and infinite values in it" in message) == (broken == "data")
+    assert ("NaN and infinite values in the data" in message) == (broken == "data")
 
 
 def test_penalties_are_logged_with_their_weight(points, make_gan):

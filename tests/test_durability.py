@@ -24,7 +24,21 @@ def _start(folder, **options):
     folder.mkdir(exist_ok=True)
     log = (folder / "log.txt").open("w")
     command = [sys.executable, str(Path(__file__).with_name("durable.py")), str(folder), json.dumps(options)]
-    return subprocess.Popen(command, stdout=log, stderr=log)
+    # What a shell starts in the background ignores SIGINT, and so would what it starts.
+    return subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=_hear_all)
+
+
+def _hear_all():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def heard():
+    """In the tests' own process, too."""
+    before = signal.getsignal(signal.SIGINT)
+    _hear_all()
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def _log(folder):
@@ -285,7 +299,7 @@ def test_a_full_disk_leaves_the_last_backup_and_the_checkpoint(points, make_gan,
     assert [json.loads(state)["epoch"] for state in states] == [1, 2]
 
 
-def test_signals_are_the_users_again_after_training(points, make_gan, tmp_path):
+def test_signals_are_the_users_again_after_training(heard, points, make_gan, tmp_path):
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     gan = make_gan()
     gan.fit(points, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
@@ -319,7 +333,7 @@ def test_several_steps_an_execution(at, make_image_gan, shuffled, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_second_signal_ends_at_once_and_a_late_one_after_training(number, points, make_gan, tmp_path):
+def test_a_second_signal_ends_at_once_and_a_late_one_after_training(number, heard, points, make_gan, tmp_path):
     class Send(keras.callbacks.Callback):
         def __init__(self, times, late=False):
             super().__init__()
