@@ -24,8 +24,9 @@ $(BIN)/.installed: setup.py pyproject.toml
 demo: $(BIN)/.installed
 	$(BIN)/python recipes/digits.py
 
+# Two files at a time: what a file's tests share is made once.
 test: $(BIN)/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 # The tests that draw their cases at random: kills, mutated files, options.
 test-long: $(BIN)/.installed

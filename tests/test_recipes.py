@@ -163,7 +163,7 @@ def test_a_finished_run_is_not_overwritten(finished):
     assert (folder / "gan.keras").read_bytes() == before
 
 
-def test_a_run_that_was_cut_off_goes_on_and_names_other_flags(finished, tmp_path):
+def test_a_run_that_was_cut_off_goes_on(finished, tmp_path):
     command = [sys.executable, str(RECIPES / "digits.py"), "--quick", "--run-dir", "run"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for line in process.stdout:
@@ -172,8 +172,6 @@ def test_a_run_that_was_cut_off_goes_on_and_names_other_flags(finished, tmp_path
             break
     _, err = process.communicate(timeout=300)
     assert process.returncode == 143 and "Start the same program again, with backup_dir run" in err
-    done = run("digits.py", "--quick", "--run-dir", "run", "--seed", "1", cwd=tmp_path)
-    assert done.returncode == 1 and "seed: 0 then, 1 now" in done.stderr
     done = run("digits.py", "--quick", "--run-dir", "run", cwd=tmp_path)
     assert done.returncode == 0 and "Going on in run" in done.stdout and "Epoch 1/2" not in done.stdout
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
