@@ -231,3 +231,19 @@ def test_labels_that_are_not_used_may_be_anything(make_gan, points):
     assert len(gan.evaluate(points, names, verbose=0)) == 4
     with pytest.raises(ValueError, match="y must be None where x is a stream"):
         gan.fit(iter([points]), names, verbose=0)
+
+
+def test_classes_in_place_of_objects(make_image_gan):
+    K = keras_gan
+    gan = make_image_gan()
+    networks = gan.generator, gan.discriminator
+    for action, name in (
+        (lambda: K.GAN(*networks, prior=K.priors.Normal), "prior"),
+        (lambda: K.GAN(*networks, condition=K.conditions.Labels), "condition"),
+        (lambda: gan.compile(augmentation=K.augmentation.Affine), "augmentation"),
+        (lambda: gan.compile(loss=K.losses.Hinge), "loss"),
+        (lambda: gan.compile(penalties=[K.penalties.R1]), "penalties"),
+        (lambda: gan.compile(metrics=[K.metrics.FrechetDistance]), "metrics"),
+    ):
+        with pytest.raises(TypeError, match=rf"^{name} must be .*Received: .*class"):
+            action()

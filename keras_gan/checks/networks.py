@@ -10,7 +10,8 @@ from keras_gan.checks.values import check_positive, check_seed, join, same_shape
 
 def check_options(condition, pack, ema, seed):
     """Raises an error unless the GAN's options are in range and go together."""
-    if not all(callable(getattr(condition, name, None)) for name in ("generator_inputs", "given", "judge")):
+    is_class = isinstance(condition, type)
+    if is_class or not all(callable(getattr(condition, name, None)) for name in ("generator_inputs", "given", "judge")):
         raise TypeError(
             f"condition must be a keras_gan.conditions.Condition, such as Labels(10). Received: {condition!r}."
         )
@@ -141,7 +142,8 @@ def check_training(penalties, metrics, augmentation, discriminator_steps, shape,
                 f"keras_gan.metrics.FrechetDistance(). Received: {metric!r}."
             )
     if augmentation is not None:
-        if not all(callable(getattr(augmentation, name, None)) for name in ("transform", "update")):
+        is_class = isinstance(augmentation, type)
+        if is_class or not all(callable(getattr(augmentation, name, None)) for name in ("transform", "update")):
             raise TypeError(
                 "augmentation must be a keras_gan.augmentation.Augmentation, such as DiffAugment(). "
                 f"Received: {augmentation!r}."
