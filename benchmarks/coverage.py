@@ -19,7 +19,6 @@ Minutes:   2 for each run of ring or grid on a CPU; 11 for 5,000 steps of stacke
 
 import argparse
 import json
-import os
 import sys
 import time
 from datetime import datetime
@@ -34,6 +33,7 @@ import numpy as np
 from keras import layers
 
 import keras_gan
+from keras_gan import files
 
 FIGURES = ("modes", "high_quality", "reverse_kl")
 
@@ -248,9 +248,8 @@ def main(argv=None):
 
 def write(path, content):
     """Writes JSON so that a run that is cut off leaves the last whole file."""
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    with files.replacing(path) as part:
+        part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ Expected:  1.5 times the product, off by 5e-10, 64 MB and no growth
 
 import argparse
 import json
-import os
 import resource
 import sys
 import time
@@ -25,6 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 import keras_gan
+from keras_gan import files
 
 
 def make(examples, features, seed):
@@ -127,9 +127,8 @@ def main(argv=None):
     print(f"{'what the metric keeps':32}{figures['metric_state_mb']:10.0f} MB")
     print(f"{'growth after a tenth of the data':32}{figures['peak_growth_mb_after_a_tenth']:10.0f} MB")
     if args.json:
-        part = args.json.with_name(f"{args.json.name}.part")
-        part.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-        os.replace(part, args.json)
+        with files.replacing(args.json) as part:
+            part.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

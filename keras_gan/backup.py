@@ -204,7 +204,6 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         return self.save_freq != "epoch" and done - self._last_saved >= self.save_freq
 
     def on_epoch_end(self, epoch, logs=None):
-        self._start = int(ops.convert_to_numpy(self.model.optimizer.iterations))
         self._save(epoch + 1, 0)
         self._end_if_asked(f"the end of epoch {epoch + 1}")
 

@@ -28,6 +28,7 @@ import numpy as np
 from PIL import Image
 
 import keras_gan
+from keras_gan import files
 
 DIGITS = (28, 28, 1)
 
@@ -326,9 +327,8 @@ def finish(run_dir, summary, lines):
         summary: Dict, for the file.
         lines: Dict of what else lies in the folder, name to description.
     """
-    part = run_dir / ".part.summary.json"
-    part.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    os.replace(part, run_dir / "summary.json")
+    with files.replacing(run_dir / "summary.json") as part:
+        part.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     for backup in run_dir.rglob("backup/**/epoch_*.keras"):
         backup.unlink()
     for folder in sorted(run_dir.rglob("backup/**/"), reverse=True):
