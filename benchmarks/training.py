@@ -9,10 +9,10 @@ generator and 8 through the discriminator, simultaneous ones 3 and 7.
 Command:   python benchmarks/training.py
 Minutes:   15 on 2 CPU cores; fewer --rounds or --backends take less
 Needs:     jax and torch (make test-backends installs them); where one is missing its rows are, too
-Expected:  on 2 cores with AVX-512 `fit` takes 73 ms a step, 66 % of the rate: 4 % over the bare step, of which
-           1 to 3 % is health; 5 % over plain TensorFlow; 0.81 times as long in mixed_bfloat16, and 0.83 times with
-           simultaneous=True. Plain torch takes 1.15 times as long at its best (eager, channels last), plain JAX and
-           `fit` on JAX 4 times
+Expected:  on 2 cores with AVX-512 `fit` takes 68 ms a step, 66 % of the rate: 1 to 4 % over the bare step, of which
+           1 to 3 % is health; 1 to 5 % over plain TensorFlow; 0.81 times as long in mixed_bfloat16, and 0.83 to 0.87
+           times with simultaneous=True. Plain torch takes 1.15 to 1.27 times as long at its best (eager, channels
+           last), plain JAX and `fit` on JAX 4 times
 """
 
 import argparse
