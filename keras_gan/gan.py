@@ -33,8 +33,9 @@ class GAN(backend.Trainer, keras.Model):
         pack: Int > 0, how many examples the discriminator judges together, side by side in the last axis of its
             input, which lets it see a lack of variety (PacGAN). Defaults to `1`.
         ema: Float in [0, 1), the momentum of a moving average of the generator's weights, such as `0.999`:
-            `average = ema * average + (1 - ema) * weight` after each step. The average is what samples, evaluations
-            and exports use. Defaults to None, no average.
+            `average = m * average + (1 - m) * weight` after step `t`, with `m = min(ema, (1 + t) / (10 + t))`, so
+            that the first weights are soon forgotten. The average is what samples, evaluations and exports use.
+            Defaults to None, no average.
         seed: Int, makes the latents of training reproducible. Defaults to None, another seed for each run.
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
 
@@ -247,8 +248,7 @@ class GAN(backend.Trainer, keras.Model):
                 (d,) = self._move([discriminator], lambda: [self.discriminator_objective(real, labels)])
             (g,) = self._move([generator], lambda: [self.generator_objective(real, labels)])
         if self.ema_generator is not None:
-            for average, weight in zip(self.ema_generator.weights, self.generator.weights, strict=True):
-                average.assign(average + (1 - self.ema) * (weight - average))
+            self._follow()
         if self.augmentation is not None:
             self.augmentation.update(d["real_logits"])
         return self._log(real, {**self._game(d, g), **health.measure(self.loss, real, d, g)})
@@ -258,6 +258,12 @@ class GAN(backend.Trainer, keras.Model):
             self._record(optimizer, aux, norm)
             for (_, optimizer), (aux, norm) in zip(players, self.update(players, objectives), strict=True)
         ]
+
+    def _follow(self):
+        t = ops.cast(self.generator_optimizer.iterations, "float32")
+        share = 1 - ops.minimum(self.ema, (1 + t) / (10 + t))
+        for average, weight in zip(self.ema_generator.weights, self.generator.weights, strict=True):
+            average.assign(average + ops.cast(share, average.dtype) * (weight - average))
 
     def _record(self, optimizer, aux, norm):
         if not _scales_loss(optimizer):
