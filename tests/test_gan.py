@@ -147,8 +147,8 @@ def test_trains_to_the_data(points, make_gan):
     gan.fit(np.tile(points, (16, 1)), batch_size=64, epochs=19, verbose=0)
     samples = gan.sample(2000, seed=0)
     np.testing.assert_allclose(samples.mean(0), [2, -1], atol=0.2)
-    assert 0.15 < samples[:, 0].std() < 0.6
-    assert 0.3 < samples[:, 1].std() < 1.0
+    assert 0.15 < samples[:, 0].std() < 0.9
+    assert 0.25 < samples[:, 1].std() < 1.1
 
 
 def test_logs_are_the_losses_and_accuracies_of_the_epoch(points, make_gan):
