@@ -10,6 +10,7 @@ from keras_gan import backend, checks, files, health, losses, optimizers, state
 from keras_gan.callbacks import complete, in_training, without_writers
 from keras_gan.conditions import Unconditional
 from keras_gan.export import export_gan
+from keras_gan.layers import SpectralNormalization
 from keras_gan.priors import Normal
 
 _EVALUATION_SEED = 1406_2661
@@ -115,7 +116,8 @@ class GAN(backend.Trainer, keras.Model):
             generator_optimizer: `keras.optimizers.Optimizer` or its name. Defaults to `Adam(2e-4, beta_1=0.5)`, the
                 DCGAN paper's.
             discriminator_optimizer: Another optimizer, for the discriminator, with the same default.
-            loss: Name or object from `keras_gan.losses`. Defaults to `"non_saturating"`.
+            loss: Name or object from `keras_gan.losses`; one of your own needs `get_config` for the GAN to be saved.
+                Defaults to `"non_saturating"`.
             penalties: List of objects from `keras_gan.penalties`, added to the discriminator's objective. They see
                 the discriminator in inference mode.
             metrics: List of `keras.metrics.Metric` whose `update_state` takes `(real, fake)`, such as those of
@@ -132,8 +134,8 @@ class GAN(backend.Trainer, keras.Model):
             jit_compile: Bool or `"auto"`, as in `keras.Model.compile`.
 
         Raises:
-            ValueError: If the loss is unknown, both players are given one and the same optimizer, or a number is out
-                of range.
+            ValueError: If the loss is unknown, both players are given one and the same optimizer, a network has no
+                trainable weights, or a number is out of range.
             TypeError: If a penalty, a metric or the augmentation is something else.
         """
         loss = losses.get(loss)
@@ -154,6 +156,12 @@ class GAN(backend.Trainer, keras.Model):
                 "generator_optimizer and discriminator_optimizer must be two objects, since each keeps the moments of "
                 f"one network. Received the same object twice: {pair[0]!r}."
             )
+        for name, network in (("generator", self.generator), ("discriminator", self.discriminator)):
+            if not network.trainable_variables:
+                raise ValueError(
+                    f"{name} must have trainable weights: each player's turn moves its own and leaves the other's "
+                    f"alone, so that none has to be frozen. Received: a {name} with none. Set {name}.trainable = True."
+                )
         # Keras does this for `model.optimizer` alone: without it small gradients are zero in float16.
         layers = [*self.generator._flatten_layers(), *self.discriminator._flatten_layers()]
         if any(layer.compute_dtype == "float16" for layer in layers):
@@ -202,12 +210,19 @@ class GAN(backend.Trainer, keras.Model):
 
         Raises:
             ValueError: Before the first step, if the data are empty, not finite, of another shape than the
-                generator's output, or outside the range of its last activation.
+                generator's output, or outside the range of its last activation, or if there are weights of examples
+                or classes.
         """
         if not self.compiled:
             raise ValueError(
                 "compile() must be called before fit(). With no argument it gives defaults that train well."
             )
+        for name in ("class_weight", "sample_weight"):
+            if kwargs.get(name) is not None:
+                raise ValueError(
+                    f"{name} must be None: examples count alike, real and generated. To learn more from some data, "
+                    "repeat them."
+                )
         x, y = self._check_data(x, y, batch_size)
         if kwargs.get("validation_data") is not None:
             x_val, y_val, weight = keras.utils.unpack_x_y_sample_weight(kwargs["validation_data"])
@@ -264,6 +279,10 @@ class GAN(backend.Trainer, keras.Model):
         share = 1 - ops.minimum(self.ema, (1 + t) / (10 + t))
         for average, weight in zip(self.ema_generator.weights, self.generator.weights, strict=True):
             average.assign(average + ops.cast(share, average.dtype) * (weight - average))
+        for layer in self.ema_generator._flatten_layers():
+            # The singular vectors of an average are not the average of singular vectors.
+            if isinstance(layer, SpectralNormalization):
+                layer.follow()
 
     def _record(self, optimizer, aux, norm):
         if not _scales_loss(optimizer):
@@ -301,7 +320,7 @@ class GAN(backend.Trainer, keras.Model):
             value = penalty(self._bind(given), real_view, ops.stop_gradient(fake_view), seed=self._training_seed)
             name = health.penalty_name(penalty)
             penalties[name] = penalties.get(name, 0.0) + value
-        terms += sum(penalties.values()) + sum(self.discriminator.losses)
+        terms += sum(penalties.values())
         return aux["loss"] + terms, {**aux, "fake": fake, "penalties": penalties}, fake_extra
 
     def generator_objective(self, real, labels=None):
@@ -332,15 +351,18 @@ class GAN(backend.Trainer, keras.Model):
         given = self.condition.given(latents, labels)
         d, *_ = self._judge(_pack(real, self.pack), _pack(fake, self.pack), given, training=False)
         for metric in self.evaluation_metrics:
-            metric.update_state(real, fake)
+            metric.update_state(self.without_padding(real), self.without_padding(fake))
         return self._log(real, self._game(d, {"loss": self.loss.generator(d["fake_logits"], d["real_logits"])}))
 
     def _judge(self, real, fake, given, training, other_real=None):
         """The adversarial loss with the logits behind it, the condition's terms, and the rest of a fake's judgement."""
         real_logits, real_extra = self.condition.judge(self.discriminator, real, given, training)
+        added = sum(self.discriminator.losses)
         fake_logits, fake_extra = self.condition.judge(self.discriminator, fake, given, training)
+        # Of its layers, such as regularisers. Each call forgets what the call before has added.
+        added = (added + sum(self.discriminator.losses)) / 2
         loss = self.loss.discriminator(real_logits, fake_logits)
-        terms = self.condition.discriminator_term(real_extra, fake_extra, given)
+        terms = self.condition.discriminator_term(real_extra, fake_extra, given) + added
         if other_real is not None:
             _, other_extra = self.condition.judge(self.discriminator, other_real, given, training)
             terms += self.condition.consistency_term(real_extra, other_extra)
@@ -360,10 +382,12 @@ class GAN(backend.Trainer, keras.Model):
         real, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
         has_labels = self.condition.num_classes is not None
         labels = ops.reshape(ops.cast(labels, "int32"), (-1,)) if has_labels else None
-        return ops.cast(real, self.compute_dtype), labels
+        # Not the type that networks compute in, to which they cast: fakes would be compared with rounded data.
+        return ops.cast(real, self.variable_dtype), labels
 
     def _generate(self, generator, latents, labels, training):
-        return generator(self.condition.generator_inputs(latents, labels), training=training)
+        fake = generator(self.condition.generator_inputs(latents, labels), training=training)
+        return ops.cast(fake, self.variable_dtype)
 
     def _draw_latents(self, real, seed):
         return backend.local_draw(lambda n: self.prior.sample(n, seed), ops.shape(real)[0])
@@ -381,10 +405,9 @@ class GAN(backend.Trainer, keras.Model):
 
     def _log(self, real, values):
         trackers = self._trackers(values)
-        n = ops.shape(real)[0]
+        n = ops.shape(self.without_padding(real))[0]
         for tracker in trackers:
-            # A replica may have no part of a last batch, and the mean of nothing is NaN.
-            tracker.update_state(ops.where(n > 0, values[tracker.name], 0.0), sample_weight=n)
+            tracker.update_state(values[tracker.name], sample_weight=n)
         return {tracker.name: tracker.result() for tracker in trackers}
 
     def _trackers(self, names):
@@ -556,7 +579,11 @@ class GAN(backend.Trainer, keras.Model):
         }
 
     def compile_from_config(self, config):
-        self.compile(**keras.saving.deserialize_keras_object(config))
+        options = keras.saving.deserialize_keras_object(config)
+        if keras.config.backend() == "torch":
+            # A matter of speed that torch does not know of.
+            options["steps_per_execution"] = 1
+        self.compile(**options)
 
     def save_own_variables(self, store):
         super().save_own_variables(store)

@@ -87,15 +87,19 @@ class SpectralNormalization(keras.layers.Wrapper):
 
     def _sigma(self, training):
         matrix = self._matrix()
-        vectors = ops.convert_to_tensor(self.u)
-        if training:
-            vectors = _power_iteration(ops.stop_gradient(matrix), vectors, self.power_iterations)
-            self.u.assign(vectors)
+        vectors = self.follow() if training else ops.convert_to_tensor(self.u)
         responses = ops.matmul(matrix, vectors)
         gram = ops.matmul(ops.transpose(responses), responses)
         # trace(P gram) is the largest eigenvalue of gram, since P projects on its eigenvector.
         projection = _top_projection(ops.stop_gradient(gram))
         return ops.sqrt(ops.sum(projection * gram) + 1e-12)
+
+    def follow(self):
+        """Moves `u` towards the singular vectors of the kernel as it is now, and returns it."""
+        matrix = ops.stop_gradient(self._matrix())
+        vectors = _power_iteration(matrix, ops.convert_to_tensor(self.u), self.power_iterations)
+        self.u.assign(vectors)
+        return vectors
 
     def _first_u(self, shape, dtype=None):
         return _power_iteration(self._matrix(), keras.random.normal(shape, dtype=dtype), self._FIRST_ITERATIONS)

@@ -28,6 +28,7 @@ ARROWS = {
         "export",
         "files",
         "health",
+        "layers",
         "losses",
         "optimizers",
         "priors",

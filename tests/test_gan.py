@@ -37,6 +37,50 @@ def assert_equal_state(a, b):
         np.testing.assert_array_equal(x, y, err_msg=name)
 
 
+# === Mistakes ===
+
+
+@pytest.mark.parametrize("name", ["generator", "discriminator"])
+def test_a_frozen_network_is_refused(name, make_gan):
+    gan = make_gan(compiled=False)
+    getattr(gan, name).trainable = False
+    with pytest.raises(ValueError, match=f"{name} must have trainable weights.*{name}.trainable = True"):
+        gan.compile()
+
+
+@pytest.mark.parametrize("weights", [{"sample_weight": np.ones(256)}, {"class_weight": {0: 1.0}}], ids=lambda w: min(w))
+def test_weights_of_examples_are_refused(weights, points, make_gan):
+    with pytest.raises(ValueError, match=f"{min(weights)} must be None"):
+        make_gan().fit(points, verbose=0, **weights)
+
+
+def test_networks_that_share_weights_are_refused():
+    shared = keras.layers.Dense(2)
+    generator = keras.Sequential([keras.Input((2,)), shared])
+    discriminator = keras.Sequential([keras.Input((2,)), shared, keras.layers.Dense(1)])
+    with pytest.raises(ValueError, match=r"must share no weights.*dense.*kernel"):
+        keras_gan.GAN(generator, discriminator)
+
+
+def test_a_weight_that_the_objective_does_not_use_stays(points):
+    @keras.saving.register_keras_serializable()
+    class Spare(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.used, self.spare = keras.layers.Dense(1), keras.layers.Dense(3)
+
+        def call(self, x):
+            self.spare(x)
+            return self.used(x)
+
+    gan = keras_gan.GAN(keras_gan.architectures.mlp_generator((2,), 4, units=(8,)), Spare(), seed=0)
+    gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
+    before = [gan.discriminator.used.get_weights(), gan.discriminator.spare.get_weights()]
+    gan.fit(points, batch_size=64, verbose=0)
+    assert np.abs(gan.discriminator.used.get_weights()[0] - before[0][0]).max() > 1e-3
+    np.testing.assert_array_equal(gan.discriminator.spare.get_weights()[0], before[1][0])
+
+
 # === The step ===
 
 

@@ -85,3 +85,27 @@ def test_one_optimizer_for_both_is_refused(policy, make_gan):
     optimizer = keras.optimizers.Adam()
     with pytest.raises(ValueError, match="two objects"):
         make_gan(generator_optimizer=optimizer, discriminator_optimizer=optimizer)
+
+
+class _Largest(keras.metrics.Metric):
+    """The largest real and fake number that it has seen."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.largest = self.add_weight((2,), "zeros", "float32", "largest")
+
+    def update_state(self, real, fake):
+        both = keras.ops.stack([keras.ops.max(real), keras.ops.max(fake)])
+        self.largest.assign(keras.ops.maximum(self.largest, keras.ops.cast(both, "float32")))
+
+    def result(self):
+        return dict(zip(("real", "fake"), keras.ops.convert_to_numpy(self.largest).tolist(), strict=True))
+
+
+def test_metrics_compare_data_that_nothing_has_rounded(policy, make_gan):
+    # A number that takes more than the 8 or 11 bits of half precision.
+    x = np.full((64, 2), 100 + 2**-10, "float32")
+    gan = make_gan(metrics=[_Largest(name="largest")])
+    gan.generator.layers[-1].set_weights([np.zeros((16, 2)), x[0]])
+    found = gan.evaluate(x, verbose=0, return_dict=True)
+    assert found["real"] == found["fake"] == x[0, 0]

@@ -77,6 +77,60 @@ def test_ema_out_of_range(ema):
         sgd_gan(ema=ema)
 
 
+def test_the_average_of_a_spectrally_normalised_generator_is_normalised(points):
+    keras.utils.set_random_seed(0)
+    S, L = keras_gan.layers.SpectralNormalization, keras.layers
+    generator = keras.Sequential([keras.Input((8,)), S(L.Dense(32)), L.ReLU(), S(L.Dense(32)), L.ReLU(), L.Dense(2)])
+    gan = keras_gan.GAN(generator, A.mlp_discriminator((2,), units=(32,), dropout=0.0), ema=0.99, seed=0)
+    gan.compile(keras.optimizers.Adam(2e-3), keras.optimizers.Adam(2e-3))
+    gan.fit(np.tile(points, (10, 1)), batch_size=32, verbose=0)
+    layers = [layer for layer in gan.ema_generator.layers if isinstance(layer, S)]
+    assert len(layers) == 2
+    for layer in layers:
+        found = float(ops.convert_to_numpy(layer._sigma(training=False)))
+        assert found == pytest.approx(np.linalg.norm(ops.convert_to_numpy(layer.layer.kernel), 2), rel=5e-3)
+
+
+# === What layers add ===
+
+
+@pytest.mark.parametrize("penalties", [[], [P.R1(0.0)], [P.GradientPenalty(0.0)]], ids=lambda p: str(len(p)))
+def test_what_layers_add_counts_once(penalties, points):
+    regularizers = {
+        "kernel_regularizer": keras.regularizers.L2(0.3),
+        "activity_regularizer": keras.regularizers.L2(2.0),
+    }
+    discriminator = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, use_bias=False, **regularizers)])
+    gan = keras_gan.GAN(A.mlp_generator((2,), 4, units=(8,)), discriminator, seed=0)
+    gan.compile(penalties=penalties)
+    objective, aux = gan.discriminator_objective(ops.convert_to_tensor(points[:8]))
+    (kernel,) = arrays(discriminator.weights)
+    # Keras divides what an activity adds by the size of the batch.
+    real, fake = (np.square(ops.convert_to_numpy(aux[f"{kind}_logits"])).sum() / 8 for kind in ("real", "fake"))
+    expected = float(aux["loss"]) + 0.3 * np.square(kernel).sum() + 2.0 * (real + fake) / 2
+    assert float(objective) == pytest.approx(expected, rel=1e-5)
+
+
+def test_what_layers_add_moves_both_players(points):
+    def spread(weight):
+        keras.utils.set_random_seed(0)
+        added = {"activity_regularizer": keras.regularizers.L2(weight)}
+        L = keras.layers
+        gan = keras_gan.GAN(
+            keras.Sequential([keras.Input((4,)), L.Dense(8, activation="relu"), L.Dense(2, **added)]),
+            keras.Sequential([keras.Input((2,)), L.Dense(8, activation="relu", **added), L.Dense(1)]),
+            seed=0,
+        )
+        gan.compile(keras.optimizers.Adam(5e-3), keras.optimizers.Adam(5e-3))
+        gan.fit(np.tile(points, (4, 1)), batch_size=32, epochs=2, verbose=0)
+        hidden = gan.discriminator.layers[0](points)
+        return np.square(gan.sample(256, seed=0)).mean(), np.square(ops.convert_to_numpy(hidden)).mean()
+
+    (fakes, hidden), (fakes_regularized, hidden_regularized) = spread(0.0), spread(1.0)
+    assert fakes > 0.2 and hidden > 0.2
+    assert fakes_regularized < 0.5 * fakes and hidden_regularized < 0.5 * hidden
+
+
 # === Simultaneous updates ===
 
 

@@ -13,16 +13,12 @@ class Trainer:
         """Whether this process is the one of many that writes files and speaks."""
         return jax.process_index() == 0
 
+    without_padding = staticmethod(lambda x: x)
     is_alone = property(lambda self: jax.process_count() == 1, doc="Whether no other process trains with this one.")
 
     def train_step(self, state, data):
-        groups = (
-            self.trainable_variables,
-            self.non_trainable_variables,
-            self.optimizer.variables,
-            self.metrics_variables,
-        )
-        return _pure(self.adversarial_step, groups, state, data)
+        groups = self.trainable_variables, self.non_trainable_variables, self.optimizer.variables
+        return _pure(self.adversarial_step, (*groups, self.metrics_variables), state, data)
 
     def test_step(self, state, data):
         groups = self.trainable_variables, self.non_trainable_variables, self.metrics_variables
@@ -43,7 +39,8 @@ class Trainer:
         def scaled(weights):
             # Keras's variables take the traced values, and what the networks update is handed out, not kept.
             given = [pair for own, values in zip(owns, weights, strict=True) for pair in zip(own, values, strict=True)]
-            with keras.StatelessScope(state_mapping=[*((v, v.value) for v in self.variables), *given]):
+            mapping = [*((v, v.value) for v in self.variables), *given]
+            with keras.StatelessScope(state_mapping=mapping, collect_losses=True):
                 scalars, auxes = zip(*objectives(), strict=True)
                 return [s * k for s, k in zip(scalars, scales, strict=True)], (auxes, [v.value for v in state])
 

@@ -1,14 +1,13 @@
 """Training on TensorFlow, with and without `tf.distribute`."""
 
+import keras
 import tensorflow as tf
 
-from keras_gan.backend.replicas import ReplicaLoop, fair_share
+from keras_gan.backend.replicas import ReplicaLoop, fail_together, own_part, share
 
 
 class Trainer(ReplicaLoop):
     """Mixin for `keras.Model`: Keras's entry points for a step, and one player's update."""
-
-    _share = 1.0
 
     @property
     def is_chief(self):
@@ -16,11 +15,10 @@ class Trainer(ReplicaLoop):
         return self.distribute_strategy.extended.should_checkpoint
 
     def train_step(self, data):
-        data, self._share = fair_share(data)
-        return self.adversarial_step(data)
+        return self.adversarial_step(own_part(data))
 
     def test_step(self, data):
-        return self.evaluation_step(data)
+        return self.evaluation_step(own_part(data))
 
     def update(self, players, objectives):
         """Moves each player's weights, and no others, down the gradient of its own objective, all at once.
@@ -34,7 +32,7 @@ class Trainer(ReplicaLoop):
             `tf.distribute` that of this replica's part of the batch.
         """
         # `apply` sums the gradients of the replicas.
-        scales = [optimizer.scale_loss(self._share) for _, optimizer in players]
+        scales = [optimizer.scale_loss(share()) for _, optimizer in players]
         weights = [[v.value for v in network.trainable_variables] for network, _ in players]
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(weights)
@@ -42,7 +40,8 @@ class Trainer(ReplicaLoop):
             scalars = [scalar * scale for (scalar, _), scale in zip(results, scales, strict=True)]
         gradients = [tape.gradient(scalar, own) for scalar, own in zip(scalars, weights, strict=True)]
         for (network, optimizer), own in zip(players, gradients, strict=True):
-            optimizer.apply(own, network.trainable_variables)
+            scales_loss = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+            optimizer.apply(fail_together(own) if scales_loss else own, network.trainable_variables)
         norms = [tf.math.divide_no_nan(tf.linalg.global_norm(g), k) for g, k in zip(gradients, scales, strict=True)]
         return [(aux, norm) for (_, aux), norm in zip(results, norms, strict=True)]
 
@@ -62,18 +61,3 @@ def input_gradient(function, x):
         tape.watch(x)
         y = function(x)
     return tape.gradient(y, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-
-
-def local_draw(draw, n):
-    """This replica's share of random numbers: without it every replica would draw the same.
-
-    Args:
-        draw: Function of a count that returns a tensor of that length.
-        n: Int or scalar tensor, this replica's batch size.
-
-    Returns:
-        Tensor of length `n`.
-    """
-    context = tf.distribute.get_replica_context()
-    start = context.replica_id_in_sync_group * n
-    return draw(n * context.num_replicas_in_sync)[start : start + n]

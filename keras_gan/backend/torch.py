@@ -8,6 +8,7 @@ class Trainer:
     """Mixin for `keras.Model`: Keras's entry points for a step, and one player's update."""
 
     is_chief = is_alone = True
+    without_padding = staticmethod(lambda x: x)
 
     def train_step(self, data):
         # Keras's dropout without a seed draws from torch's global state, which no file keeps: this GAN's is kept.
@@ -30,7 +31,7 @@ class Trainer:
         # All before any moves. The objectives share a graph, which the last may free.
         weights = [[v.value for v in network.trainable_variables] for network, _ in players]
         gradients = [
-            torch.autograd.grad(scalar * scale, own, retain_graph=own is not weights[-1])
+            torch.autograd.grad(scalar * scale, own, retain_graph=own is not weights[-1], materialize_grads=True)
             for (scalar, _), scale, own in zip(results, scales, weights, strict=True)
         ]
         moved = []

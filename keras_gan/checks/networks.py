@@ -77,8 +77,8 @@ def connect(generator, discriminator, condition, latent_dim, pack):
     """Runs shapes through both networks, which builds what was not built, and returns the shape of one example.
 
     Raises:
-        ValueError: If the generator's output does not fit the discriminator, or the discriminator's outputs are not
-            one logit per example and what the condition asks for.
+        ValueError: If the networks share weights, the generator's output does not fit the discriminator, or the
+            discriminator's outputs are not one logit per example and what the condition asks for.
         TypeError: If the discriminator is no Keras model.
     """
     _check_model("discriminator", discriminator)
@@ -102,6 +102,13 @@ def connect(generator, discriminator, condition, latent_dim, pack):
     data = keras.KerasTensor((None, *seen), dtype=fake.dtype)
     labels = keras.KerasTensor((None,), dtype="int32")
     outputs = discriminator([data, labels] if condition.labels_to_discriminator else data)
+    shared = {id(v) for v in generator.variables} & {id(v) for v in discriminator.variables}
+    if shared:
+        names = sorted(v.path for v in generator.variables if id(v) in shared)
+        raise ValueError(
+            "generator and discriminator must share no weights, since each moves its own and a file keeps them apart. "
+            f"Received: two models with {', '.join(names)}."
+        )
     _check_outputs(outputs, condition.heads)
     if output_activation(discriminator) == "sigmoid":
         raise ValueError(
