@@ -1,5 +1,7 @@
 """Bad input: an error before the first step that says what was expected and what came."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -221,6 +223,21 @@ def test_truncations(make_gan, truncation):
 def test_batch_sizes(make_gan, points, batch_size):
     with pytest.raises(ValueError, match="batch_size must be a positive integer"):
         make_gan().fit(points, batch_size=batch_size, verbose=0)
+
+
+def test_batches_that_devices_can_not_share(monkeypatch, make_gan, points):
+    mesh = types.SimpleNamespace(shape=(2, 3), axis_names=["model", "batch"])
+    distribution = types.SimpleNamespace(device_mesh=mesh, batch_dim_name="batch")
+    monkeypatch.setattr(keras.distribution, "distribution", lambda: distribution)
+    gan = make_gan()
+    for data, options, size in (
+        (points[:66], {"batch_size": 32}, 32),
+        (points[:64], {"batch_size": 30}, 4),
+        (tf.data.Dataset.from_tensor_slices(points).batch(16), {}, 16),
+    ):
+        with pytest.raises(ValueError, match=f"3 devices can share equally.*Received: a batch of {size}[.]"):
+            gan.fit(data, verbose=0, **options)
+    keras_gan.checks.check_data(points[:66], None, 30, keras_gan.checks.Expected((2,)))
 
 
 def test_labels_that_are_not_used_may_be_anything(make_gan, points):

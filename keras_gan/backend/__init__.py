@@ -4,7 +4,7 @@ import keras
 
 match keras.config.backend():
     case "tensorflow":
-        from keras_gan.backend.replicas import local_draw
+        from keras_gan.backend.parts import local_draw
         from keras_gan.backend.tensorflow import Trainer, input_gradient
     case "jax":
         from keras_gan.backend.jax import Trainer, input_gradient, local_draw

@@ -3,11 +3,14 @@
 import keras
 import tensorflow as tf
 
-from keras_gan.backend.replicas import ReplicaLoop, fail_together, own_part, share
+from keras_gan.backend.parts import fail_together, own_part, share, without_padding
+from keras_gan.backend.replicas import ReplicaLoop
 
 
 class Trainer(ReplicaLoop):
     """Mixin for `keras.Model`: Keras's entry points for a step, and one player's update."""
+
+    without_padding = staticmethod(without_padding)
 
     @property
     def is_chief(self):

@@ -45,7 +45,8 @@ def check_data(data, labels, batch_size, expected):
 
     Raises:
         ValueError: If the data are empty, not finite, of another shape, or out of range; if labels are missing, out
-            of range or of another shape; or if a batch is smaller than a pack.
+            of range or of another shape; if a batch is smaller than a pack; or if `keras.distribution` has devices
+            that can't share a batch equally.
         TypeError: If the data are not numbers, or the labels not integers.
     """
     if data is None:
@@ -57,7 +58,10 @@ def check_data(data, labels, batch_size, expected):
     if hasattr(data, "shape") and hasattr(data, "dtype"):
         # Keras would look at labels of any kind, needed or not.
         labels = None if labels is None or expected.num_classes is None else ops.convert_to_numpy(labels)
-        _check_batch(data, labels, expected, min(batch_size or 32, len(data) if len(data.shape) else 1))
+        n = len(data) if len(data.shape) else 1
+        batch_size = min(batch_size or 32, n)
+        _check_batch(data, labels, expected, batch_size)
+        _check_divisible(batch_size, n % batch_size)
         return data, labels
     if isinstance(data, (list, tuple, dict)):
         raise TypeError(
@@ -72,6 +76,7 @@ def check_data(data, labels, batch_size, expected):
         raise ValueError("x must hold at least one batch. Received: an empty dataset.")
     x, y, _ = keras.utils.unpack_x_y_sample_weight(first)
     _check_batch(x, y, expected, None)
+    _check_divisible(len(_first_replica(x)))
     if iterator is data:
         # Keras takes tuples alone from a generator, and looks at labels of any kind.
         parts = 1 if expected.num_classes is None else 2
@@ -112,6 +117,22 @@ def _check_batch(batch, labels, expected, batch_size):
                 "labels. keras_gan.datasets.load gives them with labels=True."
             )
         _check_labels(ops.convert_to_numpy(labels), expected.num_classes, received[0], "examples")
+
+
+def _check_divisible(*sizes):
+    """Raises a ValueError if `keras.distribution` has devices that can't share batches of these sizes equally."""
+    distribution = keras.distribution.distribution()
+    if distribution is None:
+        return
+    mesh = distribution.device_mesh
+    devices = mesh.shape[mesh.axis_names.index(distribution.batch_dim_name)]
+    for size in sizes:
+        if size % devices:
+            raise ValueError(
+                f"x must come in batches that {devices} devices can share equally, the last one included. Received: a "
+                f"batch of {size}. Choose another batch size, or leave the remainder out: drop_remainder=True of a "
+                "tf.data.Dataset's batch()."
+            )
 
 
 def _first_replica(batch):

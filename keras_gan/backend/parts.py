@@ -1,0 +1,78 @@
+"""A replica's part of a batch under `tf.distribute`, which need not be as large as another's: what it counts for."""
+
+import threading
+
+import tensorflow as tf
+
+# Replicas trace in threads of their own, which take turns where they meet: on the model one would read another's.
+_here = threading.local()
+
+
+def own_part(data):
+    """This replica's part of a batch, ready for a step; `share` and `without_padding` refer to it from then on.
+
+    Args:
+        data: Nested tensors `(n, ...)`; n is 0 on some replicas where a last batch is smaller than their number.
+
+    Returns:
+        The data, of zeros for one example where there are none, since the mean of nothing is NaN.
+    """
+    context = tf.distribute.get_replica_context()
+    if context.num_replicas_in_sync == 1:
+        _here.count, _here.share = None, 1.0
+        return data
+    _here.count = n = tf.shape(tf.nest.flatten(data)[0])[0]
+    _here.share = tf.cast(n, "float32") / tf.reduce_sum(_parts(context, n))
+    missing = tf.maximum(1 - n, 0)
+    return tf.nest.map_structure(lambda x: tf.pad(x, [[0, missing], *[[0, 0]] * (x.shape.rank - 1)]), data)
+
+
+def share():
+    """What this replica's part of a batch counts for, in place of a mean of means: 0 where it has none."""
+    return getattr(_here, "share", 1.0)
+
+
+def without_padding(x):
+    """What of `(n, ...)` are data: nothing on a replica that has got none, where `own_part` stands in."""
+    count = getattr(_here, "count", None)
+    return x if count is None else x[:count]
+
+
+def fail_together(gradients):
+    """Gradients that are NaN on all replicas if one's are not finite: scaling losses, Keras asks the first alone.
+
+    Args:
+        gradients: List of tensors, or None, on each replica those of its own part.
+
+    Returns:
+        List of the same, as they are or NaN.
+    """
+    context = tf.distribute.get_replica_context()
+    if context.num_replicas_in_sync == 1:
+        return gradients
+    norm = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.linalg.global_norm(gradients))
+    return [g if g is None else tf.where(tf.math.is_finite(norm), g, float("nan")) for g in gradients]
+
+
+def local_draw(draw, n):
+    """This replica's rows of random numbers: without it every replica would draw the same.
+
+    Args:
+        draw: Function of a count that returns a tensor of that length.
+        n: Int or scalar tensor, how many rows this replica needs; the others may need more, or fewer.
+
+    Returns:
+        Tensor of length `n`: the replicas' together are those of one replica with all of the batch.
+    """
+    context = tf.distribute.get_replica_context()
+    if context.num_replicas_in_sync == 1:
+        return draw(n)
+    parts = tf.cast(_parts(context, n), "int32")
+    start = tf.reduce_sum(parts[: context.replica_id_in_sync_group])
+    return draw(tf.reduce_sum(parts))[start : start + n]
+
+
+def _parts(context, n):
+    """How many examples each replica has, float32 `(replicas,)`."""
+    mine = tf.one_hot(context.replica_id_in_sync_group, context.num_replicas_in_sync) * tf.cast(n, "float32")
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, mine)
