@@ -7,8 +7,8 @@ latents nearer to zero. The second GAN has two dimensions from ten modes on a ci
 
 Command:   python recipes/latent_walk.py
 Minutes:   3 of one CPU core
-Expected:  latents are 3.9 long, halfway 2.8 by lerp and 3.9 by slerp; precision falls from 0.84 at a truncation of 0.5
-           to 0.55 without, recall rises from 0.23 to 0.81; a classifier is sure of 55 % (one mode), 62 % (several)
+Expected:  latents are 3.9 long, halfway 2.8 by lerp and 3.9 by slerp; precision falls from 0.92 at a truncation of 0.5
+           to 0.53 without, recall rises from 0.12 to 0.78; a classifier is sure of 59 % (one mode), 56 % (several)
 
 Reference: [White, 2016](https://arxiv.org/abs/1609.04468), slerp;
            [Brock et al., 2018](https://arxiv.org/abs/1809.11096), truncation;
