@@ -181,8 +181,9 @@ def _squared_gradient_norm(discriminator, x):
 def _interpolate(real, fake, seed):
     real, fake = ops.cast(real, "float32"), ops.cast(fake, "float32")
     ones = (1,) * (len(real.shape) - 1)
+    # Of packs there are fewer than examples.
     epsilon = backend.local_draw(
-        lambda n: keras.random.uniform((n, *ones), dtype="float32", seed=seed), ops.shape(real)[0]
+        lambda n: keras.random.uniform((n, *ones), dtype="float32", seed=seed), ops.shape(real)[0], per_example=False
     )
     return epsilon * real + (1 - epsilon) * fake
 

@@ -108,12 +108,14 @@ def test_seed():
 
 
 def test_replicas_share_no_epsilon(monkeypatch):
-    whole = epsilons(GradientPenalty(), 8, keras.random.SeedGenerator(3))
-    for i in range(2):
-        context = types.SimpleNamespace(replica_id_in_sync_group=i, num_replicas_in_sync=2)
+    whole = epsilons(GradientPenalty(), 7, keras.random.SeedGenerator(3))
+    for i, part in enumerate((slice(0, 4), slice(4, 7))):
+        context = types.SimpleNamespace(
+            replica_id_in_sync_group=i, num_replicas_in_sync=2, all_reduce=lambda *_: tf.constant([4.0, 3.0])
+        )
         monkeypatch.setattr(tf.distribute, "get_replica_context", lambda context=context: context)
-        part = epsilons(GradientPenalty(), 4, keras.random.SeedGenerator(3))
-        np.testing.assert_array_equal(part, whole[4 * i : 4 * i + 4])
+        found = epsilons(GradientPenalty(), part.stop - part.start, keras.random.SeedGenerator(3))
+        np.testing.assert_array_equal(found, whole[part])
 
 
 @pytest.mark.parametrize(

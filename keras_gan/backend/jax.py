@@ -72,6 +72,6 @@ def input_gradient(function, x):
     return jax.grad(lambda x: ops.sum(function(x)))(ops.convert_to_tensor(x))
 
 
-def local_draw(draw, n):
+def local_draw(draw, n, per_example=True):
     """All the random numbers of a batch: arrays are global on JAX, also where many devices hold their parts."""
     return draw(n)

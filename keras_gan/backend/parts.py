@@ -22,7 +22,9 @@ def own_part(data):
         _here.count, _here.share = None, 1.0
         return data
     _here.count = n = tf.shape(tf.nest.flatten(data)[0])[0]
-    _here.share = tf.cast(n, "float32") / tf.reduce_sum(_parts(context, n))
+    parts = _parts(context, n)
+    _here.share = tf.cast(n, "float32") / tf.reduce_sum(parts)
+    _here.rows = tf.maximum(parts, 1)
     missing = tf.maximum(1 - n, 0)
     return tf.nest.map_structure(lambda x: tf.pad(x, [[0, missing], *[[0, 0]] * (x.shape.rank - 1)]), data)
 
@@ -39,14 +41,7 @@ def without_padding(x):
 
 
 def fail_together(gradients):
-    """Gradients that are NaN on all replicas if one's are not finite: scaling losses, Keras asks the first alone.
-
-    Args:
-        gradients: List of tensors, or None, on each replica those of its own part.
-
-    Returns:
-        List of the same, as they are or NaN.
-    """
+    """A list of gradients: NaN on all replicas if one's are not finite, since Keras asks the first when it scales."""
     context = tf.distribute.get_replica_context()
     if context.num_replicas_in_sync == 1:
         return gradients
@@ -54,12 +49,13 @@ def fail_together(gradients):
     return [g if g is None else tf.where(tf.math.is_finite(norm), g, float("nan")) for g in gradients]
 
 
-def local_draw(draw, n):
+def local_draw(draw, n, per_example=True):
     """This replica's rows of random numbers: without it every replica would draw the same.
 
     Args:
         draw: Function of a count that returns a tensor of that length.
         n: Int or scalar tensor, how many rows this replica needs; the others may need more, or fewer.
+        per_example: Bool, whether its part of the batch has as many, which in a step all know. Defaults to True.
 
     Returns:
         Tensor of length `n`: the replicas' together are those of one replica with all of the batch.
@@ -67,9 +63,10 @@ def local_draw(draw, n):
     context = tf.distribute.get_replica_context()
     if context.num_replicas_in_sync == 1:
         return draw(n)
-    parts = tf.cast(_parts(context, n), "int32")
-    start = tf.reduce_sum(parts[: context.replica_id_in_sync_group])
-    return draw(tf.reduce_sum(parts))[start : start + n]
+    rows = getattr(_here, "rows", None)
+    rows = tf.cast(rows if per_example and rows is not None else _parts(context, n), "int32")
+    start = tf.reduce_sum(rows[: context.replica_id_in_sync_group])
+    return draw(tf.reduce_sum(rows))[start : start + n]
 
 
 def _parts(context, n):

@@ -51,6 +51,6 @@ def input_gradient(function, x):
     return torch.autograd.grad(y, x, create_graph=True)[0]
 
 
-def local_draw(draw, n):
+def local_draw(draw, n, per_example=True):
     """All the random numbers of a batch: on torch there is one device."""
     return draw(n)
