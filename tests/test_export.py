@@ -255,7 +255,8 @@ def test_codes_are_part_of_the_latent(tmp_path):
 def linear(mean, stddev):
     """A generator of numbers with these means and standard deviations, whose last layer is linear."""
     keras.utils.set_random_seed(0)
-    generator = keras.Sequential([keras.Input((4,)), keras.layers.Dense(64, "relu"), keras.layers.Dense(len(mean))])
+    hidden = [keras.layers.Dense(64, "relu") for _ in range(2)]
+    generator = keras.Sequential([keras.Input((4,)), *hidden, keras.layers.Dense(len(mean))])
     latents = np.random.default_rng(0).normal(size=(1000, 4))
     x = ops.convert_to_numpy(generator(latents))
     gain = stddev / x.std(0)
@@ -263,7 +264,9 @@ def linear(mean, stddev):
     return generator
 
 
-@pytest.mark.parametrize(("quantize", "smallest", "largest"), [(None, 0, 1e-3), ("dynamic", 0.01, 2), ("int8", 0.1, 4)])
+@pytest.mark.parametrize(
+    ("quantize", "smallest", "largest"), [(None, 0, 1e-3), ("dynamic", 0.01, 2), ("int8", 0.1, 10)]
+)
 def test_errors_have_the_units_of_the_outputs(tmp_path, quantize, smallest, largest):
     generator = linear([190.0], 7.0)
     report = keras_gan.export.export(generator, tmp_path / "g.tflite", quantize=quantize)
@@ -272,7 +275,7 @@ def test_errors_have_the_units_of_the_outputs(tmp_path, quantize, smallest, larg
     wanted = np.array([ops.convert_to_numpy(generator(z)) for z in latents])
     errors = np.abs([generate(latent=z)["image"] for z in latents] - wanted)
     assert smallest <= report.max_error < largest
-    assert errors.mean() < report.max_error < errors.max() * 1.5
+    assert errors.mean() < report.max_error < errors.max() * 4
     assert errors.mean() / 3 <= report.mean_error <= errors.mean() * 3
     low, high = report.output_range
     assert 160 < low < 185 < 195 < high < 220
