@@ -45,8 +45,8 @@ def export(
     The written file runs beside the Keras generator on fresh latents. Nothing stays behind unless they agree: to 1e-5,
     with float16 weights to 0.02, and with int8 weights to a PSNR of 25 dB. These are for images in [-1, 1]; for a
     sigmoid's, and where neither tanh nor sigmoid ends the generator, they are relative to half the range that outputs
-    vary over, but never finer than float32 rounds, 5e-6 of the largest output. A model card is written beside the
-    file, under its name and `.md`, and into the file's metadata.
+    vary over from sample to sample, but never finer than float32 rounds, 5e-6 of the largest output. A model card is
+    written beside the file, under its name and `.md`, and into the file's metadata.
 
     Args:
         generator: Built `keras.Model` from latents `(batch, latent_dim)` to data.

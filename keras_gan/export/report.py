@@ -27,7 +27,7 @@ class Report:
             generator's, over fresh latents; bytes count as images in [-1, 1].
         mean_error: Float, the mean absolute difference.
         psnr: Float, peak signal-to-noise ratio of the two in dB; for outputs that neither tanh nor sigmoid bounds, the
-            peak is the range that they vary over.
+            peak is the range that they vary over from sample to sample.
         output_range: Pair of floats, what tanh or sigmoid bounds the output by, else the range that was seen.
         metrics: Dict of names to pairs of floats: of the Keras generator and of the file, against real data.
         latencies: List of `keras_gan.export.latency.Latency`, milliseconds for one batch.

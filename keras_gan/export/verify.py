@@ -21,7 +21,7 @@ class Errors:
         max_error: Float, the largest absolute difference.
         mean_error: Float, the mean absolute difference.
         psnr: Float, peak signal-to-noise ratio in dB, `10 log10(r ** 2 / mean squared difference)`. `r` is the range of
-            a tanh, 2, or of a sigmoid, 1; of other outputs, the range of their differences from the mean output.
+            a tanh, 2, or of a sigmoid, 1; of other outputs, the widest range of one entry over the examples.
         output_range: Pair of floats: the bounds of a tanh or a sigmoid, else the smallest and the largest output that
             was compared.
     """
@@ -76,8 +76,9 @@ def check(file, signatures, quantize, bounds=None):
         differences.append(np.abs(to_float(received) - outputs[-1]))
     outputs, difference = np.concatenate(outputs), np.concatenate(differences)
     rounding = _ROUNDING * float(np.abs(outputs).max())
-    # What all examples have in common says nothing of how large an error is: heights lie around 190 and vary by 40.
-    spread = bounds[1] - bounds[0] if bounds else float(np.ptp(outputs - outputs.mean(0)))
+    # What all examples have in common says nothing of how large an error is: heights lie around 190 and vary by 40. One
+    # scale for all entries: those that never vary, such as a border, have none.
+    spread = bounds[1] - bounds[0] if bounds else float(np.ptp(outputs, axis=0).max())
     # Outputs that vary by no more than rounding are constant. The floors keep what is exact finite, and JSON valid.
     spread = max(spread, 2 * rounding, 1e-30)
     psnr = -10 * math.log10(max(float(np.square(difference / spread).mean()), 1e-20))
