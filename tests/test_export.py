@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -13,7 +14,8 @@ from ai_edge_litert.interpreter import Interpreter
 from keras import ops
 
 import keras_gan
-from keras_gan.export import convert, runners
+from keras_gan.export import convert, runners, verify
+from keras_gan.export import metadata as metadata_room
 
 A = keras_gan.architectures
 LATENT = np.random.default_rng(1).normal(size=(3, 4)).astype("float32")
@@ -250,11 +252,83 @@ def test_codes_are_part_of_the_latent(tmp_path):
     assert report.signatures["generate"].startswith("latent float32 (1, 8) -> image float32 (1, 2)")
 
 
-def test_large_outputs_are_compared_in_proportion(tmp_path):
-    heights = keras.Sequential([keras.Input((4,)), keras.layers.Dense(64, "relu"), keras.layers.Dense(1)])
-    heights.layers[-1].set_weights([heights.layers[-1].get_weights()[0] * 4e3, np.array([19e4])])
-    report = keras_gan.export.export(heights, tmp_path / "g.tflite")
-    assert report.max_error <= 1e-5
+def linear(mean, stddev):
+    """A generator of numbers with these means and standard deviations, whose last layer is linear."""
+    keras.utils.set_random_seed(0)
+    hidden = [keras.layers.Dense(64, "relu") for _ in range(2)]
+    generator = keras.Sequential([keras.Input((4,)), *hidden, keras.layers.Dense(len(mean))])
+    latents = np.random.default_rng(0).normal(size=(1000, 4))
+    x = ops.convert_to_numpy(generator(latents))
+    gain = stddev / x.std(0)
+    generator.layers[-1].set_weights([generator.layers[-1].get_weights()[0] * gain, mean - x.mean(0) * gain])
+    return generator
+
+
+@pytest.mark.parametrize(
+    ("quantize", "smallest", "largest"), [(None, 0, 1e-3), ("dynamic", 0.01, 2), ("int8", 0.1, 10)]
+)
+def test_errors_have_the_units_of_the_outputs(tmp_path, quantize, smallest, largest):
+    generator = linear([190.0], 7.0)
+    report = keras_gan.export.export(generator, tmp_path / "g.tflite", quantize=quantize)
+    generate = signature(tmp_path / "g.tflite")
+    latents = np.random.default_rng(1).normal(size=(200, 1, 4)).astype("float32")
+    wanted = np.array([ops.convert_to_numpy(generator(z)) for z in latents])
+    errors = np.abs([generate(latent=z)["image"] for z in latents] - wanted)
+    assert smallest <= report.max_error < largest
+    assert errors.mean() < report.max_error < errors.max() * 4
+    assert errors.mean() / 3 <= report.mean_error <= errors.mean() * 3
+    low, high = report.output_range
+    assert 140 < low < 186 < 194 < high < 250
+    for text in (str(report), (tmp_path / "g.tflite.md").read_text()):
+        assert f"of outputs in [{low:.6g}, {high:.6g}]" in text and "[-1, 1]" not in text
+
+
+@pytest.mark.parametrize("quantize", [None, "int8"])
+def test_outputs_that_never_vary(tmp_path, quantize):
+    report = keras_gan.export.export(linear([5.0, 0.0], 0.0), tmp_path / "g.tflite", quantize=quantize)
+    assert report.max_error <= 5e-6 and 25 < report.psnr <= 200
+    json.dumps(report.to_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("scale", "shift", "bounds", "unit", "rounding"),
+    [
+        (1.0, 0.0, (-1, 1), 1.0, 0.0),
+        (0.1, 0.0, (-1, 1), 1.0, 0.0),
+        (0.5, 0.5, (0, 1), 0.5, 0.0),
+        (100.0, 0.0, None, 100.0, 0.0),
+        (1e-3, 0.0, None, 1e-3, 0.0),
+        (0.3, [0.0, 1000.0], None, 0.3, 5e-6 * 1000.3),
+    ],
+    ids=["tanh", "grey tanh", "sigmoid", "large", "small", "far from zero"],
+)
+@pytest.mark.parametrize(
+    ("quantize", "allowed"),
+    # PSNR 25 dB: the mean squared difference is 10 ** -2.5 of the squared range, which is two units.
+    [(None, 1e-5), ("float16", 0.02), ("dynamic", 2 * 10**-1.25), ("int8", 2 * 10**-1.25)],
+)
+def test_how_large_an_error_may_be(scale, shift, bounds, unit, rounding, quantize, allowed):
+    wanted = convert.Signature(
+        "generate",
+        {"latent": ((None, 2), "float64")},
+        lambda x: {"image": x * scale + shift},
+        lambda n: {"latent": np.linspace([-1, -1], [1, 1], n)},
+    )
+    allowed = allowed * unit if quantize in ("dynamic", "int8") else max(allowed * unit, rounding)
+
+    def check(error):
+        def run(name, feed):
+            return wanted(feed) + error
+
+        return verify.check(SimpleNamespace(inputs={"generate": wanted.inputs}, run=run), [wanted], quantize, bounds)
+
+    errors = check(0.98 * allowed)
+    assert errors.max_error == pytest.approx(0.98 * allowed, rel=1e-3) == errors.mean_error
+    assert errors.psnr == pytest.approx(20 * np.log10(2 * unit / (0.98 * allowed)), abs=1e-3)
+    low, high = bounds or (-scale + np.min(shift), scale + np.max(shift))
+    assert errors.output_range == pytest.approx((low, high))
+    with pytest.raises(ValueError, match=r"of outputs in \["):
+        check(1.02 * allowed)
 
 
 def test_format_by_name(trained, tmp_path):
@@ -327,7 +401,7 @@ class Brightness(keras.metrics.Metric):
 
 
 def test_metrics_before_and_after(labelled, tmp_path, monkeypatch):
-    real = np.full((70, 8, 8, 1), 0.25, "float32")
+    real = np.full((70, 8, 8, 1), -0.25, "float32")
     batches = [(real[:50], np.zeros(50, int)), (real[50:], np.ones(20, int))]
     monkeypatch.setattr(labelled, "evaluation_metrics", [Brightness()])
     report = labelled.export(tmp_path / "g.tflite", quantize="dynamic", data=batches)
@@ -339,7 +413,26 @@ def test_metrics_before_and_after(labelled, tmp_path, monkeypatch):
     # The labels of the data are those of the images.
     latents = [ops.convert_to_numpy(labelled.prior.sample(n, i)) for i, n in enumerate((50, 20))]
     images = [labelled([z, y]) for z, (_, y) in zip(latents, batches, strict=True)]
-    assert before == pytest.approx(float(np.concatenate(images).mean() - 0.25), abs=1e-5)
+    assert before == pytest.approx(float(np.concatenate(images).mean() + 0.25), abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["shuffled", "generator"])
+def test_metrics_see_the_same_data_twice(labelled, tmp_path, kind):
+    import tensorflow as tf
+
+    x = np.random.default_rng(0).uniform(-1, 1, (48, 8, 8, 1)).astype("float32")
+    y = np.repeat([0, 1, 2], [40, 4, 4])
+    data = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(48, seed=0).batch(16)
+    if kind == "generator":
+        data = (batch for batch in list(data))
+    metric = Brightness()
+    metric.update_state(np.zeros((3, 8, 8, 1)), np.ones((3, 8, 8, 1)))
+    report = labelled.export(tmp_path / "g.tflite", metrics=[metric], data=data)
+    assert report.metrics["count"] == (48, 48)
+    before, after = report.metrics["brightness"]
+    assert after == pytest.approx(before, abs=1e-6) and before != 0
+    # The user's own goes on from where it was.
+    assert metric.result() == {"brightness": 1.0, "count": 3.0}
 
 
 def test_exporting_is_quiet(trained, tmp_path, capfd):
@@ -371,17 +464,34 @@ def test_a_file_that_is_wrong_is_not_left(trained, tmp_path, monkeypatch):
     assert (tmp_path / "g.tflite").read_bytes() == b"the one before"
 
 
-def test_a_precision_that_costs_too_much_is_refused(tmp_path):
+@pytest.mark.parametrize("scale", [1, 1e-3])
+def test_a_precision_that_costs_too_much_is_refused(tmp_path, scale):
     # Differences of large numbers, which integers of 8 bits can't hold.
     first, second = keras.layers.Dense(64), keras.layers.Dense(2)
     generator = keras.Sequential([keras.Input((4,)), first, second])
     kernel = np.random.default_rng(0).normal(size=(4, 32))
     first.set_weights([np.concatenate([kernel * 300, kernel * 300 + 1], 1), np.zeros(64)])
-    half = np.random.default_rng(1).normal(size=(32, 2)) / 32
+    half = np.random.default_rng(1).normal(size=(32, 2)) / 32 * scale
     second.set_weights([np.concatenate([-half, half]), np.zeros(2)])
     with pytest.raises(ValueError, match=r"quantize='int8' takes too much.*PSNR .* dB.*Use quantize='dynamic'"):
         keras_gan.export.export(generator, tmp_path / "g.tflite", quantize="int8")
     assert nothing_left(tmp_path)
+
+
+@pytest.mark.parametrize("mean", [[1000.0], [0.0, 1000.0]])
+def test_errors_as_large_as_what_samples_differ_by_are_refused(tmp_path, mean):
+    with pytest.raises(ValueError, match=r"'int8' takes too much.* of outputs in \[.*, 100\d.*Use quantize='dynamic'"):
+        keras_gan.export.export(linear(mean, 0.3), tmp_path / "g.tflite", quantize="int8")
+    assert nothing_left(tmp_path)
+
+
+def test_what_writing_the_metadata_breaks_is_refused(trained, tmp_path, monkeypatch):
+    trained.export(tmp_path / "other.tflite", quantize="dynamic")
+    other = (tmp_path / "other.tflite").read_bytes()
+    monkeypatch.setattr(metadata_room, "write", lambda filepath, format, facts: filepath.write_bytes(other))
+    with pytest.raises(ValueError, match=r"g\.tflite was not written. The file differs from the generator by"):
+        trained.export(tmp_path / "g.tflite")
+    assert sorted(os.listdir(tmp_path)) == ["other.tflite", "other.tflite.md"]
 
 
 def test_nan_in_the_weights_is_refused(tmp_path):
@@ -524,6 +634,36 @@ def test_models_that_are_no_generators(trained, tmp_path):
 def test_bad_options(trained, tmp_path, name, options, message):
     with pytest.raises(ValueError, match=message):
         trained.export(tmp_path / name, **options)
+    assert nothing_left(tmp_path)
+
+
+class Incomplete(Brightness):
+    def __init__(self, threshold):
+        super().__init__()
+
+
+IMAGES = np.full((4, 8, 8, 1), -1, "float32")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"metrics": Brightness(), "data": IMAGES}, TypeError, "metrics must be a list of objects"),
+        ({"metrics": ["fid"], "data": IMAGES}, TypeError, "metrics must be keras.metrics.Metric objects.*'fid'"),
+        ({"metrics": [Incomplete(1)], "data": IMAGES}, TypeError, r"metrics must be such that from_config.*Incomplete"),
+        ({"data": IMAGES[..., 0]}, ValueError, r"^data must be .*\(batch, 8, 8, 1\).*x\[..., None\]"),
+        ({"data": np.full((4, 8, 8, 1), 200, "uint8")}, ValueError, r"lie in \[-1, 1\].*x / 127.5 - 1"),
+        ({"data": IMAGES * np.nan}, ValueError, "must be finite"),
+        ({"data": [IMAGES]}, ValueError, r"must give \(images, labels\)"),
+        ({"data": [(IMAGES, np.arange(4))]}, ValueError, r"labels must lie in \[0, 3\)"),
+        ({"data": []}, ValueError, "at least one batch"),
+        ({"data": {"x": IMAGES}}, TypeError, "Received: a dict"),
+    ],
+)
+def test_bad_metrics_and_data_are_found_before_the_conversion(labelled, tmp_path, monkeypatch, options, error, message):
+    monkeypatch.setattr(convert, "to_tflite", None)
+    with pytest.raises(error, match=message):
+        labelled.export(tmp_path / "g.tflite", **{"metrics": [Brightness()], **options})
     assert nothing_left(tmp_path)
 
 

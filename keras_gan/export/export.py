@@ -16,6 +16,7 @@ from keras_gan.priors import Normal
 _SUFFIXES = {".tflite": "litert", ".onnx": "onnx", "": "tf_saved_model"}
 _PRECISIONS = (None, "float16", "dynamic", "int8")
 _OUTPUTS = ("float32", "uint8")
+_BOUNDS = {"tanh": (-1, 1), "sigmoid": (0, 1)}
 
 
 def export(
@@ -42,8 +43,10 @@ def export(
     in float32.
 
     The written file runs beside the Keras generator on fresh latents. Nothing stays behind unless they agree: to 1e-5,
-    with float16 weights to 0.02, and with int8 weights to a PSNR of 25 dB. A model card is written beside the file,
-    under its name and `.md`, and into the file's metadata.
+    with float16 weights to 0.02, and with int8 weights to a PSNR of 25 dB. These are for images in [-1, 1]; for a
+    sigmoid's, and where neither tanh nor sigmoid ends the generator, they are relative to half the range that outputs
+    vary over from sample to sample, but never finer than float32 rounds, 5e-6 of the largest output. A model card is
+    written beside the file, under its name and `.md`, and into the file's metadata.
 
     Args:
         generator: Built `keras.Model` from latents `(batch, latent_dim)` to data.
@@ -60,10 +63,11 @@ def export(
             seeds `(batch,)` are int32, one for each image. Defaults to False.
         output: `"float32"`, or `"uint8"` for images whose values are bytes, `round(x * 127.5 + 127.5)`. Defaults to
             `"float32"`.
-        metrics: List of metrics from `keras_gan.metrics`, evaluated on the Keras generator's images and on the file's.
-            Defaults to none.
-        data: Real data for the metrics: an array, or batches of images or of `(images, labels)`. As many images are
-            generated.
+        metrics: List of metrics from `keras_gan.metrics`, evaluated on the Keras generator's images and on the file's,
+            each by a new metric of the same configuration. Defaults to none.
+        data: Real data for the metrics: an array, or batches of images, or of `(images, labels)` for a condition on
+            labels, which is then given the same ones; beside an array it is given all classes in turn. Gone through
+            once; as many images are generated.
         card: Dict of strings, facts for the model card that only you know, such as
             `{"data": "70,000 faces", "license": "CC BY 4.0"}`.
         prior: `keras_gan.priors.Prior` that the noise is drawn from. Defaults to a standard normal.
@@ -73,8 +77,10 @@ def export(
         `Report`. It prints as a table.
 
     Raises:
-        ValueError: If an option is unknown or does not go with the format, a layer can't be converted, the file
-            differs from the generator, or Keras's backend is another than TensorFlow. No file is left then.
+        ValueError: If an option is unknown or does not go with the format, the data are not what `fit` would take, a
+            layer can't be converted, the file differs from the generator, or Keras's backend is another than
+            TensorFlow. No file is left then.
+        TypeError: If metrics or data are of another kind.
         FileExistsError: If something stands where the SavedModel or the card should.
         OSError: If the folder can't be written, or the disk is full. No file is left then.
         ImportError: If a package is missing; the message says what to install.
@@ -98,6 +104,11 @@ def export(
     shape = _check_output(generator(symbolic), generator, output)
     if sample and not hasattr(prior, "from_uniform"):
         raise ValueError(f"prior must have from_uniform for sample=True. Received: {prior!r}.")
+    if data is not None:
+        # As `compile` checks them; the other arguments are its defaults.
+        checks.check_training((), metrics, None, 1, shape, Unconditional())
+        twins = verify.twins(metrics)
+        data = _check_data(data, shape, generator, condition)
     _check_place(filepath, format)
     if format != "tf_saved_model":
         runners.import_runtime(format)
@@ -108,6 +119,7 @@ def export(
     # The Keras generator in float32 is what the file is compared with.
     reference = rewrite.rebuild(generator, symbolic, fast=False)
     expected = signatures(reference)
+    bounds = (-1, 1) if output == "uint8" else _BOUNDS.get(checks.output_activation(generator))
     try:
         # Beside the target, so that the last step is a rename within one file system.
         with tempfile.TemporaryDirectory(dir=filepath.parent, prefix=f".{filepath.name}.") as folder:
@@ -119,11 +131,12 @@ def export(
                 convert.write_onnx(reference, expected[0].inputs, written)
             else:
                 convert.write_saved_model(reference, expected, written)
-            errors = _check(written, expected, quantize, filepath)
-            file = runners.run(written)
-            compared = verify.compare_metrics(file, expected[0], metrics, data) if metrics else {}
+            errors = _check(written, expected, quantize, bounds, filepath)
+            compared = {}
+            if data is not None:
+                compared = verify.compare_metrics(runners.run(written), expected[0], twins, data)
             functions = {s.name: _describe(s, shape, output) for s in expected}
-            card = report.complete_card(card, compared, _range(generator, output))
+            card = report.complete_card(card, compared, _range(bounds, output))
             facts = {
                 "card": card,
                 "quantize": quantize,
@@ -134,7 +147,7 @@ def export(
                 "mean_error": errors.mean_error,
             }
             metadata.write(written, format, facts)
-            errors = _check(written, expected, quantize, filepath)
+            errors = _check(written, expected, quantize, bounds, filepath)
             measured = latency.measure(written, seconds=0.1)
             done = report.Report(
                 filepath=filepath,
@@ -180,9 +193,9 @@ def _training(gan):
     return {"training": ", ".join(facts)}
 
 
-def _check(written, expected, quantize, filepath):
+def _check(written, expected, quantize, bounds, filepath):
     try:
-        return verify.check(runners.run(written), expected, quantize)
+        return verify.check(runners.run(written), expected, quantize, bounds)
     except ValueError as error:
         raise ValueError(f"The export failed its check and {filepath} was not written. {error}") from error
 
@@ -246,6 +259,19 @@ def _check_output(outputs, generator, output):
     return shape
 
 
+def _check_data(data, shape, generator, condition):
+    """Returns the data; a generator, which can't be rewound, as a new one that begins with the same batch."""
+    # An array comes without labels.
+    num_classes = None if hasattr(data, "shape") else condition.num_classes
+    expected = checks.Expected(shape, checks.output_activation(generator), num_classes)
+    # `fit` takes a list for examples; here it holds batches.
+    batches = iter(data) if isinstance(data, (list, tuple)) else data
+    try:
+        return checks.check_data(batches, None, None, expected)[0]
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"data must be what fit takes as x, or a list of batches. {error}") from error
+
+
 def _check_place(filepath, format):
     if not filepath.parent.is_dir():
         raise ValueError(
@@ -278,10 +304,10 @@ def _join(shape):
     return f"({', '.join('any' if n is None else str(n) for n in shape)})"
 
 
-def _range(generator, output):
+def _range(bounds, output):
     if output == "uint8":
         return "bytes, 0 to 255"
-    return {"tanh": "[-1, 1]", "sigmoid": "[0, 1]"}.get(checks.output_activation(generator), "not bounded")
+    return verify.describe_range(bounds) if bounds else "not bounded"
 
 
 def _put(written, filepath):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from keras_gan.export import tables
 from keras_gan.export.latency import latency_row, not_delegated_row
+from keras_gan.export.verify import describe_range
 
 _NOT_STATED = "not stated"
 # Facts that a card has a place for even where nobody gave them.
@@ -23,9 +24,11 @@ class Report:
         bytes: Int, size on disk.
         parameters: Int, the generator's number of weights.
         max_error: Float, the largest absolute difference between the written file's output and the Keras
-            generator's, over fresh latents; images lie in [-1, 1].
+            generator's, over fresh latents; bytes count as images in [-1, 1].
         mean_error: Float, the mean absolute difference.
-        psnr: Float, peak signal-to-noise ratio of the two in dB.
+        psnr: Float, peak signal-to-noise ratio of the two in dB; for outputs that neither tanh nor sigmoid bounds, the
+            peak is the range that they vary over from sample to sample.
+        output_range: Pair of floats, what tanh or sigmoid bounds the output by, else the range that was seen.
         metrics: Dict of names to pairs of floats: of the Keras generator and of the file, against real data.
         latencies: List of `keras_gan.export.latency.Latency`, milliseconds for one batch.
         not_delegated: List of strings, operations of a .tflite file that XNNPACK leaves to slower kernels; None for
@@ -42,6 +45,7 @@ class Report:
     max_error: float
     mean_error: float
     psnr: float
+    output_range: tuple
     metrics: dict
     latencies: list
     not_delegated: list | None
@@ -83,7 +87,7 @@ class Report:
         precision = self.quantize or "float32"
         rows = [
             ("size", f"{self.bytes / 1e6:.2f} MB", f"{self.parameters:,} parameters, {precision}"),
-            ("largest error", f"{self.max_error:.2g}", "of outputs in [-1, 1]"),
+            ("largest error", f"{self.max_error:.2g}", f"of outputs in {describe_range(self.output_range)}"),
             ("mean error", f"{self.mean_error:.2g}", ""),
             ("PSNR", f"{self.psnr:.1f} dB", ""),
         ]

@@ -7,42 +7,49 @@ import keras
 import numpy as np
 
 _EXAMPLES = 32
-_RANGE = 2.0
 # One step of 1/127.5 at a value that lies between two bytes.
 _BYTE = 1 / 127.5
+# Sums of a thousand float32 numbers round by a fifth of this share of their size.
+_ROUNDING = 5e-6
 
 
 @dataclasses.dataclass(frozen=True)
 class Errors:
-    """How far a file's images are from the Keras generator's, in units of images in [-1, 1].
+    """How far a file's outputs are from the Keras generator's, in their own units; bytes count as images in [-1, 1].
 
     Attributes:
         max_error: Float, the largest absolute difference.
         mean_error: Float, the mean absolute difference.
-        psnr: Float, peak signal-to-noise ratio in dB, `10 log10(2 ** 2 / mean squared difference)`.
+        psnr: Float, peak signal-to-noise ratio in dB, `10 log10(r ** 2 / mean squared difference)`. `r` is the range of
+            a tanh, 2, or of a sigmoid, 1; of other outputs, the widest range of one entry over the examples.
+        output_range: Pair of floats: the bounds of a tanh or a sigmoid, else the smallest and the largest output that
+            was compared.
     """
 
     max_error: float
     mean_error: float
     psnr: float
+    output_range: tuple
 
 
-# The largest error where arithmetic stays float32, else the smallest PSNR. A trained generator saturates: single
-# pixels of an edge may swing far although no one can tell the images apart.
+# The largest error where arithmetic stays float32, in units of half the range, else the smallest PSNR. A trained
+# generator saturates: single pixels of an edge may swing far although no one can tell the images apart.
 _MAX_ERROR = {None: 1e-5, "float16": 0.02}
 _MIN_PSNR = 25.0
 
 
-def check(file, signatures, quantize):
+def check(file, signatures, quantize, bounds=None):
     """Compares each signature of a file with Keras on fresh examples.
 
     Args:
         file: What `keras_gan.export.runners.run` returns.
         signatures: List of `Signature` of the Keras generator.
         quantize: The precision, which says how large errors may be.
+        bounds: Pair of floats, what outputs lie between. Defaults to None: errors are judged by how far outputs vary
+            from example to example.
 
     Returns:
-        `Errors`. For outputs that are no images in [-1, 1], in units of half their range.
+        `Errors`.
 
     Raises:
         ValueError: If signatures, shapes or values are others, or values are not finite.
@@ -50,7 +57,7 @@ def check(file, signatures, quantize):
     expected = {s.name: s.inputs for s in signatures}
     if file.inputs != expected:
         raise ValueError(f"The file must have the signatures {expected}. Received: {file.inputs}.")
-    differences, scale, rounded = [], 1.0, False
+    outputs, differences, rounded = [], [], False
     for signature in signatures:
         feeds = signature.feeds(signature.draw(_EXAMPLES))
         wanted = np.concatenate([signature(feed) for feed in feeds])
@@ -65,39 +72,66 @@ def check(file, signatures, quantize):
         if not np.isfinite(received).all():
             raise ValueError("The file gives values that are NaN or infinite.")
         rounded = wanted.dtype == np.uint8
-        wanted, received = to_float(wanted), to_float(received)
-        scale = max(scale, float(np.abs(wanted).max()))
-        differences.append(np.abs(received.astype("float64") - wanted).ravel())
-    difference = np.concatenate(differences) / scale
-    # The floor keeps what is exact finite, and JSON valid.
-    psnr = 10 * math.log10(_RANGE**2 / max(float(np.square(difference).mean()), 1e-20))
-    errors = Errors(float(difference.max()), float(difference.mean()), psnr)
-    _check_bounds(errors, quantize, rounded)
+        outputs.append(to_float(wanted).astype("float64"))
+        differences.append(np.abs(to_float(received) - outputs[-1]))
+    outputs, difference = np.concatenate(outputs), np.concatenate(differences)
+    rounding = _ROUNDING * float(np.abs(outputs).max())
+    # What all examples have in common says nothing of how large an error is: heights lie around 190 and vary by 40. One
+    # scale for all entries: those that never vary, such as a border, have none.
+    spread = bounds[1] - bounds[0] if bounds else float(np.ptp(outputs, axis=0).max())
+    # Outputs that vary by no more than rounding are constant. The floors keep what is exact finite, and JSON valid.
+    spread = max(spread, 2 * rounding, 1e-30)
+    psnr = -10 * math.log10(max(float(np.square(difference / spread).mean()), 1e-20))
+    output_range = bounds or (outputs.min(), outputs.max())
+    errors = Errors(float(difference.max()), float(difference.mean()), psnr, tuple(map(float, output_range)))
+    allowed = max(_MAX_ERROR.get(quantize, 0) * spread / 2, rounding) + (_BYTE if rounded else 0)
+    _check_bounds(errors, quantize, allowed)
     return errors
 
 
-def _check_bounds(errors, quantize, rounded):
+def describe_range(output_range):
+    """A pair of floats as text."""
+    return "[{:.6g}, {:.6g}]".format(*output_range)
+
+
+def _check_bounds(errors, quantize, allowed):
+    outputs = f"of outputs in {describe_range(errors.output_range)}"
     if quantize in _MAX_ERROR:
-        allowed = _MAX_ERROR[quantize] + (_BYTE if rounded else 0)
         if errors.max_error > allowed:
             raise ValueError(
-                f"The file differs from the generator by up to {errors.max_error:.2g}; {allowed:.2g} is allowed."
+                f"The file differs from the generator by up to {errors.max_error:.2g} {outputs}; {allowed:.2g} is "
+                "allowed."
             )
     elif errors.psnr < _MIN_PSNR:
         milder = {"int8": "quantize='dynamic'", "dynamic": "quantize='float16'"}[quantize]
         raise ValueError(
             f"quantize={quantize!r} takes too much from this generator: PSNR {errors.psnr:.1f} dB, at least "
-            f"{_MIN_PSNR:g} are needed; mean error {errors.mean_error:.2g}. Use {milder}."
+            f"{_MIN_PSNR:g} are needed; mean error {errors.mean_error:.2g} {outputs}. Use {milder}."
         )
 
 
-def compare_metrics(file, signature, metrics, data):
-    """Evaluates metrics on the Keras generator's images and on the file's, of the same latents.
+def twins(metrics):
+    """Two lists of new metrics like those given, one for the Keras generator and one for the file.
+
+    Raises:
+        TypeError: If a metric can't be made from its configuration.
+    """
+    try:
+        return tuple([metric.from_config(metric.get_config()) for metric in metrics] for _ in range(2))
+    except Exception as error:
+        raise TypeError(
+            "metrics must be such that from_config(get_config()) makes another one like it: one measures the Keras "
+            f"generator, one the file. Received: {metrics!r}, which fails: {error}"
+        ) from error
+
+
+def compare_metrics(file, signature, twins, data):
+    """Evaluates metrics on the Keras generator's images and on the file's, of the same latents and labels.
 
     Args:
         file: What `keras_gan.export.runners.run` returns.
         signature: `Signature` of the Keras generator.
-        metrics: List of metrics whose `update_state` takes `(real, fake)`.
+        twins: Two lists of like metrics whose `update_state` takes `(real, fake)`.
         data: Real data: an array `(n, ...)`, or batches of images or of `(images, labels)`.
 
     Returns:
@@ -105,27 +139,27 @@ def compare_metrics(file, signature, metrics, data):
     """
     if hasattr(data, "shape"):
         data = [data[i : i + 128] for i in range(0, len(data), 128)]
-    before = _evaluate(metrics, signature, data, signature)
-    after = _evaluate(metrics, signature, data, lambda feed: file.run(signature.name, feed))
-    return {name: (before[name], after[name]) for name in before}
-
-
-def _evaluate(metrics, signature, data, generate):
-    for metric in metrics:
-        metric.reset_state()
+    generators = signature, lambda feed: file.run(signature.name, feed)
+    # In one pass: a second one would find shuffled data in another order, and a generator at its end.
     for i, batch in enumerate(data):
         real, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
         examples = signature.draw(len(real), seed=i)
         if "labels" in examples and labels is not None:
             examples["labels"] = keras.ops.convert_to_numpy(labels).reshape(-1).astype("int32")
-        fake = np.concatenate([generate(feed) for feed in signature.feeds(examples)])[: len(real)]
-        for metric in metrics:
-            metric.update_state(real, to_float(fake).astype("float32"))
+        feeds = signature.feeds(examples)
+        for generate, metrics in zip(generators, twins, strict=True):
+            fake = to_float(np.concatenate([generate(feed) for feed in feeds])[: len(real)]).astype("float32")
+            for metric in metrics:
+                metric.update_state(real, fake)
+    before, after = map(_results, twins)
+    return {name: (before[name], after[name]) for name in before}
+
+
+def _results(metrics):
     results = {}
     for metric in metrics:
         value = metric.result()
         results.update(value if isinstance(value, dict) else {metric.name: value})
-        metric.reset_state()
     return {name: float(value) for name, value in results.items()}
 
 
