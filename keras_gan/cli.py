@@ -221,21 +221,20 @@ def _evaluate(args):
             features = metrics.features.classifier(labelled)
         elif args.features == "inception":
             features = metrics.features.inception_v3()
-        classes = [
-            metrics.FrechetDistance,
-            metrics.KernelDistance,
-            metrics.SlicedWasserstein,
-            metrics.PrecisionRecall,
-            metrics.DensityCoverage,
-            *([] if features is None else [metrics.ClassifierScore]),
-        ]
+        # Room for no more examples than there are: it is made in advance, and pixels are many.
+        room = min(10_000, len(data) * args.batch_size)
+        buffered = metrics.KernelDistance, metrics.SlicedWasserstein, metrics.PrecisionRecall, metrics.DensityCoverage
+        chosen = [metric(features, max_examples=room) for metric in buffered]
         values = math.prod(gan.data_shape)
-        if features is None and values > LARGEST:
-            classes.remove(metrics.FrechetDistance)
+        if features is not None:
+            chosen += [metrics.FrechetDistance(features), metrics.ClassifierScore(features)]
+        elif values <= LARGEST:
+            chosen.append(metrics.FrechetDistance())
+        else:
             print(f"frechet_distance is left out: it takes up to {LARGEST:,} values, and an image here has {values:,}.")
         # It takes no part in an evaluation, but for a condition that compares views `compile` wants one.
         augmentation = Affine() if gan.condition.compares_views else None
-        gan.compile(metrics=[cls(features) for cls in classes], augmentation=augmentation)
+        gan.compile(metrics=chosen, augmentation=augmentation)
         logs = gan.evaluate(data, verbose=0, return_dict=True)
     found = {name: logs[name] for name in _MEANINGS if name in logs}
     count = sum(len(batch[0] if needs_labels else batch) for batch in data)

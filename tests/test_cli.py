@@ -217,6 +217,21 @@ def test_evaluate_leaves_out_what_takes_fewer_pixels(make_image_gan, folder, tmp
     assert "frechet_distance is left out: it takes up to 191 values, and an image here has 192.\n" in err
 
 
+def test_evaluate_makes_room_for_as_many_as_there_are(make_image_gan, folder, tmp_path, monkeypatch):
+    room = []
+
+    def evaluate(self, *args, evaluate=keras_gan.GAN.evaluate, **kwargs):
+        room.extend(getattr(metric, "max_examples", None) for metric in self.evaluation_metrics)
+        return evaluate(self, *args, **kwargs)
+
+    monkeypatch.setattr(keras_gan.GAN, "evaluate", evaluate)
+    make_image_gan(channels=3).save(tmp_path / "gan.keras")
+    command = ["evaluate", str(tmp_path / "gan.keras"), "--data", folder, "--features", "none", "--batch-size", "10"]
+    assert cli.main(command) == 0
+    # Three batches of 10, of which the last one holds 4.
+    assert room == [30, 30, 30, 30, None]
+
+
 def test_evaluate_speaks_of_options(make_image_gan, folder, tmp_path, capfd):
     make_image_gan(channels=3).save(tmp_path / "gan.keras")
     (tmp_path / "pictures" / "a" / "0.png").rename(tmp_path / "pictures" / "loose.png")
