@@ -53,7 +53,8 @@ class SampleGrid(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         import tensorflow as tf
 
-        picture = images.grid(self.model.sample(self.n, seed=self.seed), self.columns)
+        samples = images.signed(self.model.sample(self.n, seed=self.seed), self.model.generator)
+        picture = images.grid(samples, self.columns)
         images.save(self.log_dir / "samples" / f"epoch_{epoch + 1:04d}.png", picture)
         with self._writer.as_default():
             tf.summary.image("samples", picture[None], step=epoch)

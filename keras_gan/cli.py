@@ -8,14 +8,18 @@ import argparse
 import contextlib
 import dataclasses
 import json
+import math
 import sys
 from pathlib import Path
 
 import numpy as np
 
 from keras_gan import datasets, files, images, metrics, saving
+from keras_gan.augmentation import Affine
+from keras_gan.backend import OpError
 from keras_gan.export import benchmark, export
 from keras_gan.gan import GAN
+from keras_gan.metrics.frechet import LARGEST
 
 _EPILOG = "Exit codes: 0 done, 1 failed (one line on stderr says why), 2 wrong usage, 130 stopped by Ctrl-C."
 
@@ -36,13 +40,20 @@ def main(argv=None):
     try:
         result = args.run(args)
     except (ImportError, OSError, TypeError, ValueError) as error:
-        print(f"keras-gan {args.command}: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1
+        return _fail(args, str(error))
+    except (MemoryError, OpError) as error:
+        # A backend's words may go on for pages.
+        return _fail(args, f"this can't be computed, such as for lack of memory. {str(error)[:300]}")
     except KeyboardInterrupt:
         print(f"keras-gan {args.command}: stopped; no file was left half written.", file=sys.stderr)
         return 130
     print(json.dumps(result.to_dict(), indent=2) if args.json else result)
     return 0
+
+
+def _fail(args, reason):
+    print(f"keras-gan {args.command}: {' '.join(reason.split())}", file=sys.stderr)
+    return 1
 
 
 def _parser():
@@ -124,13 +135,23 @@ def _sample(args):
         raise ValueError(f"--out must be a new file. Received: {out}, which is there already.")
     if not out.parent.is_dir():
         raise ValueError(f"--out must lie in a folder that exists. Received: {out}. Make {out.parent} first.")
-    labels = None if args.label is None else [args.label] * args.count
-    samples = load_gan(args.gan).sample(args.count, seed=args.seed, labels=labels)
-    if out.suffix == ".npy":
-        with files.replacing(out) as part:
-            np.save(part, samples)
+    is_array = out.suffix.lower() == ".npy"
+    if not is_array:
+        images.check_suffix(out)
+    gan = load_gan(args.gan)
+    if not is_array and (len(gan.data_shape) != 3 or gan.data_shape[-1] not in (1, 3)):
+        raise ValueError(
+            f"--out must end in .npy for data that are no images with 1 or 3 channels. Received: {out}, for a GAN "
+            f"that generates {gan.data_shape}."
+        )
+    labels = None if args.label is None else np.full(args.count, args.label)
+    samples = gan.sample(args.count, seed=args.seed, labels=labels)
+    if is_array:
+        # NumPy would add a suffix to a path that ends in .NPY.
+        with files.replacing(out) as part, part.open("wb") as file:
+            np.save(file, samples)
     else:
-        images.save(out, images.grid(samples, args.columns))
+        images.save(out, images.grid(images.signed(samples, gan.generator), args.columns))
     shape = "x".join(map(str, samples.shape[1:]))
     return Result(
         {"file": str(out), "count": args.count, "seed": args.seed, "shape": list(samples.shape)},
@@ -172,7 +193,7 @@ def _add_evaluate(commands):
         choices=("classifier", "inception", "none"),
         default="classifier",
         help="what is compared: features of a small classifier, which is trained on the labelled data once and kept "
-        "(default); of InceptionV3, whose weights are downloaded once; or the pixels",
+        "(default); of InceptionV3, whose weights are downloaded once; or, with none, the pixels",
     )
     parser.add_argument("--batch-size", type=_positive, default=250, metavar="N", help="at once (default: 250)")
     parser.add_argument(
@@ -188,24 +209,32 @@ def _evaluate(args):
     split = args.split or ("train" if is_folder else "test")
     size = tuple(gan.data_shape[:2])
     needs_labels = gan.condition.num_classes is not None
-    options = {"image_size": size, "on_error": "skip" if args.skip_bad_images else "raise"}
-    data = datasets.load(args.data, args.batch_size, split, labels=needs_labels, **options)
     # The result alone goes to stdout.
     with contextlib.redirect_stdout(sys.stderr):
+        data = _load(args, args.batch_size, split, needs_labels, size)
         features = None
         if args.features == "classifier":
-            features = metrics.features.classifier(datasets.load(args.data, 1000, labels=True, **options))
+            try:
+                labelled = _load(args, 1000, "train", True, size)
+            except ValueError as error:
+                raise ValueError(f"{error} Or give --features none, which compares pixels.") from error
+            features = metrics.features.classifier(labelled)
         elif args.features == "inception":
             features = metrics.features.inception_v3()
-        classes = [
-            metrics.FrechetDistance,
-            metrics.KernelDistance,
-            metrics.SlicedWasserstein,
-            metrics.PrecisionRecall,
-            metrics.DensityCoverage,
-            *([] if features is None else [metrics.ClassifierScore]),
-        ]
-        gan.compile(metrics=[cls(features) for cls in classes])
+        # Room for no more examples than there are: it is made in advance, and pixels are many.
+        room = min(10_000, len(data) * args.batch_size)
+        buffered = metrics.KernelDistance, metrics.SlicedWasserstein, metrics.PrecisionRecall, metrics.DensityCoverage
+        chosen = [metric(features, max_examples=room) for metric in buffered]
+        values = math.prod(gan.data_shape)
+        if features is not None:
+            chosen += [metrics.FrechetDistance(features), metrics.ClassifierScore(features)]
+        elif values <= LARGEST:
+            chosen.append(metrics.FrechetDistance())
+        else:
+            print(f"frechet_distance is left out: it takes up to {LARGEST:,} values, and an image here has {values:,}.")
+        # It takes no part in an evaluation, but for a condition that compares views `compile` wants one.
+        augmentation = Affine() if gan.condition.compares_views else None
+        gan.compile(metrics=chosen, augmentation=augmentation)
         logs = gan.evaluate(data, verbose=0, return_dict=True)
     found = {name: logs[name] for name in _MEANINGS if name in logs}
     count = sum(len(batch[0] if needs_labels else batch) for batch in data)
@@ -215,6 +244,15 @@ def _evaluate(args):
         {"gan": args.gan, "data": args.data, "split": split, "features": args.features, "count": count, **found},
         "\n".join([title, "", *rows]),
     )
+
+
+def _load(args, batch_size, split, labels, image_size):
+    on_error = "skip" if args.skip_bad_images else "raise"
+    try:
+        return datasets.load(args.data, batch_size, split, labels, image_size, on_error=on_error)
+    except ValueError as error:
+        # Written for who calls it in Python.
+        raise ValueError(str(error).replace("pass on_error='skip'", "give --skip-bad-images")) from error
 
 
 # === export ===
@@ -292,7 +330,10 @@ def _add_benchmark(commands):
 
 
 def _positive(text):
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
     if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, received {text}")
+        raise argparse.ArgumentTypeError(f"must be a positive integer, received {text}")
     return value

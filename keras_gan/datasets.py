@@ -14,6 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_gan.checks import check_positive, check_seed
 from keras_gan.priors import Mixture, circle
 
 _FOLDER = "folder:"
@@ -49,7 +50,7 @@ def load(name, batch_size, split="train", labels=False, image_size=None, stack=1
 
     Images in a folder become RGB with 8 bits as they look in a viewer: upright (EXIF orientation), the first frame of
     an animation, on white where they are transparent, and 16-bit grey scaled to 8 bits. Larger ones than 89 million
-    pixels are not read.
+    pixels are not read, nor is what has a name that begins with a dot. Links are followed, but to a folder above.
 
     Returns:
         `tf.data.Dataset` of known length, of images `(batch, height, width, stack * channels)`, float32 in [-1, 1], or
@@ -60,9 +61,9 @@ def load(name, batch_size, split="train", labels=False, image_size=None, stack=1
             counted, the first ten named), or there are no labels, as for stacks of several.
         ImportError: If the package that brings the data is missing; the message says what to install.
     """
-    for argument, value in (("batch_size", batch_size), ("stack", stack)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-            raise ValueError(f"{argument} must be a positive integer. Received: {value!r}.")
+    check_positive("batch_size", batch_size)
+    check_positive("stack", stack)
+    check_seed(seed)
     if labels and stack > 1:
         raise ValueError(f"labels must be False for stacks, which have several each. Received: stack={stack}.")
     if on_error not in ("raise", "skip"):
@@ -73,7 +74,7 @@ def load(name, batch_size, split="train", labels=False, image_size=None, stack=1
     if name == "digits":
         arrays = _read_digits(split, size)
     elif name.startswith(_FOLDER):
-        arrays = _read_folder(Path(name.removeprefix(_FOLDER)).expanduser(), split, size, labels, on_error)
+        arrays = _read_folder(name.removeprefix(_FOLDER), split, size, labels, on_error)
     else:
         arrays = _read_tfds(name, split, size, labels)
     return _pipeline(*(arrays if labels else arrays[:1]), batch_size=int(batch_size), stack=stack, seed=seed)
@@ -88,7 +89,7 @@ def _pipeline(images, labels=None, *, batch_size, stack, seed):
         labels = None if labels is None else tf.constant(labels)
 
     n = len(images)
-    seed = random.getrandbits(32) if seed is None else seed % 2**32
+    seed = random.getrandbits(32) if seed is None else int(seed)
     visits = itertools.count()
 
     def order():
@@ -128,10 +129,16 @@ def shuffle_by(steps):
 def _check_size(image_size):
     if image_size is None:
         return None
-    size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
-    if len(size) != 2 or not all(isinstance(n, int) and n > 0 for n in size):
-        raise ValueError(f"image_size must be a positive integer or (height, width). Received: {image_size!r}.")
-    return size
+    size = tuple(image_size) if np.iterable(image_size) else (image_size, image_size)
+    try:
+        height, width = size
+        check_positive("height", height)
+        check_positive("width", width)
+    except ValueError as error:
+        raise ValueError(
+            f"image_size must be a positive integer or (height, width). Received: {image_size!r}."
+        ) from error
+    return int(height), int(width)
 
 
 # === The embedded digits ===
@@ -164,14 +171,15 @@ def _parse_digits(mnist_data):
 # === A folder of images ===
 
 
-def _read_folder(folder, split, size, with_labels, on_error):
+def _read_folder(path, split, size, with_labels, on_error):
     if split != "train":
         raise ValueError(
             f"split of a folder must be 'train': a folder is one split. Received: {split!r}. Put the other images in "
             "a folder of their own."
         )
-    if not folder.is_dir():
-        raise ValueError(f"name must be 'folder:PATH' with a folder that exists. Received: {str(folder)!r}.")
+    folder = Path(os.path.expanduser(path))
+    if not path or not folder.is_dir():
+        raise ValueError(f"name must be 'folder:PATH' with a folder that exists. Received: {_FOLDER + path!r}.")
     files = _find_images(folder)
     if not files:
         raise ValueError(f"{folder} must hold images ({', '.join(_IMAGE_SUFFIXES)}). Received: none.")
@@ -180,7 +188,7 @@ def _read_folder(folder, split, size, with_labels, on_error):
         classes = [p.relative_to(folder).parts[0] if p.parent != folder else None for p in files]
         if None in classes:
             raise ValueError(
-                "labels=True needs every image in a subfolder that names its class. "
+                "labels need every image in a subfolder that names its class. "
                 f"Received: {files[classes.index(None)]} outside of any."
             )
         # Of all files: a class keeps its number if another one has no image that can be read.
@@ -221,7 +229,13 @@ def _find_images(folder):
     def fail(error):
         raise ValueError(f"Every folder in {folder} must be one that you may read. Received: {error}.") from error
 
-    paths = [Path(parent) / name for parent, _, names in os.walk(folder, onerror=fail) for name in names]
+    paths = []
+    for parent, folders, names in os.walk(folder, onerror=fail, followlinks=True):
+        parent = Path(parent)
+        # A link to one of them would lead round and round.
+        above = {p.resolve() for p in (parent, *parent.parents)}
+        folders[:] = [f for f in folders if not f.startswith(".") and (parent / f).resolve() not in above]
+        paths += [parent / n for n in names if not n.startswith(".")]
     return sorted(p for p in paths if p.suffix.lower() in _IMAGE_SUFFIXES)
 
 
@@ -361,7 +375,7 @@ def _check_features(features, name, size, with_labels):
     if size is None and None in features["image"].shape:
         raise ValueError(f"image_size must be given, such as 64: the images of {name!r} differ in size.")
     if with_labels and "label" not in features:
-        raise ValueError(f"labels=True needs a set with labels. Received: {name!r}, which has {sorted(features)}.")
+        raise ValueError(f"labels need a set that has them. Received: {name!r}, which has {sorted(features)}.")
 
 
 # === Toy distributions ===

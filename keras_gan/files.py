@@ -29,7 +29,7 @@ def replacing(path):
     except BaseException as error:
         part.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise OSError(
-                error.errno, f"{path} was not written, and what was there is as before: {error.strerror or error}"
-            ) from error
+            reason = f"{path} was not written, and what was there is as before: {error.strerror or error}"
+            # Pillow's have no number.
+            raise OSError(*([] if error.errno is None else [error.errno]), reason) from error
         raise

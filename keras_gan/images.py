@@ -1,15 +1,21 @@
 """Generated images as pictures that one can look at."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 
-from keras_gan import files
+from keras_gan import checks, files
 
 
 def to_uint8(images):
     """Maps images in [-1, 1] to bytes in [0, 255]; values outside are clipped."""
     return np.clip(np.round(np.asarray(images, "float32") * 127.5 + 127.5), 0, 255).astype("uint8")
+
+
+def signed(samples, generator):
+    """Maps what a generator made to [-1, 1]: from [0, 1] where it ends in a sigmoid."""
+    return samples * 2 - 1 if checks.output_activation(generator) == "sigmoid" else samples
 
 
 def grid(images, columns=None, gap=2):
@@ -41,9 +47,18 @@ def grid(images, columns=None, gap=2):
     return canvas
 
 
+def check_suffix(path):
+    """Raises a ValueError unless a path ends in the suffix of a format that pictures can be written in."""
+    from PIL import Image
+
+    if Image.registered_extensions().get(Path(path).suffix.lower()) not in Image.SAVE:
+        raise ValueError(f"A picture's file must end in .png, .jpg or the like. Received: {path}.")
+
+
 def save(path, image):
     """Writes one uint8 image `(height, width, channels)` as a file; the suffix says the format."""
     from PIL import Image
 
+    check_suffix(path)
     with files.replacing(path) as part:
         Image.fromarray(image[:, :, 0] if image.shape[-1] == 1 else image).save(part)

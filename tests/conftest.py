@@ -83,6 +83,19 @@ def make_image_gan():
 
 
 @pytest.fixture
+def make_sigmoid_gan():
+    """A function that makes a GAN on 2x2x1 images in [0, 1], whose pixels are always 0, 0.5, 0.5 and 1."""
+
+    def make():
+        pixels = keras.layers.Dense(4, "sigmoid", kernel_initializer="zeros")
+        generator = keras.Sequential([keras.Input((2,)), pixels, keras.layers.Reshape((2, 2, 1))])
+        pixels.bias.assign([-20.0, 0.0, 0.0, 20.0])
+        return keras_gan.GAN(generator, keras_gan.architectures.mlp_discriminator((2, 2, 1), units=(4,)))
+
+    return make
+
+
+@pytest.fixture
 def images():
     """48 random 8x8x1 images in [-1, 1]."""
     return np.random.default_rng(0).uniform(-1, 1, (48, 8, 8, 1)).astype("float32")

@@ -23,6 +23,15 @@ def test_sample_grid_draws_the_same_latents_each_epoch(channels, make_image_gan,
     np.testing.assert_array_equal(last, keras_gan.images.grid(gan.sample(6, seed=1), 3))
 
 
+def test_sample_grid_shows_the_whole_range_of_a_sigmoid(make_sigmoid_gan, tmp_path):
+    gan = make_sigmoid_gan()
+    gan.compile(keras.optimizers.SGD(0.0))
+    x = np.linspace(0, 1, 16, dtype="float32").reshape(4, 2, 2, 1)
+    gan.fit(x, verbose=0, callbacks=[callbacks.SampleGrid(tmp_path, n=1)])
+    picture = np.asarray(Image.open(tmp_path / "samples" / "epoch_0001.png"))
+    np.testing.assert_array_equal(picture, [[0, 128], [128, 255]])
+
+
 def test_sample_grid_leaves_training_alone(make_image_gan, images, tmp_path):
     with_grid, without = make_image_gan(), make_image_gan()
     without.set_weights(with_grid.get_weights())

@@ -30,6 +30,12 @@ def test_a_discriminator_that_ends_in_a_sigmoid(last):
         keras_gan.GAN(generator(), nested)
 
 
+@pytest.mark.parametrize("last", [[L.Reshape((2, 1))], [L.Reshape((2, 1)), L.Flatten()]])
+def test_an_activation_before_a_change_of_shape(last):
+    model = keras.Sequential([generator("sigmoid"), *last])
+    assert keras_gan.checks.output_activation(model) == "sigmoid"
+
+
 def test_a_discriminator_with_another_output():
     with pytest.raises(ValueError, match=r"logits of shape \(batch, 1\). Received: \(None, 3\)"):
         keras_gan.GAN(generator(), discriminator(L.Dense(3)))

@@ -6,6 +6,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import keras_gan
@@ -73,7 +74,9 @@ def test_usage(capfd):
     assert "usage: keras-gan" in capfd.readouterr().err
     for wrong in (["--quantize", "int4"], ["--card", "license"], ["--batch-sizes", "many"]):
         assert cli.main(["export", "gan.keras", "g.tflite", *wrong]) == 2
-    assert cli.main(["benchmark", "g.tflite", "--threads", "0"]) == 2
+    for wrong in ("0", "1.5", "few"):
+        assert cli.main(["benchmark", "g.tflite", "--threads", wrong]) == 2
+        assert f"must be a positive integer, received {wrong}" in capfd.readouterr().err
     assert cli.main(["--help"]) == 0
     assert "export" in capfd.readouterr().out
 
@@ -106,8 +109,36 @@ def test_sample_writes_any_data_as_an_array(make_gan, tmp_path, capfd):
     assert cli.main(["sample", str(tmp_path / "points.keras"), "--count", "5", "--out", str(out), "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["shape"] == [5, 2]
     assert np.load(out).shape == (5, 2)
-    assert "images must have shape" in fails(capfd, "sample", tmp_path / "points.keras", "--out", tmp_path / "p.png")
-    assert sorted(os.listdir(tmp_path)) == ["points.keras", "points.npy"]
+    assert cli.main(["sample", str(tmp_path / "points.keras"), "--count", "5", "--out", str(tmp_path / "x.NPY")]) == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "x.NPY"), np.load(out))
+    capfd.readouterr()
+    assert "--out must end in .npy" in fails(capfd, "sample", tmp_path / "points.keras", "--out", tmp_path / "p.png")
+    assert sorted(os.listdir(tmp_path)) == ["points.keras", "points.npy", "x.NPY"]
+
+
+@pytest.mark.parametrize("out", ["o", "o.xyz", ".png"])
+def test_sample_looks_at_the_suffix_before_work(out, tmp_path, capfd):
+    said = fails(capfd, "sample", tmp_path / "none.keras", "--out", tmp_path / out)
+    assert f"must end in .png, .jpg or the like. Received: {tmp_path / out}." in said
+
+
+def test_sample_shows_the_whole_range_of_a_sigmoid(make_sigmoid_gan, tmp_path):
+    make_sigmoid_gan().save(tmp_path / "gan.keras")
+    assert cli.main(["sample", str(tmp_path / "gan.keras"), "--count", "1", "--out", str(tmp_path / "x.png")]) == 0
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "x.png")), [[0, 128], [128, 255]])
+    assert cli.main(["sample", str(tmp_path / "gan.keras"), "--count", "1", "--out", str(tmp_path / "x.npy")]) == 0
+    np.testing.assert_allclose(np.load(tmp_path / "x.npy").ravel(), [0, 0.5, 0.5, 1], atol=1e-6)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "No\nmemory. " * 99)])
+def test_more_than_fits_into_memory_is_told_in_a_line(error, saved, tmp_path, capfd, monkeypatch):
+    def fail(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr(keras_gan.GAN, "sample", fail)
+    said = fails(capfd, "sample", saved, "--out", tmp_path / "x.png")
+    assert said.startswith("keras-gan sample: this can't be computed, such as for lack of memory.") and len(said) < 400
+    assert os.listdir(tmp_path) == ["gan.keras"]
 
 
 def test_sample_of_a_class(saved, make_image_gan, tmp_path, capfd):
@@ -151,6 +182,64 @@ def test_evaluate_prints_a_table(make_image_gan, folder, tmp_path, capfd):
     assert 1 <= found["classifier_score"] <= 2
     assert cli.main([*command, "--features", "none"]) == 0
     assert "classifier_score" not in capfd.readouterr().out
+
+
+def test_evaluate_of_a_gan_with_labels(folder, tmp_path, capfd):
+    keras_gan.GAN(
+        keras_gan.architectures.dcgan_generator((8, 8, 3), latent_dim=4, width=4, num_classes=2),
+        keras_gan.architectures.dcgan_discriminator((8, 8, 3), width=4, num_classes=2),
+        condition=keras_gan.conditions.Labels(2),
+    ).save(tmp_path / "gan.keras")
+    command = ["evaluate", str(tmp_path / "gan.keras"), "--data", folder, "--batch-size", "10", "--features", "none"]
+    assert cli.main([*command, "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert found["count"] == 24 and found["frechet_distance"] > 0
+
+
+def test_evaluate_of_codes_that_compare_views(folder, tmp_path, capfd):
+    keras_gan.GAN(
+        keras_gan.architectures.dcgan_generator((8, 8, 3), latent_dim=4 + 2, width=4),
+        keras_gan.architectures.dcgan_discriminator((8, 8, 3), width=4, num_codes=2),
+        condition=keras_gan.conditions.Codes([2], consistency_weight=1.0),
+    ).save(tmp_path / "gan.keras")
+    command = ["evaluate", str(tmp_path / "gan.keras"), "--data", folder, "--features", "none", "--json"]
+    assert cli.main(command) == 0
+    assert json.loads(capfd.readouterr().out)["frechet_distance"] > 0
+
+
+def test_evaluate_leaves_out_what_takes_fewer_pixels(make_image_gan, folder, tmp_path, capfd, monkeypatch):
+    make_image_gan(channels=3).save(tmp_path / "gan.keras")
+    monkeypatch.setattr(cli, "LARGEST", 191)
+    command = ["evaluate", str(tmp_path / "gan.keras"), "--data", folder, "--features", "none", "--json"]
+    assert cli.main(command) == 0
+    out, err = capfd.readouterr()
+    assert "frechet_distance" not in json.loads(out) and json.loads(out)["sliced_wasserstein"] > 0
+    assert "frechet_distance is left out: it takes up to 191 values, and an image here has 192.\n" in err
+
+
+def test_evaluate_makes_room_for_as_many_as_there_are(make_image_gan, folder, tmp_path, monkeypatch):
+    room = []
+
+    def evaluate(self, *args, evaluate=keras_gan.GAN.evaluate, **kwargs):
+        room.extend(getattr(metric, "max_examples", None) for metric in self.evaluation_metrics)
+        return evaluate(self, *args, **kwargs)
+
+    monkeypatch.setattr(keras_gan.GAN, "evaluate", evaluate)
+    make_image_gan(channels=3).save(tmp_path / "gan.keras")
+    command = ["evaluate", str(tmp_path / "gan.keras"), "--data", folder, "--features", "none", "--batch-size", "10"]
+    assert cli.main(command) == 0
+    # Three batches of 10, of which the last one holds 4.
+    assert room == [30, 30, 30, 30, None]
+
+
+def test_evaluate_speaks_of_options(make_image_gan, folder, tmp_path, capfd):
+    make_image_gan(channels=3).save(tmp_path / "gan.keras")
+    (tmp_path / "pictures" / "a" / "0.png").rename(tmp_path / "pictures" / "loose.png")
+    said = fails(capfd, "evaluate", tmp_path / "gan.keras", "--data", folder)
+    assert "loose.png outside of any. Or give --features none" in said and "labels=True" not in said
+    (tmp_path / "pictures" / "loose.png").write_bytes(b"no picture")
+    said = fails(capfd, "evaluate", tmp_path / "gan.keras", "--data", folder)
+    assert "give --skip-bad-images" in said and "on_error" not in said
 
 
 def test_evaluate_skips_bad_images_if_asked(make_image_gan, folder, tmp_path, capfd, caplog):

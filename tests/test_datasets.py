@@ -290,6 +290,33 @@ def test_bad_folders(folder, tmp_path_factory):
         datasets.load(f"folder:{folder}", 2, labels=True)
 
 
+def test_links_lead_to_classes_but_not_round_and_round(folder, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (folder / "light").rename(elsewhere / "light")
+    (folder / "light").symlink_to(elsewhere / "light")
+    (elsewhere / "light" / "back").symlink_to(folder / "dark")
+    (folder / "dark" / "there").symlink_to(elsewhere / "light")
+    images, labels = collect(datasets.load(f"folder:{folder}", 2, labels=True))
+    # Each class holds the other's images, too, since a link says so; no more than once.
+    assert np.bincount(labels).tolist() == [5, 5] and len(images) == 10
+
+
+def test_names_that_begin_with_a_dot_are_no_images(folder):
+    (folder / ".ipynb_checkpoints").mkdir()
+    Image.new("RGB", (30, 20)).save(folder / ".ipynb_checkpoints" / "0.png")
+    (folder / "dark" / "._1.png").write_bytes(b"what macOS leaves")
+    labels = collect(datasets.load(f"folder:{folder}", 2, labels=True))[1]
+    assert np.bincount(labels).tolist() == [3, 2]
+
+
+@pytest.mark.parametrize("path", ["", "~nobody-has-this-name/x"])
+def test_a_path_of_nothing(path, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    with pytest.raises(ValueError, match=f"folder that exists. Received: 'folder:{path}'"):
+        datasets.load(f"folder:{path}", 2)
+    assert len(collect(datasets.load("folder:.", 2))[0]) == 5
+
+
 # === TensorFlow Datasets ===
 
 
@@ -368,11 +395,26 @@ def test_bad_counts(n):
         datasets.load("digits", 8, stack=n)
 
 
+@pytest.mark.parametrize("size", [8.0, True, "8", (8,), (8, 8, 3), (8, 0), (8.0, 8), [True, 8], -1, np.int64(0)])
+def test_bad_image_sizes(size):
+    with pytest.raises(ValueError, match=r"image_size must be a positive integer or \(height, width\). Received"):
+        datasets.load("digits", 8, image_size=size)
+
+
+@pytest.mark.parametrize("size", [np.int64(8), [8, np.int32(8)], np.array([8, 8])])
+def test_image_sizes_of_numpy(size, folder):
+    assert collect(datasets.load(f"folder:{folder}", np.int64(2), image_size=size))[0].shape == (5, 8, 8, 3)
+
+
+@pytest.mark.parametrize("seed", ["a", 1.5, True, -1, 2**32])
+def test_bad_seeds(seed):
+    with pytest.raises(ValueError, match="seed must be an integer"):
+        datasets.load("digits", 8, seed=seed)
+
+
 def test_other_bad_arguments():
     with pytest.raises(ValueError, match="'train' or 'test'"):
         datasets.load("digits", 8, split="validation")
-    with pytest.raises(ValueError, match="image_size must be"):
-        datasets.load("digits", 8, image_size=-1)
     with pytest.raises(ValueError, match="labels must be False for stacks"):
         datasets.load("digits", 8, labels=True, stack=3)
     with pytest.raises(ValueError, match="name must be a string"):

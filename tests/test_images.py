@@ -2,11 +2,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import keras_gan
 from keras_gan import images
 
 
 def test_to_uint8_maps_the_ends_and_clips():
     np.testing.assert_array_equal(images.to_uint8(np.array([-2, -1, 0, 1, 2.0])), [0, 0, 128, 255, 255])
+
+
+def test_signed_maps_what_a_sigmoid_made(make_sigmoid_gan):
+    gan = make_sigmoid_gan()
+    np.testing.assert_allclose(images.signed(gan.sample(1), gan.generator).ravel(), [-1, 0, 0, 1], atol=1e-6)
+    tanh = keras_gan.architectures.mlp_generator((2, 2, 1), latent_dim=2, units=(4,))
+    np.testing.assert_array_equal(images.signed(np.array([0, 0.5]), tanh), [0, 0.5])
 
 
 def test_grid_places_images_row_by_row():
@@ -32,3 +40,17 @@ def test_save_keeps_the_pixels(channels, tmp_path):
     picture = np.random.default_rng(0).integers(0, 256, (5, 7, channels)).astype("uint8")
     images.save(tmp_path / "x.png", picture)
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "x.png")).reshape(5, 7, channels), picture)
+
+
+@pytest.mark.parametrize("name", ["x", "png", ".png", "x.", "x.xyz", "x.psd"])
+def test_save_looks_at_the_suffix_first(name, tmp_path):
+    with pytest.raises(ValueError, match=r"must end in \.png, \.jpg or the like\. Received: "):
+        images.save(tmp_path / name, np.zeros((2, 2, 1), "uint8"))
+    assert not list(tmp_path.iterdir())
+    images.save(tmp_path / "x.PNG", np.zeros((2, 2, 1), "uint8"))
+
+
+def test_a_picture_that_its_format_does_not_take(tmp_path):
+    with pytest.raises(OSError, match=r"^/.* was not written, and what was there is as before: ") as caught:
+        images.save(tmp_path / "x.jpg", np.zeros((65_501, 1, 1), "uint8"))
+    assert caught.value.errno is None and not list(tmp_path.iterdir())

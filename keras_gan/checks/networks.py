@@ -183,7 +183,9 @@ def warn_without_lipschitz_control(loss, penalties, discriminator):
 
 def output_activation(model):
     """The name of the activation that a model ends in, or None where it can't be told."""
-    layers = getattr(model, "layers", [])
+    # A change of shape leaves values as they are.
+    shapes = (keras.layers.Flatten, keras.layers.Reshape)
+    layers = [layer for layer in getattr(model, "layers", []) if not isinstance(layer, shapes)]
     if layers:
         return output_activation(layers[-1])
     return getattr(getattr(model, "activation", None), "__name__", None)

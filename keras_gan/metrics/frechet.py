@@ -7,7 +7,7 @@ from keras import ops
 from keras_gan.metrics.accumulators import Sum
 from keras_gan.metrics.base import FeatureMetric
 
-_LARGEST = 8192
+LARGEST = 8192
 _HALF = {"float64": "float32", "float32": "bfloat16"}
 
 
@@ -57,9 +57,9 @@ class FrechetDistance(FeatureMetric):
         super().__init__(features, name, dtype)
 
     def _create(self, size):
-        if size > _LARGEST:
+        if size > LARGEST:
             raise ValueError(
-                f"{self.name} takes up to {_LARGEST} features, whose covariances fill 1 GB. Received: {size}. "
+                f"{self.name} takes up to {LARGEST} features, whose covariances fill 1 GB. Received: {size}. "
                 "Pass features, a model that maps the data to fewer."
             )
         self._real, self._fake = _Moments(self, size, "real"), _Moments(self, size, "fake")
