@@ -34,7 +34,7 @@ ARROWS = {
         "state",
     },
     "health": set(),
-    "images": {"files"},
+    "images": {"checks", "files"},
     "layers": {"checks"},
     "losses": set(),
     "metrics": {"backend", "checks", "datasets", "metrics", "saving"},
