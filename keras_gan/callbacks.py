@@ -11,7 +11,7 @@ from keras import ops
 
 from keras_gan import datasets, health, images
 from keras_gan.backup import BackupAndRestore
-from keras_gan.checks import check_positive
+from keras_gan.checks import check_positive, check_seed
 
 
 class SampleGrid(keras.callbacks.Callback):
@@ -24,14 +24,19 @@ class SampleGrid(keras.callbacks.Callback):
         log_dir: Path of the run's folder; made if it is missing.
         n: Int > 0, how many images. Defaults to `64`.
         columns: Int > 0. Defaults to None, as square as possible.
-        seed: Int, which latents. Defaults to `0`.
+        seed: Int >= 0, which latents. Defaults to `0`.
 
     Raises:
-        ValueError: When training begins, if the generator makes no images with 1 or 3 channels.
+        ValueError: If a number is out of range; when training begins, if the generator makes no images with 1 or 3
+            channels.
     """
 
     def __init__(self, log_dir, n=64, columns=None, seed=0):
         super().__init__()
+        check_positive("n", n)
+        if columns is not None:
+            check_positive("columns", columns)
+        check_seed(seed)
         self.log_dir = Path(log_dir)
         self.n = n
         self.columns = columns
@@ -68,10 +73,11 @@ class TrainingHealth(keras.callbacks.Callback):
     """Says in plain words when a game goes wrong.
 
     - `not_finite`: a loss or another logged value is NaN or infinite, with the part of the step that made it: the data,
-      a player's loss, a penalty, a gradient. Watched at each step; it always ends training, since nothing is learned
-      from there on.
+      a player's loss, a penalty, a gradient. Watched at each step, and in the losses of `validation_data`, which show
+      what an epoch's last step broke; it always ends training, since nothing is learned from there on.
     - `discriminator_won`: over `patience` epochs the discriminator's loss is below 5 % of what a guess costs. A loss
-      without such a floor (`Wasserstein`) has no alarm.
+      for which a guess costs nothing (`Wasserstein`) has no alarm, and label smoothing, such as 0.1, keeps those of
+      `Minimax` and `NonSaturating` above it.
     - `generator_collapsed`: over `patience` epochs the `diversity` of fakes is below 5 % of the data's.
 
     The words go to the logger `keras_gan` between two epochs, and to TensorBoard's text page.
@@ -81,7 +87,8 @@ class TrainingHealth(keras.callbacks.Callback):
         patience: Int > 0, how many epochs in a row must look wrong. Defaults to `3`.
         stop: Bool, whether any alarm ends training. Defaults to False.
         checkpoint: Path of the file that a `keras.callbacks.ModelCheckpoint(..., save_best_only=True)` writes. An alarm
-            then ends training, and the GAN returns to that file's state. Defaults to None.
+            then ends training, and the GAN returns to that file's state, unless it is of an epoch that made values
+            which are not finite. Defaults to None.
 
     Attributes:
         alarms: List of `(epoch, name, message)`, epochs counted from 0, of all that was said.
@@ -92,6 +99,7 @@ class TrainingHealth(keras.callbacks.Callback):
 
     _LOSS_FLOOR = 0.05
     _LEAST_DIVERSITY = 0.05
+    _CALMER = "Try lower learning rates, a smaller penalty or, with a loss without bound, a gradient penalty"
 
     def __init__(self, log_dir=None, patience=3, stop=False, checkpoint=None):
         super().__init__()
@@ -105,6 +113,7 @@ class TrainingHealth(keras.callbacks.Callback):
         self.alarms = []
         self._unsaid = []
         self._streaks = {}
+        self._written = None
 
     def on_train_begin(self, logs=None):
         guess = ops.full((1, 1), getattr(self.model.loss, "boundary", 0.0))
@@ -116,26 +125,29 @@ class TrainingHealth(keras.callbacks.Callback):
         self._epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        broken = {name for name, value in (logs or {}).items() if not math.isfinite(value)}
+        logs = logs or {}
+        broken = _not_finite(logs, logs)
+        # After a step, not before: where many processes train, the first has then written what it had to.
+        self._written = self._when_written()
         if broken and not self.model.stop_training:
-            self.model.stop_training = True
             updates = self.model.discriminator_steps * self.model.steps_per_execution
             culprit = health.culprit(broken, self.model.penalties, updates)
-            hint = (
-                "Look for NaN and infinite values in the data"
-                if "the data" in culprit
-                else "Try lower learning rates, a smaller penalty or, with a loss without bound, a gradient penalty"
-            )
-            self._alarm(
-                "not_finite",
-                f"Step {batch + 1} made a value that is not finite, first in {culprit}. Training ends here. {hint}. "
-                f"Not finite: {', '.join(sorted(broken))}.",
-            )
+            hint = "Look for NaN and infinite values in the data" if "the data" in culprit else self._CALMER
+            self._end(f"Step {batch + 1} made a value that is not finite, first in {culprit}.", hint, broken)
 
     def on_epoch_end(self, epoch, logs=None):
         logs = logs or {}
+        broken = _not_finite(logs, ("val_discriminator_loss", "val_generator_loss"))
+        # Otherwise a step has said so itself.
+        if broken and not _not_finite(logs, [mean.name for mean in self.model.step_means]):
+            self._end(
+                "Validation made a loss that is not finite, where all steps made finite ones: most likely the epoch's "
+                "last step broke the weights.",
+                self._CALMER,
+                broken,
+            )
         loss, diversity = logs.get("discriminator_loss", math.nan), logs.get("diversity", math.nan)
-        if self._lasts("discriminator_won", 0 < loss < self._LOSS_FLOOR * self._guess):
+        if self._lasts("discriminator_won", self._guess > 0 and loss < self._LOSS_FLOOR * self._guess):
             self._alarm(
                 "discriminator_won",
                 f"The discriminator has won: its loss is {loss:.2g}, where a guess costs {self._guess:.2g}, so the "
@@ -151,17 +163,29 @@ class TrainingHealth(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         if self._unsaid and self.checkpoint is not None:
-            if self.checkpoint.exists():
+            broken = any(alarm[:2] == (self._epoch, "not_finite") for alarm in self.alarms)
+            if not self.checkpoint.exists():
+                self._unsaid.append(f"The GAN stays as it is: there is no {self.checkpoint} yet.")
+            # `ModelCheckpoint` takes the first value for the best, NaN too.
+            elif broken and self._when_written() != self._written:
+                self._unsaid.append(f"The GAN stays as it is: {self.checkpoint} is of the epoch that broke.")
+            else:
                 self.model.load_weights(self.checkpoint)
                 self._unsaid.append(f"The GAN returns to {self.checkpoint}.")
-            else:
-                self._unsaid.append(f"The GAN stays as it is: there is no {self.checkpoint} yet.")
         self._say()
 
     def _lasts(self, name, wrong):
         """Whether something has just been wrong for the whole of the patience."""
         self._streaks[name] = self._streaks.get(name, 0) + 1 if wrong else 0
         return self._streaks[name] == self.patience
+
+    def _when_written(self):
+        exists = self.checkpoint is not None and self.checkpoint.exists()
+        return self.checkpoint.stat().st_mtime_ns if exists else None
+
+    def _end(self, message, hint, broken):
+        self.model.stop_training = True
+        self._alarm("not_finite", f"{message} Training ends here. {hint}. Not finite: {', '.join(sorted(broken))}.")
 
     def _alarm(self, name, message):
         import tensorflow as tf
@@ -178,6 +202,10 @@ class TrainingHealth(keras.callbacks.Callback):
         # Later than the alarm: a line in the midst of a progress bar can't be read.
         while self._unsaid and self.model.is_chief:
             logging.getLogger("keras_gan").warning(self._unsaid.pop(0))
+
+
+def _not_finite(logs, names):
+    return {name for name in names if not math.isfinite(logs.get(name, 0.0))}
 
 
 class Progress(keras.callbacks.ProgbarLogger):

@@ -1,5 +1,6 @@
 """The GAN: a `keras.Model` whose training step alternates between its two players."""
 
+import math
 import random
 
 import keras
@@ -84,7 +85,7 @@ class GAN(backend.Trainer, keras.Model):
         self._game_means = _means("discriminator_loss", "generator_loss", "real_accuracy", "fake_accuracy")
         self._health_means = []
         self.evaluation_metrics = []
-        self._evaluating = False
+        self._evaluating = None
         # What a backup compares, filled when it first needs it: rates move in training.
         self.settings = None
         self.built = True
@@ -135,7 +136,7 @@ class GAN(backend.Trainer, keras.Model):
 
         Raises:
             ValueError: If the loss is unknown, both players are given one and the same optimizer, a network has no
-                trainable weights, or a number is out of range.
+                trainable weights, two metrics log a result of the same name, or a number is out of range.
             TypeError: If a penalty, a metric or the augmentation is something else.
         """
         loss = losses.get(loss)
@@ -206,7 +207,8 @@ class GAN(backend.Trainer, keras.Model):
         Returns:
             `keras.callbacks.History` of `discriminator_loss`, `generator_loss`, `real_accuracy`, `fake_accuracy` and
             the health of both players, see `keras_gan.health.measure`; with `validation_data` of the same losses and
-            accuracies, and of the metrics, with `val_` before their names.
+            accuracies, and of the metrics, with `val_` before their names. Metrics that need finite features are NaN
+            where the losses are not finite either.
 
         Raises:
             ValueError: Before the first step, if the data are empty, not finite, of another shape than the
@@ -439,20 +441,31 @@ class GAN(backend.Trainer, keras.Model):
         Raises:
             ValueError: Before the first step, as `fit`.
         """
-        if "_use_cached_eval_dataset" not in kwargs:  # `fit` has checked those data.
+        in_fit = "_use_cached_eval_dataset" in kwargs
+        if not in_fit:  # `fit` has checked those data.
             x, y = self._check_data(x, y, batch_size)
-        self._evaluating = True
+        self._evaluating = "in fit" if in_fit else "alone"
         try:
             return super().evaluate(x, y, batch_size, verbose, **kwargs)
         finally:
-            self._evaluating = False
+            self._evaluating = None
 
     def _get_metrics_result_or_logs(self, logs):
         # Keras takes results of metrics only if each step returned them all: for a metric that streams through a set
         # they would cost much at each step, and mean nothing. This asks once, at the end of an evaluation.
         logs = {tracker.name: tracker.result() for tracker in self._trackers(logs)}
-        for metric in self.evaluation_metrics if self._evaluating else ():
-            result = metric.result()
+        if self._evaluating is None:
+            return logs
+        finite = all(math.isfinite(float(value)) for value in logs.values())
+        for metric in self.evaluation_metrics:
+            try:
+                result = metric.result()
+            except ValueError:
+                # An error would keep a broken `fit` from its end, where callbacks say what broke and return to a
+                # checkpoint. NaN replaces no best checkpoint, where a missing value would.
+                if self._evaluating == "alone" or finite:
+                    raise
+                result = dict.fromkeys(checks.result_names(metric), math.nan)
             logs.update(result if isinstance(result, dict) else {metric.name: result})
         return logs
 

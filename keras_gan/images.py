@@ -30,8 +30,12 @@ def grid(images, columns=None, gap=2):
         Array `(grid_height, grid_width, channels)`, uint8, row by row; white where no image is left.
 
     Raises:
-        ValueError: If these are no images.
+        ValueError: If these are no images, or a number is out of range.
     """
+    if columns is not None:
+        checks.check_positive("columns", columns)
+    if isinstance(gap, bool) or not isinstance(gap, (int, np.integer)) or gap < 0:
+        raise ValueError(f"gap must be an integer, 0 or more. Received: {gap!r}.")
     images = np.asarray(images)
     if images.ndim != 4 or images.shape[-1] not in (1, 3) or len(images) == 0:
         raise ValueError(

@@ -47,6 +47,14 @@ def test_sample_grid_of_no_images(points, make_gan, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "options", [{"n": 0}, {"n": 2.5}, {"columns": 0}, {"columns": -1}, {"columns": 2.5}, {"seed": -1}, {"seed": 0.5}]
+)
+def test_sample_grid_refuses_bad_arguments(options, tmp_path):
+    with pytest.raises(ValueError, match=f"^{next(iter(options))} must be"):
+        callbacks.SampleGrid(tmp_path, **options)
+
+
 def _won(make_gan, **options):
     """A GAN whose discriminator learns fast and whose generator does not."""
     gan = make_gan(
@@ -72,6 +80,32 @@ def test_health_says_that_the_discriminator_has_won_once(points, make_gan, caplo
     events.Reload()
     (event,) = events.Tensors("health/discriminator_won")
     assert said.encode() in event.tensor_proto.string_val[0]
+
+
+@pytest.mark.parametrize("loss", ["hinge", "relativistic"])
+def test_health_says_that_the_discriminator_has_won_where_its_loss_is_0(loss, points, make_gan):
+    gan = _won(make_gan, loss=loss)
+    gan.fit(points, batch_size=32, epochs=6, verbose=0)
+    head = gan.discriminator.layers[-1]
+    head.set_weights([1e4 * w for w in head.get_weights()])
+    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0), loss=loss)
+    watch = callbacks.TrainingHealth(patience=2)
+    history = gan.fit(points, batch_size=32, epochs=3, verbose=0, callbacks=[watch]).history
+    assert history["discriminator_loss"] == [0.0] * 3
+    assert [alarm[:2] for alarm in watch.alarms if alarm[1] == "discriminator_won"] == [(1, "discriminator_won")]
+
+
+def test_health_counts_epochs_of_one_training_alone(points, make_gan):
+    gan = make_gan()
+    gan.generator.layers[0].set_weights([np.zeros((4, 16)), np.ones(16)])
+    gan.generator.layers[0].trainable = False
+    gan.compile()
+    watch = callbacks.TrainingHealth(patience=3)
+    for _ in range(2):
+        gan.fit(points, batch_size=64, epochs=2, verbose=0, callbacks=[watch])
+    assert watch.alarms == []
+    gan.fit(points, batch_size=64, epochs=3, verbose=0, callbacks=[watch])
+    assert _names(watch) == ["generator_collapsed"]
 
 
 def test_health_tells_a_collapsed_generator_and_stops(points, make_gan):
@@ -163,6 +197,49 @@ def test_health_without_a_checkpoint_yet_says_so(points, make_gan, tmp_path, cap
     watch = callbacks.TrainingHealth(checkpoint=tmp_path / "none.keras")
     gan.fit(points, batch_size=64, verbose=0, callbacks=[watch])
     assert "there is no" in caplog.text
+
+
+def _breaking(make_gan, last_good):
+    """A GAN with a metric that the step after `last_good + 1` steps breaks, of 4 in an epoch."""
+    rate = keras.optimizers.schedules.PiecewiseConstantDecay([last_good], [1e-3, 1e30])
+    metric = keras_gan.metrics.FrechetDistance()
+    return make_gan(generator_optimizer=keras.optimizers.SGD(rate), loss="least_squares", metrics=[metric])
+
+
+@pytest.mark.parametrize(
+    ("last_good", "epoch", "said"),
+    [(0, 0, "Step 3 made"), (8, 2, "Step 3 made"), (10, 2, "Validation made a loss that is not finite")],
+)
+def test_health_returns_to_the_checkpoint_of_a_metric_that_nan_breaks(
+    last_good, epoch, said, points, make_gan, tmp_path, caplog
+):
+    best = tmp_path / "best.keras"
+    watch = callbacks.TrainingHealth(checkpoint=best)
+    saver = keras.callbacks.ModelCheckpoint(best, monitor="val_frechet_distance", mode="min", save_best_only=True)
+    gan = _breaking(make_gan, last_good)
+    options = {"batch_size": 64, "epochs": 5, "verbose": 0, "validation_data": points[:64]}
+    history = gan.fit(points, callbacks=[saver, watch], **options).history
+    assert [alarm[:2] for alarm in watch.alarms] == [(epoch, "not_finite")]
+    assert said in watch.alarms[0][2] and watch.alarms[0][2] in caplog.text
+    assert not np.isfinite(history["val_generator_loss"][-1]) and len(history["val_generator_loss"]) == epoch + 1
+    *good, last = history["val_frechet_distance"]
+    assert np.isnan(last) and len(good) == epoch
+    if good:
+        assert f"returns to {best}" in caplog.text
+        kept = [gan, keras.models.load_model(best)]
+        found = [g.evaluate(points[:64], batch_size=64, verbose=0, return_dict=True) for g in kept]
+        assert [x["frechet_distance"] for x in found] == pytest.approx([min(good)] * 2, rel=1e-4)
+    else:
+        assert f"stays as it is: {best} is of the epoch that broke" in caplog.text
+
+
+def test_without_health_a_run_that_is_not_finite_goes_on_as_in_keras(points, make_gan):
+    gan = _breaking(make_gan, 0)
+    history = gan.fit(points, batch_size=64, epochs=2, verbose=0, validation_data=points).history
+    assert np.isnan([history["val_generator_loss"], history["val_frechet_distance"]]).all()
+    assert len(history["val_frechet_distance"]) == 2
+    with pytest.raises(ValueError, match="frechet_distance needs finite features"):
+        gan.evaluate(points, verbose=0)
 
 
 @pytest.mark.parametrize("loss", sorted(set(keras_gan.losses._BY_NAME)))

@@ -210,6 +210,20 @@ def test_what_compile_can_not_take(make_gan, options, message):
         make_gan(**options)
 
 
+def test_metrics_that_would_log_the_same_name(make_gan):
+    M = keras_gan.metrics
+    for metrics, names in (
+        ([M.FrechetDistance(), M.FrechetDistance()], "'frechet_distance' of FrechetDistance and of FrechetDistance"),
+        ([M.PrecisionRecall(), M.PrecisionRecall(name="other")], "'precision' of PrecisionRecall and of "),
+        ([M.PrecisionRecall(), keras.metrics.Mean(name="recall")], "'recall' of PrecisionRecall and of Mean"),
+    ):
+        with pytest.raises(ValueError, match=f"Received: {names}.*name=.*one after the other"):
+            make_gan(metrics=metrics)
+    two = make_gan(metrics=[M.FrechetDistance(), M.FrechetDistance(name="other"), M.PrecisionRecall()])
+    found = two.evaluate(np.zeros((8, 2), "float32"), verbose=0, return_dict=True)
+    assert {"frechet_distance", "other", "precision", "recall"} < set(found)
+
+
 @pytest.mark.parametrize("seed", [-1, 2**40, 1.5, "x", True])
 def test_seeds(make_gan, seed):
     with pytest.raises(ValueError, match="seed must be an integer"):

@@ -13,8 +13,8 @@ def _diversity(real, fake):
 
 def test_diversity_is_a_ratio_of_distances_to_the_nearest_neighbour():
     # Nearest neighbours of the reals at 1, 1, 3: mean 5/3. Of the fakes at 2, 2, 2.
-    real = np.array([[0.0, 0.0], [1.0, 0.0], [4.0, 0.0]], "float32") + 100
-    fake = np.array([[0.0, 5.0], [0.0, 7.0], [0.0, 9.0]], "float32") + 100
+    real = np.array([[0.0, 0.0], [1.0, 0.0], [4.0, 0.0]], "float32") + 10_000
+    fake = np.array([[0.0, 5.0], [0.0, 7.0], [0.0, 9.0]], "float32") + 10_000
     assert _diversity(real, fake) == pytest.approx(2 / (5 / 3), abs=1e-4)
 
 

@@ -35,6 +35,12 @@ def test_grid_of_no_images(shape):
         images.grid(np.zeros(shape))
 
 
+@pytest.mark.parametrize("options", [{"columns": 0}, {"columns": -1}, {"columns": 2.5}, {"gap": -1}, {"gap": 0.5}])
+def test_grid_refuses_bad_arguments(options):
+    with pytest.raises(ValueError, match=f"^{next(iter(options))} must be"):
+        images.grid(np.zeros((4, 8, 8, 1)), **options)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_save_keeps_the_pixels(channels, tmp_path):
     picture = np.random.default_rng(0).integers(0, 256, (5, 7, channels)).astype("uint8")

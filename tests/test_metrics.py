@@ -111,6 +111,12 @@ def test_frechet_distance_sums_keep_the_digits_of_float64(monkeypatch):
     assert total.value() == 3.0
 
 
+def test_frechet_distance_far_out_keeps_its_digits_without_float64(monkeypatch):
+    monkeypatch.setattr("keras_gan.metrics.accumulators.widest_float", lambda: "float32")
+    real, fake = (x + 1000 for x in pair())
+    np.testing.assert_allclose(evaluate(metrics.FrechetDistance(), real, fake), frechet(real, fake), rtol=1e-3)
+
+
 def test_kernel_distance_is_the_unbiased_estimate_of_the_paper():
     real, fake = pair(n=120, m=90)
     metric = metrics.KernelDistance()
@@ -163,6 +169,26 @@ def test_neighbors_of_unequal_numbers():
         metric.update_state(real, fake)
         found = metric.result()
         assert found == pytest.approx({k: float(expected[k]) for k in found}, abs=1e-9)
+
+
+@pytest.mark.parametrize("cls", [metrics.PrecisionRecall, metrics.DensityCoverage])
+def test_neighbors_do_not_depend_on_where_the_data_lie(cls):
+    rng = np.random.default_rng(0)
+    real, fake = rng.normal(1000, 0.005, (2, 400, 2)).astype("float32")
+    # Exact in float32, as the difference of numbers so near to each other is.
+    near = evaluate(cls(), real - 1000, fake - 1000)
+    assert evaluate(cls(), real, fake) == pytest.approx(near, abs=0.01)
+
+
+def test_neighbors_of_equal_examples_are_in_each_others_balls():
+    real = np.random.default_rng(0).normal(size=(9, 257)).astype("float32")
+    real, fake = np.repeat(real, 7, axis=0), np.tile(real, (5, 1))
+    for metric, expected in (
+        (metrics.PrecisionRecall(neighbors=3), {"precision": 1.0, "recall": 1.0}),
+        (metrics.DensityCoverage(neighbors=5), {"density": 7 / 5, "coverage": 1.0}),
+    ):
+        metric.update_state(real, fake)
+        assert metric.result() == pytest.approx(expected)
 
 
 def test_precision_and_recall_tell_fidelity_from_variety():
@@ -333,6 +359,12 @@ def test_arguments_are_checked():
         metrics.FrechetDistance("inception")
     with pytest.raises(ValueError, match="max_examples must be"):
         metrics.KernelDistance(max_examples=0)
+    with pytest.raises(ValueError, match=r"max_examples must be at least 2, .* kernel_distance .* Received: 1"):
+        metrics.KernelDistance(max_examples=1)
+    for cls in (metrics.PrecisionRecall, metrics.DensityCoverage):
+        with pytest.raises(ValueError, match=r"max_examples must be at least 5.* Received: 4"):
+            cls(neighbors=4, max_examples=4)
+        assert cls(neighbors=4, max_examples=5).max_examples == 5
     with pytest.raises(ValueError, match="neighbors must be"):
         metrics.PrecisionRecall(neighbors=1.5)
     with pytest.raises(ValueError, match=r"takes up to 8192.*Pass features"):

@@ -83,6 +83,17 @@ def test_narrow_modes_far_out():
     assert found["modes"] == 1 and found["high_quality"] == 0.5
 
 
+def test_many_modes_far_out_match_numpy():
+    steps = 10_000.0 + np.arange(5)
+    centers = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(25, 2)
+    rng = np.random.default_rng(0)
+    x = (centers[rng.integers(25, size=2500)] + rng.normal(0, 0.05, (2500, 2))).astype("float32")
+    good = np.linalg.norm(x[:, None].astype("float64") - centers, axis=-1).min(1) < 0.15
+    found = feed(ModeCoverage(centers, sigma=0.05), x)
+    assert found["modes"] == 25 and found["high_quality"] == pytest.approx(good.mean(), abs=1e-6)
+    assert 0.98 < good.mean() < 0.995
+
+
 def channels(num_classes=3, n=2):
     """A model that reads each channel of an image `(1, num_classes, n)` as the probabilities of classes."""
     inputs = keras.Input((1, num_classes, n))

@@ -2,11 +2,13 @@
 
 from keras_gan.checks.data import Expected, check_data, check_sample_labels
 from keras_gan.checks.networks import (
+    check_metrics,
     check_options,
     check_training,
     connect,
     noise_size,
     output_activation,
+    result_names,
     symbolic_inputs,
     warn_without_lipschitz_control,
 )
@@ -15,6 +17,7 @@ from keras_gan.checks.values import check_positive, check_seed
 __all__ = [
     "Expected",
     "check_data",
+    "check_metrics",
     "check_options",
     "check_positive",
     "check_sample_labels",
@@ -23,6 +26,7 @@ __all__ = [
     "connect",
     "noise_size",
     "output_activation",
+    "result_names",
     "symbolic_inputs",
     "warn_without_lipschitz_control",
 ]

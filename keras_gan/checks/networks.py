@@ -136,18 +136,11 @@ def _check_outputs(outputs, heads):
 
 def check_training(penalties, metrics, augmentation, discriminator_steps, shape, condition):
     """Raises an error unless the arguments of `compile` are what they should be."""
-    for name, objects in (("penalties", penalties), ("metrics", metrics)):
-        if not isinstance(objects, (list, tuple)):
-            raise TypeError(f"{name} must be a list of objects. Received: {objects!r}.")
+    _check_list("penalties", penalties)
     for penalty in penalties:
         if isinstance(penalty, (str, type)) or not callable(penalty):
             raise TypeError(f"penalties must be objects such as keras_gan.penalties.R1(1.0). Received: {penalty!r}.")
-    for metric in metrics:
-        if not isinstance(metric, keras.metrics.Metric):
-            raise TypeError(
-                "metrics must be keras.metrics.Metric objects that compare reals with fakes, such as "
-                f"keras_gan.metrics.FrechetDistance(). Received: {metric!r}."
-            )
+    check_metrics(metrics)
     if augmentation is not None:
         is_class = isinstance(augmentation, type)
         if is_class or not all(callable(getattr(augmentation, name, None)) for name in ("transform", "update")):
@@ -163,6 +156,42 @@ def check_training(penalties, metrics, augmentation, discriminator_steps, shape,
             "such as keras_gan.augmentation.Affine(). Received: None."
         )
     check_positive("discriminator_steps", discriminator_steps)
+
+
+def check_metrics(metrics):
+    """Raises an error unless these are metrics whose results have different names.
+
+    Raises:
+        TypeError: If `metrics` is no list of `keras.metrics.Metric` objects.
+        ValueError: If two of them log a result of the same name.
+    """
+    _check_list("metrics", metrics)
+    owners = {}
+    for metric in metrics:
+        if not isinstance(metric, keras.metrics.Metric):
+            raise TypeError(
+                "metrics must be keras.metrics.Metric objects that compare reals with fakes, such as "
+                f"keras_gan.metrics.FrechetDistance(). Received: {metric!r}."
+            )
+        for name in result_names(metric):
+            if name in owners:
+                raise ValueError(
+                    "metrics must log results of different names, or one takes the place of another. Received: "
+                    f"{name!r} of {owners[name]} and of {type(metric).__name__}. Pass another name= to a metric of one "
+                    "value; evaluate metrics of several values one after the other, each with a compile() of its own."
+                )
+            owners[name] = type(metric).__name__
+
+
+def result_names(metric):
+    """The names under which a metric's results are logged, a tuple: its own, or those of several values."""
+    values = getattr(type(metric), "values", ())
+    return values if isinstance(values, tuple) and len(values) > 1 else (metric.name,)
+
+
+def _check_list(name, objects):
+    if not isinstance(objects, (list, tuple)):
+        raise TypeError(f"{name} must be a list of objects. Received: {objects!r}.")
 
 
 def warn_without_lipschitz_control(loss, penalties, discriminator):

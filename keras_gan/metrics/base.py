@@ -18,7 +18,9 @@ class FeatureMetric(keras.metrics.Metric):
 
     Args:
         features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict of them;
-            None for the data's own values.
+            None for the data's own values. It is saved with the metric, and the GAN that this is compiled into: a
+            function must be registered with `keras.saving.register_keras_serializable` to be loaded again, and a
+            lambda can't be.
         name: String.
         dtype: As for any `keras.metrics.Metric`.
     """
@@ -119,7 +121,7 @@ class BufferedMetric(FeatureMetric):
 
     Args:
         features: As for `FeatureMetric`.
-        max_examples: Int > 0, how many examples to keep of each kind.
+        max_examples: Int >= `fewest`, how many examples to keep of each kind.
         fewest: Int > 0, how many `compare` needs.
         name: String.
         dtype: As for any `keras.metrics.Metric`.
@@ -128,6 +130,11 @@ class BufferedMetric(FeatureMetric):
     def __init__(self, features, max_examples, fewest=1, name=None, dtype=None):
         super().__init__(features, name, dtype)
         check_positive("max_examples", max_examples)
+        if max_examples < fewest:
+            raise ValueError(
+                f"max_examples must be at least {fewest}, the fewest that {self.name} can compare. "
+                f"Received: {max_examples}."
+            )
         self.max_examples = max_examples
         self.fewest = fewest
 

@@ -18,7 +18,8 @@ class ClassifierScore(FeatureMetric):
 
     Args:
         features: Keras model or function from data `(batch, ...)` to probabilities `(batch, classes)`, or to a dict
-            with `"probabilities"`, such as those of `keras_gan.metrics.features`.
+            with `"probabilities"`, such as those of `keras_gan.metrics.features`. A function must be registered with
+            `keras.saving.register_keras_serializable` to be loaded again.
         name: String. Defaults to `"classifier_score"`.
         dtype: As for any `keras.metrics.Metric`.
 

@@ -23,7 +23,8 @@ class FrechetDistance(FeatureMetric):
 
     Args:
         features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict with
-            `"features"`, such as those of `keras_gan.metrics.features`. Defaults to None, the data's own values.
+            `"features"`, such as those of `keras_gan.metrics.features`. A function must be registered with
+            `keras.saving.register_keras_serializable` to be loaded again. Defaults to None, the data's own values.
         name: String. Defaults to `"frechet_distance"`.
         dtype: As for any `keras.metrics.Metric`.
 

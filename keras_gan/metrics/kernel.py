@@ -23,7 +23,8 @@ class KernelDistance(BufferedMetric):
 
     Args:
         features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict with
-            `"features"`, such as those of `keras_gan.metrics.features`. Defaults to None, the data's own values.
+            `"features"`, such as those of `keras_gan.metrics.features`. A function must be registered with
+            `keras.saving.register_keras_serializable` to be loaded again. Defaults to None, the data's own values.
         max_examples: Int > 1, how many examples to compare. Defaults to `10000`.
         name: String. Defaults to `"kernel_distance"`.
         dtype: As for any `keras.metrics.Metric`.
@@ -37,7 +38,7 @@ class KernelDistance(BufferedMetric):
 
     Raises:
         TypeError: If `features` can't be called.
-        ValueError: If `max_examples` is no positive integer; from `result()`, if there are fewer than 2 examples of
+        ValueError: If `max_examples` is out of range; from `result()`, if there are fewer than 2 examples of
             each kind or features are not finite.
 
     Reference:

@@ -36,7 +36,8 @@ class ModeCoverage(FeatureMetric):
             is finite is of high quality, as where a classifier says which mode it belongs to.
         features: Keras model or function from data `(batch, ...)` to points `(batch, dim)`, or to a dict with
             `"probabilities"`, such as `keras_gan.metrics.features.classifier`: with the unit vectors
-            `numpy.eye(num_classes)` as `centers` each class is a mode. Defaults to None, the data's own values.
+            `numpy.eye(num_classes)` as `centers` each class is a mode. A function must be registered with
+            `keras.saving.register_keras_serializable` to be loaded again. Defaults to None, the data's own values.
         name: String. Defaults to `"mode_coverage"`.
         dtype: As for any `keras.metrics.Metric`.
 
@@ -91,11 +92,13 @@ class ModeCoverage(FeatureMetric):
         self._samples = Sum(self, (), "samples")
 
     def _add(self, real, fake):
-        points = self.extract(fake)
-        # The nearest without its distance, which would lose its digits where modes are far out and narrow.
-        nearness = 2 * ops.matmul(points, self.centers.T) - np.square(self.centers).sum(1)
+        # Around the centres' mean, and the nearest without its distance: where modes are far out and narrow, squares
+        # would be small differences of large numbers.
+        origin = self.centers.mean(0, dtype="float64").astype("float32")
+        points, centers = self.extract(fake) - origin, self.centers - origin
+        nearness = 2 * ops.matmul(points, centers.T) - np.square(centers).sum(1)
         mode = ops.argmax(nearness, axis=1)
-        distance = ops.norm(points - ops.take(self.centers, mode, axis=0), axis=1)
+        distance = ops.norm(points - ops.take(centers, mode, axis=0), axis=1)
         found = ops.cast(distance < 3 * self.sigma, "float32")
         self._counts.add(ops.segment_sum(found, mode, num_segments=len(self.centers)))
         self._samples.add(ops.shape(points)[0])

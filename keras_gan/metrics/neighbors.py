@@ -35,7 +35,8 @@ class PrecisionRecall(_NeighborMetric):
 
     Args:
         features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict with
-            `"features"`, such as those of `keras_gan.metrics.features`. Defaults to None, the data's own values.
+            `"features"`, such as those of `keras_gan.metrics.features`. A function must be registered with
+            `keras.saving.register_keras_serializable` to be loaded again. Defaults to None, the data's own values.
         neighbors: Int > 0, the rank of the neighbour. Defaults to `3`, the paper's.
         max_examples: Int > `neighbors`, how many examples to compare. Defaults to `10000`.
         name: String. Defaults to `"precision_recall"`.
@@ -50,7 +51,7 @@ class PrecisionRecall(_NeighborMetric):
 
     Raises:
         TypeError: If `features` can't be called.
-        ValueError: If a number is no positive integer; from `result()`, if there are no more than `neighbors` examples
+        ValueError: If a number is out of range; from `result()`, if there are no more than `neighbors` examples
             of each kind or features are not finite.
 
     Reference:
@@ -88,7 +89,8 @@ class DensityCoverage(_NeighborMetric):
 
     Args:
         features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict with
-            `"features"`, such as those of `keras_gan.metrics.features`. Defaults to None, the data's own values.
+            `"features"`, such as those of `keras_gan.metrics.features`. A function must be registered with
+            `keras.saving.register_keras_serializable` to be loaded again. Defaults to None, the data's own values.
         neighbors: Int > 0, the rank of the neighbour. Defaults to `5`, the paper's.
         max_examples: Int > `neighbors`, how many examples to compare. Defaults to `10000`.
         name: String. Defaults to `"density_coverage"`.
@@ -103,7 +105,7 @@ class DensityCoverage(_NeighborMetric):
 
     Raises:
         TypeError: If `features` can't be called.
-        ValueError: If a number is no positive integer; from `result()`, if there are no more than `neighbors` examples
+        ValueError: If a number is out of range; from `result()`, if there are no more than `neighbors` examples
             of each kind or features are not finite.
 
     Reference:

@@ -20,7 +20,8 @@ class SlicedWasserstein(BufferedMetric):
 
     Args:
         features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict with
-            `"features"`, such as those of `keras_gan.metrics.features`. Defaults to None, the data's own values.
+            `"features"`, such as those of `keras_gan.metrics.features`. A function must be registered with
+            `keras.saving.register_keras_serializable` to be loaded again. Defaults to None, the data's own values.
         projections: Int > 0, how many lines. Defaults to `128`.
         max_examples: Int > 0, how many examples to compare. Defaults to `10000`.
         name: String. Defaults to `"sliced_wasserstein"`.
@@ -72,7 +73,8 @@ class JensenShannon(BufferedMetric):
 
     Args:
         features: Keras model or function from data `(batch, ...)` to columns `(batch, columns)`, such as the mean
-            brightness of images. Defaults to None, the data's own values.
+            brightness of images. A function must be registered with `keras.saving.register_keras_serializable` to be
+            loaded again. Defaults to None, the data's own values.
         bins: Int > 0, over the range of the real data. Defaults to `50`.
         max_examples: Int > 0, how many examples to compare. Defaults to `10000`.
         name: String. Defaults to `"jensen_shannon"`.
@@ -130,7 +132,8 @@ class KolmogorovSmirnov(BufferedMetric):
 
     Args:
         features: Keras model or function from data `(batch, ...)` to columns `(batch, columns)`, such as the mean
-            brightness of images. Defaults to None, the data's own values.
+            brightness of images. A function must be registered with `keras.saving.register_keras_serializable` to be
+            loaded again. Defaults to None, the data's own values.
         max_examples: Int > 0, how many examples to compare. Defaults to `10000`.
         name: String. Defaults to `"kolmogorov_smirnov"`.
         dtype: As for any `keras.metrics.Metric`.
