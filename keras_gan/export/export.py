@@ -105,8 +105,7 @@ def export(
     if sample and not hasattr(prior, "from_uniform"):
         raise ValueError(f"prior must have from_uniform for sample=True. Received: {prior!r}.")
     if data is not None:
-        # As `compile` checks them; the other arguments are its defaults.
-        checks.check_training((), metrics, None, 1, shape, Unconditional())
+        checks.check_metrics(metrics)
         twins = verify.twins(metrics)
         data = _check_data(data, shape, generator, condition)
     _check_place(filepath, format)
