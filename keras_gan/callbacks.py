@@ -113,12 +113,14 @@ class TrainingHealth(keras.callbacks.Callback):
         self.alarms = []
         self._unsaid = []
         self._streaks = {}
+        self._broken = False
         self._written = None
 
     def on_train_begin(self, logs=None):
         guess = ops.full((1, 1), getattr(self.model.loss, "boundary", 0.0))
         self._guess = float(ops.convert_to_numpy(self.model.loss.discriminator(guess, guess)))
         self._streaks = {}
+        self._broken = False
 
     def on_epoch_begin(self, epoch, logs=None):
         self._say()
@@ -163,11 +165,10 @@ class TrainingHealth(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         if self._unsaid and self.checkpoint is not None:
-            broken = any(alarm[:2] == (self._epoch, "not_finite") for alarm in self.alarms)
             if not self.checkpoint.exists():
                 self._unsaid.append(f"The GAN stays as it is: there is no {self.checkpoint} yet.")
             # `ModelCheckpoint` takes the first value for the best, NaN too.
-            elif broken and self._when_written() != self._written:
+            elif self._broken and self._when_written() != self._written:
                 self._unsaid.append(f"The GAN stays as it is: {self.checkpoint} is of the epoch that broke.")
             else:
                 self.model.load_weights(self.checkpoint)
@@ -184,7 +185,7 @@ class TrainingHealth(keras.callbacks.Callback):
         return self.checkpoint.stat().st_mtime_ns if exists else None
 
     def _end(self, message, hint, broken):
-        self.model.stop_training = True
+        self.model.stop_training = self._broken = True
         self._alarm("not_finite", f"{message} Training ends here. {hint}. Not finite: {', '.join(sorted(broken))}.")
 
     def _alarm(self, name, message):

@@ -231,7 +231,7 @@ def _find_images(folder):
 
     paths = []
     for parent, folders, names in os.walk(folder, onerror=fail, followlinks=True):
-        parent = Path(parent)
+        parent = Path(parent).absolute()
         # A link to one of them would lead round and round.
         above = {p.resolve() for p in (parent, *parent.parents)}
         folders[:] = [f for f in folders if not f.startswith(".") and (parent / f).resolve() not in above]

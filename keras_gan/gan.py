@@ -34,8 +34,8 @@ class GAN(backend.Trainer, keras.Model):
             return. Defaults to none.
         pack: Int > 0, how many examples the discriminator judges together, side by side in the last axis of its
             input, which lets it see a lack of variety (PacGAN). Defaults to `1`.
-        ema: Float in [0, 1), the momentum of a moving average of the generator's weights, such as `0.999`:
-            `average = m * average + (1 - m) * weight` after step `t`, with `m = min(ema, (1 + t) / (10 + t))`, so
+        ema: Float in [0, 1), the momentum of a moving average of the generator's weights, such as `0.999`: after the
+            GAN's step `t`, `average = m * average + (1 - m) * weight` with `m = min(ema, (1 + t) / (10 + t))`, so
             that the first weights are soon forgotten. The average is what samples, evaluations and exports use.
             Defaults to None, no average.
         seed: Int, makes the latents of training reproducible. Defaults to None, another seed for each run.
@@ -79,6 +79,10 @@ class GAN(backend.Trainer, keras.Model):
         self.ema_generator = None
         if ema is not None:
             self.ema_generator = _copy(generator, checks.symbolic_inputs(self.condition, self.prior.latent_dim))
+            # Optimizers count anew after each `compile`.
+            self._averaged = self.add_weight(
+                (), "zeros", "int32", trainable=False, aggregation="only_first_replica", name="averaged"
+            )
         self.seed = seed
         self._training_seed = keras.random.SeedGenerator(seed)
         self._evaluation_seed = keras.random.SeedGenerator(_EVALUATION_SEED)
@@ -228,7 +232,7 @@ class GAN(backend.Trainer, keras.Model):
         x, y = self._check_data(x, y, batch_size)
         if kwargs.get("validation_data") is not None:
             x_val, y_val, weight = keras.utils.unpack_x_y_sample_weight(kwargs["validation_data"])
-            x_val, y_val = self._check_data(x_val, y_val, kwargs.get("validation_batch_size"))
+            x_val, y_val = self._check_data(x_val, y_val, kwargs.get("validation_batch_size") or batch_size)
             kwargs["validation_data"] = keras.utils.pack_x_y_sample_weight(x_val, y_val, weight)
         if not hasattr(x, "shape"):
             # Keras warns that it can't shuffle a stream unless it is told not to.
@@ -267,7 +271,7 @@ class GAN(backend.Trainer, keras.Model):
         if self.ema_generator is not None:
             self._follow()
         if self.augmentation is not None:
-            self.augmentation.update(d["real_logits"])
+            self.augmentation.update(self.without_padding(d["real_logits"]))
         return self._log(real, {**self._game(d, g), **health.measure(self.loss, real, d, g)})
 
     def _move(self, players, objectives):
@@ -277,7 +281,8 @@ class GAN(backend.Trainer, keras.Model):
         ]
 
     def _follow(self):
-        t = ops.cast(self.generator_optimizer.iterations, "float32")
+        self._averaged.assign_add(1)
+        t = ops.cast(self._averaged, "float32")
         share = 1 - ops.minimum(self.ema, (1 + t) / (10 + t))
         for average, weight in zip(self.ema_generator.weights, self.generator.weights, strict=True):
             average.assign(average + ops.cast(share, average.dtype) * (weight - average))
@@ -337,7 +342,7 @@ class GAN(backend.Trainer, keras.Model):
     def _please(self, fake_logits, real_logits, extra, given):
         """The generator's objective on what the discriminator returned."""
         loss = self.loss.generator(fake_logits, real_logits)
-        return loss + self.condition.generator_term(extra, given) + sum(self.generator.losses), {"loss": loss}
+        return loss + self.condition.generator_term(extra, given) + _added(self.generator), {"loss": loss}
 
     def simultaneous_objectives(self, real, labels=None):
         """What both minimise, on the same fakes, judged once. A list of `discriminator_objective`'s, generator's."""
@@ -359,10 +364,10 @@ class GAN(backend.Trainer, keras.Model):
     def _judge(self, real, fake, given, training, other_real=None):
         """The adversarial loss with the logits behind it, the condition's terms, and the rest of a fake's judgement."""
         real_logits, real_extra = self.condition.judge(self.discriminator, real, given, training)
-        added = sum(self.discriminator.losses)
+        added = _added(self.discriminator)
         fake_logits, fake_extra = self.condition.judge(self.discriminator, fake, given, training)
-        # Of its layers, such as regularisers. Each call forgets what the call before has added.
-        added = (added + sum(self.discriminator.losses)) / 2
+        # Each call forgets what the call before has added.
+        added = (added + _added(self.discriminator)) / 2
         loss = self.loss.discriminator(real_logits, fake_logits)
         terms = self.condition.discriminator_term(real_extra, fake_extra, given) + added
         if other_real is not None:
@@ -604,6 +609,11 @@ class GAN(backend.Trainer, keras.Model):
 
     def load_own_variables(self, store):
         super().load_own_variables(state.load(self, store))
+
+
+def _added(network):
+    """What a network's layers added to the objective when it was last called, such as regularisers."""
+    return sum(ops.cast(loss, "float32") for loss in network.losses)
 
 
 def _means(*names):

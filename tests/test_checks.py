@@ -1,6 +1,8 @@
 """Bad input: an error before the first step that says what was expected and what came."""
 
+import contextlib
 import types
+from unittest import mock
 
 import keras
 import numpy as np
@@ -245,6 +247,19 @@ def test_batch_sizes(make_gan, points, batch_size):
         make_gan().fit(points, batch_size=batch_size, verbose=0)
 
 
+def test_the_activation_that_values_come_from():
+    x = keras.Input((4,))
+    bounded = L.Dense(4, activation="sigmoid")(x)
+    ends = {
+        "sigmoid": L.Reshape((2, 2))(L.Flatten()(bounded)),
+        "tanh": keras.Sequential([L.Dense(4, activation="tanh"), L.Reshape((2, 2))])(x),
+        "linear": L.Dense(2)(bounded),
+        None: L.Reshape((2, 2))(bounded * 2 - 1),
+    }
+    for activation, output in ends.items():
+        assert keras_gan.checks.output_activation(keras.Model(x, output)) == activation
+
+
 def test_batches_that_devices_can_not_share(monkeypatch, make_gan, points):
     mesh = types.SimpleNamespace(shape=(2, 3), axis_names=["model", "batch"])
     distribution = types.SimpleNamespace(device_mesh=mesh, batch_dim_name="batch")
@@ -257,7 +272,10 @@ def test_batches_that_devices_can_not_share(monkeypatch, make_gan, points):
     ):
         with pytest.raises(ValueError, match=f"3 devices can share equally.*Received: a batch of {size}[.]"):
             gan.fit(data, verbose=0, **options)
-    keras_gan.checks.check_data(points[:66], None, 30, keras_gan.checks.Expected((2,)))
+    gan._check_data = mock.Mock(wraps=gan._check_data)
+    with contextlib.suppress(ValueError):
+        gan.fit(points[:60], batch_size=30, validation_data=(points[:36],), verbose=0)
+    assert [call.args[2] for call in gan._check_data.call_args_list] == [30, 30]
 
 
 def test_labels_that_are_not_used_may_be_anything(make_gan, points):

@@ -48,6 +48,20 @@ def test_ema_follows_its_recurrence_statistics_included(points):
     assert any(np.abs(a - w).max() > 1e-3 for a, w in zip(expected, now, strict=True))
 
 
+def test_the_average_outlives_compile_and_files(points, tmp_path):
+    gan = sgd_gan(ema=0.9)
+    gan.fit(np.tile(points, (5, 1)), batch_size=16, verbose=0)
+    gan.save(tmp_path / "gan.keras")
+    for same in (gan, keras.models.load_model(tmp_path / "gan.keras")):
+        same.compile(keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05))
+        before = arrays(same.ema_generator.weights)
+        same.fit(points[:16], batch_size=16, verbose=0)
+        now, after = arrays(same.generator.weights), arrays(same.ema_generator.weights)
+        # Step 81: 82 / 91 is more than 0.9.
+        for a, w, b in zip(before, now, after, strict=True):
+            np.testing.assert_allclose(b, 0.9 * a + 0.1 * w, atol=1e-6)
+
+
 def test_samples_evaluations_and_exports_use_the_average(points, tmp_path):
     gan = sgd_gan(ema=0.9)
     gan.fit(points, batch_size=32, verbose=0)

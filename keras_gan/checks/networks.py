@@ -102,9 +102,9 @@ def connect(generator, discriminator, condition, latent_dim, pack):
     data = keras.KerasTensor((None, *seen), dtype=fake.dtype)
     labels = keras.KerasTensor((None,), dtype="int32")
     outputs = discriminator([data, labels] if condition.labels_to_discriminator else data)
-    shared = {id(v) for v in generator.variables} & {id(v) for v in discriminator.variables}
+    shared = {id(v) for v in generator.weights} & {id(v) for v in discriminator.weights}
     if shared:
-        names = sorted(v.path for v in generator.variables if id(v) in shared)
+        names = sorted(v.path for v in generator.weights if id(v) in shared)
         raise ValueError(
             "generator and discriminator must share no weights, since each moves its own and a file keeps them apart. "
             f"Received: two models with {', '.join(names)}."
@@ -212,11 +212,13 @@ def warn_without_lipschitz_control(loss, penalties, discriminator):
 
 def output_activation(model):
     """The name of the activation that a model ends in, or None where it can't be told."""
+    # A functional model's layers leave out operations such as `x * 2 - 1`.
+    steps = list(getattr(model, "operations", getattr(model, "layers", [])))
     # A change of shape leaves values as they are.
-    shapes = (keras.layers.Flatten, keras.layers.Reshape)
-    layers = [layer for layer in getattr(model, "layers", []) if not isinstance(layer, shapes)]
-    if layers:
-        return output_activation(layers[-1])
+    while steps and isinstance(steps[-1], (keras.layers.Flatten, keras.layers.Reshape)):
+        steps.pop()
+    if steps:
+        return output_activation(steps[-1])
     return getattr(getattr(model, "activation", None), "__name__", None)
 
 
