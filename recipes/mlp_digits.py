@@ -5,9 +5,9 @@ tanh at the end, draw recognisable digits although they do not know which pixels
 seconds, the same latents, rates and penalty. A classifier of real digits compares them by Frechet distance.
 
 Command:   python recipes/mlp_digits.py
-Minutes:   3 on 2 busy CPU cores
-Expected:  in 70 seconds each, 1,890 steps of the MLP and a Frechet distance of 20, 608 steps of the DCGAN and 31.
-           A step of the DCGAN costs three times as much; `digits.py` gives it more of them and reaches 6.4
+Minutes:   2 on 2 CPU cores
+Expected:  in 43 seconds each, 1,890 steps of the MLP and a Frechet distance of 23, 911 steps of the DCGAN and 19.
+           A step of the DCGAN costs twice as much; `digits.py` gives it more of them and reaches 6.7
 
 Reference: [Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661);
            [Radford et al., 2015](https://arxiv.org/abs/1511.06434), the convolutions

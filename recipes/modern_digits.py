@@ -6,8 +6,8 @@ seconds. A classifier that neither has seen compares them by Frechet distance.
 
 Command:   python recipes/modern_digits.py
 Minutes:   4 on 2 CPU cores
-Expected:  on two cores DCGAN wins: in 1.8 minutes each, 2,102 steps and a Frechet distance of 11 against 378 steps and
-           65. A step of the modern pair costs six times as much; give it a GPU, or more epochs
+Expected:  on two cores DCGAN wins: in 2.2 minutes each, 2,683 steps and a Frechet distance of 14 against 378 steps and
+           59. A step of the modern pair costs seven times as much; give it a GPU, or more epochs
 
 Reference: [Huang et al., 2024](https://arxiv.org/abs/2501.05441)
 """
