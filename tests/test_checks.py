@@ -262,7 +262,7 @@ def test_the_activation_that_values_come_from():
 
 def test_batches_that_devices_can_not_share(monkeypatch, make_gan, points):
     mesh = types.SimpleNamespace(shape=(2, 3), axis_names=["model", "batch"])
-    distribution = types.SimpleNamespace(device_mesh=mesh, batch_dim_name="batch")
+    distribution = types.SimpleNamespace(device_mesh=mesh, batch_dim_name="batch", auto_shard_dataset=True)
     monkeypatch.setattr(keras.distribution, "distribution", lambda: distribution)
     gan = make_gan()
     for data, options, size in (
@@ -272,6 +272,9 @@ def test_batches_that_devices_can_not_share(monkeypatch, make_gan, points):
     ):
         with pytest.raises(ValueError, match=f"3 devices can share equally.*Received: a batch of {size}[.]"):
             gan.fit(data, verbose=0, **options)
+    distribution.auto_shard_dataset = False
+    gan.fit(points[:64], batch_size=32, verbose=0)
+    distribution.auto_shard_dataset = True
     gan._check_data = mock.Mock(wraps=gan._check_data)
     with contextlib.suppress(ValueError):
         gan.fit(points[:60], batch_size=30, validation_data=(points[:36],), verbose=0)

@@ -122,7 +122,8 @@ def _check_batch(batch, labels, expected, batch_size):
 def _check_divisible(*sizes):
     """Raises a ValueError if `keras.distribution` has devices that can't share batches of these sizes equally."""
     distribution = keras.distribution.distribution()
-    if distribution is None:
+    # Where the user shards, this is but one process's part.
+    if distribution is None or not distribution.auto_shard_dataset:
         return
     mesh = distribution.device_mesh
     devices = mesh.shape[mesh.axis_names.index(distribution.batch_dim_name)]
