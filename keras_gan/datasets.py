@@ -231,9 +231,9 @@ def _find_images(folder):
 
     paths = []
     for parent, folders, names in os.walk(folder, onerror=fail, followlinks=True):
-        parent = Path(parent).absolute()
+        parent = Path(parent)
         # A link to one of them would lead round and round.
-        above = {p.resolve() for p in (parent, *parent.parents)}
+        above = {p.resolve() for p in (parent, *parent.absolute().parents)}
         folders[:] = [f for f in folders if not f.startswith(".") and (parent / f).resolve() not in above]
         paths += [parent / n for n in names if not n.startswith(".")]
     return sorted(p for p in paths if p.suffix.lower() in _IMAGE_SUFFIXES)

@@ -301,6 +301,13 @@ def test_links_lead_to_classes_but_not_round_and_round(folder, tmp_path_factory)
     assert np.bincount(labels).tolist() == [5, 5] and len(images) == 10
 
 
+def test_a_relative_path_is_the_same_folder(folder, monkeypatch):
+    (folder / "dark" / "up").symlink_to(folder.parent.parent)
+    monkeypatch.chdir(folder.parent)
+    labels = collect(datasets.load(f"folder:{folder.name}", 2, labels=True))[1]
+    assert np.bincount(labels).tolist() == [3, 2]
+
+
 def test_names_that_begin_with_a_dot_are_no_images(folder):
     (folder / ".ipynb_checkpoints").mkdir()
     Image.new("RGB", (30, 20)).save(folder / ".ipynb_checkpoints" / "0.png")
