@@ -161,12 +161,7 @@ class GAN(backend.Trainer, keras.Model):
                 "generator_optimizer and discriminator_optimizer must be two objects, since each keeps the moments of "
                 f"one network. Received the same object twice: {pair[0]!r}."
             )
-        for name, network in (("generator", self.generator), ("discriminator", self.discriminator)):
-            if not network.trainable_variables:
-                raise ValueError(
-                    f"{name} must have trainable weights: each player's turn moves its own and leaves the other's "
-                    f"alone, so that none has to be frozen. Received: a {name} with none. Set {name}.trainable = True."
-                )
+        checks.check_trainable(self.generator, self.discriminator)
         # Keras does this for `model.optimizer` alone: without it small gradients are zero in float16.
         layers = [*self.generator._flatten_layers(), *self.discriminator._flatten_layers()]
         if any(layer.compute_dtype == "float16" for layer in layers):

@@ -4,8 +4,13 @@ import threading
 
 import tensorflow as tf
 
-# Replicas trace in threads of their own, which take turns where they meet: on the model one would read another's.
-_here = threading.local()
+
+class _Here(threading.local):
+    # Replicas trace in threads of their own, which take turns where they meet: on the model one would read another's.
+    count, share, rows = None, 1.0, None
+
+
+_here = _Here()
 
 
 def own_part(data):
@@ -31,13 +36,12 @@ def own_part(data):
 
 def share():
     """What this replica's part of a batch counts for, in place of a mean of means: 0 where it has none."""
-    return getattr(_here, "share", 1.0)
+    return _here.share
 
 
 def without_padding(x):
     """What of `(n, ...)` are data: nothing on a replica that has got none, where `own_part` stands in."""
-    count = getattr(_here, "count", None)
-    return x if count is None else x[:count]
+    return x if _here.count is None else x[: _here.count]
 
 
 def fail_together(gradients):
@@ -63,8 +67,8 @@ def local_draw(draw, n, per_example=True):
     context = tf.distribute.get_replica_context()
     if context.num_replicas_in_sync == 1:
         return draw(n)
-    rows = getattr(_here, "rows", None)
-    rows = tf.cast(rows if per_example and rows is not None else _parts(context, n), "int32")
+    known = per_example and _here.rows is not None
+    rows = tf.cast(_here.rows if known else _parts(context, n), "int32")
     start = tf.reduce_sum(rows[: context.replica_id_in_sync_group])
     return draw(tf.reduce_sum(rows))[start : start + n]
 

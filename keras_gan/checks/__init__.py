@@ -1,9 +1,10 @@
 """Errors before work is spent, which name the argument, what was expected and what came."""
 
-from keras_gan.checks.data import Expected, check_data, check_sample_labels
+from keras_gan.checks.data import RANGES, Expected, check_data, check_sample_labels
 from keras_gan.checks.networks import (
     check_metrics,
     check_options,
+    check_trainable,
     check_training,
     connect,
     noise_size,
@@ -15,6 +16,7 @@ from keras_gan.checks.networks import (
 from keras_gan.checks.values import check_positive, check_seed
 
 __all__ = [
+    "RANGES",
     "Expected",
     "check_data",
     "check_metrics",
@@ -22,6 +24,7 @@ __all__ = [
     "check_positive",
     "check_sample_labels",
     "check_seed",
+    "check_trainable",
     "check_training",
     "connect",
     "noise_size",

@@ -10,7 +10,7 @@ from keras import ops
 from keras_gan.checks.values import check_positive, join, same_shape
 
 # What the activations that a generator may end in can reach.
-_RANGES = {"tanh": (-1, 1), "sigmoid": (0, 1)}
+RANGES = {"tanh": (-1, 1), "sigmoid": (0, 1)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _check_batch(batch, labels, expected, batch_size):
     if not np.isfinite([low, high]).all():
         bad = int(np.size(batch) - np.count_nonzero(np.isfinite(batch)))
         raise ValueError(f"x must be finite. Received: {bad} of {batch.size} values NaN or infinite.")
-    if expected.activation in _RANGES:
+    if expected.activation in RANGES:
         _check_range(low, high, len(shape) == 3, expected.activation)
     if expected.num_classes is not None:
         if labels is None:
@@ -174,7 +174,7 @@ def check_sample_labels(labels, n, num_classes):
 
 
 def _check_range(low, high, is_image, activation):
-    lowest, highest = _RANGES[activation]
+    lowest, highest = RANGES[activation]
     # A picture without one dark pixel is rarer than one that was scaled to [0, 1].
     unsigned = is_image and lowest == -1 and low >= 0 and high <= 1
     if low >= lowest - 1e-3 and high <= highest + 1e-3 and not unsigned:

@@ -10,8 +10,7 @@ from keras_gan.checks.values import check_positive, check_seed, join, same_shape
 
 def check_options(condition, pack, ema, seed):
     """Raises an error unless the GAN's options are in range and go together."""
-    is_class = isinstance(condition, type)
-    if is_class or not all(callable(getattr(condition, name, None)) for name in ("generator_inputs", "given", "judge")):
+    if not _offers(condition, "generator_inputs", "given", "judge"):
         raise TypeError(
             f"condition must be a keras_gan.conditions.Condition, such as Labels(10). Received: {condition!r}."
         )
@@ -142,8 +141,7 @@ def check_training(penalties, metrics, augmentation, discriminator_steps, shape,
             raise TypeError(f"penalties must be objects such as keras_gan.penalties.R1(1.0). Received: {penalty!r}.")
     check_metrics(metrics)
     if augmentation is not None:
-        is_class = isinstance(augmentation, type)
-        if is_class or not all(callable(getattr(augmentation, name, None)) for name in ("transform", "update")):
+        if not _offers(augmentation, "transform", "update"):
             raise TypeError(
                 "augmentation must be a keras_gan.augmentation.Augmentation, such as DiffAugment(). "
                 f"Received: {augmentation!r}."
@@ -187,6 +185,21 @@ def result_names(metric):
     """The names under which a metric's results are logged, a tuple: its own, or those of several values."""
     values = getattr(type(metric), "values", ())
     return values if isinstance(values, tuple) and len(values) > 1 else (metric.name,)
+
+
+def check_trainable(generator, discriminator):
+    """Raises a ValueError if a network has nothing to learn with."""
+    for name, network in (("generator", generator), ("discriminator", discriminator)):
+        if not network.trainable_variables:
+            raise ValueError(
+                f"{name} must have trainable weights: each player's turn moves its own and leaves the other's "
+                f"alone, so that none has to be frozen. Received: a {name} with none. Set {name}.trainable = True."
+            )
+
+
+def _offers(thing, *methods):
+    """Whether this is an object, and not its class, with these methods."""
+    return not isinstance(thing, type) and all(callable(getattr(thing, name, None)) for name in methods)
 
 
 def _check_list(name, objects):

@@ -16,7 +16,6 @@ from keras_gan.priors import Normal
 _SUFFIXES = {".tflite": "litert", ".onnx": "onnx", "": "tf_saved_model"}
 _PRECISIONS = (None, "float16", "dynamic", "int8")
 _OUTPUTS = ("float32", "uint8")
-_BOUNDS = {"tanh": (-1, 1), "sigmoid": (0, 1)}
 
 
 def export(
@@ -118,7 +117,7 @@ def export(
     # The Keras generator in float32 is what the file is compared with.
     reference = rewrite.rebuild(generator, symbolic, fast=False)
     expected = signatures(reference)
-    bounds = (-1, 1) if output == "uint8" else _BOUNDS.get(checks.output_activation(generator))
+    bounds = (-1, 1) if output == "uint8" else checks.RANGES.get(checks.output_activation(generator))
     try:
         # Beside the target, so that the last step is a rename within one file system.
         with tempfile.TemporaryDirectory(dir=filepath.parent, prefix=f".{filepath.name}.") as folder:
