@@ -33,7 +33,7 @@ import numpy as np
 from keras import layers
 
 import keras_gan
-from keras_gan import files
+from keras_gan import saving
 
 FIGURES = ("modes", "high_quality", "reverse_kl")
 
@@ -248,7 +248,7 @@ def main(argv=None):
 
 def write(path, content):
     """Writes JSON so that a run that is cut off leaves the last whole file."""
-    with files.replacing(path) as part:
+    with saving.replacing(path) as part:
         part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 

@@ -24,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 import keras_gan
-from keras_gan import files
+from keras_gan import saving
 
 
 def make(examples, features, seed):
@@ -127,7 +127,7 @@ def main(argv=None):
     print(f"{'what the metric keeps':32}{figures['metric_state_mb']:10.0f} MB")
     print(f"{'growth after a tenth of the data':32}{figures['peak_growth_mb_after_a_tenth']:10.0f} MB")
     if args.json:
-        with files.replacing(args.json) as part:
+        with saving.replacing(args.json) as part:
             part.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 

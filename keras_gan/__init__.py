@@ -7,6 +7,7 @@ from keras_gan import (
     conditions,
     datasets,
     export,
+    health,
     images,
     layers,
     losses,
@@ -16,16 +17,19 @@ from keras_gan import (
     saving,
 )
 from keras_gan.gan import GAN
+from keras_gan.model import AdversarialModel
 
 __version__ = "0.1.0"
 __all__ = [
     "GAN",
+    "AdversarialModel",
     "architectures",
     "augmentation",
     "callbacks",
     "conditions",
     "datasets",
     "export",
+    "health",
     "images",
     "layers",
     "losses",

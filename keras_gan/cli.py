@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan import datasets, files, images, metrics, saving
+from keras_gan import datasets, images, metrics, saving
 from keras_gan.augmentation import Affine
 from keras_gan.backend import OpError
 from keras_gan.export import benchmark, export
@@ -96,7 +96,7 @@ def load_gan(path):
     Raises:
         ValueError: If there is no such file, or it holds something else.
     """
-    gan = saving.load_model(path)
+    gan = saving.load_untrusted(path)
     if not isinstance(gan, GAN):
         raise ValueError(
             f"gan must be a file that gan.save wrote. Received: {path}, which holds a {type(gan).__name__}."
@@ -148,7 +148,7 @@ def _sample(args):
     samples = gan.sample(args.count, seed=args.seed, labels=labels)
     if is_array:
         # NumPy would add a suffix to a path that ends in .NPY.
-        with files.replacing(out) as part, part.open("wb") as file:
+        with saving.replacing(out) as part, part.open("wb") as file:
             np.save(file, samples)
     else:
         images.save(out, images.grid(images.signed(samples, gan.generator), args.columns))
@@ -298,7 +298,7 @@ def _fact(text):
 
 
 def _export(args):
-    model = saving.load_model(args.gan)
+    model = saving.load_untrusted(args.gan)
     options = {
         "quantize": args.quantize,
         "batch_sizes": args.batch_sizes,

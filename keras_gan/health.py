@@ -1,13 +1,65 @@
-"""What a healthy game looks like, in numbers that cost next to nothing: logged at each step of training."""
+"""Per-step diagnostics of both players, at next to no cost, and the alarms that follow from logs."""
 
+import dataclasses
+import math
 import re
+from collections.abc import Callable
 
 import keras
 from keras import ops
 
+_LOSS_FLOOR = 0.05
+_LEAST_DIVERSITY = 0.05
+
+
+@dataclasses.dataclass(frozen=True)
+class Alarm:
+    """A sign in an epoch's logs that training goes wrong, for `keras_gan.callbacks.TrainingHealth`.
+
+    Attributes:
+        name: String, such as `"generator_collapsed"`.
+        sounds: Function of an epoch's logs, a dict, that returns a bool.
+        message: Function of these logs that returns a string: what is wrong, and what to try.
+    """
+
+    name: str
+    sounds: Callable
+    message: Callable
+
+
+def discriminator_won(loss):
+    """Returns an `Alarm` for a discriminator's loss below 5 % of the cost of a guess.
+
+    Args:
+        loss: The adversarial loss, from `keras_gan.losses`. Where a guess costs nothing, the alarm never sounds.
+    """
+    undecided = ops.full((1, 1), getattr(loss, "boundary", 0.0))
+    guess = float(ops.convert_to_numpy(loss.discriminator(undecided, undecided)))
+    return Alarm(
+        "discriminator_won",
+        lambda logs: guess > 0 and logs.get("discriminator_loss", math.nan) < _LOSS_FLOOR * guess,
+        lambda logs: (
+            f"The discriminator has won: its loss is {logs['discriminator_loss']:.2g}, where a guess costs "
+            f"{guess:.2g}, so the generator hardly learns. Try penalties=[keras_gan.penalties.R1()], a lower learning "
+            "rate of the discriminator, or an augmentation if data are few."
+        ),
+    )
+
+
+def generator_collapsed():
+    """Returns an `Alarm` for fakes whose `diversity` is below 5 % of the data's."""
+    return Alarm(
+        "generator_collapsed",
+        lambda logs: logs.get("diversity", math.nan) < _LEAST_DIVERSITY,
+        lambda logs: (
+            f"The generator has collapsed: its samples differ from each other {logs['diversity']:.1%} as much as the "
+            "data do. Try GAN(..., pack=2), penalties=[keras_gan.penalties.R1()], or a lower learning rate."
+        ),
+    )
+
 
 def names(loss, penalties=(), loss_scales=True):
-    """The names of what `measure` returns for a loss and penalties, in their order in the logs."""
+    """Returns the names of what `measure` returns for a loss and penalties, in their order in the logs."""
     return [
         "real_score",
         "fake_score",
@@ -21,12 +73,12 @@ def names(loss, penalties=(), loss_scales=True):
 
 
 def penalty_name(penalty):
-    """A penalty's name in the logs: that of its class, such as `r1` or `gradient_penalty`."""
+    """Returns a penalty's name in the logs: that of its class, such as `r1` or `gradient_penalty`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(penalty).__name__).lower()
 
 
 def measure(loss, real, d, g):
-    """What one step says of both players.
+    """Measures one step of both players.
 
     Args:
         loss: The adversarial loss, from `keras_gan.losses`.
@@ -59,7 +111,7 @@ def measure(loss, real, d, g):
 
 
 def diversity(real, fake):
-    """How far a fake lies from its nearest neighbour in the batch, relative to reals.
+    """Measures how far a fake lies from its nearest neighbor in the batch, relative to reals.
 
     `mean_i min_j ||G(z_i) - G(z_j)|| / mean_i min_j ||x_i - x_j||`, `j != i`: 1 where fakes vary as reals do, near 0
     where the generator makes one thing, or a few things over and over.
@@ -76,7 +128,7 @@ def diversity(real, fake):
 
 
 def culprit(broken, penalties, updates=1):
-    """Which part of a step made the first value that is not finite.
+    """Names the part of a step that made the first value that is not finite.
 
     Args:
         broken: Set of the names of logs that are not finite, where all were finite before this step.

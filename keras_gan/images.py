@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan import checks, files
+from keras_gan import checks
+from keras_gan.saving import replacing
 
 
 def to_uint8(images):
@@ -64,5 +65,5 @@ def save(path, image):
     from PIL import Image
 
     check_suffix(path)
-    with files.replacing(path) as part:
+    with replacing(path) as part:
         Image.fromarray(image[:, :, 0] if image.shape[-1] == 1 else image).save(part)

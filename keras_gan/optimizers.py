@@ -1,11 +1,31 @@
-"""The two optimizers of a GAN behind the one `model.optimizer` that Keras looks at."""
+"""The optimizers of a model's players: behind one `model.optimizer`, and in files."""
 
 import keras
 from keras import ops
 
+from keras_gan import keras_private
+
+
+def scales_loss(optimizer):
+    """Tells if an optimizer scales the loss, as training in float16 needs."""
+    return isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+
+
+def get_optimizer(argument, identifier):
+    """Returns the optimizer that an object, a config or a name stands for; errors name the argument."""
+    try:
+        optimizer = keras.optimizers.get(identifier)
+    except (TypeError, ValueError):
+        optimizer = None
+    if optimizer is None:
+        raise ValueError(
+            f"{argument} must be a keras.optimizers.Optimizer or a name such as 'adam'. Received: {identifier!r}."
+        )
+    return optimizer
+
 
 def serialize(optimizer):
-    """An optimizer as a config that loads on every backend.
+    """Returns an optimizer's config, such that it loads on every backend.
 
     On torch, Keras makes `keras.optimizers.Adam` an object of another class, and writes that class into files: loaded
     elsewhere it fails at the first step.
@@ -17,57 +37,57 @@ def _public(config):
     if not isinstance(config, dict):
         return config
     config = {key: _public(value) for key, value in config.items()}
-    if str(config.get("module", "")).startswith("keras.src.backend."):
+    if str(config.get("module", "")).startswith(keras_private.BACKEND_MODULES):
         config["module"] = "keras.optimizers"
     return config
 
 
-class OptimizerPair:
-    """What Keras and its callbacks see as `gan.optimizer`.
+class OptimizerGroup:
+    """The optimizers of all players, as Keras and its callbacks see them in `model.optimizer`.
 
-    A plain object on purpose: Keras saves optimizers that it finds on a model, and the two inside are saved already
-    as `gan.generator_optimizer` and `gan.discriminator_optimizer`.
+    The last player leads: its optimizer counts the model's steps and says the learning rate.
+
+    A plain object on purpose: Keras saves optimizers that it finds on a model, and those inside are saved already, as
+    `model.generator_optimizer` and so on.
 
     Args:
-        generator_optimizer: `keras.optimizers.Optimizer`.
-        discriminator_optimizer: `keras.optimizers.Optimizer`.
+        optimizers: Dict, name of a player to `keras.optimizers.Optimizer`.
     """
 
     built = True
 
-    def __init__(self, generator_optimizer, discriminator_optimizer):
-        self.generator_optimizer = generator_optimizer
-        self.discriminator_optimizer = discriminator_optimizer
-        rate = self._rate(generator_optimizer)
-        self._ratio = self._rate(discriminator_optimizer) / rate if rate else 1.0
-
-    @staticmethod
-    def _rate(optimizer):
-        return float(ops.convert_to_numpy(optimizer.learning_rate))
+    def __init__(self, optimizers):
+        self.by_player = dict(optimizers)
+        lead = _rate(self.inner_optimizer)
+        self._ratios = {name: _rate(o) / lead if lead else 1.0 for name, o in self.by_player.items()}
 
     @property
     def inner_optimizer(self):
-        """The generator's: whose learning rate TensorBoard draws."""
-        return self.generator_optimizer
+        """The leading player's, whose learning rate TensorBoard draws."""
+        return list(self.by_player.values())[-1]
 
     @property
     def variables(self):
-        return [*self.discriminator_optimizer.variables, *self.generator_optimizer.variables]
+        return [v for optimizer in self.by_player.values() for v in optimizer.variables]
 
     @property
     def iterations(self):
-        """The generator's step counter: one for each training step."""
-        return self.generator_optimizer.iterations
+        """The leading player's step counter: one for each training step."""
+        return self.inner_optimizer.iterations
 
     @property
     def learning_rate(self):
-        """The generator's rate. Setting it sets both, at the ratio that they had in `compile`."""
-        return self.generator_optimizer.learning_rate
+        """The leading player's rate. Setting it sets all, at the ratios that they had in `compile`."""
+        return self.inner_optimizer.learning_rate
 
     @learning_rate.setter
     def learning_rate(self, value):
-        self.generator_optimizer.learning_rate = value
-        self.discriminator_optimizer.learning_rate = float(value) * self._ratio
+        for name, optimizer in self.by_player.items():
+            optimizer.learning_rate = float(value) * self._ratios[name]
 
     def build(self, variables):
-        """Nothing to do: `GAN.compile` builds each optimizer on its own network."""
+        """Does nothing: `compile` builds each optimizer on the variables of its own player."""
+
+
+def _rate(optimizer):
+    return float(ops.convert_to_numpy(optimizer.learning_rate))

@@ -28,7 +28,7 @@ import numpy as np
 from PIL import Image
 
 import keras_gan
-from keras_gan import files
+from keras_gan import saving
 
 DIGITS = (28, 28, 1)
 
@@ -327,7 +327,7 @@ def finish(run_dir, summary, lines):
         summary: Dict, for the file.
         lines: Dict of what else lies in the folder, name to description.
     """
-    with files.replacing(run_dir / "summary.json") as part:
+    with saving.replacing(run_dir / "summary.json") as part:
         part.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     for backup in run_dir.rglob("backup/**/epoch_*.keras"):
         backup.unlink()

@@ -103,7 +103,7 @@ if replicas > 1:
 
     def draw():
         n = 7 - tf.distribute.get_replica_context().replica_id_in_sync_group
-        return gan._draw_latents(tf.zeros((n, 1)), gan._training_seed)
+        return gan._draw_latents(tf.zeros((n, 1)), gan.training_seed)
 
     first, second = (np.asarray(v) for v in strategy.experimental_local_results(strategy.run(tf.function(draw))))
     result["drawn"] = [len(first), len(second)]

@@ -275,10 +275,10 @@ def test_batches_that_devices_can_not_share(monkeypatch, make_gan, points):
     distribution.auto_shard_dataset = False
     gan.fit(points[:64], batch_size=32, verbose=0)
     distribution.auto_shard_dataset = True
-    gan._check_data = mock.Mock(wraps=gan._check_data)
+    gan._check = mock.Mock(wraps=gan._check)
     with contextlib.suppress(ValueError):
         gan.fit(points[:60], batch_size=30, validation_data=(points[:36],), verbose=0)
-    assert [call.args[2] for call in gan._check_data.call_args_list] == [30, 30]
+    assert [call.args[2] for call in gan._check.call_args_list] == [30, 30]
 
 
 def test_labels_that_are_not_used_may_be_anything(make_gan, points):

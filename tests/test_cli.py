@@ -265,6 +265,6 @@ def test_ctrl_c_is_told_in_a_line(monkeypatch, capsys):
     def stop(path):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli.saving, "load_model", stop)
+    monkeypatch.setattr(cli.saving, "load_untrusted", stop)
     assert cli.main(["sample", "gan.keras", "--out", "new.png"]) == 130
     assert capsys.readouterr().err == "keras-gan sample: stopped; no file was left half written.\n"

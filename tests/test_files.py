@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from keras_gan import files
+from keras_gan import saving
 
 
 def test_what_is_written_reaches_the_disk_before_it_takes_the_place(tmp_path, monkeypatch):
@@ -15,9 +15,9 @@ def test_what_is_written_reaches_the_disk_before_it_takes_the_place(tmp_path, mo
         done.append(("replace", target))
         replace(source, target)
 
-    monkeypatch.setattr(files.os, "fsync", fsync)
-    monkeypatch.setattr(files.os, "replace", replace)
-    with files.replacing(tmp_path / "x.txt") as part:
+    monkeypatch.setattr(saving.atomic.os, "fsync", fsync)
+    monkeypatch.setattr(saving.atomic.os, "replace", replace)
+    with saving.replacing(tmp_path / "x.txt") as part:
         part.write_text("12345")
     assert done == [("fsync", 5), ("replace", tmp_path / "x.txt")]
     assert (tmp_path / "x.txt").read_text() == "12345"
@@ -26,7 +26,7 @@ def test_what_is_written_reaches_the_disk_before_it_takes_the_place(tmp_path, mo
 @pytest.mark.parametrize("error", [OSError(28, "No space left"), OSError("broken data stream")])
 def test_an_error_keeps_its_number_and_what_was_there(error, tmp_path):
     (tmp_path / "x.txt").write_text("before")
-    with pytest.raises(OSError, match="was not written") as caught, files.replacing(tmp_path / "x.txt") as part:
+    with pytest.raises(OSError, match="was not written") as caught, saving.replacing(tmp_path / "x.txt") as part:
         part.write_text("half")
         raise error
     assert caught.value.errno == error.errno and "None" not in str(caught.value)

@@ -328,7 +328,7 @@ def test_evaluation_is_repeatable_and_leaves_training_alone(points, make_gan):
     gan.fit(points, batch_size=64, verbose=0, shuffle=False)
     for _ in range(2):
         other.fit(points, batch_size=64, verbose=0, shuffle=bool(_ == 0))
-    np.testing.assert_array_equal(gan._training_seed.state, other._training_seed.state)
+    np.testing.assert_array_equal(gan.training_seed.state, other.training_seed.state)
 
 
 def test_sample_is_reproducible_by_seed(make_gan):

@@ -2,37 +2,43 @@
 
 import jax
 import keras
+from jax.errors import JaxRuntimeError as OpError  # noqa: F401
 from keras import ops
 
 
 class Trainer:
-    """Mixin for `keras.Model`: Keras's entry points for a step, and one player's update."""
+    """Mixin for `keras.Model`: Keras's entry points for a step, and the update of players."""
+
+    without_padding = staticmethod(lambda x: x)
 
     @property
     def is_chief(self):
-        """Whether this process is the one of many that writes files and speaks."""
+        """Bool: this process is the one of many that writes files and logs."""
         return jax.process_index() == 0
 
-    without_padding = staticmethod(lambda x: x)
-    is_alone = property(lambda self: jax.process_count() == 1, doc="Whether no other process trains with this one.")
+    @property
+    def is_alone(self):
+        """Bool: no other process trains with this one."""
+        return jax.process_count() == 1
 
     def train_step(self, state, data):
         groups = self.trainable_variables, self.non_trainable_variables, self.optimizer.variables
-        return _pure(self.adversarial_step, (*groups, self.metrics_variables), state, data)
+        groups = (*groups, self.metrics_variables)
+        return _pure(lambda: self.log_means(self.adversarial_step(data), data), groups, state)
 
     def test_step(self, state, data):
         groups = self.trainable_variables, self.non_trainable_variables, self.metrics_variables
-        return _pure(self.evaluation_step, groups, state, data)
+        return _pure(lambda: self.log_means(self.evaluation_step(data), data), groups, state)
 
-    def pass_over(self, logs, state, iterator):
-        """What `train_function` is while batches go by that a backup has seen: it takes them, and returns `logs`."""
+    def skip_batches(self, logs, state, iterator):
+        """Replaces `train_function` while resuming: consumes batches without training, and returns `logs`."""
         for _ in range(self.steps_per_execution):
             next(iterator, None)
         return logs, state
 
-    def update(self, players, objectives):
+    def descend(self, players, objectives):
         """Moves each player's weights, and no others, down the gradient of its own objective. As on TensorFlow."""
-        owns = [network.trainable_variables for network, _ in players]
+        owns = [variables for variables, _ in players]
         state = self.non_trainable_variables
         scales = [optimizer.scale_loss(1.0) for _, optimizer in players]
 
@@ -41,10 +47,10 @@ class Trainer:
             given = [pair for own, values in zip(owns, weights, strict=True) for pair in zip(own, values, strict=True)]
             mapping = [*((v, v.value) for v in self.variables), *given]
             with keras.StatelessScope(state_mapping=mapping, collect_losses=True):
-                scalars, auxes = zip(*objectives(), strict=True)
-                return [s * k for s, k in zip(scalars, scales, strict=True)], (auxes, [v.value for v in state])
+                scalars, reports = zip(*objectives(), strict=True)
+                return [s * k for s, k in zip(scalars, scales, strict=True)], (reports, [v.value for v in state])
 
-        scalars, pull, (auxes, updated) = jax.vjp(scaled, [[v.value for v in own] for own in owns], has_aux=True)
+        scalars, pull, (reports, updated) = jax.vjp(scaled, [[v.value for v in own] for own in owns], has_aux=True)
         for variable, value in zip(state, updated, strict=True):
             variable.assign(value)
         norms = []
@@ -57,21 +63,26 @@ class Trainer:
             for variable, value in zip([*own, *optimizer.variables], [*values, *state], strict=True):
                 variable.assign(value)
             norms.append(ops.sqrt(sum(ops.sum(ops.square(g)) for g in gradients)) / scale)
-        return list(zip(auxes, norms, strict=True))
+        return list(zip(reports, norms, strict=True))
 
 
-def _pure(step, groups, state, data):
+def _pure(step, groups, state):
     mapping = [(v, x) for vs, xs in zip(groups, state, strict=True) for v, x in zip(vs, xs, strict=True)]
     with keras.StatelessScope(state_mapping=mapping):
-        logs = step(data)
+        logs = step()
         return logs, tuple([v.value for v in vs] for vs in groups)
 
 
 def input_gradient(function, x):
-    """The gradient of `sum(function(x))` with respect to `x`, differentiable itself. As on TensorFlow."""
+    """Returns the gradient of `sum(function(x))` with respect to `x`, differentiable itself. As on TensorFlow."""
     return jax.grad(lambda x: ops.sum(function(x)))(ops.convert_to_tensor(x))
 
 
+def replica():
+    """Returns the index of this replica, and how many there are: arrays are global on JAX."""
+    return 0, 1
+
+
 def local_draw(draw, n, per_example=True):
-    """All the random numbers of a batch: arrays are global on JAX, also where many devices hold their parts."""
+    """Draws all the random numbers of a batch: arrays are global on JAX, also where many devices hold their parts."""
     return draw(n)

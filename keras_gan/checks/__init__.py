@@ -1,6 +1,6 @@
 """Errors before work is spent, which name the argument, what was expected and what came."""
 
-from keras_gan.checks.data import RANGES, Expected, check_data, check_sample_labels
+from keras_gan.checks.data import RANGES, Expected, check_data, check_real, check_sample_labels, is_arrays
 from keras_gan.checks.networks import (
     check_metrics,
     check_options,
@@ -22,11 +22,13 @@ __all__ = [
     "check_metrics",
     "check_options",
     "check_positive",
+    "check_real",
     "check_sample_labels",
     "check_seed",
     "check_trainable",
     "check_training",
     "connect",
+    "is_arrays",
     "noise_size",
     "output_activation",
     "result_names",

@@ -13,82 +13,112 @@ from keras_gan.checks.values import check_positive, join, same_shape
 RANGES = {"tanh": (-1, 1), "sigmoid": (0, 1)}
 
 
+def check_data(x, y, batch_size, check, check_batch_size):
+    """Checks what `fit` and `evaluate` take, before the first step.
+
+    Args:
+        x: What `fit` takes as `x`.
+        y: What `fit` takes as `y`.
+        batch_size: What `fit` takes as `batch_size`.
+        check: Function of `(x, y)`, whole arrays or a stream's first batch, that raises an error or returns both as
+            training takes them, with None for a `y` to leave out.
+        check_batch_size: Function of an int that raises an error if batches of that size are too small.
+
+    Returns:
+        Both, such as `fit` passes them on; a generator, which can't be rewound, as a new one that begins with the same
+        batch.
+
+    Raises:
+        ValueError: If there are no data, or `keras.distribution` has devices that can't share a batch equally.
+        TypeError: If the data are of a kind that `fit` does not take.
+    """
+    if x is None:
+        raise ValueError("x, the real data, must be given to fit. Received: None.")
+    if batch_size is not None:
+        check_positive("batch_size", batch_size)
+    if hasattr(x, "to_numpy"):
+        x = x.to_numpy()
+    if is_arrays(x):
+        x, y = check(x, y)
+        first = keras.tree.flatten(x)[0]
+        n = len(first) if len(first.shape) else 1
+        batch_size = min(batch_size or 32, n)
+        check_batch_size(batch_size)
+        _check_divisible(batch_size, n % batch_size)
+        return x, y
+    if isinstance(x, (list, tuple, dict)):
+        raise TypeError(
+            "x must be an array, a tf.data.Dataset, a keras.utils.PyDataset or a generator; a list of examples becomes "
+            f"an array with numpy.stack. Received: a {type(x).__name__}."
+        )
+    if y is not None:
+        raise ValueError("y must be None where x is a stream, which gives (images, labels). Received: both.")
+    iterator = iter(x)
+    first = next(iterator, None)
+    if first is None:
+        raise ValueError("x must hold at least one batch. Received: an empty dataset.")
+    first_x, first_y, _ = map(_first_replica, keras.utils.unpack_x_y_sample_weight(first))
+    _, checked_y = check(first_x, first_y)
+    n = len(keras.tree.flatten(first_x)[0])
+    check_batch_size(n)
+    _check_divisible(n)
+    if iterator is x:
+        # Keras takes only tuples from a generator, and looks at labels of any kind.
+        parts = 1 if checked_y is None else 2
+        batches = map(keras.utils.unpack_x_y_sample_weight, itertools.chain([first], iterator))
+        x = (batch[:parts] for batch in batches)
+    return x, None
+
+
+def is_arrays(x):
+    """Tells if data are an array, or a structure of arrays, rather than a stream of batches."""
+    leaves = keras.tree.flatten(x)
+    return len(leaves) > 0 and all(hasattr(leaf, "shape") and hasattr(leaf, "dtype") for leaf in leaves)
+
+
 @dataclasses.dataclass(frozen=True)
 class Expected:
-    """What training data must be.
+    """What real data must be.
 
     Attributes:
         shape: Tuple, the shape of one example.
         activation: String, the activation that the generator ends in; it bounds the data.
         num_classes: Int, how many classes the labels have, or None where they are not used.
-        pack: Int, the smallest batch.
     """
 
     shape: tuple
     activation: str | None = None
     num_classes: int | None = None
-    pack: int = 1
 
 
-def check_data(data, labels, batch_size, expected):
-    """Checks arrays whole and a stream by its first batch.
+def check_real(x, y, expected):
+    """Checks an array of real data, and the labels that belong to it.
 
     Args:
-        data: What `fit` takes as `x`.
-        labels: What `fit` takes as `y`.
-        batch_size: What `fit` takes as `batch_size`.
+        x: Array or tensor `(n, ...)`.
+        y: Labels, or None.
         expected: `Expected`.
 
     Returns:
-        The data, a generator, which can't be rewound, as a new one that begins with the same batch; and the labels,
-        None where they are not used.
+        Both; None for labels that are not used.
 
     Raises:
-        ValueError: If the data are empty, not finite, of another shape, or out of range; if labels are missing, out
-            of range or of another shape; if a batch is smaller than a pack; or if `keras.distribution` has devices
-            that can't share a batch equally.
+        ValueError: If the data are empty, not finite, of another shape, or out of range; or if labels are missing, out
+            of range or of another shape.
         TypeError: If the data are not numbers, or the labels not integers.
     """
-    if data is None:
-        raise ValueError("x, the real data, must be given to fit. Received: None.")
-    if batch_size is not None:
-        check_positive("batch_size", batch_size)
-    if hasattr(data, "to_numpy"):
-        data = data.to_numpy()
-    if hasattr(data, "shape") and hasattr(data, "dtype"):
-        # Keras would look at labels of any kind, needed or not.
-        labels = None if labels is None or expected.num_classes is None else ops.convert_to_numpy(labels)
-        n = len(data) if len(data.shape) else 1
-        batch_size = min(batch_size or 32, n)
-        _check_batch(data, labels, expected, batch_size)
-        _check_divisible(batch_size, n % batch_size)
-        return data, labels
-    if isinstance(data, (list, tuple, dict)):
+    _check_batch(x, y, expected)
+    return x, None if expected.num_classes is None else ops.convert_to_numpy(y)
+
+
+def _check_batch(batch, labels, expected):
+    if isinstance(batch, (list, tuple)):
         raise TypeError(
-            "x must be an array, a tf.data.Dataset, a keras.utils.PyDataset or a generator; a list of examples becomes "
-            f"an array with numpy.stack. Received: a {type(data).__name__}."
+            "x must be one array, or give one a batch; a list of examples becomes an array with numpy.stack. "
+            f"Received: a {type(batch).__name__}."
         )
-    if labels is not None:
-        raise ValueError("y must be None where x is a stream, which gives (images, labels). Received: both.")
-    iterator = iter(data)
-    first = next(iterator, None)
-    if first is None:
-        raise ValueError("x must hold at least one batch. Received: an empty dataset.")
-    x, y, _ = keras.utils.unpack_x_y_sample_weight(first)
-    _check_batch(x, y, expected, None)
-    _check_divisible(len(_first_replica(x)))
-    if iterator is data:
-        # Keras takes tuples alone from a generator, and looks at labels of any kind.
-        parts = 1 if expected.num_classes is None else 2
-        batches = map(keras.utils.unpack_x_y_sample_weight, itertools.chain([first], iterator))
-        data = (batch[:parts] for batch in batches)
-    return data, None
-
-
-def _check_batch(batch, labels, expected, batch_size):
-    if isinstance(batch, (dict, list, tuple)):
+    if isinstance(batch, dict):
         raise TypeError(f"x must give images or (images, labels). Received: a {type(batch).__name__} in their place.")
-    batch, labels = _first_replica(batch), _first_replica(labels)
     received, shape = tuple(batch.shape), expected.shape
     if not same_shape(received[1:], shape) or len(received) == 0:
         hint = " Add the channel axis with x[..., None]." if (*received[1:], 1) == shape else ""
@@ -97,10 +127,6 @@ def _check_batch(batch, labels, expected, batch_size):
         )
     if received[0] == 0:
         raise ValueError(f"x must hold at least one example. Received: an array of shape {received}.")
-    if (batch_size or received[0]) < expected.pack:
-        raise ValueError(
-            f"x must come in batches of at least pack={expected.pack} examples. Received: {batch_size or received[0]}."
-        )
     batch = ops.convert_to_numpy(batch)
     if batch.dtype.kind not in "iuf" and batch.dtype.name != "bfloat16":
         raise TypeError(f"x must hold numbers. Received: dtype {batch.dtype}.")

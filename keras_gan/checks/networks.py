@@ -5,10 +5,11 @@ import warnings
 
 import keras
 
-from keras_gan.checks.values import check_positive, check_seed, join, same_shape
+from keras_gan import keras_private
+from keras_gan.checks.values import check_positive, join, same_shape
 
 
-def check_options(condition, pack, ema, seed):
+def check_options(condition, pack, ema):
     """Raises an error unless the GAN's options are in range and go together."""
     if not _offers(condition, "generator_inputs", "given", "judge"):
         raise TypeError(
@@ -20,7 +21,6 @@ def check_options(condition, pack, ema, seed):
             "pack must be 1 with a condition: examples that are judged together would need one label. "
             f"Received: pack={pack}, condition={type(condition).__name__}."
         )
-    check_seed(seed)
     if ema is not None and not (isinstance(ema, numbers.Real) and 0 <= ema < 1):
         raise ValueError(f"ema, the momentum of the average, must lie in [0, 1), or be None. Received: {ema!r}.")
 
@@ -133,13 +133,12 @@ def _check_outputs(outputs, heads):
         raise ValueError(f"discriminator must return logits of shape (batch, 1). Received: {tuple(outputs.shape)}.")
 
 
-def check_training(penalties, metrics, augmentation, discriminator_steps, shape, condition):
+def check_training(penalties, augmentation, discriminator_steps, shape, condition):
     """Raises an error unless the arguments of `compile` are what they should be."""
     _check_list("penalties", penalties)
     for penalty in penalties:
         if isinstance(penalty, (str, type)) or not callable(penalty):
             raise TypeError(f"penalties must be objects such as keras_gan.penalties.R1(1.0). Received: {penalty!r}.")
-    check_metrics(metrics)
     if augmentation is not None:
         if not _offers(augmentation, "transform", "update"):
             raise TypeError(
@@ -187,13 +186,14 @@ def result_names(metric):
     return values if isinstance(values, tuple) and len(values) > 1 else (metric.name,)
 
 
-def check_trainable(generator, discriminator):
-    """Raises a ValueError if a network has nothing to learn with."""
-    for name, network in (("generator", generator), ("discriminator", discriminator)):
+def check_trainable(name, networks):
+    """Raises a ValueError if a player, a list of networks, has nothing to learn with."""
+    for network in networks:
+        _check_model(name, network)
         if not network.trainable_variables:
             raise ValueError(
-                f"{name} must have trainable weights: each player's turn moves its own and leaves the other's "
-                f"alone, so that none has to be frozen. Received: a {name} with none. Set {name}.trainable = True."
+                f"{name} must have trainable weights. No network needs freezing: each update moves its own player "
+                f"alone. Received: a {name} with none. Set {name}.trainable = True."
             )
 
 
@@ -211,7 +211,7 @@ def warn_without_lipschitz_control(loss, penalties, discriminator):
     """Warns of a loss that has no bound for a discriminator that has none either."""
     if not getattr(loss, "needs_lipschitz", False) or penalties:
         return
-    layers = list(discriminator._flatten_layers())
+    layers = keras_private.layers_of(discriminator)
     constrained = any(getattr(layer, "kernel_constraint", None) for layer in layers)
     normalized = any(type(layer).__name__ == "SpectralNormalization" for layer in layers)
     if not constrained and not normalized:

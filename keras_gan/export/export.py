@@ -175,7 +175,7 @@ def export_gan(gan, filepath, card=None, **options):
         options.setdefault("metrics", gan.evaluation_metrics)
     generator = gan.generator if gan.ema_generator is None else gan.ema_generator
     card = {**_training(gan), **(card or {})}
-    return export(generator, filepath, card=card, prior=gan._noise, condition=gan.condition, **options)
+    return export(generator, filepath, card=card, prior=gan.noise_prior, condition=gan.condition, **options)
 
 
 def _training(gan):

@@ -73,10 +73,7 @@ class Buffer:
     def add(self, x):
         n = ops.shape(x)[0]
         # Replicas fill rows in turn and leave the others zero: the sum of their buffers holds the rows of all.
-        turns = backend.local_draw(
-            lambda k: ops.stack([ops.arange(k), ops.full((k,), k, "int32")], axis=1), 1, per_example=False
-        )
-        replica, replicas = turns[0, 0], turns[0, 1]
+        replica, replicas = backend.replica()
         places = (self._count.value + ops.arange(n, dtype="int32")) * replicas + replica
         places = ops.minimum(places, self.capacity)[:, None]
         self._rows.assign(ops.scatter_update(self._rows.value, places, ops.cast(x, "float32")))

@@ -1,4 +1,4 @@
-"""A replica's part of a batch under `tf.distribute`, which need not be as large as another's: what it counts for."""
+"""A replica's part of a batch under `tf.distribute`, and its share of the global one: parts may differ in size."""
 
 import threading
 
@@ -6,21 +6,27 @@ import tensorflow as tf
 
 
 class _Here(threading.local):
-    # Replicas trace in threads of their own, which take turns where they meet: on the model one would read another's.
+    # Thread-local: `MirroredStrategy` traces each replica in its own thread.
     count, share, rows = None, 1.0, None
 
 
 _here = _Here()
 
 
+def replica():
+    """Returns the index of this replica, and how many there are."""
+    context = tf.distribute.get_replica_context()
+    return context.replica_id_in_sync_group, context.num_replicas_in_sync
+
+
 def own_part(data):
-    """This replica's part of a batch, ready for a step; `share` and `without_padding` refer to it from then on.
+    """Prepares this replica's part of a batch for a step, and sets `share` and `without_padding` for it.
 
     Args:
         data: Nested tensors `(n, ...)`; n is 0 on some replicas where a last batch is smaller than their number.
 
     Returns:
-        The data, of zeros for one example where there are none, since the mean of nothing is NaN.
+        The data, or zeros for one example where there are none, since the mean of nothing is NaN.
     """
     context = tf.distribute.get_replica_context()
     if context.num_replicas_in_sync == 1:
@@ -35,17 +41,17 @@ def own_part(data):
 
 
 def share():
-    """What this replica's part of a batch counts for, in place of a mean of means: 0 where it has none."""
+    """Returns the weight of this replica's part in a mean over the global batch: 0 where it has none."""
     return _here.share
 
 
 def without_padding(x):
-    """What of `(n, ...)` are data: nothing on a replica that has got none, where `own_part` stands in."""
+    """Drops the padding that `own_part` adds on an empty replica from a tensor `(n, ...)`."""
     return x if _here.count is None else x[: _here.count]
 
 
 def fail_together(gradients):
-    """A list of gradients: NaN on all replicas if one's are not finite, since Keras asks the first when it scales."""
+    """Makes a list of gradients NaN on all replicas if one's are not finite: Keras asks only the first."""
     context = tf.distribute.get_replica_context()
     if context.num_replicas_in_sync == 1:
         return gradients
@@ -54,7 +60,7 @@ def fail_together(gradients):
 
 
 def local_draw(draw, n, per_example=True):
-    """This replica's rows of random numbers: without it every replica would draw the same.
+    """Draws this replica's rows of random numbers: without it every replica would draw the same.
 
     Args:
         draw: Function of a count that returns a tensor of that length.
@@ -74,6 +80,6 @@ def local_draw(draw, n, per_example=True):
 
 
 def _parts(context, n):
-    """How many examples each replica has, float32 `(replicas,)`."""
+    """Returns how many examples each replica has, float32 `(replicas,)`."""
     mine = tf.one_hot(context.replica_id_in_sync_group, context.num_replicas_in_sync) * tf.cast(n, "float32")
     return context.all_reduce(tf.distribute.ReduceOp.SUM, mine)

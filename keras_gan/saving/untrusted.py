@@ -1,4 +1,4 @@
-"""Loading a `.keras` file that somebody else made."""
+"""Loads `.keras` files that somebody else made."""
 
 import json
 import re
@@ -30,8 +30,8 @@ _REFUSED = {
 }
 
 
-def load_model(filepath):
-    """Loads a GAN or another model without trust in who made the file.
+def load_untrusted(filepath):
+    """Loads a GAN or another model from a file that somebody else made.
 
     As `keras.saving.load_model(filepath, compile=False)`, and refuses, before anything is built from the file:
 
@@ -55,8 +55,12 @@ def load_model(filepath):
     """
     filepath = Path(filepath)
     try:
-        if filepath.suffix != ".keras" or not filepath.is_file() or not zipfile.is_zipfile(filepath):
-            raise ValueError("This is no such file.")
+        if filepath.suffix != ".keras":
+            raise ValueError("Its name does not end in .keras.")
+        if not filepath.is_file():
+            raise ValueError("There is no such file.")
+        if not zipfile.is_zipfile(filepath):
+            raise ValueError("It is not a zip archive, as Keras writes.")
         with zipfile.ZipFile(filepath) as archive:
             _check_members(archive)
             _check_config(json.loads(archive.read("config.json")))

@@ -1,4 +1,4 @@
-"""Several replicas on TensorFlow: a loop over batches where Keras's own stands in the way.
+"""The loop over batches on several replicas, where Keras's own stands in the way.
 
 Keras 3.15 can't run more than one step an execution on several replicas (keras-team/keras#19246), and not at all on
 several hosts (keras-team/keras#20585). `tests/test_distribute.py` notices when it can.
@@ -6,18 +6,16 @@ several hosts (keras-team/keras#20585). `tests/test_distribute.py` notices when 
 
 import tensorflow as tf
 
+from keras_gan import keras_private
 
-class ReplicaLoop:
+
+class ReplicaLoop(keras_private.StepLoop):
     """Mixin for `keras.Model`, before it: one replica trains in Keras's loop, several in this one."""
 
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        # Keras takes a batch apart here to build what isn't built: a GAN is, from its constructor on.
-        pass
-
-    def _make_function(self, step_function):
+    def make_step_loop(self, step_function):
         strategy = self.distribute_strategy
         if strategy.num_replicas_in_sync == 1:
-            return super()._make_function(step_function)
+            return super().make_step_loop(step_function)
 
         def one(batch):
             logs = strategy.run(step_function, args=(batch,))
@@ -37,12 +35,17 @@ class ReplicaLoop:
         return several if self.run_eagerly else tf.function(several)
 
     @property
+    def is_chief(self):
+        """Bool: this process is the one of many that writes files and logs."""
+        return self.distribute_strategy.extended.should_checkpoint
+
+    @property
     def is_alone(self):
-        """Whether no other process trains with this one."""
+        """Bool: no other process trains with this one."""
         return not isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
-    def pass_over(self, logs, iterator):
-        """What `train_function` is while batches go by that a backup has seen: it takes them, and returns `logs`."""
+    def skip_batches(self, logs, iterator):
+        """Replaces `train_function` while resuming: consumes batches without training, and returns `logs`."""
         for _ in range(self.steps_per_execution):
             next(iterator, None)
         return logs

@@ -13,8 +13,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gan import datasets, files
+from keras_gan import datasets, keras_private
+from keras_gan.callbacks import memory
 from keras_gan.checks import check_positive
+from keras_gan.saving import replacing
 
 _STATE = "state.json"
 # Names count objects of the process, and what runs faster computes the same.
@@ -108,11 +110,11 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         self._kept = True
         steps = {"steps per epoch (the data, or batch_size)": self.params.get("steps")}
         self._settings = {**steps, **_settings(self.model)}
-        self._first = [_memory(callback) for callback in self.others]
+        self._first = [memory.of(callback) for callback in self.others]
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if self.model.is_chief:
-                with files.replacing(self.folder / "writable") as path:
+                with replacing(self.folder / "writable") as path:
                     path.touch()
                 (self.folder / "writable").unlink()
         except OSError as error:
@@ -148,7 +150,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         epochs = self.params["epochs"]
         # What a longer run left stays for a longer run.
         self._kept = state["epoch"] <= epochs
-        self.model._initial_epoch = epochs if state["stopped"] else state["epoch"]
+        keras_private.start_at(self.model, epochs if state["stopped"] else state["epoch"])
         if any(getattr(callback, "restore_best_weights", False) for callback in self.others):
             self._log(
                 "EarlyStopping keeps its best weights in memory alone, and from before this start they are lost: use "
@@ -157,8 +159,8 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
 
     def _apply(self, path, state):
         self.model.load_weights(path)
-        for callback, first, memory in _pair(self.others, self._first, state["callbacks"]):
-            _remember(callback, {**first, **memory})
+        for callback, first, saved in memory.pair(self.others, self._first, state["callbacks"]):
+            memory.remember(callback, {**first, **saved})
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
@@ -178,7 +180,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
             variable.assign(value)
         logs = {mean.name: float(mean.result()) for mean in model.step_means}
         self._passing_over = path, state, model.train_function
-        model.train_function = functools.partial(model.pass_over, logs)
+        model.train_function = functools.partial(model.skip_batches, logs)
 
     def _stop_passing_over(self):
         if self._passing_over is not None:
@@ -240,12 +242,12 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
             "sums": sums,
             "settings": self._settings,
             "callbacks": [
-                [type(callback).__name__, {k: v for k, v in _memory(callback).items() if first.get(k) != v}]
+                [type(callback).__name__, {k: v for k, v in memory.of(callback).items() if first.get(k) != v}]
                 for callback, first in zip(self.others, self._first, strict=True)
             ],
         }
         # A `.keras` file: Keras writes it from memory, while HDF5 ends the process when it finds the disk full.
-        with files.replacing(self.folder / f"epoch_{epoch:06d}_step_{batch:08d}.keras") as part:
+        with replacing(self.folder / f"epoch_{epoch:06d}_step_{batch:08d}.keras") as part:
             keras.saving.save_model(self.model, part)
             with zipfile.ZipFile(part, "a") as archive:
                 archive.writestr(_STATE, json.dumps(state))
@@ -282,74 +284,12 @@ def _end(number, message):
     return SystemExit(128 + number)
 
 
-# === What callbacks remember ===
-
-# Keras turns the sign of the first when it first compares; the second is true while a profiler runs.
-_OF_A_PROCESS = {"min_delta", "_is_tracing"}
-
-
-def _encode(value):
-    """A value as JSON that `_decode` makes the same value of. TypeError if there is none."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or type(value) in (bool, int, float, str):
-        return value
-    if type(value) in (list, tuple, set):
-        return {type(value).__name__: [_encode(part) for part in value]}
-    if type(value) is dict:
-        return {"dict": [[_encode(key), _encode(part)] for key, part in value.items()]}
-    raise TypeError(f"{type(value).__name__} is not kept")
-
-
-def _decode(code):
-    if not isinstance(code, dict):
-        return code
-    ((kind, parts),) = code.items()
-    if kind == "dict":
-        return {_decode(key): _decode(part) for key, part in parts}
-    return {"list": list, "tuple": tuple, "set": set}[kind](map(_decode, parts))
-
-
-def _memory(callback):
-    """What a callback remembers, encoded: its attributes that are numbers, strings, and collections of these."""
-    memory = {}
-    for name, value in vars(callback).items():
-        if name not in _OF_A_PROCESS:
-            with contextlib.suppress(TypeError):
-                memory[name] = _encode(value)
-    return memory
-
-
-def _remember(callback, memory):
-    for name, code in memory.items():
-        value, old = _decode(code), getattr(callback, name, None)
-        # In place: the user may hold the same list.
-        if type(value) is type(old) is list:
-            old[:] = value
-        elif type(value) is type(old) in (dict, set):
-            old.clear()
-            old.update(value)
-        else:
-            setattr(callback, name, value)
-
-
-def _pair(callbacks, first, saved):
-    """Callbacks, their first memory, and what was saved of them, who may have been others, or in another order."""
-    saved = list(saved)
-    for callback, beginning in zip(callbacks, first, strict=True):
-        for i, (name, memory) in enumerate(saved):
-            if name == type(callback).__name__:
-                yield callback, beginning, memory
-                del saved[i]
-                break
-
-
 # === Settings ===
 
 
 def _settings(gan):
     """All that decides how a GAN trains, as a flat dict of names and values, as it was when it first trained."""
-    if gan.settings is None:
+    if gan.first_settings is None:
         try:
             config = {**gan.get_config(), **gan.get_compile_config()}
         except (NotImplementedError, TypeError) as error:
@@ -358,8 +298,8 @@ def _settings(gan):
                 f"get_config. Received: {error}"
             ) from error
         # As text: Keras would wrap and watch a dict.
-        gan.settings = json.dumps(config, default=str)
-    return dict(_flatten([], json.loads(gan.settings)))
+        gan.first_settings = json.dumps(config, default=str)
+    return dict(_flatten([], json.loads(gan.first_settings)))
 
 
 def _flatten(path, value):

@@ -1,0 +1,8 @@
+"""Training on TensorFlow, with and without `tf.distribute`."""
+
+from tensorflow.errors import OpError
+
+from keras_gan.backend.tensorflow.replica import local_draw, replica
+from keras_gan.backend.tensorflow.trainer import Trainer, input_gradient
+
+__all__ = ["OpError", "Trainer", "input_gradient", "local_draw", "replica"]

@@ -1,0 +1,62 @@
+"""The step of training on TensorFlow."""
+
+import tensorflow as tf
+
+from keras_gan.backend.tensorflow.loop import ReplicaLoop
+from keras_gan.backend.tensorflow.replica import fail_together, own_part, share, without_padding
+from keras_gan.optimizers import scales_loss
+
+
+class Trainer(ReplicaLoop):
+    """Mixin for `keras.Model`: Keras's entry points for a step, and the update of players."""
+
+    without_padding = staticmethod(without_padding)
+
+    def train_step(self, data):
+        data = own_part(data)
+        return self.log_means(self.adversarial_step(data), data)
+
+    def test_step(self, data):
+        data = own_part(data)
+        return self.log_means(self.evaluation_step(data), data)
+
+    def descend(self, players, objectives):
+        """Moves each player's weights, and no others, down the gradient of its own objective, all at once.
+
+        Args:
+            players: List of `(variables, optimizer)`, each optimizer built on the variables.
+            objectives: Function of no argument that returns for each player a scalar and a report: nested tensors.
+
+        Returns:
+            List of each player's report and the norm of its gradient, a scalar; under `tf.distribute` that of this
+            replica's part of the batch.
+        """
+        # `apply` sums the gradients of the replicas.
+        scales = [optimizer.scale_loss(share()) for _, optimizer in players]
+        weights = [[v.value for v in variables] for variables, _ in players]
+        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+            tape.watch(weights)
+            results = objectives()
+            scalars = [scalar * scale for (scalar, _), scale in zip(results, scales, strict=True)]
+        gradients = [tape.gradient(scalar, own) for scalar, own in zip(scalars, weights, strict=True)]
+        for (variables, optimizer), own in zip(players, gradients, strict=True):
+            optimizer.apply(fail_together(own) if scales_loss(optimizer) else own, variables)
+        norms = [tf.math.divide_no_nan(tf.linalg.global_norm(g), k) for g, k in zip(gradients, scales, strict=True)]
+        return [(report, norm) for (_, report), norm in zip(results, norms, strict=True)]
+
+
+def input_gradient(function, x):
+    """Returns the gradient of `sum(function(x))` with respect to `x`, which can itself be differentiated.
+
+    Args:
+        function: Function of one tensor that returns one, such as a discriminator in inference mode.
+        x: Tensor `(batch, ...)`.
+
+    Returns:
+        Tensor shaped like `x`: where each output depends on its own example alone, the gradients example by example.
+    """
+    x = tf.convert_to_tensor(x)
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(x)
+        y = function(x)
+    return tape.gradient(y, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)

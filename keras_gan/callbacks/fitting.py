@@ -1,0 +1,77 @@
+"""The callbacks that `fit` adds, and the context that callbacks train in."""
+
+import contextlib
+
+import keras
+from keras import ops
+
+from keras_gan import datasets
+from keras_gan.callbacks.backup import BackupAndRestore
+from keras_gan.callbacks.progress import Progress
+from keras_gan.callbacks.sample_grid import SampleGrid
+
+
+class _Order(keras.callbacks.Callback):
+    """Makes the order of the data follow from how far training is, so that who goes on meets the same."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        datasets.shuffle_by(int(ops.convert_to_numpy(self.model.optimizer.iterations)))
+
+
+def complete(callbacks, verbose):
+    """What `fit` calls: a list of callbacks, one callback, or none, with those that training needs.
+
+    Args:
+        callbacks: What `fit` takes.
+        verbose: What `fit` takes.
+
+    Returns:
+        List of callbacks. `BackupAndRestore` comes last, since it keeps what the others have found.
+    """
+    callbacks = keras.tree.flatten(callbacks) if callbacks else []
+    backups = [c for c in callbacks if isinstance(c, BackupAndRestore)]
+    others = [c for c in callbacks if c not in backups]
+    if verbose and not any(isinstance(c, keras.callbacks.ProgbarLogger) for c in others):
+        others.append(Progress())
+    if not any(isinstance(c, keras.callbacks.History) for c in others):
+        others.append(keras.callbacks.History())
+    for backup in backups:
+        backup.others = others
+    return [_Order(), *others, *backups]
+
+
+@contextlib.contextmanager
+def in_training(callbacks):
+    """What holds while callbacks train, however that ends: backups hear signals, and orders follow training."""
+    with contextlib.ExitStack() as stack:
+        stack.callback(datasets.shuffle_by, None)
+        # `fit` also takes a `keras.callbacks.CallbackList`.
+        for callback in getattr(callbacks, "callbacks", callbacks):
+            if isinstance(callback, BackupAndRestore):
+                stack.enter_context(callback.listening())
+        yield
+
+
+def without_writers(callbacks):
+    """What of a list of callbacks a process keeps that shares its folders with the chief: all that write no file."""
+    writers = (SampleGrid, keras.callbacks.ModelCheckpoint, keras.callbacks.TensorBoard, keras.callbacks.CSVLogger)
+    kept = []
+    for callback in keras.tree.flatten(callbacks) if callbacks else []:
+        if isinstance(callback, keras.callbacks.BackupAndRestore) and not isinstance(callback, BackupAndRestore):
+            kept.append(_Restore(callback.backup_dir))
+        elif not isinstance(callback, writers):
+            kept.append(callback)
+    return kept
+
+
+class _Restore(keras.callbacks.BackupAndRestore):
+    """Goes on from the chief's backup, and leaves making and removing it to the chief."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        pass
+
+    def on_epoch_end(self, epoch, logs=None):
+        pass
+
+    def on_train_end(self, logs=None):
+        pass

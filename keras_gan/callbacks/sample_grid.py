@@ -1,0 +1,63 @@
+"""A picture of samples after each epoch."""
+
+from pathlib import Path
+
+import keras
+
+from keras_gan import images
+from keras_gan.checks import check_positive, check_seed
+
+
+class SampleGrid(keras.callbacks.Callback):
+    """A picture of what the generator makes of the same latents, drawn after each epoch.
+
+    Writes `samples/epoch_0001.png` and on under `log_dir`, and the same pictures for TensorBoard, beside the scalars
+    of `keras.callbacks.TensorBoard(log_dir)`.
+
+    Args:
+        log_dir: Path of the run's folder; made if it is missing.
+        n: Int > 0, how many images. Defaults to `64`.
+        columns: Int > 0. Defaults to None, as square as possible.
+        seed: Int >= 0, which latents. Defaults to `0`.
+
+    Raises:
+        ValueError: If a number is out of range; when training begins, if the model makes no images with 1 or 3
+            channels.
+    """
+
+    def __init__(self, log_dir, n=64, columns=None, seed=0):
+        super().__init__()
+        check_positive("n", n)
+        if columns is not None:
+            check_positive("columns", columns)
+        check_seed(seed)
+        self.log_dir = Path(log_dir)
+        self.n = n
+        self.columns = columns
+        self.seed = seed
+        self._writer = None
+
+    def on_train_begin(self, logs=None):
+        import tensorflow as tf
+
+        wanted = "SampleGrid draws images (height, width, channels) with 1 or 3 channels."
+        try:
+            shape = self.model.preview(1, seed=self.seed).shape[1:]
+        except (NotImplementedError, ValueError) as error:
+            raise ValueError(f"{wanted} {error}") from error
+        if len(shape) != 3 or shape[-1] not in (1, 3):
+            raise ValueError(f"{wanted} Received: images of {shape}.")
+        (self.log_dir / "samples").mkdir(parents=True, exist_ok=True)
+        self._writer = tf.summary.create_file_writer(str(self.log_dir / "train"))
+
+    def on_epoch_end(self, epoch, logs=None):
+        import tensorflow as tf
+
+        picture = images.grid(self.model.preview(self.n, seed=self.seed), self.columns)
+        images.save(self.log_dir / "samples" / f"epoch_{epoch + 1:04d}.png", picture)
+        with self._writer.as_default():
+            tf.summary.image("samples", picture[None], step=epoch)
+        self._writer.flush()
+
+    def on_train_end(self, logs=None):
+        self._writer.close()

@@ -1,0 +1,139 @@
+"""Alarms in plain words when training goes wrong."""
+
+import logging
+import math
+from pathlib import Path
+
+import keras
+
+from keras_gan.checks import check_positive
+
+
+class TrainingHealth(keras.callbacks.Callback):
+    """Alarms in plain words when training goes wrong: `not_finite` for any model, others that its `alarms()` lists.
+
+    - `not_finite`: a loss or another logged value is NaN or infinite, with the part of the step that made it: the data,
+      a player's loss, a penalty, a gradient. Watched at each step, and in the losses of `validation_data`, which show
+      what an epoch's last step broke; it always ends training, since nothing is learned from there on.
+
+    For a `GAN`:
+
+    - `discriminator_won`: over `patience` epochs the discriminator's loss is below 5 % of what a guess costs. A loss
+      for which a guess costs nothing (`Wasserstein`) has no alarm, and label smoothing, such as 0.1, keeps those of
+      `Minimax` and `NonSaturating` above it.
+    - `generator_collapsed`: over `patience` epochs the `diversity` of fakes is below 5 % of the data's.
+
+    The words go to the logger `keras_gan` between two epochs, and to TensorBoard's text page.
+
+    Args:
+        log_dir: Path of the run's folder, for TensorBoard. Defaults to None, the log alone.
+        patience: Int > 0, how many epochs in a row must look wrong. Defaults to `3`.
+        stop: Bool, whether any alarm ends training. Defaults to False.
+        checkpoint: Path of the file that a `keras.callbacks.ModelCheckpoint(..., save_best_only=True)` writes. An alarm
+            then ends training, and the model returns to that file's state, unless it is of an epoch that made values
+            which are not finite. Defaults to None.
+
+    Attributes:
+        alarms: List of `(epoch, name, message)`, epochs counted from 0, of all that was said.
+
+    Raises:
+        ValueError: If `patience` is not a positive integer, or `checkpoint` has a suffix that Keras does not load.
+    """
+
+    _CALMER = "Try lower learning rates, a smaller penalty or, with a loss without bound, a gradient penalty"
+
+    def __init__(self, log_dir=None, patience=3, stop=False, checkpoint=None):
+        super().__init__()
+        check_positive("patience", patience)
+        if checkpoint is not None and not str(checkpoint).endswith((".keras", ".weights.h5")):
+            raise ValueError(f"checkpoint must end in .keras or .weights.h5. Received: {str(checkpoint)!r}.")
+        self.log_dir = None if log_dir is None else Path(log_dir)
+        self.patience = patience
+        self.checkpoint = None if checkpoint is None else Path(checkpoint)
+        self.stop = stop or checkpoint is not None
+        self.alarms = []
+        self._unsaid = []
+        self._streaks = {}
+        self._broken = False
+        self._written = None
+        self._watched = []
+
+    def on_train_begin(self, logs=None):
+        self._watched = self.model.alarms()
+        self._streaks = {}
+        self._broken = False
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._say()
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        logs = logs or {}
+        broken = _not_finite(logs, logs)
+        # After a step, not before: where many processes train, the first has then written what it had to.
+        self._written = self._when_written()
+        if broken and not self.model.stop_training:
+            culprit = self.model.culprit(broken)
+            hint = "Look for NaN and infinite values in the data" if "the data" in culprit else self._CALMER
+            self._end(f"Step {batch + 1} made a value that is not finite, first in {culprit}.", hint, broken)
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = logs or {}
+        names = [mean.name for mean in self.model.step_means]
+        broken = _not_finite(logs, [f"val_{name}" for name in names])
+        # Otherwise a step has said so itself.
+        if broken and not _not_finite(logs, names):
+            self._end(
+                "Validation made a loss that is not finite, where all steps made finite ones: most likely the epoch's "
+                "last step broke the weights.",
+                self._CALMER,
+                broken,
+            )
+        for alarm in self._watched:
+            if self._lasts(alarm.name, alarm.sounds(logs)):
+                self._alarm(alarm.name, alarm.message(logs))
+
+    def on_train_end(self, logs=None):
+        if self._unsaid and self.checkpoint is not None:
+            if not self.checkpoint.exists():
+                self._unsaid.append(f"The model stays as it is: there is no {self.checkpoint} yet.")
+            # `ModelCheckpoint` takes the first value for the best, NaN too.
+            elif self._broken and self._when_written() != self._written:
+                self._unsaid.append(f"The model stays as it is: {self.checkpoint} is of the epoch that broke.")
+            else:
+                self.model.load_weights(self.checkpoint)
+                self._unsaid.append(f"The model returns to {self.checkpoint}.")
+        self._say()
+
+    def _lasts(self, name, wrong):
+        """Tells if something has been wrong for exactly the epochs of the patience."""
+        self._streaks[name] = self._streaks.get(name, 0) + 1 if wrong else 0
+        return self._streaks[name] == self.patience
+
+    def _when_written(self):
+        exists = self.checkpoint is not None and self.checkpoint.exists()
+        return self.checkpoint.stat().st_mtime_ns if exists else None
+
+    def _end(self, message, hint, broken):
+        self.model.stop_training = self._broken = True
+        self._alarm("not_finite", f"{message} Training ends here. {hint}. Not finite: {', '.join(sorted(broken))}.")
+
+    def _alarm(self, name, message):
+        import tensorflow as tf
+
+        message = f"Epoch {self._epoch + 1}: {message}"
+        self.alarms.append((self._epoch, name, message))
+        self._unsaid.append(message)
+        self.model.stop_training |= self.stop
+        if self.log_dir is not None and self.model.is_chief:
+            with tf.summary.create_file_writer(str(self.log_dir / "train")).as_default():
+                tf.summary.text(f"health/{name}", message, step=self._epoch)
+
+    def _say(self):
+        # Later than the alarm: a line in the midst of a progress bar can't be read.
+        while self._unsaid and self.model.is_chief:
+            logging.getLogger("keras_gan").warning(self._unsaid.pop(0))
+
+
+def _not_finite(logs, names):
+    return {name for name in names if not math.isfinite(logs.get(name, 0.0))}

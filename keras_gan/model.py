@@ -1,0 +1,513 @@
+"""The base of all models whose players train against each other."""
+
+import math
+
+import keras
+from keras import ops
+
+from keras_gan import backend, checks, keras_private
+from keras_gan.callbacks import fitting
+from keras_gan.optimizers import OptimizerGroup, get_optimizer, scales_loss, serialize
+from keras_gan.saving import random_state, replacing
+
+_EVALUATION_SEED = 1406_2661
+
+
+class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
+    """Base class of models with any number of players, each with an optimizer and an objective of its own.
+
+    A subclass names its players, and says what a step of training and one of evaluation do. It inherits all else:
+    `fit` and `evaluate` on TensorFlow, JAX and torch, on several replicas and hosts; one optimizer for each player,
+    with loss scaling in float16; callbacks, backups, metrics and means; saving with the random state. It writes
+    `get_config`, as any Keras model, and may override `check_data`, `check_batch_size`, `preview`, `alarms`, `culprit`
+    and `hidden_logs`. Options of its own in `compile` are set before `super().compile(optimizers, ...)` is called.
+
+    Args:
+        seed: Int, makes the random numbers of training reproducible. Defaults to None, another seed for each run.
+        **kwargs: `name` and `dtype`, as for any `keras.Model`.
+
+    Attributes:
+        training_seed: `keras.random.SeedGenerator` for all that a step of training draws.
+        evaluation_seed: `keras.random.SeedGenerator` for evaluations. Each begins with the same state.
+        evaluation_metrics: List of the metrics of `compile`.
+        data_shape: Tuple, the shape of one example that the metrics compare; None where a subclass sets none.
+
+    Example:
+
+    ```python
+    @keras.saving.register_keras_serializable()
+    class Regression(keras_gan.AdversarialModel):
+        def __init__(self, network, seed=None, **kwargs):
+            super().__init__(seed, **kwargs)
+            self.network = network
+
+        def players(self):
+            return {"network": self.network}
+
+        def log_names(self):
+            return ["error"]
+
+        def adversarial_step(self, data):
+            (report,) = self.update(["network"], lambda: [(self.error(data, training=True), {})])
+            return {"error": report["loss"]}
+
+        def evaluation_step(self, data):
+            return {"error": self.error(data, training=False)}
+
+        def error(self, data, training):
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+            return keras.ops.mean(keras.ops.square(self.network(x, training=training) - y))
+
+        def get_config(self):
+            return {**super().get_config(), "network": keras.saving.serialize_keras_object(self.network)}
+
+
+    model = Regression(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))
+    model.compile(optimizers={"network": keras.optimizers.SGD(0.1)})
+    ```
+    """
+
+    data_shape = None
+
+    def __init__(self, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        checks.check_seed(seed)
+        self.seed = seed
+        self.training_seed = keras.random.SeedGenerator(seed)
+        self.evaluation_seed = keras.random.SeedGenerator(_EVALUATION_SEED)
+        self.evaluation_metrics = []
+        # Of what each step of training logs: `keras.metrics.Mean`.
+        self.step_means = []
+        # For backups, which compare them: rates change in training.
+        self.first_settings = None
+        self._jit_option = "auto"
+        self._evaluating = None
+        self.built = True
+
+    # === For subclasses ===
+
+    def players(self):
+        """Returns the players: a dict from a name to a network, or to a list of networks that share an optimizer.
+
+        Each has an optimizer, `model.NAME_optimizer`, and an objective. The last one leads: its optimizer counts the
+        steps, so that it moves once a step, and callbacks see its learning rate.
+        """
+        raise NotImplementedError
+
+    def log_names(self):
+        """Returns the list of names that steps log, in their order, once `compile` has set its options.
+
+        What `evaluation_step` returns must be among them.
+        """
+        raise NotImplementedError
+
+    def adversarial_step(self, data):
+        """Trains on one batch.
+
+        Args:
+            data: What `fit` was given, one batch: `keras.utils.unpack_x_y_sample_weight` takes it apart.
+
+        Returns:
+            Dict of scalar tensors by name. Their means over the epoch, weighted by the size of batches, are logged.
+        """
+        raise NotImplementedError
+
+    def evaluation_step(self, data):
+        """Evaluates one batch in inference mode and fills the metrics with `update_metrics`. As `adversarial_step`."""
+        raise NotImplementedError
+
+    def check_data(self, x, y):
+        """Checks data before the first step.
+
+        Args:
+            x: What `fit` takes as `x` where that is arrays, else the `x` of its first batch.
+            y: Likewise, or None.
+
+        Returns:
+            Both, such as training takes them; None for `y` leaves it out.
+
+        Raises:
+            ValueError: If the data can't be trained on.
+        """
+        return x, y
+
+    def check_batch_size(self, n):
+        """Raises a ValueError if batches of `n` examples are too small."""
+
+    def preview(self, n, seed=0):
+        """Returns images `(n, height, width, channels)` in [-1, 1] for `keras_gan.callbacks.SampleGrid`."""
+        raise NotImplementedError(f"{type(self).__name__} has no preview().")
+
+    def alarms(self):
+        """Returns a list of `keras_gan.health.Alarm` for `keras_gan.callbacks.TrainingHealth`."""
+        return []
+
+    def culprit(self, broken):
+        """Names the part of a step that made the first value that is not finite, of a set of log names."""
+        return next((name for name in self.log_names() if name in broken), " and ".join(sorted(broken)))
+
+    @property
+    def hidden_logs(self):
+        """List of names that the progress bar leaves out."""
+        return []
+
+    # === Training ===
+
+    def update(self, names, objectives):
+        """Updates players, each down the gradient of its own objective with respect to its own weights, all at once.
+
+        Args:
+            names: List of names of players.
+            objectives: Function of no argument, called once. It returns for each of them a pair: a scalar tensor, and
+                a dict of tensors to report.
+
+        Returns:
+            List of the reports, with `"loss"`, the scalar, where the report has none, `"gradient_norm"` and, where
+            the optimizer scales the loss, `"loss_scale"`.
+        """
+        unknown = [name for name in names if name not in self.optimizer.by_player]
+        if unknown:
+            raise ValueError(f"names must be among {list(self.optimizer.by_player)}. Received: {unknown[0]!r}.")
+
+        def objectives_with_reports():
+            results = list(objectives())
+            if len(results) != len(names):
+                raise ValueError(f"objectives must return one pair for each of {names}. Received: {len(results)}.")
+            return [(scalar, {"loss": scalar, **report}) for scalar, report in results]
+
+        movers = [(self._variables(name), self.optimizer.by_player[name]) for name in names]
+        reports = []
+        for (_, optimizer), (report, norm) in zip(movers, self.descend(movers, objectives_with_reports), strict=True):
+            if scales_loss(optimizer):
+                # Where the scaled gradient overflows, the optimizer takes no step and lowers the scale.
+                norm = ops.where(ops.isfinite(norm), norm, 0.0)
+                report = {**report, "loss_scale": ops.convert_to_tensor(optimizer.dynamic_scale)}
+            reports.append({**report, "gradient_norm": norm})
+        return reports
+
+    def _networks(self, name):
+        player = self.players()[name]
+        return list(player) if isinstance(player, (list, tuple)) else [player]
+
+    def _variables(self, name):
+        return [v for network in self._networks(name) for v in network.trainable_variables]
+
+    def compile(self, optimizers=None, metrics=(), run_eagerly=False, steps_per_execution=1, jit_compile="auto"):
+        """Configures training.
+
+        Args:
+            optimizers: Dict, name of each player to a `keras.optimizers.Optimizer` or its name.
+            metrics: List of `keras.metrics.Metric` that evaluation fills; training does not.
+            run_eagerly: Bool, as in `keras.Model.compile`.
+            steps_per_execution: Int, as in `keras.Model.compile`.
+            jit_compile: Bool or `"auto"`, as in `keras.Model.compile`.
+
+        Raises:
+            ValueError: If a player has no optimizer, two have the same object, or a network has no trainable weights;
+                or if two metrics log a result of the same name.
+            TypeError: If a metric is something else.
+        """
+        by_player = self._check_optimizers(optimizers)
+        checks.check_metrics(metrics)
+        super().compile(
+            optimizer=None, run_eagerly=run_eagerly, steps_per_execution=steps_per_execution, jit_compile=jit_compile
+        )
+        self._jit_option = jit_compile
+        for name, optimizer in by_player.items():
+            # Before any weight is loaded: Keras skips the state of an optimizer that has no variables yet.
+            optimizer.build(self._variables(name))
+            setattr(self, f"{name}_optimizer", optimizer)
+        self.optimizer = OptimizerGroup(by_player)
+        for metric in metrics:
+            # Variables can't be made inside a compiled step.
+            if hasattr(metric, "build") and self.data_shape is not None:
+                metric.build(self.data_shape)
+        self.evaluation_metrics = list(metrics)
+        self.step_means = [keras.metrics.Mean(name=name) for name in self.log_names()]
+        self.first_settings = None
+        # Called here because every process runs `compile`.
+        keras_private.remember_what_saving_skips()
+
+    def _check_optimizers(self, optimizers):
+        """Returns a dict of an optimizer for each player, in the order of the players."""
+        networks = {name: self._networks(name) for name in self.players()}
+        if not isinstance(optimizers, dict) or set(optimizers) != set(networks):
+            received = sorted(optimizers) if isinstance(optimizers, dict) else repr(optimizers)
+            raise ValueError(
+                f"optimizers must be a dict with an optimizer for each player, {list(networks)}. Received: {received}."
+            )
+        found = {name: get_optimizer(f"optimizers[{name!r}]", optimizers[name]) for name in networks}
+        names = {}
+        for name, optimizer in found.items():
+            if id(optimizer) in names:
+                raise ValueError(
+                    f"The optimizers of {names[id(optimizer)]} and {name} must be two objects, since each keeps the "
+                    f"moments of one player. Received the same object twice: {optimizer!r}."
+                )
+            names[id(optimizer)] = name
+        for name in networks:
+            checks.check_trainable(name, networks[name])
+        # Keras does this for `model.optimizer` alone: without it small gradients are zero in float16.
+        layers = [layer for player in networks.values() for n in player for layer in keras_private.layers_of(n)]
+        if any(layer.compute_dtype == "float16" for layer in layers):
+            found = {name: o if scales_loss(o) else keras.optimizers.LossScaleOptimizer(o) for name, o in found.items()}
+        return found
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        class_weight=None,
+        sample_weight=None,
+        initial_epoch=0,
+        steps_per_epoch=None,
+        validation_steps=None,
+        validation_batch_size=None,
+        validation_freq=1,
+    ):
+        """Trains, as `keras.Model.fit` does.
+
+        Args:
+            x: Data: an array, a `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator.
+            y: What belongs to the data, such as labels or targets, if `x` is an array.
+            batch_size: Int, if `x` is an array.
+            epochs: Int, the number of the epoch to end with.
+            verbose: 0, 1, 2 or `"auto"`, as in `keras.Model.fit`.
+            callbacks: List of `keras.callbacks.Callback`. Where many processes train together, those that write files
+                do so in the first process alone; `BackupAndRestore` restores in all of them.
+            validation_split: Float in [0, 1), the share of arrays that is held out for validation.
+            validation_data: Data of the same kind to evaluate after each epoch: an array, `(x, y)`, or a stream.
+            shuffle: Bool, whether arrays and a `PyDataset` are shuffled before each epoch.
+            class_weight: Must be None.
+            sample_weight: Must be None.
+            initial_epoch: Int, the epoch to begin with.
+            steps_per_epoch: Int, the number of batches in an epoch, for data without an end.
+            validation_steps: Int, likewise for `validation_data`.
+            validation_batch_size: Int, if `validation_data` is an array. Defaults to `batch_size`.
+            validation_freq: Int, or list of ints: the epochs that validation follows.
+
+        Returns:
+            `keras.callbacks.History` of what `log_names` lists, and with `validation_data` of what evaluation finds,
+            with `val_` before its names. Metrics that need finite features are NaN where the losses are not finite
+            either.
+
+        Raises:
+            ValueError: Before the first step, if the data can't be trained on, or there are weights of examples or
+                classes.
+        """
+        if not self.compiled:
+            raise ValueError("compile() must be called before fit().")
+        for name, weights in (("class_weight", class_weight), ("sample_weight", sample_weight)):
+            if weights is not None:
+                raise ValueError(
+                    f"{name} must be None: all examples count alike. To learn more from some data, repeat them."
+                )
+        x, y = self._check(x, y, batch_size)
+        if validation_data is not None:
+            x_val, y_val, weight = keras.utils.unpack_x_y_sample_weight(validation_data)
+            x_val, y_val = self._check(x_val, y_val, validation_batch_size or batch_size)
+            validation_data = keras.utils.pack_x_y_sample_weight(x_val, y_val, weight)
+        if not self.is_chief:
+            verbose, callbacks = 0, fitting.without_writers(callbacks)
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks = fitting.complete(callbacks, verbose)
+        try:
+            with fitting.in_training(callbacks):
+                history = super().fit(
+                    x,
+                    y,
+                    batch_size,
+                    epochs,
+                    verbose,
+                    callbacks,
+                    validation_split=validation_split,
+                    validation_data=validation_data,
+                    # Keras warns that it can't shuffle a stream unless it is told not to.
+                    shuffle=shuffle and (checks.is_arrays(x) or isinstance(x, keras.utils.PyDataset)),
+                    initial_epoch=initial_epoch,
+                    steps_per_epoch=steps_per_epoch,
+                    validation_steps=validation_steps,
+                    validation_batch_size=validation_batch_size,
+                    validation_freq=validation_freq,
+                )
+        finally:
+            # A restored backup's epoch: Keras would begin there again at the next call.
+            keras_private.start_at(self, None)
+        # Keras does this for `model.optimizer` alone; it matters for optimizers with `use_ema=True`.
+        for name, optimizer in self.optimizer.by_player.items():
+            optimizer.finalize_variable_values(self._variables(name))
+        return history
+
+    def _check(self, x, y, batch_size):
+        return checks.check_data(x, y, batch_size, self.check_data, self.check_batch_size)
+
+    def log_means(self, values, data):
+        """Adds what a step returned to the means, and returns the means so far."""
+        trackers = self._trackers(values)
+        unknown = set(values) - {tracker.name for tracker in trackers}
+        if unknown:
+            raise ValueError(
+                f"A step must return what log_names() lists, {[mean.name for mean in self.step_means]}. "
+                f"Received: {', '.join(sorted(unknown))}."
+            )
+        examples = next(x for x in keras.tree.flatten(data) if x is not None)
+        n = ops.shape(self.without_padding(examples))[0]
+        for tracker in trackers:
+            tracker.update_state(values[tracker.name], sample_weight=n)
+        return {tracker.name: tracker.result() for tracker in trackers}
+
+    def _trackers(self, names):
+        return [tracker for tracker in self.step_means if tracker.name in names]
+
+    @property
+    def metrics(self):
+        return [*self.step_means, *self.evaluation_metrics]
+
+    # === Evaluation ===
+
+    def update_metrics(self, real, fake):
+        """Gives the metrics of `compile` a batch of data and one of outputs, in `evaluation_step`."""
+        for metric in self.evaluation_metrics:
+            metric.update_state(self.without_padding(real), self.without_padding(fake))
+
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        verbose="auto",
+        sample_weight=None,
+        steps=None,
+        callbacks=None,
+        return_dict=False,
+        **kwargs,
+    ):
+        """Evaluates on data, as `keras.Model.evaluate` does.
+
+        Args:
+            x: Data, as in `fit`.
+            y: What belongs to the data, as in `fit`.
+            batch_size: Int, if `x` is an array.
+            verbose: 0, 1, 2 or `"auto"`, as in `keras.Model.evaluate`.
+            sample_weight: As in `keras.Model.evaluate`; not used.
+            steps: Int, the number of batches, for data without an end.
+            callbacks: List of `keras.callbacks.Callback`.
+            return_dict: Bool, whether to return a dict of names rather than a list. Defaults to False.
+
+        Returns:
+            What `evaluation_step` logs, then what the metrics of `compile` found: a list of floats, or a dict. Each
+            call draws the same random numbers.
+
+        Raises:
+            ValueError: Before the first step, as `fit`.
+        """
+        in_fit = keras_private.IN_FIT in kwargs
+        if not in_fit:  # `fit` has checked those data.
+            x, y = self._check(x, y, batch_size)
+        self._evaluating = "in fit" if in_fit else "alone"
+        try:
+            return super().evaluate(
+                x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict=return_dict, **kwargs
+            )
+        finally:
+            self._evaluating = None
+
+    def final_logs(self, logs):
+        """Returns an epoch's logs: the means of what steps logged, and after an evaluation the metrics.
+
+        Keras takes results of metrics only if each step returned them all: for a metric that streams through a set
+        they would cost much at each step, and mean nothing. This asks once, at the end.
+        """
+        logs = {tracker.name: tracker.result() for tracker in self._trackers(logs)}
+        if self._evaluating is None:
+            return logs
+        finite = all(math.isfinite(float(value)) for value in logs.values())
+        for metric in self.evaluation_metrics:
+            try:
+                result = metric.result()
+            except ValueError:
+                # Raising would abort `fit` before callbacks can report and restore. NaN never wins `save_best_only`;
+                # a missing key would.
+                if self._evaluating == "alone" or finite:
+                    raise
+                result = dict.fromkeys(checks.result_names(metric), math.nan)
+            logs.update(result if isinstance(result, dict) else {metric.name: result})
+        return logs
+
+    def reset_metrics(self):
+        """Resets the metrics, and the random numbers of evaluation: each evaluation judges the same samples."""
+        super().reset_metrics()
+        self.evaluation_seed.state.assign([_EVALUATION_SEED, 0])
+
+    # === Saving ===
+
+    def save(self, filepath, overwrite=True, **kwargs):
+        """Writes all of the model, as `keras.Model.save` does: `keras.models.load_model` reads it and goes on.
+
+        A file takes the place of another only once it is whole.
+        """
+        self._write(super().save, filepath, overwrite, kwargs, whole=kwargs.get("zipped") is not False)
+
+    def save_weights(self, filepath, overwrite=True, **kwargs):
+        """Writes all that changes in training, optimizers included, as `keras.Model.save_weights` does.
+
+        A file takes the place of another only once it is whole.
+        """
+        self._write(super().save_weights, filepath, overwrite, kwargs, whole=kwargs.get("max_shard_size") is None)
+
+    def _write(self, write, filepath, overwrite, kwargs, whole):
+        # Keras asks before it overwrites; folders, shards and addresses can't be renamed in one step.
+        if not (whole and overwrite) or "://" in str(filepath):
+            write(filepath, overwrite, **kwargs)
+            return
+        with replacing(filepath) as path:
+            write(path, **kwargs)
+
+    def get_config(self):
+        if type(self).get_config is AdversarialModel.get_config:
+            raise NotImplementedError(
+                f"{type(self).__name__} must have get_config, with the arguments of its constructor: "
+                '{**super().get_config(), "generator": keras.saving.serialize_keras_object(self.generator), ...}.'
+            )
+        return {
+            "name": self.name,
+            "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**keras.saving.deserialize_keras_object(config, custom_objects=custom_objects))
+
+    def get_compile_config(self):
+        if not self.compiled:
+            return {}
+        return {
+            "optimizers": {name: serialize(optimizer) for name, optimizer in self.optimizer.by_player.items()},
+            "metrics": [keras.saving.serialize_keras_object(metric) for metric in self.evaluation_metrics],
+            "run_eagerly": self.run_eagerly,
+            "steps_per_execution": self.steps_per_execution,
+            # As it was given: what "auto" means depends on the machine.
+            "jit_compile": self._jit_option,
+        }
+
+    def compile_from_config(self, config):
+        options = keras.saving.deserialize_keras_object(config)
+        if keras.config.backend() == "torch":
+            # It changes only speed, and torch does not support it.
+            options["steps_per_execution"] = 1
+        self.compile(**options)
+
+    def save_own_variables(self, store):
+        super().save_own_variables(store)
+        random_state.save(self, store)
+
+    def load_own_variables(self, store):
+        super().load_own_variables(random_state.load(self, store))

@@ -1,0 +1,66 @@
+"""A network whose weights follow those of another."""
+
+import keras
+from keras import ops
+
+from keras_gan import keras_private
+from keras_gan.layers import SpectralNormalization
+
+
+class MovingAverage(keras.layers.Layer):
+    """The exponential moving average of a network's weights, as a network of its own.
+
+    After step `t`, counted over all `compile` calls, `average = m * average + (1 - m) * weight` with
+    `m = min(momentum, (1 + t) / (10 + t))`, so that the first weights are soon forgotten.
+
+    Args:
+        network: Built `keras.Model` to begin with; it is copied.
+        momentum: Float in [0, 1).
+        inputs: Symbolic inputs of the network.
+
+    Attributes:
+        network: `keras.Model`, the network with averaged weights, which no optimizer moves.
+
+    Raises:
+        ValueError: If the network can't be copied, since it has no `get_config`.
+
+    Reference:
+        [Yazici et al., 2018](https://arxiv.org/abs/1806.04498)
+    """
+
+    def __init__(self, network, momentum, inputs):
+        super().__init__(name=f"ema_of_{network.name}")
+        self.momentum = momentum
+        self.network = _copy(network, inputs)
+        # Optimizers count from 0 after each `compile`.
+        self.steps = self.add_weight(
+            (), "zeros", "int32", trainable=False, aggregation="only_first_replica", name="steps"
+        )
+        self.built = True
+
+    def update(self, network):
+        """Moves the average towards the weights of `network`, once after each of its steps."""
+        self.steps.assign_add(1)
+        t = ops.cast(self.steps, "float32")
+        share = 1 - ops.minimum(self.momentum, (1 + t) / (10 + t))
+        for average, weight in zip(self.network.weights, network.weights, strict=True):
+            average.assign(average + ops.cast(share, average.dtype) * (weight - average))
+        for layer in keras_private.layers_of(self.network):
+            # The singular vectors of an average are not the average of singular vectors.
+            if isinstance(layer, SpectralNormalization):
+                layer.follow()
+
+
+def _copy(network, inputs):
+    try:
+        copy = keras.models.clone_model(network)
+    except (NotImplementedError, TypeError, ValueError) as error:
+        raise ValueError(
+            "ema needs a generator that can be copied, which Keras does by its get_config. "
+            f"Received: {network!r}, which fails: {error}"
+        ) from error
+    copy.name = f"ema_{network.name}"
+    copy(inputs)
+    copy.set_weights(network.get_weights())
+    copy.trainable = False
+    return copy
