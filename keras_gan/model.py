@@ -30,7 +30,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         training_seed: `keras.random.SeedGenerator` for all that a step of training draws.
         evaluation_seed: `keras.random.SeedGenerator` for evaluations. Each begins with the same state.
         evaluation_metrics: List of the metrics of `compile`.
-        data_shape: Tuple, the shape of one example that the metrics compare; None where a subclass sets none.
+        data_shape: Tuple, the shape of one example that metrics compare. A subclass with metrics sets it.
 
     Example:
 
@@ -220,7 +220,12 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         self.optimizer = OptimizerGroup(by_player)
         for metric in metrics:
             # Variables can't be made inside a compiled step.
-            if hasattr(metric, "build") and self.data_shape is not None:
+            if hasattr(metric, "build"):
+                if self.data_shape is None:
+                    raise ValueError(
+                        f"data_shape must be set by the constructor of {type(self).__name__}, the shape of one example "
+                        f"that metrics compare. Received: None, and the metric {type(metric).__name__}."
+                    )
                 metric.build(self.data_shape)
         self.evaluation_metrics = list(metrics)
         self.step_means = [keras.metrics.Mean(name=name) for name in self.log_names()]

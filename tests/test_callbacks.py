@@ -280,7 +280,9 @@ def test_a_progress_bar_of_ones_own_stays_alone(points, make_gan, capsys):
     own = keras.callbacks.ProgbarLogger()
     make_gan().fit(points, callbacks=own)
     bars = (keras.callbacks.ProgbarLogger, callbacks.Progress)
-    assert [type(c) for c in callbacks.fitting.complete([own], 1) if isinstance(c, bars)] == [keras.callbacks.ProgbarLogger]
+    assert [type(c) for c in callbacks.fitting.complete([own], 1) if isinstance(c, bars)] == [
+        keras.callbacks.ProgbarLogger
+    ]
     assert [type(c) for c in callbacks.fitting.complete(None, 1) if isinstance(c, bars)] == [callbacks.Progress]
     assert not [c for c in callbacks.fitting.complete(None, 0) if isinstance(c, bars)]
 

@@ -78,6 +78,11 @@ def input_gradient(function, x):
     return jax.grad(lambda x: ops.sum(function(x)))(ops.convert_to_tensor(x))
 
 
+def first_replica(batch):
+    """Returns a batch as it is: on TensorFlow, a dataset may be distributed."""
+    return batch
+
+
 def replica():
     """Returns the index of this replica, and how many there are: arrays are global on JAX."""
     return 0, 1

@@ -55,6 +55,11 @@ def input_gradient(function, x):
     return torch.autograd.grad(y, x, create_graph=True)[0]
 
 
+def first_replica(batch):
+    """Returns a batch as it is: on TensorFlow, a dataset may be distributed."""
+    return batch
+
+
 def replica():
     """Returns the index of this replica, and how many there are: on torch there is one device."""
     return 0, 1

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_gan import backend
 from keras_gan.checks.values import check_positive, join, same_shape
 
 # What the activations that a generator may end in can reach.
@@ -57,7 +58,7 @@ def check_data(x, y, batch_size, check, check_batch_size):
     first = next(iterator, None)
     if first is None:
         raise ValueError("x must hold at least one batch. Received: an empty dataset.")
-    first_x, first_y, _ = map(_first_replica, keras.utils.unpack_x_y_sample_weight(first))
+    first_x, first_y, _ = keras.utils.unpack_x_y_sample_weight(keras.tree.map_structure(backend.first_replica, first))
     _, checked_y = check(first_x, first_y)
     n = len(keras.tree.flatten(first_x)[0])
     check_batch_size(n)
@@ -160,11 +161,6 @@ def _check_divisible(*sizes):
                 f"batch of {size}. Choose another batch size, or leave the remainder out: drop_remainder=True of a "
                 "tf.data.Dataset's batch()."
             )
-
-
-def _first_replica(batch):
-    """One replica's share, if the dataset is distributed already."""
-    return getattr(batch, "values", (batch,))[0]
 
 
 def _check_labels(labels, num_classes, n, of):

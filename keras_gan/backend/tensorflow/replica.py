@@ -19,6 +19,11 @@ def replica():
     return context.replica_id_in_sync_group, context.num_replicas_in_sync
 
 
+def first_replica(batch):
+    """Returns the first replica's part of a batch that is distributed already, and another batch as it is."""
+    return batch.values[0] if isinstance(batch, tf.distribute.DistributedValues) else batch
+
+
 def own_part(data):
     """Prepares this replica's part of a batch for a step, and sets `share` and `without_padding` for it.
 
