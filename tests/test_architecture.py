@@ -17,7 +17,7 @@ ARROWS = {
     "checks": {"checks"},
     "cli": {"augmentation", "backend", "datasets", "export", "files", "gan", "images", "metrics", "saving"},
     "conditions": {"priors"},
-    "datasets": {"checks", "priors"},
+    "datasets": {"checks", "datasets", "priors"},
     "export": {"checks", "conditions", "export", "layers", "priors"},
     "files": set(),
     "gan": {

@@ -266,7 +266,7 @@ def test_images_that_do_not_fit_into_memory(tmp_path, monkeypatch):
         raise MemoryError
 
     Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
-    monkeypatch.setattr(datasets.np, "empty", fail)
+    monkeypatch.setattr(np, "empty", fail)
     with pytest.raises(ValueError, match=r"image_size must be given.*do not fit into memory"):
         datasets.load(f"folder:{tmp_path}", 2)
 
