@@ -235,7 +235,7 @@ class GAN(backend.Trainer, keras.Model):
         if not self.is_chief:
             verbose, callbacks = 0, without_writers(callbacks)
         if not isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks = complete(callbacks, verbose)
+            callbacks = complete(callbacks, verbose, (x, kwargs.get("validation_data")))
         try:
             with in_training(callbacks):
                 history = super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)

@@ -12,12 +12,12 @@ ARROWS = {
     "architectures": {"architectures", "checks", "layers"},
     "augmentation": {"backend"},
     "backend": {"backend"},
-    "backup": {"checks", "datasets", "files"},
+    "backup": {"checks", "files"},
     "callbacks": {"backup", "checks", "datasets", "health", "images"},
     "checks": {"checks"},
     "cli": {"augmentation", "backend", "datasets", "export", "files", "gan", "images", "metrics", "saving"},
     "conditions": {"priors"},
-    "datasets": {"checks", "datasets", "priors"},
+    "datasets": {"checks", "datasets", "keras_private", "priors"},
     "export": {"checks", "conditions", "export", "layers", "priors"},
     "files": set(),
     "gan": {
@@ -36,6 +36,7 @@ ARROWS = {
     },
     "health": set(),
     "images": {"checks", "files"},
+    "keras_private": set(),
     "layers": {"checks"},
     "losses": set(),
     "metrics": {"backend", "checks", "datasets", "metrics", "saving"},
@@ -47,7 +48,7 @@ ARROWS = {
 }
 
 # Where TensorFlow is data, pictures or a converter and not training.
-TENSORFLOW = {"backend", "callbacks", "datasets", "export"}
+TENSORFLOW = {"backend", "callbacks", "datasets", "export", "keras_private"}
 
 
 def _rooms():

@@ -1,7 +1,6 @@
 """Data: the embedded digits, TensorFlow Datasets and folders of images as `tf.data` pipelines; toy distributions."""
 
 from keras_gan.datasets.load import load
-from keras_gan.datasets.order import shuffle_by
 from keras_gan.datasets.toy import grid, ring
 
-__all__ = ["grid", "load", "ring", "shuffle_by"]
+__all__ = ["grid", "load", "ring"]

@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_gan.checks import check_positive, check_seed
 from keras_gan.datasets import digits, folder, tfds
-from keras_gan.datasets.order import orders
+from keras_gan.datasets.order import Order
 
 
 def load(name, batch_size, split="train", labels=False, image_size=None, stack=1, seed=None, on_error="raise"):
@@ -60,10 +60,10 @@ def load(name, batch_size, split="train", labels=False, image_size=None, stack=1
     else:
         arrays = tfds.read(name, split, size, labels)
     images = arrays[0]
-    return _pipeline(images, arrays[1] if labels else None, int(batch_size), stack, seed)
+    return _pipeline(images, arrays[1] if labels else None, Order(seed, len(images), stack), int(batch_size))
 
 
-def _pipeline(images, labels, batch_size, stack, seed):
+def _pipeline(images, labels, order, batch_size):
     import tensorflow as tf
 
     n = len(images)
@@ -77,9 +77,7 @@ def _pipeline(images, labels, batch_size, stack, seed):
         batch = tf.cast(batch, tf.float32) / 127.5 - 1.0
         return batch if labels is None else (batch, tf.gather(labels, indices[:, 0]))
 
-    order = orders(seed, n, stack)
-    passes = tf.data.Dataset.range(1).map(lambda _: tf.ensure_shape(tf.numpy_function(order, [], tf.int64), (n, stack)))
-    batches = passes.unbatch().batch(batch_size).apply(tf.data.experimental.assert_cardinality(-(-n // batch_size)))
+    batches = order.dataset().batch(batch_size).apply(tf.data.experimental.assert_cardinality(-(-n // batch_size)))
     dataset = batches.map(pick).prefetch(2)
     # tf.data's autotuner can make `fit` hang at its end for as long as it ran.
     options = tf.data.Options()
