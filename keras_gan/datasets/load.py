@@ -25,8 +25,9 @@ def load(name, batch_size, split="train", labels=False, image_size=None, stack=1
             channels. With `stack=3` digits are the field's test of mode coverage, stacked MNIST, with 1,000 modes.
             Defaults to `1`.
         seed: Int, makes the order reproducible: in `fit` it follows from the seed and from the number of steps that
-            the GAN has made, so that a GAN which was saved or backed up meets the order that it would have met.
-            Defaults to None, drawn by Python's `random`, which `keras.utils.set_random_seed` seeds.
+            the GAN had made when the epoch began, also behind `take`, `map` or `zip`, so that a GAN which was saved or
+            backed up meets the order that it would have met. With `repeat` each pass of an epoch has an order of its
+            own. Defaults to None, drawn by Python's `random`, which `keras.utils.set_random_seed` seeds.
         on_error: What to do about a folder's images that can't be read, for whatever reason: `"raise"`, or `"skip"`,
             which says on the logger `keras_gan` how many were left out and which. Defaults to `"raise"`.
 
