@@ -11,6 +11,7 @@ from keras_gan import backend, checks, files, health, losses, optimizers, state
 from keras_gan.callbacks import complete, in_training, without_writers
 from keras_gan.conditions import Unconditional
 from keras_gan.export import export_gan
+from keras_gan.keras_private import layers_of
 from keras_gan.layers import SpectralNormalization
 from keras_gan.priors import Normal
 
@@ -163,7 +164,7 @@ class GAN(backend.Trainer, keras.Model):
             )
         checks.check_trainable(self.generator, self.discriminator)
         # Keras does this for `model.optimizer` alone: without it small gradients are zero in float16.
-        layers = [*self.generator._flatten_layers(), *self.discriminator._flatten_layers()]
+        layers = [*layers_of(self.generator), *layers_of(self.discriminator)]
         if any(layer.compute_dtype == "float16" for layer in layers):
             pair = [o if _scales_loss(o) else keras.optimizers.LossScaleOptimizer(o) for o in pair]
         super().compile(
@@ -281,7 +282,7 @@ class GAN(backend.Trainer, keras.Model):
         share = 1 - ops.minimum(self.ema, (1 + t) / (10 + t))
         for average, weight in zip(self.ema_generator.weights, self.generator.weights, strict=True):
             average.assign(average + ops.cast(share, average.dtype) * (weight - average))
-        for layer in self.ema_generator._flatten_layers():
+        for layer in layers_of(self.ema_generator):
             # The singular vectors of an average are not the average of singular vectors.
             if isinstance(layer, SpectralNormalization):
                 layer.follow()

@@ -1,9 +1,12 @@
 """Which module may import which: the arrows of the house."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
+
+from keras_gan import keras_private
 
 ROOT = Path(__file__).parent.parent / "keras_gan"
 
@@ -14,11 +17,11 @@ ARROWS = {
     "backend": {"backend"},
     "backup": {"checks", "files"},
     "callbacks": {"backup", "checks", "datasets", "health", "images"},
-    "checks": {"checks"},
+    "checks": {"checks", "keras_private"},
     "cli": {"augmentation", "backend", "datasets", "export", "files", "gan", "images", "metrics", "saving"},
     "conditions": {"priors"},
     "datasets": {"checks", "datasets", "keras_private", "priors"},
-    "export": {"checks", "conditions", "export", "layers", "priors"},
+    "export": {"checks", "conditions", "export", "keras_private", "layers", "priors"},
     "files": set(),
     "gan": {
         "backend",
@@ -28,6 +31,7 @@ ARROWS = {
         "export",
         "files",
         "health",
+        "keras_private",
         "layers",
         "losses",
         "optimizers",
@@ -80,8 +84,50 @@ def test_imports_follow_the_arrows(path):
             assert parts[1] in allowed, f"{path.name} must not import {name}"
         if parts[0] in ("tensorflow", "tensorflow_datasets"):
             assert _room(path) in TENSORFLOW, f"{path.name} must not import {name}"
-        if _room(path) != "state":  # The one place that repairs Keras's saving.
-            assert not name.startswith("keras.src"), f"{path.name} must use Keras's public names, not {name}"
+
+
+# === Private names ===
+
+# Whole modules, beside the names in `keras_private.NAMES`.
+MODULES = r"keras\.src|tensorflow\.python"
+
+# lead: the first compares a module's name that stands in files, the second repairs Keras's saving.
+NOT_YET = {"optimizers.py", "state.py"}
+
+
+def _pattern(name):
+    """Makes the pattern of a private name: a module, or what is called, read or overridden."""
+    return rf"\.{name}\b|^ +def {name}\b" if name.startswith("_") else rf"\b{name}\b"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in _rooms() if path.name not in {"keras_private.py", *NOT_YET}],
+    ids=lambda p: str(p.relative_to(ROOT)),
+)
+def test_private_names_are_in_one_place(path):
+    pattern = re.compile("|".join([MODULES, *map(_pattern, keras_private.NAMES)]), re.MULTILINE)
+    found = [match.group().strip() for match in pattern.finditer(path.read_text(encoding="utf-8"))]
+    assert not found, f"{path.name} must leave {', '.join(found)} to keras_private.py"
+
+
+@pytest.mark.parametrize("name", keras_private.NAMES)
+def test_a_private_name_is_still_there(name):
+    try:
+        keras_private.NAMES[name]()
+    except (ImportError, AttributeError) as error:
+        pytest.fail(f"{name} is gone: {error}. keras_private.py says what used it.")
+
+
+def test_the_table_of_private_names_is_whole():
+    text = (ROOT / "keras_private.py").read_text(encoding="utf-8")
+    used, _, table = text.partition("# === The names ===")
+    assert table and [name for name in keras_private.NAMES if not re.search(_pattern(name), used, re.MULTILINE)] == []
+    nodes = list(ast.walk(ast.parse(used)))
+    names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    bodies = [node.body for node in nodes if isinstance(node, ast.ClassDef)]
+    names |= {part.name for body in bodies for part in body if isinstance(part, ast.FunctionDef)}
+    assert {name for name in names if re.match("_(?!_)", name)} <= keras_private.NAMES.keys()
 
 
 def test_a_backend_is_small():

@@ -6,6 +6,7 @@ import warnings
 import keras
 
 from keras_gan.checks.values import check_positive, check_seed, join, same_shape
+from keras_gan.keras_private import layers_of
 
 
 def check_options(condition, pack, ema, seed):
@@ -211,7 +212,7 @@ def warn_without_lipschitz_control(loss, penalties, discriminator):
     """Warns of a loss that has no bound for a discriminator that has none either."""
     if not getattr(loss, "needs_lipschitz", False) or penalties:
         return
-    layers = list(discriminator._flatten_layers())
+    layers = layers_of(discriminator)
     constrained = any(getattr(layer, "kernel_constraint", None) for layer in layers)
     normalized = any(type(layer).__name__ == "SpectralNormalization" for layer in layers)
     if not constrained and not normalized:

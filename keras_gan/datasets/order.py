@@ -6,7 +6,7 @@ import random
 import keras
 import numpy as np
 
-from keras_gan.keras_private import dataset_inputs
+from keras_gan.keras_private import inputs_of
 
 _ATTRIBUTE = "_keras_gan_order"
 
@@ -91,7 +91,7 @@ def find(data):
         dataset = todo.pop()
         order = getattr(dataset, _ATTRIBUTE, None)
         if order is None:
-            todo += dataset_inputs(dataset)
+            todo += inputs_of(dataset)
         elif order not in found:
             found.append(order)
     return found
