@@ -322,7 +322,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         if not self.is_chief:
             verbose, callbacks = 0, fitting.without_writers(callbacks)
         if not isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks = fitting.complete(callbacks, verbose)
+            callbacks = fitting.complete(callbacks, verbose, (x, validation_data))
         try:
             with fitting.in_training(callbacks):
                 history = super().fit(

@@ -1,88 +1,114 @@
 """Which module may import which: the arrows of the house."""
 
 import ast
+import graphlib
+import re
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent / "keras_gan"
+from keras_gan import keras_private
 
-# A room, and the rooms of the package that it may import.
-ARROWS = {
-    "architectures": {"architectures", "checks", "layers"},
-    "augmentation": {"backend"},
-    "backend": {"backend"},
-    "backup": {"checks", "datasets", "files"},
-    "callbacks": {"backup", "checks", "datasets", "health", "images"},
-    "checks": {"checks"},
-    "cli": {"augmentation", "backend", "datasets", "export", "files", "gan", "images", "metrics", "saving"},
-    "conditions": {"priors"},
-    "datasets": {"checks", "priors"},
-    "export": {"checks", "conditions", "export", "layers", "priors"},
-    "files": set(),
-    "gan": {
-        "backend",
-        "callbacks",
-        "checks",
-        "conditions",
-        "export",
-        "files",
-        "health",
-        "layers",
-        "losses",
-        "optimizers",
-        "priors",
-        "state",
-    },
-    "health": set(),
-    "images": {"checks", "files"},
-    "layers": {"checks"},
-    "losses": set(),
-    "metrics": {"backend", "checks", "datasets", "metrics", "saving"},
-    "optimizers": set(),
-    "penalties": {"backend"},
-    "priors": set(),
-    "saving": set(),
-    "state": set(),
-}
-
-# Where TensorFlow is data, pictures or a converter and not training.
-TENSORFLOW = {"backend", "callbacks", "datasets", "export"}
+ROOT = Path(keras_private.__file__).parent
+CONTRIBUTING = ROOT.parent / "CONTRIBUTING.md"
 
 
-def _rooms():
+def _table():
+    """Reads the table of rooms: a dict from each room to what its line says it imports, None for everything."""
+    text = CONTRIBUTING.read_text(encoding="utf-8").partition("\n| room | holds | ")[2]
+    lines = text.partition("\n\n")[0].splitlines()[2:]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    found = {}
+    for room, _, imports in cells:
+        assert room not in found, f"{room} has two lines"
+        found[room] = None if imports == "everything" else set(re.findall(r"`(\w+)`|(TensorFlow)", imports))
+    return {room.strip("`"): imports and {a or b for a, b in imports} for room, imports in found.items()}
+
+
+def _files():
     return sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py")
 
 
 def _room(path):
-    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+    """Names the room of a file as the table does: `file.py` or `folder/`."""
+    first, *rest = path.relative_to(ROOT).parts
+    return f"{first}/" if rest else first
 
 
 def _imports(path):
+    """Finds the rooms that a file imports, and TensorFlow."""
+    rooms = {_room(p).removesuffix(".py").strip("/") for p in _files()}
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for first, *rest in (name.split(".") for name in names):
+            if first in ("tensorflow", "tensorflow_datasets"):
+                yield "TensorFlow"
+            elif first == "keras_gan":
+                assert rest and rest[0] in rooms, f"{path.name} must import from a room, not from the package"
+                yield rest[0]
 
 
-@pytest.mark.parametrize("path", _rooms(), ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_follow_the_arrows(path):
-    allowed = ARROWS[_room(path)]
-    for name in _imports(path):
-        parts = name.split(".")
-        if parts[0] == "keras_gan" and len(parts) > 1 and (ROOT / parts[1]).with_suffix(".py").exists():
-            assert parts[1] in allowed, f"{path.name} must not import {name}"
-        if parts[0] == "keras_gan" and len(parts) > 1 and (ROOT / parts[1]).is_dir():
-            assert parts[1] in allowed, f"{path.name} must not import {name}"
-        if parts[0] in ("tensorflow", "tensorflow_datasets"):
-            assert _room(path) in TENSORFLOW, f"{path.name} must not import {name}"
-        if _room(path) != "state":  # The one place that repairs Keras's saving.
-            assert not name.startswith("keras.src"), f"{path.name} must use Keras's public names, not {name}"
+TABLE = _table()
 
 
-def test_a_backend_is_small():
-    for path in (ROOT / "backend").glob("*.py"):
-        assert len(path.read_text(encoding="utf-8").splitlines()) <= 80, f"{path.name} has more than 80 lines"
+def test_each_room_has_a_line_and_each_line_a_room():
+    assert TABLE.keys() == {_room(path) for path in _files()}
+
+
+@pytest.mark.parametrize("room", [room for room, imports in TABLE.items() if imports is not None])
+def test_a_room_imports_what_its_line_says(room):
+    own = room.removesuffix(".py").strip("/")
+    found = {name: path.name for path in _files() if _room(path) == room for name in _imports(path) if name != own}
+    strangers = [f"{name} (in {file})" for name, file in found.items() if name not in TABLE[room]]
+    assert not strangers, f"{room} must not import {', '.join(strangers)}"
+    assert not TABLE[room] - found.keys(), f"{room} no longer imports what its line names"
+
+
+def test_no_arrows_make_a_circle():
+    arrows = {room.removesuffix(".py").strip("/"): imports or set() for room, imports in TABLE.items()}
+    assert len(list(graphlib.TopologicalSorter(arrows).static_order())) == len(arrows) + 1  # TensorFlow.
+
+
+# === Private names ===
+
+# Whole modules, beside the names in `keras_private.NAMES`.
+MODULES = r"keras\.src|tensorflow\.python"
+
+def _pattern(name):
+    """Makes the pattern of a private name: a module, or what is called, read or overridden."""
+    return rf"\.{name}\b|^ +def {name}\b|\"{name}\"" if name.startswith("_") else rf"\b{name}\b"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in _files() if path.name != "keras_private.py"],
+    ids=lambda p: str(p.relative_to(ROOT)),
+)
+def test_private_names_are_in_one_place(path):
+    pattern = re.compile("|".join([MODULES, *map(_pattern, keras_private.NAMES)]), re.MULTILINE)
+    found = [match.group().strip() for match in pattern.finditer(path.read_text(encoding="utf-8"))]
+    assert not found, f"{path.name} must leave {', '.join(found)} to keras_private.py"
+
+
+@pytest.mark.parametrize("name", keras_private.NAMES)
+def test_a_private_name_is_still_there(name):
+    try:
+        keras_private.NAMES[name]()
+    except (ImportError, AttributeError) as error:
+        pytest.fail(f"{name} is gone: {error}. keras_private.py says what used it.")
+
+
+def test_the_table_of_private_names_is_whole():
+    text = (ROOT / "keras_private.py").read_text(encoding="utf-8")
+    used, _, table = text.partition("# === The names ===")
+    assert table and [name for name in keras_private.NAMES if not re.search(_pattern(name), used, re.MULTILINE)] == []
+    nodes = list(ast.walk(ast.parse(used)))
+    names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    bodies = [node.body for node in nodes if isinstance(node, ast.ClassDef)]
+    names |= {part.name for body in bodies for part in body if isinstance(part, ast.FunctionDef)}
+    assert {name for name in names if re.match("_(?!_)", name)} <= keras_private.NAMES.keys()

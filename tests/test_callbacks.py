@@ -10,6 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import keras_gan
 from keras_gan import callbacks
+from keras_gan.datasets.order import find
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -279,14 +280,66 @@ def test_progress_fits_the_terminal(columns, during, points, make_gan, capsys, m
 def test_a_progress_bar_of_ones_own_stays_alone(points, make_gan, capsys):
     own = keras.callbacks.ProgbarLogger()
     make_gan().fit(points, callbacks=own)
-    bars = (keras.callbacks.ProgbarLogger, callbacks.Progress)
-    assert [type(c) for c in callbacks.fitting.complete([own], 1) if isinstance(c, bars)] == [
-        keras.callbacks.ProgbarLogger
-    ]
-    assert [type(c) for c in callbacks.fitting.complete(None, 1) if isinstance(c, bars)] == [callbacks.Progress]
-    assert not [c for c in callbacks.fitting.complete(None, 0) if isinstance(c, bars)]
+
+    def bars(given, verbose):
+        kinds = (keras.callbacks.ProgbarLogger, callbacks.Progress)
+        return [type(c) for c in callbacks.fitting.complete(given, verbose, points) if isinstance(c, kinds)]
+
+    assert bars([own], 1) == [keras.callbacks.ProgbarLogger]
+    assert bars(None, 1) == [callbacks.Progress]
+    assert not bars(None, 0)
 
 
 def test_verbose_0_prints_nothing(points, make_gan, capsys):
     make_gan().fit(points, verbose=0)
     assert capsys.readouterr().out == ""
+
+
+# === The order of the data ===
+
+
+@pytest.fixture
+def shuffled(tmp_path):
+    """A function from a seed to a small set, shuffled by it: 5 batches of images 8x8x3."""
+    (tmp_path / "pictures").mkdir()
+    for i, picture in enumerate(np.random.default_rng(0).integers(0, 255, (20, 8, 8, 3), "uint8")):
+        Image.fromarray(picture).save(tmp_path / "pictures" / f"{i:02}.png")
+    return lambda seed: keras_gan.datasets.load(f"folder:{tmp_path / 'pictures'}", 4, seed=seed)
+
+
+def test_orders_follow_the_training_that_they_are_part_of(shuffled, make_image_gan):
+    train, test, other = shuffled(1), shuffled(2), shuffled(3)
+    orders = [order for data in (train, test, other) for order in find(data)]
+    seen = []
+
+    class Look(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            seen.append([order.steps for order in orders])
+
+        def on_test_batch_end(self, batch, logs=None):
+            self.on_train_batch_begin(batch)
+
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                raise InterruptedError
+
+    gan = make_image_gan(3)
+    with pytest.raises(InterruptedError):
+        gan.fit(train, epochs=2, verbose=0, validation_data=test.take(2), callbacks=Look())
+    assert seen == [[0, 0, None]] * 7 + [[5, 5, None]] * 7
+    assert [order.steps for order in orders] == [None] * 3
+
+
+def test_a_training_within_another_does_not_disturb_it(shuffled, make_image_gan):
+    class Train(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if batch == 3:
+                gan = make_image_gan(3)
+                gan.fit(shuffled(2), verbose=0)
+
+    def weights(*callbacks):
+        gan = make_image_gan(3)
+        gan.fit(shuffled(1).repeat(2), epochs=2, verbose=0, callbacks=list(callbacks))
+        return np.concatenate([w.ravel() for w in gan.get_weights()])
+
+    np.testing.assert_array_equal(weights(), weights(Train()))

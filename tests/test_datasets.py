@@ -11,6 +11,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from keras_gan import datasets
+from keras_gan.datasets.order import Order, find
 
 
 def collect(dataset):
@@ -74,6 +75,103 @@ def test_stacks_are_new_each_epoch_and_reproducible_by_seed():
     order = np.array([[digits[x[..., [c]].tobytes()] for c in range(3)] for x in first])
     assert np.array_equal(np.sort(order, axis=0), np.repeat(np.arange(1000)[:, None], 3, axis=1))
     assert max((order[:, a] == order[:, b]).mean() for a, b in ((0, 1), (0, 2), (1, 2))) < 0.01
+
+
+# === The order ===
+
+
+def permutation(*numbers):
+    return np.random.default_rng(numbers).permutation(50)[:, None]
+
+
+def test_an_order_in_training_is_a_function_of_seed_steps_and_pass():
+    order, other = Order(7, 50), Order(8, 50)
+    assert order.steps is None
+    np.testing.assert_array_equal(order.draw(), permutation(7, 0))
+    order.begin(1000)
+    assert order.steps == 1000 and other.steps is None
+    # The first pass is that of the two numbers alone: a run's figures are those of versions that had no pass.
+    for wanted in (permutation(7, 1000), permutation(7, 1000, 1), permutation(7, 1000, 2)):
+        np.testing.assert_array_equal(order.draw(), wanted)
+    order.begin(1000)
+    np.testing.assert_array_equal(order.draw(), permutation(7, 1000))
+    order.end()
+    assert order.steps is None
+    np.testing.assert_array_equal(order.draw(), permutation(7, 1))
+    np.testing.assert_array_equal(other.draw(), permutation(8, 0))
+
+
+def test_an_order_holds_each_index_once():
+    drawn = Order(None, 50, stack=3).draw()
+    assert drawn.shape == (50, 3) and drawn.dtype == np.int64
+    assert (np.sort(drawn, axis=0) == np.arange(50)[:, None]).all()
+    assert all((drawn[:, a] == drawn[:, b]).mean() < 0.3 for a, b in ((0, 1), (0, 2), (1, 2)))
+
+
+def passes(dataset, order, steps):
+    """The batches of a dataset in an epoch that begins after so many steps."""
+    order.begin(steps)
+    return collect(dataset)[0]
+
+
+def test_each_pass_of_an_epoch_has_an_order_of_its_own(folder):
+    for i in range(5):
+        Image.new("L", (30, 20), 20 * i).save(folder / "dark" / f"{i}.png")
+    dataset = datasets.load(f"folder:{folder}", 4, image_size=1, seed=3)
+    (order,) = find(dataset)
+    n = sum(len(batch) for batch in dataset)
+    first = passes(dataset.repeat(2), order, 10)
+    np.testing.assert_array_equal(first[:n], passes(dataset, order, 10))
+    np.testing.assert_array_equal(first, passes(dataset.repeat(2).prefetch(4), order, 10))
+    assert (first[:n] != first[n:]).any() and (first[:n] != passes(dataset, order, 20)).any()
+    np.testing.assert_array_equal(np.sort(first[:n], axis=0), np.sort(first[n:], axis=0))
+
+
+def test_two_orders_do_not_disturb_each_other():
+    a, b = (datasets.load("digits", 500, split="test", seed=seed) for seed in (1, 2))
+    (order,), (other,) = find(a), find(b)
+    alone = passes(a.repeat(2), order, 30)
+    order.begin(30)
+    found = []
+    for i, batch in enumerate(a.repeat(2)):
+        found.append(batch.numpy())
+        (other.begin, other.begin, other.end, other.begin)[i](*(() if i == 2 else (i,)))
+        next(iter(b))
+    np.testing.assert_array_equal(np.concatenate(found), alone)
+    assert order.steps == 30 and other.steps == 3
+
+
+def test_orders_are_found_behind_whatever_was_made_of_them():
+    a, b = (datasets.load("digits", 500, split="test") for _ in range(2))
+    (first,), (second,) = find(a), find(b)
+    assert isinstance(first, Order) and first is not second
+    options = tf.data.Options()
+    options.deterministic = True
+    made = [
+        a.take(2),
+        a.map(lambda x: x),
+        a.prefetch(2),
+        a.unbatch().batch(7),
+        a.repeat(),
+        a.with_options(options),
+        a.skip(1).cache().enumerate().shard(2, 0).filter(lambda i, x: True),
+        a.flat_map(tf.data.Dataset.from_tensor_slices).shuffle(3),
+        a.interleave(tf.data.Dataset.from_tensors).apply(lambda dataset: dataset.shuffle(3)),
+        tf.distribute.MirroredStrategy(["CPU:0"]).experimental_distribute_dataset(a),
+    ]
+    assert all(find(dataset) == [first] for dataset in made)
+    pairs = [
+        tf.data.Dataset.zip(a, b),
+        tf.data.Dataset.zip({"x": a, "y": (b.take(1), a)}),
+        a.concatenate(b),
+        tf.data.Dataset.sample_from_datasets([a, b]),
+        (a, b),
+        [a, {"validation": (b, None)}],
+    ]
+    for pair in pairs:
+        assert len(find(pair)) == 2 and {*find(pair)} == {first, second}
+    nothing = [None, np.zeros((2, 2)), tf.zeros(3), iter(a), tf.data.Dataset.range(3), (x for x in a), "digits", 3]
+    assert find(nothing) == [] and all(find(data) == [] for data in nothing)
 
 
 # === Folders ===
@@ -266,7 +364,7 @@ def test_images_that_do_not_fit_into_memory(tmp_path, monkeypatch):
         raise MemoryError
 
     Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
-    monkeypatch.setattr(datasets.np, "empty", fail)
+    monkeypatch.setattr(np, "empty", fail)
     with pytest.raises(ValueError, match=r"image_size must be given.*do not fit into memory"):
         datasets.load(f"folder:{tmp_path}", 2)
 

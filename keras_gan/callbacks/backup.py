@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gan import datasets, keras_private
+from keras_gan import keras_private
 from keras_gan.callbacks import memory
 from keras_gan.checks import check_positive
 from keras_gan.saving import replacing
@@ -73,8 +73,8 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         super().__init__(str(backup_dir), save_freq, delete_checkpoint=delete_checkpoint)
         self.folder = Path(backup_dir)
         self.force = force
-        # The other callbacks of this `fit`, which it hands over.
-        self.others = []
+        # The other callbacks of this `fit`, which it hands over, and the one that the order of the data follows.
+        self.others, self.order = [], None
         self._signal = self._passing_over = None
 
     @contextlib.contextmanager
@@ -174,7 +174,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         """Passes over the batches of an epoch that the backup has seen, in the order in which it saw them."""
         model = self.model
         self._start = state["start"]
-        datasets.shuffle_by(self._start)
+        self.order.begin(self._start)
         # `fit` has just emptied them.
         for variable, value in zip(self._sums(), state["sums"], strict=True):
             variable.assign(value)

@@ -5,25 +5,38 @@ import contextlib
 import keras
 from keras import ops
 
-from keras_gan import datasets
 from keras_gan.callbacks.backup import BackupAndRestore
 from keras_gan.callbacks.progress import Progress
 from keras_gan.callbacks.sample_grid import SampleGrid
+from keras_gan.datasets import order
 
 
 class _Order(keras.callbacks.Callback):
     """Makes the order of the data follow from how far training is, so that who goes on meets the same."""
 
+    def __init__(self, orders):
+        super().__init__()
+        self.orders = orders
+
     def on_epoch_begin(self, epoch, logs=None):
-        datasets.shuffle_by(int(ops.convert_to_numpy(self.model.optimizer.iterations)))
+        self.begin(int(ops.convert_to_numpy(self.model.optimizer.iterations)))
+
+    def begin(self, steps):
+        for each in self.orders:
+            each.begin(steps)
+
+    def end(self):
+        for each in self.orders:
+            each.end()
 
 
-def complete(callbacks, verbose):
-    """What `fit` calls: a list of callbacks, one callback, or none, with those that training needs.
+def complete(callbacks, verbose, data):
+    """Completes a list of callbacks, one callback, or none, with those that training needs.
 
     Args:
         callbacks: What `fit` takes.
         verbose: What `fit` takes.
+        data: All data that `fit` takes, for training and for validation, in any structure.
 
     Returns:
         List of callbacks. `BackupAndRestore` comes last, since it keeps what the others have found.
@@ -35,18 +48,20 @@ def complete(callbacks, verbose):
         others.append(Progress())
     if not any(isinstance(c, keras.callbacks.History) for c in others):
         others.append(keras.callbacks.History())
+    following = _Order(order.find(data))
     for backup in backups:
-        backup.others = others
-    return [_Order(), *others, *backups]
+        backup.others, backup.order = others, following
+    return [following, *others, *backups]
 
 
 @contextlib.contextmanager
 def in_training(callbacks):
-    """What holds while callbacks train, however that ends: backups hear signals, and orders follow training."""
+    """Lets backups hear signals while callbacks train, and ends what training does to orders, however it ends."""
     with contextlib.ExitStack() as stack:
-        stack.callback(datasets.shuffle_by, None)
         # `fit` also takes a `keras.callbacks.CallbackList`.
         for callback in getattr(callbacks, "callbacks", callbacks):
+            if isinstance(callback, _Order):
+                stack.callback(callback.end)
             if isinstance(callback, BackupAndRestore):
                 stack.enter_context(callback.listening())
         yield

@@ -5,8 +5,8 @@ import warnings
 
 import keras
 
-from keras_gan import keras_private
 from keras_gan.checks.values import check_positive, join, same_shape
+from keras_gan.keras_private import layers_of
 
 
 def check_options(condition, pack, ema):
@@ -211,7 +211,7 @@ def warn_without_lipschitz_control(loss, penalties, discriminator):
     """Warns of a loss that has no bound for a discriminator that has none either."""
     if not getattr(loss, "needs_lipschitz", False) or penalties:
         return
-    layers = keras_private.layers_of(discriminator)
+    layers = layers_of(discriminator)
     constrained = any(getattr(layer, "kernel_constraint", None) for layer in layers)
     normalized = any(type(layer).__name__ == "SpectralNormalization" for layer in layers)
     if not constrained and not normalized:

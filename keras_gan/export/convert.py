@@ -14,8 +14,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gan import keras_private
 from keras_gan.checks import check_sample_labels
+from keras_gan.keras_private import layers_of
 
 OUTPUT = "image"
 # Fewer clip rare latents: twice the largest error with 128. More take long, since calibration runs on slow kernels.
@@ -210,7 +210,7 @@ def _calibration(signatures):
 
 def _culprits(generator, error):
     """The operations that a converter's error is about, and the layers that they belong to."""
-    layers = {layer.name: type(layer).__name__ for layer in keras_private.layers_of(generator)}
+    layers = {layer.name: type(layer).__name__ for layer in layers_of(generator)}
     found = []
     for path, operation in re.findall(r'"([^"@\n]+)@[^"\n]*"\][^\n]*\'tf\.(\w+)\' op is neither', error):
         place = ""

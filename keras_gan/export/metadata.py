@@ -2,6 +2,8 @@
 
 import json
 
+from keras_gan.keras_private import add_metadata
+
 _NAME = "keras_gan.json"
 
 
@@ -11,7 +13,7 @@ def write(filepath, format, facts):
     """
     text = json.dumps(facts)
     if format == "litert":
-        filepath.write_bytes(_into_flatbuffer(filepath.read_bytes(), text.encode()))
+        filepath.write_bytes(add_metadata(filepath.read_bytes(), _NAME, text.encode()))
     elif format == "onnx":
         import onnx
 
@@ -21,16 +23,3 @@ def write(filepath, format, facts):
     else:
         (filepath / "assets.extra").mkdir(exist_ok=True)
         (filepath / "assets.extra" / _NAME).write_text(text, encoding="utf-8")
-
-
-def _into_flatbuffer(content, text):
-    from ai_edge_litert import schema_py_generated as schema
-    from ai_edge_litert.tools import flatbuffer_utils
-
-    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
-    buffer, entry = schema.BufferT(), schema.MetadataT()
-    buffer.data = list(text)
-    entry.name, entry.buffer = _NAME, len(model.buffers)
-    model.buffers.append(buffer)
-    model.metadata = [*(model.metadata or []), entry]
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_gan import keras_private
+from keras_gan.keras_private import layers_of
 from keras_gan.layers import GroupedConv2D
 
 _BEFORE = "_keras_gan_before"
@@ -34,12 +34,10 @@ def rebuild(generator, inputs, fast=True):
     Raises:
         ValueError: If the generator computes in another dtype and can't be rebuilt from its configuration.
     """
-    mixed = sorted({layer.compute_dtype for layer in keras_private.layers_of(generator)} - {"float32"})
+    mixed = sorted({layer.compute_dtype for layer in layers_of(generator)} - {"float32"})
     if not mixed and not fast:
         return generator
-    classes = {
-        keras.saving.get_registered_name(type(layer)): type(layer) for layer in keras_private.layers_of(generator)
-    }
+    classes = {keras.saving.get_registered_name(type(layer)): type(layer) for layer in layers_of(generator)}
     try:
         config = _convert(keras.saving.serialize_keras_object(generator), _FAST if fast else {})
         copy = keras.saving.deserialize_keras_object(config, custom_objects=classes, safe_mode=False)

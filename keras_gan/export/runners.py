@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_gan.export.convert import OUTPUT, quiet
+from keras_gan.keras_private import find_operation, operations_of, operators_of, parse_saved_model
 
 
 def run(filepath, threads=None):
@@ -110,7 +111,7 @@ class TFLite:
 
     def not_delegated(self):
         """The operations of the first signature that XNNPACK leaves to slower kernels, by name."""
-        operations = self._interpreter._get_ops_details()
+        operations = operations_of(self._interpreter)
         delegates = [op for op in operations if op["op_name"] == "DELEGATE"]
         # The original operations stay in the list: those between a delegate's inputs and outputs are its own.
         makers = {tensor: op for op in operations if op["op_name"] != "DELEGATE" for tensor in op["outputs"]}
@@ -194,15 +195,11 @@ def _static(shape):
 
 def _check_operations(filepath):
     """Refuses what the interpreter would run here and no phone would."""
-    from ai_edge_litert import schema_py_generated as schema
-
     content = Path(filepath).read_bytes()
     if content[4:8] != b"TFL3":
         raise _Refused(f"file must be a .tflite file. Received: {filepath}, which is not one.")
-    model = schema.Model.GetRootAsModel(content, 0)
-    codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]
-    foreign = {code.CustomCode().decode() for code in codes if code.CustomCode()}
-    variable = any(code.BuiltinCode() == schema.BuiltinOperator.VAR_HANDLE for code in codes)
+    builtin, foreign = operators_of(content)
+    variable = "VAR_HANDLE" in builtin
     if variable:
         foreign.add("VAR_HANDLE")
     if foreign:
@@ -228,11 +225,7 @@ def _check_external_data(filepath):
 
 def _check_graph(folder):
     """Refuses a SavedModel that could do more than compute: TensorFlow runs whatever stands in it."""
-    from tensorflow.core.protobuf import saved_model_pb2
-    from tensorflow.python.framework import op_def_registry
-
-    saved = saved_model_pb2.SavedModel()
-    saved.ParseFromString((Path(folder) / "saved_model.pb").read_bytes())
+    saved = parse_saved_model((Path(folder) / "saved_model.pb").read_bytes())
     for graph in saved.meta_graphs:
         # Without it TensorFlow would run what the graph names to start it.
         if not graph.HasField("object_graph_def"):
@@ -247,7 +240,7 @@ def _check_graph(folder):
                 continue
             seen.add(name)
             for node in functions[name].node_def:
-                definition = op_def_registry.get(node.op)
+                definition = find_operation(node.op)
                 if definition is None:
                     todo.append(node.op)
                 elif _READING.search(node.op) or (definition.is_stateful and node.op not in _STATEFUL):

@@ -1,0 +1,6 @@
+"""Data: the embedded digits, TensorFlow Datasets and folders of images as `tf.data` pipelines; toy distributions."""
+
+from keras_gan.datasets.load import load
+from keras_gan.datasets.toy import grid, ring
+
+__all__ = ["grid", "load", "ring"]

@@ -1,0 +1,97 @@
+"""Which example comes when: a function of a seed and of how far training is."""
+
+import itertools
+import random
+
+import keras
+import numpy as np
+
+from keras_gan.keras_private import inputs_of
+
+_ATTRIBUTE = "_keras_gan_order"
+
+
+class Order:
+    """A random order of `n` examples, another one at each pass.
+
+    In training a pass depends on `seed`, on how many steps the model had made when the epoch began, and on how many
+    passes the epoch has begun: who goes on where a run was cut off meets the same. Outside of training it depends on
+    `seed` and on how many passes were drawn before.
+
+    Args:
+        seed: Int in [0, 2**32), or None for one drawn by Python's `random`.
+        n: Int > 0, how many examples there are.
+        stack: Int > 0, how many examples each index stands for. Defaults to `1`.
+
+    Attributes:
+        steps: Int >= 0, the steps that the model had made when the epoch began; None outside of training.
+    """
+
+    def __init__(self, seed, n, stack=1):
+        self._seed = random.getrandbits(32) if seed is None else int(seed)
+        self._shape = n, stack
+        self._visits = itertools.count()
+        self.end()
+
+    @property
+    def steps(self):
+        return self._now[0]
+
+    def begin(self, steps):
+        """Makes the passes from here on those of an epoch.
+
+        Args:
+            steps: Int >= 0, how many steps the model has made.
+        """
+        # One assignment: TensorFlow draws in threads of its own.
+        self._now = steps, itertools.count()
+
+    def end(self):
+        """Makes the passes from here on those outside of training."""
+        self._now = None, self._visits
+
+    def draw(self):
+        """Draws the next pass.
+
+        Returns:
+            NumPy array `(n, stack)`, int64: each column holds every index from 0 to n - 1 once.
+        """
+        steps, passes = self._now
+        # NumPy reads an absent last number as 0: an epoch's first pass is that of the seed and the steps alone.
+        rng = np.random.default_rng([self._seed, *([] if steps is None else [steps]), next(passes)])
+        n, stack = self._shape
+        return np.stack([rng.permutation(n) for _ in range(stack)], axis=1)
+
+    def dataset(self):
+        """Makes the dataset of one pass.
+
+        Returns:
+            `tf.data.Dataset` of `n` elements `(stack,)`, int64, in which `find` finds this order.
+        """
+        import tensorflow as tf
+
+        passes = tf.data.Dataset.range(1).map(
+            lambda _: tf.ensure_shape(tf.numpy_function(self.draw, [], tf.int64), self._shape)
+        )
+        setattr(passes, _ATTRIBUTE, self)
+        return passes.unbatch()
+
+
+def find(data):
+    """Finds the orders behind data, whatever `tf.data` has made of what `load` gave.
+
+    Args:
+        data: A `tf.data.Dataset`, a dataset that a strategy has distributed, a structure of such, or anything else.
+
+    Returns:
+        List of `Order`, each once; empty for anything else.
+    """
+    found, todo = [], keras.tree.flatten(data)
+    while todo:
+        dataset = todo.pop()
+        order = getattr(dataset, _ATTRIBUTE, None)
+        if order is None:
+            todo += inputs_of(dataset)
+        elif order not in found:
+            found.append(order)
+    return found

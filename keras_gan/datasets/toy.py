@@ -1,0 +1,23 @@
+"""Toy distributions, whose modes are known."""
+
+import numpy as np
+
+from keras_gan.priors import Mixture, circle
+
+
+def ring():
+    """Makes the 8 modes of the field's test of mode coverage: on the unit circle, with a standard deviation of 0.01.
+
+    Returns:
+        `keras_gan.priors.Mixture`: `sample(n, seed)` gives points `(n, 2)`; `centers` and `stddev` describe the modes.
+
+    Reference:
+        [Srivastava et al., 2017](https://arxiv.org/abs/1705.07761)
+    """
+    return Mixture(circle(8, latent_dim=2), stddev=0.01)
+
+
+def grid():
+    """Makes 25 modes in a square, as `ring`: coordinates -4, -2, 0, 2 and 4, a standard deviation of 0.05."""
+    steps = np.arange(-4, 5, 2)
+    return Mixture([[x, y] for x in steps for y in steps], stddev=0.05)
