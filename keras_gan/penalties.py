@@ -1,12 +1,10 @@
 """Penalties: one small class per published control of the discriminator's slope."""
 
-import math
-import numbers
-
 import keras
 from keras import ops
 
 from keras_gan import backend
+from keras_gan.checks.values import check_number
 
 
 class Penalty:
@@ -55,7 +53,7 @@ class R1(Penalty):
     """
 
     def __init__(self, gamma=10.0):
-        self.gamma = _check_weight("gamma", gamma)
+        self.gamma = check_number("gamma", gamma, 0)
 
     def __call__(self, discriminator, real, fake, seed=None):
         return self.gamma / 2 * ops.mean(_squared_gradient_norm(discriminator, real))
@@ -102,7 +100,7 @@ class GradientPenalty(Penalty):
     """
 
     def __init__(self, weight=10.0):
-        self.weight = _check_weight("weight", weight)
+        self.weight = check_number("weight", weight, 0)
 
     def __call__(self, discriminator, real, fake, seed=None):
         squared = _squared_gradient_norm(discriminator, _interpolate(real, fake, seed))
@@ -147,7 +145,7 @@ class WeightClipping(keras.constraints.Constraint):
         c: Float > 0, the largest magnitude of a weight. Defaults to `0.01`.
 
     Raises:
-        ValueError: If `c` is not positive.
+        ValueError: If `c` is not positive or no finite number.
 
     Example:
 
@@ -161,9 +159,7 @@ class WeightClipping(keras.constraints.Constraint):
     """
 
     def __init__(self, c=0.01):
-        if not (isinstance(c, numbers.Real) and c > 0):
-            raise ValueError(f"c must be a positive number. Received: {c!r}.")
-        self.c = float(c)
+        self.c = check_number("c", c, 0, open_low=True)
 
     def __call__(self, value):
         return ops.clip(value, -self.c, self.c)
@@ -186,9 +182,3 @@ def _interpolate(real, fake, seed):
         lambda n: keras.random.uniform((n, *ones), dtype="float32", seed=seed), ops.shape(real)[0], per_example=False
     )
     return epsilon * real + (1 - epsilon) * fake
-
-
-def _check_weight(name, value):
-    if not (isinstance(value, numbers.Real) and 0 <= value < math.inf):
-        raise ValueError(f"{name} must be a finite number >= 0. Received: {value!r}.")
-    return float(value)

@@ -73,6 +73,8 @@ def test_imports_follow_the_arrows(path):
     allowed = ARROWS[_room(path)]
     for name in _imports(path):
         parts = name.split(".")
+        if name.startswith("keras_gan.checks.values"):  # The ground floor.
+            continue
         if parts[0] == "keras_gan" and len(parts) > 1 and (ROOT / parts[1]).with_suffix(".py").exists():
             assert parts[1] in allowed, f"{path.name} must not import {name}"
         if parts[0] == "keras_gan" and len(parts) > 1 and (ROOT / parts[1]).is_dir():

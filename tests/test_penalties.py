@@ -259,5 +259,5 @@ def test_weight_clipping_serialises():
 
 @pytest.mark.parametrize("c", [0.0, -0.01, float("nan"), "0.01"])
 def test_bad_clipping(c):
-    with pytest.raises(ValueError, match=r"c must be a positive number\. Received: "):
+    with pytest.raises(ValueError, match=r"c must be a finite number > 0\. Received: "):
         WeightClipping(c)

@@ -166,7 +166,7 @@ def test_truncation_reaches_the_modes_and_the_parts():
 
 def test_truncation_refuses_what_it_can_not_do():
     for t in (0, -1.0, math.nan):
-        with pytest.raises(ValueError, match="truncation must be positive"):
+        with pytest.raises(ValueError, match=r"truncation must be a finite number > 0\. Received: "):
             priors.Normal(2).sample(4, truncation=t)
     for prior in (priors.Uniform(2), priors.Concatenated([priors.Normal(1), priors.Uniform(1)])):
         with pytest.raises(ValueError, match=r"truncation must be None for a Uniform .* Received: 0.5"):
@@ -230,7 +230,7 @@ def test_concatenated_parts_are_independent_and_in_order():
     ],
 )
 def test_bad_arguments_are_named(make):
-    with pytest.raises(ValueError, match=r"(centers|stddev|priors|num_modes) must be .*Received"):
+    with pytest.raises(ValueError, match=r"(centers|stddev|priors|num_modes|latent_dim) must be .*Received"):
         make()
 
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gan.checks.values import check_positive, join, same_shape
+from keras_gan.checks.values import check_integer, join, same_shape
 
 # What the activations that a generator may end in can reach.
 RANGES = {"tanh": (-1, 1), "sigmoid": (0, 1)}
@@ -52,7 +52,7 @@ def check_data(data, labels, batch_size, expected):
     if data is None:
         raise ValueError("x, the real data, must be given to fit. Received: None.")
     if batch_size is not None:
-        check_positive("batch_size", batch_size)
+        check_integer("batch_size", batch_size)
     if hasattr(data, "to_numpy"):
         data = data.to_numpy()
     if hasattr(data, "shape") and hasattr(data, "dtype"):

@@ -1,11 +1,10 @@
 """Do the networks, the prior and the condition fit each other?"""
 
-import numbers
 import warnings
 
 import keras
 
-from keras_gan.checks.values import check_positive, check_seed, join, same_shape
+from keras_gan.checks.values import check_integer, check_number, check_seed, join, same_shape
 
 
 def check_options(condition, pack, ema, seed):
@@ -14,15 +13,15 @@ def check_options(condition, pack, ema, seed):
         raise TypeError(
             f"condition must be a keras_gan.conditions.Condition, such as Labels(10). Received: {condition!r}."
         )
-    check_positive("pack", pack)
+    pack = check_integer("pack", pack)
     if pack > 1 and (condition.num_classes is not None or condition.heads):
         raise ValueError(
             "pack must be 1 with a condition: examples that are judged together would need one label. "
             f"Received: pack={pack}, condition={type(condition).__name__}."
         )
     check_seed(seed)
-    if ema is not None and not (isinstance(ema, numbers.Real) and 0 <= ema < 1):
-        raise ValueError(f"ema, the momentum of the average, must lie in [0, 1), or be None. Received: {ema!r}.")
+    if ema is not None:
+        check_number("ema, the momentum of the average,", ema, 0, 1, open_high=True)
 
 
 def noise_size(generator, prior, condition):
@@ -153,7 +152,7 @@ def check_training(penalties, metrics, augmentation, discriminator_steps, shape,
             "augmentation must make two views of each example that the condition can compare (consistency_weight), "
             "such as keras_gan.augmentation.Affine(). Received: None."
         )
-    check_positive("discriminator_steps", discriminator_steps)
+    check_integer("discriminator_steps", discriminator_steps)
 
 
 def check_metrics(metrics):
