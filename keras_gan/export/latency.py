@@ -93,11 +93,11 @@ def benchmark(filepath, threads=(1, 2), seconds=1.0):
             others), crashes, or takes minutes.
         ImportError: If the runtime is missing; the message says what to install.
     """
-    filepath = Path(filepath)
-    runners.format_of(filepath)
     threads = list(threads) if isinstance(threads, (list, tuple)) else [threads]
     threads = [check_integer("threads", n) for n in threads or [None]]
     seconds = check_number("seconds", seconds, 0, open_low=True)
+    filepath = Path(filepath)
+    runners.format_of(filepath)
     # Modules come from where they came from here, and not from the folder that happens to be the working one.
     path = os.pathsep.join(str(Path(p).absolute()) for p in sys.path if p)
     command = [sys.executable, "-P", "-m", "keras_gan.export.isolated", str(filepath), json.dumps([threads, seconds])]
