@@ -215,7 +215,7 @@ class Wasserstein(AdversarialLoss):
     - discriminator: `-mean(D(x)) + mean(D(G(z)))`, which has no bound from below
     - generator: `-mean(D(G(z)))`
 
-    Use it with `keras_gan.penalties.GradientPenalty`, `LipschitzPenalty` or `WeightClipping`.
+    Use it with `keras_gan.penalties.GradientPenalty` or `LipschitzPenalty`, or `keras_gan.constraints.WeightClipping`.
 
     Reference:
         [Arjovsky et al., 2017](https://arxiv.org/abs/1701.07875)

@@ -135,39 +135,6 @@ class LipschitzPenalty(GradientPenalty):
         return ops.relu(norm - 1)
 
 
-@keras.saving.register_keras_serializable(package="keras_gan")
-class WeightClipping(keras.constraints.Constraint):
-    """The original WGAN's bound on the slope: each weight is clipped to [-c, c] after each update.
-
-    A constraint of the discriminator's layers, not a penalty of the GAN.
-
-    Args:
-        c: Float > 0, the largest magnitude of a weight. Defaults to `0.01`.
-
-    Raises:
-        ValueError: If `c` is not positive or no finite number.
-
-    Example:
-
-    ```python
-    clipping = keras_gan.penalties.WeightClipping(0.01)
-    layer = keras.layers.Dense(64, kernel_constraint=clipping, bias_constraint=clipping)
-    ```
-
-    Reference:
-        [Arjovsky et al., 2017](https://arxiv.org/abs/1701.07875), algorithm 1
-    """
-
-    def __init__(self, c=0.01):
-        self.c = check_number("c", c, 0, open_low=True)
-
-    def __call__(self, value):
-        return ops.clip(value, -self.c, self.c)
-
-    def get_config(self):
-        return {"c": self.c}
-
-
 def _squared_gradient_norm(discriminator, x):
     """`||grad_x D(x_i)||^2`, `(batch,)`. In float32 from the input on: squares soon leave the range of float16."""
     gradient = backend.input_gradient(discriminator, ops.cast(x, "float32"))

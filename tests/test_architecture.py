@@ -17,6 +17,7 @@ ARROWS = {
     "checks": {"checks"},
     "cli": {"augmentation", "backend", "datasets", "export", "files", "gan", "images", "metrics", "saving"},
     "conditions": {"priors"},
+    "constraints": set(),
     "datasets": {"checks", "priors"},
     "export": {"checks", "conditions", "export", "layers", "priors"},
     "files": set(),

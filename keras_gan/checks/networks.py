@@ -1,10 +1,19 @@
 """Do the networks, the prior and the condition fit each other?"""
 
+import inspect
 import warnings
 
 import keras
 
 from keras_gan.checks.values import check_integer, check_number, check_seed, join, same_shape
+
+# Where what is no penalty belongs.
+_ELSEWHERE = {
+    keras.constraints.Constraint: " A constraint belongs to layers of the discriminator: kernel_constraint=.",
+    keras.regularizers.Regularizer: " A regularizer belongs to layers: kernel_regularizer=.",
+    keras.losses.Loss: " Losses of keras_gan.losses belong to loss=.",
+    keras.metrics.Metric: " A metric belongs to metrics=.",
+}
 
 
 def check_options(condition, pack, ema, seed):
@@ -136,8 +145,7 @@ def check_training(penalties, metrics, augmentation, discriminator_steps, shape,
     """Raises an error unless the arguments of `compile` are what they should be."""
     _check_list("penalties", penalties)
     for penalty in penalties:
-        if isinstance(penalty, (str, type)) or not callable(penalty):
-            raise TypeError(f"penalties must be objects such as keras_gan.penalties.R1(1.0). Received: {penalty!r}.")
+        _check_penalty(penalty)
     check_metrics(metrics)
     if augmentation is not None:
         if not _offers(augmentation, "transform", "update"):
@@ -153,6 +161,23 @@ def check_training(penalties, metrics, augmentation, discriminator_steps, shape,
             "such as keras_gan.augmentation.Affine(). Received: None."
         )
     check_integer("discriminator_steps", discriminator_steps)
+
+
+def _check_penalty(penalty):
+    """Raises a TypeError unless this is called as `keras_gan.penalties.Penalty` is."""
+    try:
+        signature = inspect.signature(penalty)
+        # Keras's metrics and layers take anything, whatever they do with it.
+        fits = not isinstance(penalty, type) and "seed" in signature.parameters
+        signature.bind("discriminator", "real", "fake", seed=None)
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
+        hints = (place for kind, place in _ELSEWHERE.items() if isinstance(penalty, kind))
+        raise TypeError(
+            "penalties must be objects such as keras_gan.penalties.R1(1.0), called with (discriminator, real, fake, "
+            f"seed). Received: {penalty!r}.{next(hints, '')}"
+        )
 
 
 def check_metrics(metrics):
