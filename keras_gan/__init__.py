@@ -15,6 +15,7 @@ from keras_gan import (
     penalties,
     priors,
     saving,
+    walks,
 )
 from keras_gan.gan import GAN
 
@@ -35,4 +36,5 @@ __all__ = [
     "penalties",
     "priors",
     "saving",
+    "walks",
 ]

@@ -45,6 +45,7 @@ ARROWS = {
     "priors": set(),
     "saving": set(),
     "state": set(),
+    "walks": set(),
 }
 
 # Where TensorFlow is data, pictures or a converter and not training.

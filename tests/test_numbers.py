@@ -122,9 +122,9 @@ WITHOUT_NUMBERS = {
     "images.signed",
     "images.to_uint8",
     "losses.get",
-    "priors.lerp",
-    "priors.slerp",
     "saving.load_model",
+    "walks.lerp",
+    "walks.slerp",
 }
 # Beyond the check of their numbers they train, read or write.
 SLOW = {"datasets.load", "export.benchmark", "export.export", "metrics.features.classifier"}
