@@ -5,6 +5,7 @@ from keras_gan import (
     augmentation,
     callbacks,
     conditions,
+    constraints,
     datasets,
     export,
     health,
@@ -15,6 +16,7 @@ from keras_gan import (
     penalties,
     priors,
     saving,
+    walks,
 )
 from keras_gan.gan import GAN
 from keras_gan.model import AdversarialModel
@@ -27,6 +29,7 @@ __all__ = [
     "augmentation",
     "callbacks",
     "conditions",
+    "constraints",
     "datasets",
     "export",
     "health",
@@ -37,4 +40,5 @@ __all__ = [
     "penalties",
     "priors",
     "saving",
+    "walks",
 ]

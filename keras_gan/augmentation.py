@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_gan import backend
+from keras_gan.checks.values import check_integer, check_number
 
 
 class Augmentation(keras.Layer):
@@ -140,7 +141,7 @@ class Affine(Augmentation):
         **kwargs: `name`, as for any `keras.Layer`.
 
     Raises:
-        ValueError: If an argument is negative.
+        ValueError: If an argument is negative or no finite number.
 
     Reference:
         [Karras et al., 2020](https://arxiv.org/abs/2006.06676), geometric transformations among others
@@ -150,10 +151,8 @@ class Affine(Augmentation):
 
     def __init__(self, rotation=15.0, scale=0.15, shear=0.3, translation=0.05, **kwargs):
         super().__init__(**kwargs)
-        self.extents = {"rotation": rotation, "scale": scale, "shear": shear, "translation": translation}
-        for name, value in self.extents.items():
-            if not value >= 0:
-                raise ValueError(f"{name} must not be negative. Received: {value!r}.")
+        extents = {"rotation": rotation, "scale": scale, "shear": shear, "translation": translation}
+        self.extents = {name: check_number(name, value, 0) for name, value in extents.items()}
 
     def transform(self, images, uniform):
         height, width = images.shape[1:3]
@@ -206,13 +205,9 @@ class AdaptiveAugmentation(Augmentation):
         augmentation = DiffAugment() if augmentation is None else augmentation
         if not isinstance(augmentation, Augmentation):
             raise TypeError(f"augmentation must be an Augmentation, such as DiffAugment(). Received: {augmentation!r}.")
-        if not -1 < target < 1:
-            raise ValueError(f"target, a mean of signs, must lie between -1 and 1. Received: {target!r}.")
-        if not ramp_images > 0:
-            raise ValueError(f"ramp_images must be positive. Received: {ramp_images!r}.")
         self.augmentation = augmentation
-        self.target = float(target)
-        self.ramp_images = ramp_images
+        self.target = check_number("target, a mean of signs,", target, -1, 1, open_low=True, open_high=True)
+        self.ramp_images = check_integer("ramp_images", ramp_images)
         self.num_uniforms = 1 + augmentation.num_uniforms
         self.probability = self._add_state("probability", ())
         # A variable only to be summed over the replicas: all must see one sign of one global mean.

@@ -358,7 +358,7 @@ class GAN(AdversarialModel):
             ValueError: If `n` is not a positive integer, the labels are out of range or not `n`, or there are labels
                 without a condition on them.
         """
-        checks.check_positive("n, how many to generate,", n)
+        checks.check_integer("n, how many to generate,", n)
         checks.check_seed(seed)
         labels = checks.check_sample_labels(labels, n, self.condition.num_classes)
         seed = random.getrandbits(31) if seed is None else int(seed)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_gan import checks
+from keras_gan.checks.values import check_integer
 from keras_gan.saving import replacing
 
 
@@ -34,9 +35,8 @@ def grid(images, columns=None, gap=2):
         ValueError: If these are no images, or a number is out of range.
     """
     if columns is not None:
-        checks.check_positive("columns", columns)
-    if isinstance(gap, bool) or not isinstance(gap, (int, np.integer)) or gap < 0:
-        raise ValueError(f"gap must be an integer, 0 or more. Received: {gap!r}.")
+        columns = check_integer("columns", columns)
+    gap = check_integer("gap", gap, 0)
     images = np.asarray(images)
     if images.ndim != 4 or images.shape[-1] not in (1, 3) or len(images) == 0:
         raise ValueError(

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_gan.checks import check_positive
+from keras_gan.checks.values import check_integer
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
@@ -44,7 +44,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         kinds = (keras.layers.Dense, keras.layers.Conv2D, keras.layers.Conv2DTranspose, keras.layers.Embedding)
         if not isinstance(layer, kinds):
             raise ValueError(f"layer must be a Dense, Conv2D, Conv2DTranspose or Embedding layer. Received: {layer!r}.")
-        check_positive("power_iterations", power_iterations)
+        power_iterations = check_integer("power_iterations", power_iterations)
         kwargs.setdefault("dtype", layer.dtype_policy)
         super().__init__(layer, **kwargs)
         self.power_iterations = power_iterations
@@ -133,10 +133,8 @@ class MinibatchStandardDeviation(keras.layers.Layer):
 
     def __init__(self, group_size=4, **kwargs):
         super().__init__(**kwargs)
-        if group_size == 1:
-            raise ValueError("group_size must be > 1: one example alone has no deviation. Received: 1.")
-        check_positive("group_size", group_size)
-        self.group_size = group_size
+        # One example alone has no deviation.
+        self.group_size = check_integer("group_size", group_size, 2)
 
     def call(self, inputs):
         n = ops.shape(inputs)[0]

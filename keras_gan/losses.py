@@ -1,10 +1,11 @@
 """Adversarial losses: one small class per published objective, on logits."""
 
 import math
-import numbers
 
 import keras
 from keras import ops
+
+from keras_gan.checks.values import check_number
 
 
 class AdversarialLoss:
@@ -75,9 +76,7 @@ class _Smoothable(AdversarialLoss):
     generator_uses_real = False
 
     def __init__(self, label_smoothing=0.0):
-        if not (isinstance(label_smoothing, numbers.Real) and 0 <= label_smoothing < 1):
-            raise ValueError(f"label_smoothing must be a number in [0, 1). Received: {label_smoothing!r}.")
-        self.label_smoothing = float(label_smoothing)
+        self.label_smoothing = check_number("label_smoothing", label_smoothing, 0, 1, open_high=True)
 
     def get_config(self):
         return {"label_smoothing": self.label_smoothing}
@@ -216,7 +215,7 @@ class Wasserstein(AdversarialLoss):
     - discriminator: `-mean(D(x)) + mean(D(G(z)))`, which has no bound from below
     - generator: `-mean(D(G(z)))`
 
-    Use it with `keras_gan.penalties.GradientPenalty`, `LipschitzPenalty` or `WeightClipping`.
+    Use it with `keras_gan.penalties.GradientPenalty` or `LipschitzPenalty`, or `keras_gan.constraints.WeightClipping`.
 
     Reference:
         [Arjovsky et al., 2017](https://arxiv.org/abs/1701.07875)

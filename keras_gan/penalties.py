@@ -1,12 +1,10 @@
 """Penalties: one small class per published control of the discriminator's slope."""
 
-import math
-import numbers
-
 import keras
 from keras import ops
 
 from keras_gan import backend
+from keras_gan.checks.values import check_number
 
 
 class Penalty:
@@ -55,7 +53,7 @@ class R1(Penalty):
     """
 
     def __init__(self, gamma=10.0):
-        self.gamma = _check_weight("gamma", gamma)
+        self.gamma = check_number("gamma", gamma, 0)
 
     def __call__(self, discriminator, real, fake, seed=None):
         return self.gamma / 2 * ops.mean(_squared_gradient_norm(discriminator, real))
@@ -102,7 +100,7 @@ class GradientPenalty(Penalty):
     """
 
     def __init__(self, weight=10.0):
-        self.weight = _check_weight("weight", weight)
+        self.weight = check_number("weight", weight, 0)
 
     def __call__(self, discriminator, real, fake, seed=None):
         squared = _squared_gradient_norm(discriminator, _interpolate(real, fake, seed))
@@ -137,41 +135,6 @@ class LipschitzPenalty(GradientPenalty):
         return ops.relu(norm - 1)
 
 
-@keras.saving.register_keras_serializable(package="keras_gan")
-class WeightClipping(keras.constraints.Constraint):
-    """The original WGAN's bound on the slope: each weight is clipped to [-c, c] after each update.
-
-    A constraint of the discriminator's layers, not a penalty of the GAN.
-
-    Args:
-        c: Float > 0, the largest magnitude of a weight. Defaults to `0.01`.
-
-    Raises:
-        ValueError: If `c` is not positive.
-
-    Example:
-
-    ```python
-    clipping = keras_gan.penalties.WeightClipping(0.01)
-    layer = keras.layers.Dense(64, kernel_constraint=clipping, bias_constraint=clipping)
-    ```
-
-    Reference:
-        [Arjovsky et al., 2017](https://arxiv.org/abs/1701.07875), algorithm 1
-    """
-
-    def __init__(self, c=0.01):
-        if not (isinstance(c, numbers.Real) and c > 0):
-            raise ValueError(f"c must be a positive number. Received: {c!r}.")
-        self.c = float(c)
-
-    def __call__(self, value):
-        return ops.clip(value, -self.c, self.c)
-
-    def get_config(self):
-        return {"c": self.c}
-
-
 def _squared_gradient_norm(discriminator, x):
     """`||grad_x D(x_i)||^2`, `(batch,)`. In float32 from the input on: squares soon leave the range of float16."""
     gradient = backend.input_gradient(discriminator, ops.cast(x, "float32"))
@@ -186,9 +149,3 @@ def _interpolate(real, fake, seed):
         lambda n: keras.random.uniform((n, *ones), dtype="float32", seed=seed), ops.shape(real)[0], per_example=False
     )
     return epsilon * real + (1 - epsilon) * fake
-
-
-def _check_weight(name, value):
-    if not (isinstance(value, numbers.Real) and 0 <= value < math.inf):
-        raise ValueError(f"{name} must be a finite number >= 0. Received: {value!r}.")
-    return float(value)

@@ -1,11 +1,12 @@
-"""Priors: the distributions that latents are drawn from, and ways to walk between latents."""
+"""Priors: the distributions that latents are drawn from."""
 
 import math
-import numbers
 
 import keras
 import numpy as np
 from keras import ops
+
+from keras_gan.checks.values import check_integer, check_number, check_points
 
 # A uniform float32 is 0 about once in 2**23 draws, and the normal number that belongs to it is minus infinity.
 _BELOW_ONE = 1 - 2**-23
@@ -26,10 +27,8 @@ class Prior:
     """
 
     def __init__(self, latent_dim):
-        if not isinstance(latent_dim, int) or latent_dim < 1:
-            raise ValueError(f"latent_dim must be a positive integer. Received: {latent_dim!r}.")
-        self.latent_dim = latent_dim
-        self.num_uniforms = latent_dim
+        self.latent_dim = check_integer("latent_dim", latent_dim)
+        self.num_uniforms = self.latent_dim
 
     def sample(self, n, seed=None, truncation=None):
         """Draws latents.
@@ -45,13 +44,14 @@ class Prior:
             Tensor `(n, latent_dim)`, float32.
 
         Raises:
-            ValueError: If `truncation` is not positive, or given to a prior without normal latents.
+            ValueError: If `truncation` is not positive or no finite number, or given to a prior without normal
+                latents.
 
         Reference:
             [Brock et al., 2018](https://arxiv.org/abs/1809.11096), the truncation trick
         """
-        if truncation is not None and not (isinstance(truncation, numbers.Real) and truncation > 0):
-            raise ValueError(f"truncation must be positive, or None for no bound. Received: {truncation!r}.")
+        if truncation is not None:
+            truncation = check_number("truncation", truncation, 0, open_low=True)
         uniform = keras.random.uniform((n, self.num_uniforms), dtype="float32", seed=seed)
         return self.from_uniform(uniform, truncation)
 
@@ -90,9 +90,8 @@ class Normal(Prior):
 
     def __init__(self, latent_dim, mean=0.0, stddev=1.0):
         super().__init__(latent_dim)
-        _check_stddev(stddev)
-        self.mean = float(mean)
-        self.stddev = float(stddev)
+        self.mean = check_number("mean", mean)
+        self.stddev = check_number("stddev", stddev, 0, open_low=True)
 
     def from_uniform(self, uniform, truncation=None):
         return self.mean + self.stddev * _standard_normal(uniform, truncation)
@@ -118,10 +117,10 @@ class Uniform(Prior):
 
     def __init__(self, latent_dim, low=-1.0, high=1.0):
         super().__init__(latent_dim)
-        if not low < high:
+        self.low = check_number("low", low)
+        self.high = check_number("high", high)
+        if not self.low < self.high:
             raise ValueError(f"low must be smaller than high. Received: low={low!r}, high={high!r}.")
-        self.low = float(low)
-        self.high = float(high)
 
     def from_uniform(self, uniform, truncation=None):
         if truncation is not None:
@@ -145,7 +144,7 @@ class Categorical(Prior):
     """
 
     def __init__(self, num_classes):
-        super().__init__(num_classes)
+        super().__init__(check_integer("num_classes", num_classes))
         self.num_uniforms = 1
 
     def from_uniform(self, uniform, truncation=None):
@@ -176,16 +175,9 @@ class Mixture(Prior):
     """
 
     def __init__(self, centers, stddev=1.0):
-        centers = np.asarray(ops.convert_to_numpy(centers), "float32")
-        if centers.ndim != 2 or 0 in centers.shape or not np.isfinite(centers).all():
-            raise ValueError(
-                "centers must be finite numbers of shape (num_modes, latent_dim). "
-                f"Received: an array of shape {centers.shape}."
-            )
-        super().__init__(centers.shape[1])
-        _check_stddev(stddev)
-        self.centers = centers
-        self.stddev = float(stddev)
+        self.centers = check_points("centers", centers, "latent_dim")
+        super().__init__(self.centers.shape[1])
+        self.stddev = check_number("stddev", stddev, 0, open_low=True)
         self.num_uniforms = 1 + self.latent_dim
 
     def from_uniform(self, uniform, truncation=None):
@@ -236,89 +228,21 @@ def circle(num_modes, latent_dim, radius=1.0):
 
     Args:
         num_modes: Int > 0.
-        latent_dim: Int >= 2.
+        latent_dim: Int > 1: the plane of the circle has two dimensions.
         radius: Float. Defaults to `1.0`. Neighbours lie `2 * radius * sin(pi / num_modes)` apart.
 
     Returns:
         NumPy array `(num_modes, latent_dim)`, float32.
 
     Raises:
-        ValueError: If there is no mode or a latent has less than two dimensions.
+        ValueError: If there is no mode, a latent has less than two dimensions, or `radius` is no finite number.
     """
-    if num_modes < 1 or latent_dim < 2:
-        raise ValueError(
-            "num_modes must be at least 1 and latent_dim at least 2, the plane of the circle. "
-            f"Received: num_modes={num_modes!r}, latent_dim={latent_dim!r}."
-        )
+    num_modes, latent_dim = check_integer("num_modes", num_modes), check_integer("latent_dim", latent_dim, 2)
+    radius = check_number("radius", radius)
     angle = 2 * np.pi * np.arange(num_modes) / num_modes
     centers = np.zeros((num_modes, latent_dim), "float32")
     centers[:, :2] = radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)
     return centers
-
-
-def lerp(start, end, t):
-    """Walks from one latent to another in a straight line: `(1 - t) * start + t * end`.
-
-    Between two normal latents its middle is shorter than any likely sample; see `slerp`.
-
-    Args:
-        start: Array or tensor `(..., latent_dim)`: one latent, or a batch.
-        end: Array or tensor of a shape that broadcasts with it.
-        t: Float, or array of any shape, usually `numpy.linspace(0, 1, steps)`.
-
-    Returns:
-        Tensor, float32: the shape of `t`, then that of the latents. `steps` between two latents are
-        `(steps, latent_dim)`, a batch for the generator.
-    """
-    start, end, t = _prepare(start, end, t)
-    return (1 - t) * start + t * end
-
-
-def slerp(start, end, t):
-    """Walks from one latent to another along the sphere, where normal latents of many dimensions lie.
-
-    The direction turns at constant speed by the angle `omega` between both ends, and the norm changes linearly. For
-    ends of equal norm this is `(sin((1 - t) * omega) * start + sin(t * omega) * end) / sin(omega)`; unlike that
-    formula it stays finite for opposite ends, which it joins by one of their many great circles.
-
-    Args:
-        start: Array or tensor `(..., latent_dim)`: one latent, or a batch.
-        end: Array or tensor of a shape that broadcasts with it.
-        t: Float, or array of any shape, usually `numpy.linspace(0, 1, steps)`.
-
-    Returns:
-        Tensor, float32: the shape of `t`, then that of the latents, as `lerp` returns it.
-
-    Reference:
-        [White, 2016](https://arxiv.org/abs/1609.04468)
-    """
-    start, end, t = _prepare(start, end, t)
-    u, v = _unit(start), _unit(end)
-    # Exact at 0 and pi too, where arccos of the product loses half of the digits.
-    omega = 2 * ops.arctan2(_norm(u - v), _norm(u + v))
-    # The direction of v seen from u, and for parallel ends, which have none, that of the axis farthest from u. The
-    # second projection removes what rounding left of u when little else was left.
-    w = v - _dot(u, v) * u + 1e-7 * ops.one_hot(ops.argmin(ops.abs(u), axis=-1), u.shape[-1], dtype=u.dtype)
-    w = _unit(w - _dot(u, w) * u)
-    norm = (1 - t) * _norm(start) + t * _norm(end)
-    return norm * (ops.cos(t * omega) * u + ops.sin(t * omega) * w)
-
-
-def _prepare(start, end, t):
-    start, end, t = (ops.convert_to_tensor(x, "float32") for x in (start, end, t))
-    return start, end, ops.reshape(t, (*t.shape, *[1] * max(len(start.shape), len(end.shape))))
-
-
-def _dot(x, y):
-    return ops.sum(x * y, axis=-1, keepdims=True)
-
-
-def _norm(x):
-    return ops.sqrt(_dot(x, x))
-
-
-def _unit(x):
-    return x / ops.maximum(_norm(x), 1e-30)
 
 
 def _standard_normal(uniform, truncation):
@@ -366,8 +290,3 @@ def _polynomial(coefficients, x):
     for coefficient in coefficients[1:]:
         y = y * x + coefficient
     return y
-
-
-def _check_stddev(stddev):
-    if not stddev > 0:
-        raise ValueError(f"stddev must be positive. Received: {stddev!r}.")

@@ -295,7 +295,7 @@ class Clock(keras.callbacks.Callback):
 def tour(stops, frames=8):
     """Arcs from each row of latents to the next and back to the first, `(stops * frames, columns, latent_dim)`."""
     t, back = np.linspace(0, 1, frames, endpoint=False), np.roll(stops, -1, axis=0)
-    return np.concatenate([keras_gan.priors.slerp(a, b, t) for a, b in zip(stops, back, strict=True)])
+    return np.concatenate([keras_gan.walks.slerp(a, b, t) for a, b in zip(stops, back, strict=True)])
 
 
 def picture(generator, latents):

@@ -106,7 +106,7 @@ def draw(path, gan, latents, samples, picks):
     figure = Figure(figsize=(15, 7.6), layout="constrained")
     axes = figure.subplot_mosaic([["all", *["walks"] * 4], ["all", *"abcs"]], width_ratios=(8, 1, 1, 1, 3))
     common.show(axes["all"], keras_gan.images.grid(samples[:100]), "samples 0 to 99, ten a row")
-    walks = [keras_gan.priors.slerp(*latents[i : i + 2], np.linspace(0, 1, 8)) for i in (0, 2, 4, 6)]
+    walks = [keras_gan.walks.slerp(*latents[i : i + 2], np.linspace(0, 1, 8)) for i in (0, 2, 4, 6)]
     common.show(axes["walks"], common.picture(gan, walks), "walks on four arcs")
     for name, sign, chosen in zip("abc", ("", "- ", "+ "), latents[picks], strict=True):
         column = common.picture(gan, [*chosen[:, None], chosen.mean(axis=0)[None]])

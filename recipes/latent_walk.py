@@ -20,7 +20,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import keras_gan
-from keras_gan import priors
+from keras_gan import priors, walks
 
 LATENT_DIM, MODES = 16, 10
 TRUNCATIONS = (0.25, 0.5, 1.0, 1.5, None)
@@ -35,8 +35,8 @@ def walk_norms(pairs, steps=21):
     """The mean length of latents along the walks between pairs of them, `(steps,)`, by each way to walk."""
     t = np.linspace(0, 1, steps)
     start, end = np.asarray(PRIORS["one"].sample(2 * pairs, seed=1)).reshape(2, pairs, LATENT_DIM)
-    walks = {walk.__name__: np.asarray(walk(start, end, t)) for walk in (priors.lerp, priors.slerp)}
-    return t, {name: np.linalg.norm(latents, axis=-1).mean(axis=1) for name, latents in walks.items()}
+    paths = {walk.__name__: np.asarray(walk(start, end, t)) for walk in (walks.lerp, walks.slerp)}
+    return t, {name: np.linalg.norm(latents, axis=-1).mean(axis=1) for name, latents in paths.items()}
 
 
 def truncated(gan, classifier, n, seed):
@@ -64,7 +64,7 @@ def main(argv=None):
     one, several = gans.values()
     (t, norms), rows = walk_norms(1000), truncated(one, classifier, n, args.seed)
     stops, t12 = np.asarray(PRIORS["one"].sample(MODES, seed=1)), np.linspace(0, 1, 12)
-    ways = [walk(*pair, t12) for pair in (stops[:2], stops[2:4], stops[4:6]) for walk in (priors.lerp, priors.slerp)]
+    ways = [walk(*pair, t12) for pair in (stops[:2], stops[2:4], stops[4:6]) for walk in (walks.lerp, walks.slerp)]
     axis = np.eye(LATENT_DIM)[:, None]
     modes = np.tile(stops[:8], (MODES, 1, 1))
     modes[..., :2] = CIRCLE[:, None]

@@ -208,7 +208,7 @@ def test_refuses_bad_arguments():
     for target in (-1, 1, 2):
         with pytest.raises(ValueError, match="target"):
             AdaptiveAugmentation(target=target)
-    with pytest.raises(ValueError, match=r"ramp_images must be positive. Received: 0"):
+    with pytest.raises(ValueError, match=r"ramp_images must be a positive integer. Received: 0"):
         AdaptiveAugmentation(ramp_images=0)
 
 
@@ -256,7 +256,7 @@ def test_affine_keeps_to_its_extents():
 
 def test_affine_refuses_negative_extents():
     for name in ("rotation", "scale", "shear", "translation"):
-        with pytest.raises(ValueError, match=f"{name} must not be negative. Received: -0.1"):
+        with pytest.raises(ValueError, match=f"{name} must be a finite number >= 0. Received: -0.1"):
             Affine(**{name: -0.1})
 
 

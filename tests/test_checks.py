@@ -235,9 +235,9 @@ def test_seeds(make_gan, seed):
     assert make_gan(seed=2**32 - 1).sample(1, seed=2**32 - 1).shape == (1, 2)
 
 
-@pytest.mark.parametrize("truncation", ["x", 0, -1.0, float("nan")])
+@pytest.mark.parametrize("truncation", ["x", 0, -1.0, float("nan"), float("inf"), True])
 def test_truncations(make_gan, truncation):
-    with pytest.raises(ValueError, match="truncation must be positive"):
+    with pytest.raises(ValueError, match=r"truncation must be a finite number > 0\. Received: "):
         make_gan().sample(1, truncation=truncation)
 
 

@@ -1,5 +1,6 @@
 """The options of a GAN: moving average, packing, discriminator steps, penalties, augmentation, truncation."""
 
+import functools
 import warnings
 
 import keras
@@ -85,9 +86,9 @@ def test_ema_is_moved_by_no_optimizer():
     assert sgd_gan().ema_generator is None
 
 
-@pytest.mark.parametrize("ema", [1, 1.5, -0.1])
+@pytest.mark.parametrize("ema", [1, 1.5, -0.1, False, float("nan"), "0.9"])
 def test_ema_out_of_range(ema):
-    with pytest.raises(ValueError, match=r"ema, the momentum of the average, must lie in \[0, 1\)"):
+    with pytest.raises(ValueError, match=r"ema, the momentum of the average, must be a number in \[0, 1\). Received: "):
         sgd_gan(ema=ema)
 
 
@@ -284,6 +285,42 @@ def test_penalties_are_objects(penalty):
         sgd_gan(penalties=[penalty])
 
 
+@pytest.mark.parametrize(
+    ("penalty", "place"),
+    [
+        (keras_gan.constraints.WeightClipping(), "A constraint belongs to layers of the discriminator"),
+        (keras.constraints.MaxNorm(), "A constraint belongs to layers of the discriminator"),
+        (keras.regularizers.L2(0.1), "A regularizer belongs to layers"),
+        (keras.losses.BinaryCrossentropy(), "Losses of keras_gan.losses belong to loss="),
+        (keras.metrics.Mean(), "A metric belongs to metrics="),
+        (keras_gan.losses.Hinge(), "Received: .*Hinge"),
+        (keras.layers.Dense(1), "Received: .*Dense"),
+        (keras.losses.binary_crossentropy, "Received: .*binary_crossentropy"),
+        (lambda discriminator, real, fake: 0.0, "Received: .*lambda"),
+        (lambda real, seed=None: 0.0, "Received: .*lambda"),
+        (keras_gan.penalties.GradientPenalty, "Received: .*GradientPenalty"),
+        (print, "Received: .*print"),
+    ],
+)
+def test_what_is_no_penalty_is_refused_and_told_its_place(penalty, place):
+    with pytest.raises(TypeError, match=rf"penalties must be objects.*\(discriminator, real, fake, seed\).*{place}"):
+        sgd_gan(penalties=[penalty])
+
+
+def test_a_penalty_of_the_users_own(points):
+    class Mine:
+        def __call__(self, discriminator, real, fake, seed=None):
+            return ops.mean(ops.square(discriminator(real)))
+
+    def mine(discriminator, real, fake, *, seed):
+        return ops.mean(ops.square(discriminator(real)))
+
+    values = []
+    for penalty in (Mine(), mine, functools.partial(mine), lambda d, real, fake, seed: mine(d, real, fake, seed=seed)):
+        values.append(float(sgd_gan(penalties=[penalty]).fit(points, verbose=0).history["generator_loss"][0]))
+    assert len(set(values)) == 1 and np.isfinite(values).all()
+
+
 def test_wasserstein_without_control_warns_once():
     with pytest.warns(UserWarning, match="without control of the discriminator's slope") as record:
         sgd_gan(loss="wasserstein")
@@ -291,7 +328,8 @@ def test_wasserstein_without_control_warns_once():
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         sgd_gan(loss="wasserstein", penalties=[P.GradientPenalty()])
-        clipped = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_constraint=P.WeightClipping())])
+        clipping = keras_gan.constraints.WeightClipping()
+        clipped = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_constraint=clipping)])
         keras_gan.GAN(A.mlp_generator((2,), 4), clipped).compile(loss="wasserstein")
 
 
@@ -353,9 +391,9 @@ def test_truncated_samples_vary_less():
     gan = sgd_gan()
     free, tight = gan.sample(500, seed=0), gan.sample(500, seed=0, truncation=0.5)
     assert tight.std() < 0.6 * free.std()
-    with pytest.raises(ValueError, match="truncation must be positive"):
+    with pytest.raises(ValueError, match=r"truncation must be a finite number > 0\. Received: "):
         gan.sample(2, truncation=-1.0)
-    with pytest.raises(ValueError, match="truncation must be positive"):
+    with pytest.raises(ValueError, match=r"truncation must be a finite number > 0\. Received: "):
         gan.sample(2, truncation=0)
 
 

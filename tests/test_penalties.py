@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gan.backend import input_gradient
-from keras_gan.penalties import R1, R2, GradientPenalty, LipschitzPenalty, WeightClipping
+from keras_gan.penalties import R1, R2, GradientPenalty, LipschitzPenalty
 
 ALL = [R1, R2, GradientPenalty, LipschitzPenalty]
 SHAPES = [(3,), (4, 5, 2)]
@@ -237,27 +237,3 @@ def test_serialisation(penalty):
     assert type(again) is penalty
     assert vars(again) == vars(penalty(2.5))
     assert vars(penalty()) == vars(penalty(10.0))
-
-
-def test_weight_clipping_bounds_weights_after_each_update():
-    clipping = WeightClipping(0.05)
-    np.testing.assert_allclose(clipping(np.array([-3.0, -0.01, 0.02, 3.0])), [-0.05, -0.01, 0.02, 0.05], rtol=1e-6)
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, kernel_constraint=clipping)])
-    model.compile(optimizer=keras.optimizers.SGD(1.0), loss="mse")
-    model.train_on_batch(np.eye(3, dtype="float32"), np.array([[100.0], [-100.0], [100.0]]))
-    np.testing.assert_allclose(model.layers[0].kernel, [[0.05], [-0.05], [0.05]], rtol=1e-6)
-    assert abs(float(model.layers[0].bias[0])) > 0.05
-
-
-def test_weight_clipping_serialises():
-    layer = keras.layers.Dense(1, kernel_constraint=WeightClipping(0.05))
-    again = keras.layers.Dense.from_config(layer.get_config())
-    assert isinstance(again.kernel_constraint, WeightClipping)
-    assert again.kernel_constraint.c == 0.05
-    assert WeightClipping().c == 0.01
-
-
-@pytest.mark.parametrize("c", [0.0, -0.01, float("nan"), "0.01"])
-def test_bad_clipping(c):
-    with pytest.raises(ValueError, match=r"c must be a positive number\. Received: "):
-        WeightClipping(c)

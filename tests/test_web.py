@@ -24,6 +24,7 @@ pytestmark = [
 
 A = keras_gan.architectures
 P = keras_gan.priors
+W = keras_gan.walks
 
 # Generators, and how each is exported.
 FILES = {
@@ -170,10 +171,10 @@ def message(page):
 @pytest.mark.parametrize(
     ("name", "make_latent", "between", "size", "label"),
     [
-        ("plain", normal_latent, P.slerp, 5, None),
-        ("labelled", normal_latent, P.slerp, 4, 2),
-        ("bytes", normal_latent, P.slerp, 3, None),
-        ("uniform", uniform_latent, P.lerp, 3, None),
+        ("plain", normal_latent, W.slerp, 5, None),
+        ("labelled", normal_latent, W.slerp, 4, 2),
+        ("bytes", normal_latent, W.slerp, 3, None),
+        ("uniform", uniform_latent, W.lerp, 3, None),
         ("mixture", None, None, 3, None),
     ],
 )

@@ -15,7 +15,7 @@ from keras import ops
 
 from keras_gan import keras_private
 from keras_gan.callbacks import memory
-from keras_gan.checks import check_positive
+from keras_gan.checks import check_integer
 from keras_gan.saving import replacing
 
 _STATE = "state.json"
@@ -69,7 +69,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
 
     def __init__(self, backup_dir, save_freq="epoch", *, delete_checkpoint=True, force=False):
         if save_freq != "epoch":
-            check_positive("save_freq, where it is not 'epoch',", save_freq)
+            check_integer("save_freq, where it is not 'epoch',", save_freq)
         super().__init__(str(backup_dir), save_freq, delete_checkpoint=delete_checkpoint)
         self.folder = Path(backup_dir)
         self.force = force

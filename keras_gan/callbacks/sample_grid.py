@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 
 from keras_gan import images
-from keras_gan.checks import check_positive, check_seed
+from keras_gan.checks import check_integer, check_seed
 
 
 class SampleGrid(keras.callbacks.Callback):
@@ -27,9 +27,9 @@ class SampleGrid(keras.callbacks.Callback):
 
     def __init__(self, log_dir, n=64, columns=None, seed=0):
         super().__init__()
-        check_positive("n", n)
+        check_integer("n", n)
         if columns is not None:
-            check_positive("columns", columns)
+            check_integer("columns", columns)
         check_seed(seed)
         self.log_dir = Path(log_dir)
         self.n = n

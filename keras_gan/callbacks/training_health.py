@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 
-from keras_gan.checks import check_positive
+from keras_gan.checks import check_integer
 
 
 class TrainingHealth(keras.callbacks.Callback):
@@ -44,7 +44,7 @@ class TrainingHealth(keras.callbacks.Callback):
 
     def __init__(self, log_dir=None, patience=3, stop=False, checkpoint=None):
         super().__init__()
-        check_positive("patience", patience)
+        check_integer("patience", patience)
         if checkpoint is not None and not str(checkpoint).endswith((".keras", ".weights.h5")):
             raise ValueError(f"checkpoint must end in .keras or .weights.h5. Received: {str(checkpoint)!r}.")
         self.log_dir = None if log_dir is None else Path(log_dir)

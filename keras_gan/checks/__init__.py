@@ -13,13 +13,15 @@ from keras_gan.checks.networks import (
     symbolic_inputs,
     warn_without_lipschitz_control,
 )
-from keras_gan.checks.values import check_positive, check_seed
+from keras_gan.checks.values import check_integer, check_number, check_positive, check_seed
 
 __all__ = [
     "RANGES",
     "Expected",
     "check_data",
+    "check_integer",
     "check_metrics",
+    "check_number",
     "check_options",
     "check_positive",
     "check_real",

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_gan import backend
-from keras_gan.checks.values import check_positive, join, same_shape
+from keras_gan.checks.values import check_integer, join, same_shape
 
 # What the activations that a generator may end in can reach.
 RANGES = {"tanh": (-1, 1), "sigmoid": (0, 1)}
@@ -36,7 +36,7 @@ def check_data(x, y, batch_size, check, check_batch_size):
     if x is None:
         raise ValueError("x, the real data, must be given to fit. Received: None.")
     if batch_size is not None:
-        check_positive("batch_size", batch_size)
+        check_integer("batch_size", batch_size)
     if hasattr(x, "to_numpy"):
         x = x.to_numpy()
     if is_arrays(x):

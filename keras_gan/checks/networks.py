@@ -1,12 +1,20 @@
 """Do the networks, the prior and the condition fit each other?"""
 
-import numbers
+import inspect
 import warnings
 
 import keras
 
-from keras_gan.checks.values import check_positive, join, same_shape
+from keras_gan.checks.values import check_integer, check_number, join, same_shape
 from keras_gan.keras_private import layers_of
+
+# Where what is no penalty belongs.
+_ELSEWHERE = {
+    keras.constraints.Constraint: " A constraint belongs to layers of the discriminator: kernel_constraint=.",
+    keras.regularizers.Regularizer: " A regularizer belongs to layers: kernel_regularizer=.",
+    keras.losses.Loss: " Losses of keras_gan.losses belong to loss=.",
+    keras.metrics.Metric: " A metric belongs to metrics=.",
+}
 
 
 def check_options(condition, pack, ema):
@@ -15,14 +23,14 @@ def check_options(condition, pack, ema):
         raise TypeError(
             f"condition must be a keras_gan.conditions.Condition, such as Labels(10). Received: {condition!r}."
         )
-    check_positive("pack", pack)
+    pack = check_integer("pack", pack)
     if pack > 1 and (condition.num_classes is not None or condition.heads):
         raise ValueError(
             "pack must be 1 with a condition: examples that are judged together would need one label. "
             f"Received: pack={pack}, condition={type(condition).__name__}."
         )
-    if ema is not None and not (isinstance(ema, numbers.Real) and 0 <= ema < 1):
-        raise ValueError(f"ema, the momentum of the average, must lie in [0, 1), or be None. Received: {ema!r}.")
+    if ema is not None:
+        check_number("ema, the momentum of the average,", ema, 0, 1, open_high=True)
 
 
 def noise_size(generator, prior, condition):
@@ -137,8 +145,7 @@ def check_training(penalties, augmentation, discriminator_steps, shape, conditio
     """Raises an error unless the arguments of `compile` are what they should be."""
     _check_list("penalties", penalties)
     for penalty in penalties:
-        if isinstance(penalty, (str, type)) or not callable(penalty):
-            raise TypeError(f"penalties must be objects such as keras_gan.penalties.R1(1.0). Received: {penalty!r}.")
+        _check_penalty(penalty)
     if augmentation is not None:
         if not _offers(augmentation, "transform", "update"):
             raise TypeError(
@@ -152,7 +159,24 @@ def check_training(penalties, augmentation, discriminator_steps, shape, conditio
             "augmentation must make two views of each example that the condition can compare (consistency_weight), "
             "such as keras_gan.augmentation.Affine(). Received: None."
         )
-    check_positive("discriminator_steps", discriminator_steps)
+    check_integer("discriminator_steps", discriminator_steps)
+
+
+def _check_penalty(penalty):
+    """Raises a TypeError unless this is called as `keras_gan.penalties.Penalty` is."""
+    try:
+        signature = inspect.signature(penalty)
+        # Keras's metrics and layers take anything, whatever they do with it.
+        fits = not isinstance(penalty, type) and "seed" in signature.parameters
+        signature.bind("discriminator", "real", "fake", seed=None)
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
+        hints = (place for kind, place in _ELSEWHERE.items() if isinstance(penalty, kind))
+        raise TypeError(
+            "penalties must be objects such as keras_gan.penalties.R1(1.0), called with (discriminator, real, fake, "
+            f"seed). Received: {penalty!r}.{next(hints, '')}"
+        )
 
 
 def check_metrics(metrics):

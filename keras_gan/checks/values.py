@@ -1,29 +1,138 @@
-"""Checks of single values, which the others share."""
+"""Checks of single values: the rule for numbers, which every room may use."""
+
+import math
+import numbers
 
 import numpy as np
+from keras import ops
+
+
+def check_integer(name, value, low=1, high=None):
+    """Returns an integer within bounds as Python's.
+
+    Args:
+        name: String, what the user calls the argument.
+        value: What came. NumPy's integers are integers, a bool is none.
+        low: Int, the smallest that is allowed, or None for no bound. Defaults to `1`.
+        high: Int, the largest that is allowed. Defaults to None, no bound.
+
+    Returns:
+        Int.
+
+    Raises:
+        ValueError: If `value` is something else.
+    """
+    value = _scalar(value)
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not _is_within(value, low, high):
+        if high is not None and low is not None:
+            expected = f"an integer from {low} to {high}"
+        else:
+            expected = "a positive integer" if low == 1 else f"an integer{_bounds(low, high)}"
+        raise ValueError(f"{name} must be {expected}. Received: {value!r}.")
+    return int(value)
+
+
+def check_number(name, value, low=None, high=None, open_low=False, open_high=False):
+    """Returns a finite number within bounds as Python's float.
+
+    Args:
+        name: String, what the user calls the argument.
+        value: What came. NumPy's numbers are numbers, a bool is none.
+        low: Float, the bound from below. Defaults to None, no bound.
+        high: Float, the bound from above. Defaults to None, no bound.
+        open_low: Bool, whether `low` itself is out of bounds. Defaults to False.
+        open_high: Bool, whether `high` itself is out of bounds. Defaults to False.
+
+    Returns:
+        Float.
+
+    Raises:
+        ValueError: If `value` is something else, NaN or infinite.
+    """
+    value = _scalar(value)
+    if (
+        not isinstance(value, numbers.Real)
+        or isinstance(value, bool)
+        or not _is_finite(value)
+        or not _is_within(value, low, high, open_low, open_high)
+    ):
+        if high is not None and low is not None:
+            expected = f"a number in {'(' if open_low else '['}{low}, {high}{')' if open_high else ']'}"
+        else:
+            expected = f"a finite number{_bounds(low, high, open_low, open_high)}"
+        raise ValueError(f"{name} must be {expected}. Received: {value!r}.")
+    return float(value)
 
 
 def check_positive(name, value):
-    """Raises a ValueError unless `value` is a positive integer."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{name} must be a positive integer. Received: {value!r}.")
+    """Raises a ValueError unless `value` is a positive integer. As `check_integer`, which also returns it."""
+    check_integer(name, value)
 
 
 def check_seed(seed):
-    """Raises a ValueError unless `seed` is an integer that Keras takes, or None."""
-    if seed is not None and (
-        isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32
-    ):
-        raise ValueError(f"seed must be an integer from 0 to 2**32 - 1, or None. Received: {seed!r}.")
+    """Returns a seed that Keras takes as Python's int, or None.
+
+    Raises:
+        ValueError: If `seed` is neither None nor an integer from 0 to 2**32 - 1.
+    """
+    return None if seed is None else check_integer("seed", seed, 0, 2**32 - 1)
+
+
+def check_points(name, value, size):
+    """Returns points as an array.
+
+    Args:
+        name: String, what the user calls the argument.
+        value: What came: an array, a tensor or a list of lists.
+        size: String, what the user calls the size of a point.
+
+    Returns:
+        NumPy array `(num_modes, size)`, float32.
+
+    Raises:
+        ValueError: If these are no finite numbers of that shape, or none.
+    """
+    try:
+        points = np.asarray(ops.convert_to_numpy(value), "float32")
+        fits = points.ndim == 2 and 0 not in points.shape and np.isfinite(points).all()
+        received = f"an array of shape {points.shape}"
+    except (TypeError, ValueError):
+        fits, received = False, repr(value)
+    if not fits:
+        raise ValueError(f"{name} must be finite numbers of shape (num_modes, {size}). Received: {received}.")
+    return points
 
 
 def same_shape(received, expected):
-    """Whether two shapes are equal where both are known."""
+    """Compares two shapes where both are known."""
     if len(received) != len(expected):
         return False
     return all(None in pair or pair[0] == pair[1] for pair in zip(received, expected, strict=True))
 
 
 def join(shape):
-    """A shape as text, without parentheses."""
+    """Writes a shape as text, without parentheses."""
     return ", ".join(map(str, shape))
+
+
+def _scalar(value):
+    return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
+
+
+def _is_finite(value):
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # An integer beyond the largest float.
+        return False
+
+
+def _is_within(value, low, high, open_low=False, open_high=False):
+    above = low is None or (value > low if open_low else value >= low)
+    below = high is None or (value < high if open_high else value <= high)
+    return above and below
+
+
+def _bounds(low, high, open_low=False, open_high=False):
+    if low is not None:
+        return f" {'>' if open_low else '>='} {low}"
+    return "" if high is None else f" {'<' if open_high else '<='} {high}"

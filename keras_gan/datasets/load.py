@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_gan.checks import check_positive, check_seed
+from keras_gan.checks import check_integer, check_seed
 from keras_gan.datasets import digits, folder, tfds
 from keras_gan.datasets.order import Order
 
@@ -44,8 +44,8 @@ def load(name, batch_size, split="train", labels=False, image_size=None, stack=1
             counted, the first ten named), or there are no labels, as for stacks of several.
         ImportError: If the package that brings the data is missing; the message says what to install.
     """
-    check_positive("batch_size", batch_size)
-    check_positive("stack", stack)
+    check_integer("batch_size", batch_size)
+    check_integer("stack", stack)
     check_seed(seed)
     if labels and stack > 1:
         raise ValueError(f"labels must be False for stacks, which have several each. Received: stack={stack}.")
@@ -92,8 +92,8 @@ def _check_size(image_size):
     size = tuple(image_size) if np.iterable(image_size) else (image_size, image_size)
     try:
         height, width = size
-        check_positive("height", height)
-        check_positive("width", width)
+        check_integer("height", height)
+        check_integer("width", width)
     except ValueError as error:
         raise ValueError(
             f"image_size must be a positive integer or (height, width). Received: {image_size!r}."

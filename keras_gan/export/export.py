@@ -221,8 +221,7 @@ def _check_options(format, quantize, batch_sizes, sample, output, metrics, data)
     if output not in _OUTPUTS:
         raise ValueError(f"output must be one of {', '.join(map(repr, _OUTPUTS))}. Received: {output!r}.")
     batch_sizes = tuple(batch_sizes) if isinstance(batch_sizes, (list, tuple)) else (batch_sizes,)
-    for batch in batch_sizes or (None,):
-        checks.check_positive("batch_sizes", batch)
+    batch_sizes = tuple(checks.check_integer("batch_sizes", batch) for batch in batch_sizes or (None,))
     if len(set(batch_sizes)) < len(batch_sizes):
         raise ValueError(f"batch_sizes must differ. Received: {batch_sizes}.")
     if format != "litert":

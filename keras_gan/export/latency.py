@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import math
 import os
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan.checks import check_positive
+from keras_gan.checks.values import check_integer, check_number
 from keras_gan.export import runners, tables
 
 # Seconds beyond those that are asked for: imports, loading, a few runs of a large network.
@@ -94,12 +93,11 @@ def benchmark(filepath, threads=(1, 2), seconds=1.0):
             others), crashes, or takes minutes.
         ImportError: If the runtime is missing; the message says what to install.
     """
-    filepath, threads = Path(filepath), list(threads)
+    threads = list(threads) if isinstance(threads, (list, tuple)) else [threads]
+    threads = [check_integer("threads", n) for n in threads or [None]]
+    seconds = check_number("seconds", seconds, 0, open_low=True)
+    filepath = Path(filepath)
     runners.format_of(filepath)
-    for n in threads or [None]:
-        check_positive("threads", n)
-    if not 0 < seconds < math.inf:
-        raise ValueError(f"seconds must be a positive number. Received: {seconds!r}.")
     # Modules come from where they came from here, and not from the folder that happens to be the working one.
     path = os.pathsep.join(str(Path(p).absolute()) for p in sys.path if p)
     command = [sys.executable, "-P", "-m", "keras_gan.export.isolated", str(filepath), json.dumps([threads, seconds])]

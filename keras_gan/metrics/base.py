@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gan.checks import check_positive
+from keras_gan.checks.values import check_integer
 from keras_gan.metrics.accumulators import Buffer
 
 
@@ -129,14 +129,13 @@ class BufferedMetric(FeatureMetric):
 
     def __init__(self, features, max_examples, fewest=1, name=None, dtype=None):
         super().__init__(features, name, dtype)
-        check_positive("max_examples", max_examples)
-        if max_examples < fewest:
+        self.fewest = check_integer("fewest", fewest)
+        self.max_examples = check_integer("max_examples", max_examples)
+        if self.max_examples < self.fewest:
             raise ValueError(
                 f"max_examples must be at least {fewest}, the fewest that {self.name} can compare. "
                 f"Received: {max_examples}."
             )
-        self.max_examples = max_examples
-        self.fewest = fewest
 
     def _create(self, size):
         self._real = Buffer(self, self.max_examples, size, "real")

@@ -12,7 +12,7 @@ import numpy as np
 from keras import layers, ops
 
 from keras_gan import datasets, saving
-from keras_gan.checks import check_positive
+from keras_gan.checks.values import check_integer
 
 _INCEPTION_FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels.h5"
 _INCEPTION_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/inception_v3/{_INCEPTION_FILE}"
@@ -115,7 +115,7 @@ def classifier(dataset, epochs=10):
     found = features.predict(gan.sample(1000))["probabilities"].argmax(1)
     ```
     """
-    check_positive("epochs", epochs)
+    epochs = check_integer("epochs", epochs)
     if isinstance(dataset, str):
         dataset = datasets.load(dataset, 1000, labels=True)
     images, labels, digest = _read(dataset)

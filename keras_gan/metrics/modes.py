@@ -1,12 +1,12 @@
 """Which of the known modes of the data does a generator reach?"""
 
 import math
-import numbers
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_gan.checks.values import check_number, check_points
 from keras_gan.metrics.accumulators import Sum
 from keras_gan.metrics.base import FeatureMetric
 
@@ -32,8 +32,8 @@ class ModeCoverage(FeatureMetric):
 
     Args:
         centers: Array `(num_modes, dim)`, where the modes are.
-        sigma: Float > 0, the standard deviation of a mode in each dimension. Defaults to infinity: every sample that
-            is finite is of high quality, as where a classifier says which mode it belongs to.
+        sigma: Float > 0, the standard deviation of a mode in each dimension. Defaults to None: every sample that is
+            finite is of high quality, as where a classifier says which mode it belongs to.
         features: Keras model or function from data `(batch, ...)` to points `(batch, dim)`, or to a dict with
             `"probabilities"`, such as `keras_gan.metrics.features.classifier`: with the unit vectors
             `numpy.eye(num_classes)` as `centers` each class is a mode. A function must be registered with
@@ -69,18 +69,10 @@ class ModeCoverage(FeatureMetric):
     values = ("modes", "high_quality", "reverse_kl")
     output = "probabilities"
 
-    def __init__(self, centers, sigma=math.inf, features=None, name="mode_coverage", dtype=None):
+    def __init__(self, centers, sigma=None, features=None, name="mode_coverage", dtype=None):
         super().__init__(features, name, dtype)
-        centers = np.asarray(ops.convert_to_numpy(centers), "float32")
-        if centers.ndim != 2 or 0 in centers.shape or not np.isfinite(centers).all():
-            raise ValueError(
-                "centers must be finite numbers of shape (num_modes, dim). "
-                f"Received: an array of shape {centers.shape}."
-            )
-        if not (isinstance(sigma, numbers.Real) and sigma > 0):
-            raise ValueError(f"sigma must be a positive number. Received: {sigma!r}.")
-        self.centers = centers
-        self.sigma = float(sigma)
+        self.centers = check_points("centers", centers, "dim")
+        self.sigma = None if sigma is None else check_number("sigma", sigma, 0, open_low=True)
 
     def _create(self, size):
         if size != self.centers.shape[1]:
@@ -99,7 +91,7 @@ class ModeCoverage(FeatureMetric):
         nearness = 2 * ops.matmul(points, centers.T) - np.square(centers).sum(1)
         mode = ops.argmax(nearness, axis=1)
         distance = ops.norm(points - ops.take(centers, mode, axis=0), axis=1)
-        found = ops.cast(distance < 3 * self.sigma, "float32")
+        found = ops.cast(distance < (math.inf if self.sigma is None else 3 * self.sigma), "float32")
         self._counts.add(ops.segment_sum(found, mode, num_segments=len(self.centers)))
         self._samples.add(ops.shape(points)[0])
 

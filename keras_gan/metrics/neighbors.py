@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_gan.checks import check_positive
+from keras_gan.checks.values import check_integer
 from keras_gan.metrics.base import BufferedMetric
 
 _BLOCK = 1000
@@ -11,7 +11,7 @@ _BLOCK = 1000
 
 class _NeighborMetric(BufferedMetric):
     def __init__(self, features, neighbors, max_examples, name, dtype):
-        check_positive("neighbors", neighbors)
+        neighbors = check_integer("neighbors", neighbors)
         super().__init__(features, max_examples, neighbors + 1, name, dtype)
         self.neighbors = neighbors
 

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_gan.checks import check_positive
+from keras_gan.checks.values import check_integer
 from keras_gan.metrics.base import BufferedMetric
 
 
@@ -46,8 +46,7 @@ class SlicedWasserstein(BufferedMetric):
 
     def __init__(self, features=None, projections=128, max_examples=10_000, name="sliced_wasserstein", dtype=None):
         super().__init__(features, max_examples, name=name, dtype=dtype)
-        check_positive("projections", projections)
-        self.projections = projections
+        self.projections = check_integer("projections", projections)
 
     def compare(self, real, fake):
         directions = np.random.default_rng(0).normal(size=(real.shape[1], self.projections))
@@ -99,8 +98,7 @@ class JensenShannon(BufferedMetric):
 
     def __init__(self, features=None, bins=50, max_examples=10_000, name="jensen_shannon", dtype=None):
         super().__init__(features, max_examples, name=name, dtype=dtype)
-        check_positive("bins", bins)
-        self.bins = bins
+        self.bins = check_integer("bins", bins)
 
     def compare(self, real, fake):
         return [_over_columns(self._divergence, real, fake)]

@@ -1,0 +1,39 @@
+"""Constraints: bounds on a layer's weights that hold after each update."""
+
+import keras
+from keras import ops
+
+from keras_gan.checks.values import check_number
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class WeightClipping(keras.constraints.Constraint):
+    """The original WGAN's bound on the slope: each weight is clipped to [-c, c] after each update.
+
+    A constraint of the discriminator's layers, not a penalty of `GAN.compile`.
+
+    Args:
+        c: Float > 0, the largest magnitude of a weight. Defaults to `0.01`.
+
+    Raises:
+        ValueError: If `c` is not positive or no finite number.
+
+    Example:
+
+    ```python
+    clipping = keras_gan.constraints.WeightClipping(0.01)
+    layer = keras.layers.Dense(64, kernel_constraint=clipping, bias_constraint=clipping)
+    ```
+
+    Reference:
+        [Arjovsky et al., 2017](https://arxiv.org/abs/1701.07875), algorithm 1
+    """
+
+    def __init__(self, c=0.01):
+        self.c = check_number("c", c, 0, open_low=True)
+
+    def __call__(self, value):
+        return ops.clip(value, -self.c, self.c)
+
+    def get_config(self):
+        return {"c": self.c}

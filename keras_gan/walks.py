@@ -1,0 +1,68 @@
+"""Walks: the ways from one latent to another."""
+
+from keras import ops
+
+
+def lerp(start, end, t):
+    """Walks from one latent to another in a straight line: `(1 - t) * start + t * end`.
+
+    Between two normal latents its middle is shorter than any likely sample; see `slerp`.
+
+    Args:
+        start: Array or tensor `(..., latent_dim)`: one latent, or a batch.
+        end: Array or tensor of a shape that broadcasts with it.
+        t: Float, or array of any shape, usually `numpy.linspace(0, 1, steps)`.
+
+    Returns:
+        Tensor, float32: the shape of `t`, then that of the latents. `steps` between two latents are
+        `(steps, latent_dim)`, a batch for the generator.
+    """
+    start, end, t = _prepare(start, end, t)
+    return (1 - t) * start + t * end
+
+
+def slerp(start, end, t):
+    """Walks from one latent to another along the sphere, where normal latents of many dimensions lie.
+
+    The direction turns at constant speed by the angle `omega` between both ends, and the norm changes linearly. For
+    ends of equal norm this is `(sin((1 - t) * omega) * start + sin(t * omega) * end) / sin(omega)`; unlike that
+    formula it stays finite for opposite ends, which it joins by one of their many great circles.
+
+    Args:
+        start: Array or tensor `(..., latent_dim)`: one latent, or a batch.
+        end: Array or tensor of a shape that broadcasts with it.
+        t: Float, or array of any shape, usually `numpy.linspace(0, 1, steps)`.
+
+    Returns:
+        Tensor, float32: the shape of `t`, then that of the latents, as `lerp` returns it.
+
+    Reference:
+        [White, 2016](https://arxiv.org/abs/1609.04468)
+    """
+    start, end, t = _prepare(start, end, t)
+    u, v = _unit(start), _unit(end)
+    # Exact at 0 and pi too, where arccos of the product loses half of the digits.
+    omega = 2 * ops.arctan2(_norm(u - v), _norm(u + v))
+    # The direction of v seen from u, and for parallel ends, which have none, that of the axis farthest from u. The
+    # second projection removes what rounding left of u when little else was left.
+    w = v - _dot(u, v) * u + 1e-7 * ops.one_hot(ops.argmin(ops.abs(u), axis=-1), u.shape[-1], dtype=u.dtype)
+    w = _unit(w - _dot(u, w) * u)
+    norm = (1 - t) * _norm(start) + t * _norm(end)
+    return norm * (ops.cos(t * omega) * u + ops.sin(t * omega) * w)
+
+
+def _prepare(start, end, t):
+    start, end, t = (ops.convert_to_tensor(x, "float32") for x in (start, end, t))
+    return start, end, ops.reshape(t, (*t.shape, *[1] * max(len(start.shape), len(end.shape))))
+
+
+def _dot(x, y):
+    return ops.sum(x * y, axis=-1, keepdims=True)
+
+
+def _norm(x):
+    return ops.sqrt(_dot(x, x))
+
+
+def _unit(x):
+    return x / ops.maximum(_norm(x), 1e-30)
