@@ -70,6 +70,12 @@ def inputs_of(dataset):
     return list(dataset._inputs()) if isinstance(dataset, tf.data.Dataset) else []
 
 
+def variables_of(optimizer):
+    """Lists the variables that an optimizer moves; empty where it is not built."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    return list(getattr(optimizer, "_trainable_variables", []))
+
+
 # Keras writes classes of a backend of its own into files under this module.
 BACKEND_MODULES = "keras.src.backend."
 
@@ -188,6 +194,7 @@ NAMES = {
     "_flatten_layers": lambda: keras.Layer._flatten_layers,
     "_inputs": lambda: import_module("tensorflow").data.Dataset._inputs,
     "_original_dataset": lambda: _distributed()._original_dataset,
+    "_trainable_variables": lambda: keras.optimizers.SGD()._trainable_variables,
     # TensorFlow and LiteRT.
     "saved_model_pb2": lambda: import_module("tensorflow.core.protobuf.saved_model_pb2").SavedModel,
     "op_def_registry": lambda: import_module("tensorflow.python.framework.op_def_registry").get,

@@ -214,6 +214,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         )
         self._jit_option = jit_compile
         for name, optimizer in by_player.items():
+            _check_not_of_others(name, optimizer, self._variables(name))
             # Before any weight is loaded: Keras skips the state of an optimizer that has no variables yet.
             optimizer.build(self._variables(name))
             setattr(self, f"{name}_optimizer", optimizer)
@@ -496,6 +497,8 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
             return {}
         return {
             "optimizers": {name: serialize(optimizer) for name, optimizer in self.optimizer.by_player.items()},
+            # Rates change in training, down to 0, and their ratios stay.
+            "first_rates": self.optimizer.rates,
             "metrics": [keras.saving.serialize_keras_object(metric) for metric in self.evaluation_metrics],
             "run_eagerly": self.run_eagerly,
             "steps_per_execution": self.steps_per_execution,
@@ -505,10 +508,12 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
 
     def compile_from_config(self, config):
         options = keras.saving.deserialize_keras_object(config)
+        first_rates = options.pop("first_rates")
         if keras.config.backend() == "torch":
             # It changes only speed, and torch does not support it.
             options["steps_per_execution"] = 1
         self.compile(**options)
+        self.optimizer.rates = first_rates
 
     def save_own_variables(self, store):
         super().save_own_variables(store)
@@ -516,3 +521,13 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
 
     def load_own_variables(self, store):
         super().load_own_variables(random_state.load(self, store))
+
+
+def _check_not_of_others(name, optimizer, variables):
+    moved = keras_private.variables_of(optimizer)
+    if moved and [id(v) for v in moved] != [id(v) for v in variables]:
+        raise ValueError(
+            f"The optimizer of {name} must be new, or one of a compile() before with the same weights. Received: "
+            f"{optimizer!r}, which moves the weights of another network, such as {moved[0].path}. Make a new optimizer "
+            "where the networks are made."
+        )

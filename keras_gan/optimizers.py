@@ -1,6 +1,9 @@
 """The optimizers of a model's players: behind one `model.optimizer`, and in files."""
 
+import types
+
 import keras
+import numpy as np
 from keras import ops
 
 from keras_gan import keras_private
@@ -45,26 +48,34 @@ def _public(config):
 class OptimizerGroup:
     """The optimizers of all players, as Keras and its callbacks see them in `model.optimizer`.
 
-    The last player leads: its optimizer counts the model's steps and says the learning rate.
+    The last player leads: its optimizer counts the model's steps and says the learning rate. Setting that rate sets all,
+    at the ratios that they had in `compile`.
 
     A plain object on purpose: Keras saves optimizers that it finds on a model, and those inside are saved already, as
     `model.generator_optimizer` and so on.
 
     Args:
-        optimizers: Dict, name of a player to `keras.optimizers.Optimizer`.
+        by_player: Dict, name of a player to `keras.optimizers.Optimizer`.
+
+    Attributes:
+        rates: Dict, name of a player to the learning rate, a float, that it had in `compile`.
     """
 
     built = True
 
-    def __init__(self, optimizers):
-        self.by_player = dict(optimizers)
-        lead = _rate(self.inner_optimizer)
-        self._ratios = {name: _rate(o) / lead if lead else 1.0 for name, o in self.by_player.items()}
+    def __init__(self, by_player):
+        self.by_player = dict(by_player)
+        self.rates = {name: float(ops.convert_to_numpy(o.learning_rate)) for name, o in self.by_player.items()}
+
+    @property
+    def lead(self):
+        """The leading player's optimizer."""
+        return list(self.by_player.values())[-1]
 
     @property
     def inner_optimizer(self):
-        """The leading player's, whose learning rate TensorBoard draws."""
-        return list(self.by_player.values())[-1]
+        """All optimizers: `TensorBoard` draws their rates by name, and `SwapEMAWeights` swaps the weights of all."""
+        return types.SimpleNamespace(optimizers=[_Named(name, o) for name, o in self.by_player.items()])
 
     @property
     def variables(self):
@@ -73,21 +84,54 @@ class OptimizerGroup:
     @property
     def iterations(self):
         """The leading player's step counter: one for each training step."""
-        return self.inner_optimizer.iterations
+        return self.lead.iterations
 
     @property
     def learning_rate(self):
-        """The leading player's rate. Setting it sets all, at the ratios that they had in `compile`."""
-        return self.inner_optimizer.learning_rate
+        """The leading player's rate, a number that can be set or, as a variable, be assigned to."""
+        return _Rate(self)
 
     @learning_rate.setter
     def learning_rate(self, value):
+        lead = list(self.rates)[-1]
+        if self.rates[lead] == 0 and any(self.rates.values()):
+            raise ValueError(
+                f"learning_rate can't be set for all: the rates of compile, {self.rates}, have no ratio to that of "
+                f"{lead}. Compile with rates other than 0, or set the rate of each optimizer."
+            )
         for name, optimizer in self.by_player.items():
-            optimizer.learning_rate = float(value) * self._ratios[name]
+            ratio = self.rates[name] / self.rates[lead] if self.rates[lead] else 1.0
+            optimizer.learning_rate = float(value) * ratio
 
     def build(self, variables):
         """Does nothing: `compile` builds each optimizer on the variables of its own player."""
 
 
-def _rate(optimizer):
-    return float(ops.convert_to_numpy(optimizer.learning_rate))
+class _Named:
+    """An optimizer under its player's name."""
+
+    def __init__(self, name, optimizer):
+        self.name = name
+        self._optimizer = optimizer
+
+    def __getattr__(self, name):
+        return getattr(self._optimizer, name)
+
+
+class _Rate:
+    """The leading player's learning rate, such that `assign` moves all players'."""
+
+    def __init__(self, group):
+        self._group = group
+
+    def assign(self, value):
+        self._group.learning_rate = float(ops.convert_to_numpy(value))
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(ops.convert_to_numpy(self._group.lead.learning_rate), dtype)
+
+    def __float__(self):
+        return float(self.__array__())
+
+    def __getattr__(self, name):
+        return getattr(self._group.lead.learning_rate, name)

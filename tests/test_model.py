@@ -39,7 +39,7 @@ def test_it_trains(apart):
     history = model.fit((a, b), batch_size=32, epochs=40, verbose=0).history
     names = APART if apart else ["discriminators", "generators"]
     assert set(history) == {*(f"{name}_loss" for name in names), "cycle_error"}
-    assert history["cycle_error"][-1] < 0.25 < 0.8 < history["cycle_error"][0]
+    assert history["cycle_error"][-1] < 0.25 < 0.4 < history["cycle_error"][0]
     moved = ops.convert_to_numpy(model.generator_ab(a))
     np.testing.assert_allclose(moved.mean(0), b.mean(0), atol=0.25)
     assert moved.std(0).min() > 0.1 and moved.std(0).max() < 0.8
@@ -135,7 +135,8 @@ def test_it_shows_in_tensorboard(tmp_path):
     events = EventAccumulator(str(tmp_path / "train"), size_guidance={"tensors": 0})
     events.Reload()
     tags = set(events.Tags()["tensors"])
-    assert {"epoch_generators_loss", "epoch_discriminators_loss", "epoch_cycle_error", "epoch_learning_rate"} <= tags
+    assert {"epoch_generators_loss", "epoch_discriminators_loss", "epoch_cycle_error"} <= tags
+    assert {"epoch_learning_rate_generators", "epoch_learning_rate_discriminators"} <= tags
     assert len(events.Tensors("epoch_cycle_error")) == 2
 
 

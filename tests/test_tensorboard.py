@@ -68,7 +68,7 @@ def test_tensorboard_shows_scalars_and_samples(server, make_image_gan, images, t
     tags = eventually(lambda: scalar_tags(server))
     for name in ("discriminator_loss", "generator_loss", "real_accuracy", "fake_accuracy"):
         assert f"epoch_{name}" in tags["train"] and f"epoch_{name}" in tags["validation"]
-    assert "epoch_learning_rate" in tags["train"]
+    assert {"epoch_learning_rate_generator", "epoch_learning_rate_discriminator"} <= set(tags["train"])
     scalars = json.loads(server("scalars/scalars?run=train&tag=epoch_discriminator_loss"))
     np.testing.assert_allclose([value for _, _, value in scalars], history["discriminator_loss"], rtol=1e-5)
 
