@@ -48,8 +48,8 @@ def _public(config):
 class OptimizerGroup:
     """The optimizers of all players, as Keras and its callbacks see them in `model.optimizer`.
 
-    The last player leads: its optimizer counts the model's steps and says the learning rate. Setting that rate sets all,
-    at the ratios that they had in `compile`.
+    The last player leads: its optimizer counts the model's steps and says the learning rate. Setting that rate sets
+    all, at the ratios that they had in `compile`.
 
     A plain object on purpose: Keras saves optimizers that it finds on a model, and those inside are saved already, as
     `model.generator_optimizer` and so on.
@@ -65,7 +65,8 @@ class OptimizerGroup:
 
     def __init__(self, by_player):
         self.by_player = dict(by_player)
-        self.rates = {name: float(ops.convert_to_numpy(o.learning_rate)) for name, o in self.by_player.items()}
+        # Digits that float32 has.
+        self.rates = {name: float(f"{ops.convert_to_numpy(o.learning_rate):.7g}") for name, o in by_player.items()}
 
     @property
     def lead(self):

@@ -35,7 +35,7 @@ def test_optimizers_of_another_model_are_refused(make_gan):
     gan = make_gan()
     optimizers = gan.generator_optimizer, gan.discriminator_optimizer
     gan.compile(*optimizers)
-    with pytest.raises(ValueError, match="The optimizer of discriminator must be new.*the weights of another network"):
+    with pytest.raises(ValueError, match=r"The optimizer of discriminator must be new.*the weights of another network"):
         make_gan(compiled=False).compile(*optimizers)
 
 
@@ -57,7 +57,7 @@ def test_both_players_averages_are_swapped(points, make_gan):
     gan.fit(points, verbose=0, validation_data=points, callbacks=[keras.callbacks.SwapEMAWeights(), Look()])
     # `fit` ends with the averages in place of the weights.
     for swapped, before, network in zip(seen["swapped"], seen["before"], networks, strict=True):
-        for x, old, last in zip(swapped, before, network.get_weights(), strict=True):
+        for x, last in zip(swapped, network.get_weights(), strict=True):
             np.testing.assert_allclose(x, last, atol=1e-6)
         assert any(np.abs(x - old).max() > 1e-4 for x, old in zip(swapped, before, strict=True))
 
