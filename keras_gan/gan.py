@@ -27,7 +27,8 @@ class GAN(backend.Trainer, keras.Model):
     Args:
         generator: `keras.Model` from latents `(batch, latent_dim)` to data, such as images
             `(batch, height, width, channels)` in [-1, 1].
-        discriminator: `keras.Model` from data to logits `(batch, 1)`: no sigmoid at its end.
+        discriminator: `keras.Model` from data to logits `(batch, 1)`, or to a map of them
+            `(batch, ..., 1)`, one for each patch: no sigmoid at its end.
         prior: `keras_gan.priors.Prior`, where latents come from. Defaults to a standard normal of the size that the
             generator takes.
         condition: `keras_gan.conditions.Condition`, such as `Labels(10)`; it says what else both networks take and
@@ -336,7 +337,7 @@ class GAN(backend.Trainer, keras.Model):
 
     def _please(self, fake_logits, real_logits, extra, given):
         """The generator's objective on what the discriminator returned."""
-        loss = self.loss.generator(fake_logits, real_logits)
+        loss = self.loss.generator(real_logits, fake_logits)
         return loss + self.condition.generator_term(extra, given) + _added(self.generator), {"loss": loss}
 
     def simultaneous_objectives(self, real, labels=None):
@@ -354,7 +355,7 @@ class GAN(backend.Trainer, keras.Model):
         d, *_ = self._judge(_pack(real, self.pack), _pack(fake, self.pack), given, training=False)
         for metric in self.evaluation_metrics:
             metric.update_state(self.without_padding(real), self.without_padding(fake))
-        return self._log(real, self._game(d, {"loss": self.loss.generator(d["fake_logits"], d["real_logits"])}))
+        return self._log(real, self._game(d, {"loss": self.loss.generator(d["real_logits"], d["fake_logits"])}))
 
     def _judge(self, real, fake, given, training, other_real=None):
         """The adversarial loss with the logits behind it, the condition's terms, and the rest of a fake's judgement."""
