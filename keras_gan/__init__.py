@@ -38,3 +38,7 @@ __all__ = [
     "saving",
     "walks",
 ]
+
+
+def __dir__():
+    return __all__

@@ -8,6 +8,12 @@ from keras import ops
 from keras_gan import backend
 from keras_gan.checks.values import check_integer, check_number
 
+__all__ = ["AdaptiveAugmentation", "Affine", "Augmentation", "DiffAugment"]
+
+
+def __dir__():
+    return __all__
+
 
 class Augmentation(keras.Layer):
     """Base class: a random, differentiable map of images that the discriminator sees in place of the images.

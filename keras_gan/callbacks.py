@@ -13,6 +13,12 @@ from keras_gan import datasets, health, images
 from keras_gan.backup import BackupAndRestore
 from keras_gan.checks import check_positive, check_seed
 
+__all__ = ["BackupAndRestore", "SampleGrid", "TrainingHealth"]
+
+
+def __dir__():
+    return __all__
+
 
 class SampleGrid(keras.callbacks.Callback):
     """Draws what the generator makes of the same latents after each epoch.

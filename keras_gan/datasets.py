@@ -17,6 +17,13 @@ import numpy as np
 from keras_gan.checks import check_positive, check_seed
 from keras_gan.priors import Mixture, circle
 
+__all__ = ["grid", "load", "ring"]
+
+
+def __dir__():
+    return __all__
+
+
 _FOLDER = "folder:"
 _IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 # Whatever a file is called: Pillow opens formats, too, that hand their content to other programs.

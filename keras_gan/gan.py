@@ -10,7 +10,7 @@ from keras import ops
 from keras_gan import backend, checks, files, health, losses, optimizers, state
 from keras_gan.callbacks import complete, in_training, without_writers
 from keras_gan.conditions import Unconditional
-from keras_gan.export import export_gan
+from keras_gan.export.export import export_gan
 from keras_gan.layers import SpectralNormalization
 from keras_gan.priors import Normal
 

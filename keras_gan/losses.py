@@ -7,6 +7,22 @@ from keras import ops
 
 from keras_gan.checks.values import check_number
 
+__all__ = [
+    "AdversarialLoss",
+    "Hinge",
+    "LeastSquares",
+    "Minimax",
+    "NonSaturating",
+    "Relativistic",
+    "RelativisticAverage",
+    "Wasserstein",
+    "get",
+]
+
+
+def __dir__():
+    return __all__
+
 
 class AdversarialLoss:
     """Base class: what each player minimizes, given the discriminator's logits.

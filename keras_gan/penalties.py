@@ -6,6 +6,12 @@ from keras import ops
 from keras_gan import backend
 from keras_gan.checks.values import check_number
 
+__all__ = ["R1", "R2", "GradientPenalty", "LipschitzPenalty", "Penalty"]
+
+
+def __dir__():
+    return __all__
+
 
 class Penalty:
     """Base class: a term, already weighted, that is added to the discriminator's objective.

@@ -8,6 +8,13 @@ from pathlib import Path
 import h5py
 import keras
 
+__all__ = ["load_model"]
+
+
+def __dir__():
+    return __all__
+
+
 _MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 # What networks are made of, as configurations name it.
 _MODULES = re.compile(
