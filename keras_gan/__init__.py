@@ -42,3 +42,7 @@ __all__ = [
     "saving",
     "walks",
 ]
+
+
+def __dir__():
+    return __all__

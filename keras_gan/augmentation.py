@@ -8,6 +8,12 @@ from keras import ops
 from keras_gan import backend
 from keras_gan.checks.values import check_integer, check_number
 
+__all__ = ["AdaptiveAugmentation", "Affine", "Augmentation", "DiffAugment"]
+
+
+def __dir__():
+    return __all__
+
 
 class Augmentation(keras.Layer):
     """Base class: a random, differentiable map of images that the discriminator sees in place of the images.
@@ -63,7 +69,7 @@ class Augmentation(keras.Layer):
         """Learns from the discriminator's logits on augmented data. Called once a step, outside any gradient.
 
         Args:
-            real_logits: Tensor `(batch, 1)`.
+            real_logits: Tensor `(batch, ..., 1)`.
         """
 
 
@@ -223,6 +229,8 @@ class AdaptiveAugmentation(Augmentation):
     def update(self, real_logits):
         # Unlike ops.sign, 0 for a NaN, which a step in float16 may bring and a loss scale survives.
         signs = ops.cast(real_logits > 0, "float32") - ops.cast(real_logits < 0, "float32")
+        # A map of logits counts as one image.
+        signs = ops.mean(signs, axis=tuple(range(1, len(signs.shape))))
         self._signs.assign(ops.stack([ops.sum(signs), ops.sum(ops.ones_like(signs))]))
         total, count = self._signs[0], self._signs[1]
         step = ops.sign(total / count - self.target) * count / self.ramp_images

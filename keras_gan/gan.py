@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_gan import backend, checks, health, images, losses
 from keras_gan.conditions import Unconditional
-from keras_gan.export import export_gan
+from keras_gan.export.export import export_gan
 from keras_gan.model import AdversarialModel
 from keras_gan.moving_average import MovingAverage
 from keras_gan.optimizers import get_optimizer, scales_loss
@@ -27,7 +27,8 @@ class GAN(AdversarialModel):
     Args:
         generator: `keras.Model` from latents `(batch, latent_dim)` to data, such as images
             `(batch, height, width, channels)` in [-1, 1].
-        discriminator: `keras.Model` from data to logits `(batch, 1)`: no sigmoid at its end.
+        discriminator: `keras.Model` from data to logits `(batch, 1)`, or to a map of them
+            `(batch, ..., 1)`, one for each patch: no sigmoid at its end.
         prior: `keras_gan.priors.Prior`, where latents come from. Defaults to a standard normal of the size that the
             generator takes.
         condition: `keras_gan.conditions.Condition`, such as `Labels(10)`; it says what else both networks take and
@@ -74,8 +75,8 @@ class GAN(AdversarialModel):
         self.data_shape = checks.connect(generator, discriminator, self.condition, self.prior.latent_dim, pack)
         self.generator = generator
         self.discriminator = discriminator
-        self.pack = pack
-        self.ema = ema
+        self.pack = int(pack)
+        self.ema = None if ema is None else float(ema)
         self._average = None
         if ema is not None:
             inputs = checks.symbolic_inputs(self.condition, self.prior.latent_dim)
@@ -245,7 +246,7 @@ class GAN(AdversarialModel):
         return [(objective, d), g]
 
     def _generator_terms(self, real_logits, fake_logits, fake_heads, given):
-        loss = self.loss.generator(fake_logits, real_logits)
+        loss = self.loss.generator(real_logits, fake_logits)
         return loss + self.condition.generator_term(fake_heads, given) + _added(self.generator), {"loss": loss}
 
     def _penalize(self, real, fake, given):
@@ -286,7 +287,7 @@ class GAN(AdversarialModel):
             "real_logits": real_logits,
             "fake_logits": fake_logits,
         }
-        return self._losses_and_accuracies(d, {"loss": self.loss.generator(fake_logits, real_logits)})
+        return self._losses_and_accuracies(d, {"loss": self.loss.generator(real_logits, fake_logits)})
 
     def _view(self, data):
         """Maps data to what the discriminator sees of them in training."""

@@ -8,6 +8,13 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
+__all__ = ["Alarm", "discriminator_won", "diversity", "generator_collapsed", "measure"]
+
+
+def __dir__():
+    return __all__
+
+
 _LOSS_FLOOR = 0.05
 _LEAST_DIVERSITY = 0.05
 

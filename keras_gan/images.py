@@ -9,6 +9,12 @@ from keras_gan import checks
 from keras_gan.checks.values import check_integer
 from keras_gan.saving import replacing
 
+__all__ = ["grid", "save", "to_uint8"]
+
+
+def __dir__():
+    return __all__
+
 
 def to_uint8(images):
     """Maps images in [-1, 1] to bytes in [0, 255]; values outside are clipped."""

@@ -5,6 +5,12 @@ from keras import ops
 
 from keras_gan.checks.values import check_integer
 
+__all__ = ["GroupedConv2D", "MinibatchStandardDeviation", "PixelNormalization", "Residual", "SpectralNormalization"]
+
+
+def __dir__():
+    return __all__
+
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class SpectralNormalization(keras.layers.Wrapper):

@@ -7,18 +7,36 @@ from keras import ops
 
 from keras_gan.checks.values import check_number
 
+__all__ = [
+    "AdversarialLoss",
+    "Hinge",
+    "LeastSquares",
+    "Minimax",
+    "NonSaturating",
+    "Relativistic",
+    "RelativisticAverage",
+    "Wasserstein",
+    "get",
+]
+
+
+def __dir__():
+    return __all__
+
 
 class AdversarialLoss:
-    """Base class: what each player minimises, given the discriminator's logits.
+    """Base class: what each player minimizes, given the discriminator's logits.
 
-    A subclass implements `discriminator` and `generator`. Both are means over the batch, computed in float32 whatever
-    the dtype of the logits. Its line in the table at the end of this file makes it known by a name.
+    A subclass implements `discriminator` and `generator`. Logits are `(batch, 1)`, or a map `(batch, ..., 1)`, such as
+    a patch discriminator's `(batch, height, width, 1)`. Losses are means over the batch and over each entry of its
+    maps, computed in float32 whatever the dtype of the logits. A loss's line in the table at the end of this file
+    makes it known by a name.
 
     Attributes:
         generator_uses_real: Bool, whether `generator` looks at the real logits. False saves the discriminator's pass
             over the real batch in the generator's update; the argument is None then.
         needs_lipschitz: Bool, whether the loss means something only for a discriminator whose slope is bounded, by a
-            gradient penalty, weight clipping or spectral normalisation.
+            gradient penalty, weight clipping or spectral normalization.
         boundary: Float, the logit at which the discriminator is undecided; what `real_accuracy` and `fake_accuracy`
             count from.
     """
@@ -28,23 +46,24 @@ class AdversarialLoss:
     boundary = 0.0
 
     def discriminator(self, real_logits, fake_logits):
-        """The discriminator's loss.
+        """Computes the discriminator's loss.
 
         Args:
-            real_logits: Tensor `(batch, 1)`, the discriminator's output on data.
-            fake_logits: Tensor `(batch, 1)`, its output on generated data.
+            real_logits: Tensor `(batch, ..., 1)`, the discriminator's output on data.
+            fake_logits: Tensor `(batch, ..., 1)`, its output on generated data.
 
         Returns:
             Scalar tensor: the term of the reals plus the term of the fakes, or the one term of their pairs.
         """
         raise NotImplementedError
 
-    def generator(self, fake_logits, real_logits):
-        """The generator's loss.
+    def generator(self, real_logits, fake_logits):
+        """Computes the generator's loss.
 
         Args:
-            fake_logits: Tensor `(batch, 1)`, the discriminator's output on generated data.
-            real_logits: Tensor `(batch, 1)`, its output on data, or None without `generator_uses_real`.
+            real_logits: Tensor `(batch, ..., 1)`, the discriminator's output on data, or None without
+                `generator_uses_real`.
+            fake_logits: Tensor `(batch, ..., 1)`, its output on generated data.
 
         Returns:
             Scalar tensor.
@@ -55,13 +74,13 @@ class AdversarialLoss:
         return {}
 
     def score(self, logits):
-        """What the logs call D(x): the discriminator's output itself, unless a loss reads it as something else.
+        """Returns what the logs call D(x): the discriminator's output, unless a loss reads it as something else.
 
         Args:
-            logits: Tensor `(batch, 1)`.
+            logits: Tensor `(batch, ..., 1)`.
 
         Returns:
-            Tensor `(batch, 1)`.
+            Tensor `(batch, ..., 1)`.
         """
         return logits
 
@@ -110,7 +129,7 @@ class Minimax(_Smoothable):
         real = (1 - s) * _mean_softplus(-_float32(real_logits)) + s * _mean_softplus(_float32(real_logits))
         return real + _mean_softplus(_float32(fake_logits))
 
-    def generator(self, fake_logits, real_logits):
+    def generator(self, real_logits, fake_logits):
         return -_mean_softplus(_float32(fake_logits))
 
     def score(self, logits):
@@ -128,7 +147,7 @@ class Minimax(_Smoothable):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class NonSaturating(Minimax):
-    """The usual choice: the generator maximises `log D(G(z))`, so that it learns also while it loses.
+    """The usual choice: the generator maximizes `log D(G(z))`, so that it learns also while it loses.
 
     With `D = sigmoid(logits)` and `s = label_smoothing`,
 
@@ -147,7 +166,7 @@ class NonSaturating(Minimax):
         - [Salimans et al., 2016](https://arxiv.org/abs/1606.03498), section 3.4: one-sided label smoothing
     """
 
-    def generator(self, fake_logits, real_logits):
+    def generator(self, real_logits, fake_logits):
         return _mean_softplus(-_float32(fake_logits))
 
 
@@ -178,7 +197,7 @@ class LeastSquares(_Smoothable):
         real = ops.mean(ops.square(_float32(real_logits) - (1 - self.label_smoothing)))
         return (real + ops.mean(ops.square(_float32(fake_logits)))) / 2
 
-    def generator(self, fake_logits, real_logits):
+    def generator(self, real_logits, fake_logits):
         return ops.mean(ops.square(_float32(fake_logits) - 1)) / 2
 
 
@@ -202,7 +221,7 @@ class Hinge(AdversarialLoss):
         real, fake = _float32(real_logits), _float32(fake_logits)
         return ops.mean(ops.relu(1 - real)) + ops.mean(ops.relu(1 + fake))
 
-    def generator(self, fake_logits, real_logits):
+    def generator(self, real_logits, fake_logits):
         return -ops.mean(_float32(fake_logits))
 
 
@@ -227,7 +246,7 @@ class Wasserstein(AdversarialLoss):
     def discriminator(self, real_logits, fake_logits):
         return ops.mean(_float32(fake_logits)) - ops.mean(_float32(real_logits))
 
-    def generator(self, fake_logits, real_logits):
+    def generator(self, real_logits, fake_logits):
         return -ops.mean(_float32(fake_logits))
 
 
@@ -235,7 +254,7 @@ class Wasserstein(AdversarialLoss):
 class Relativistic(AdversarialLoss):
     """RpGAN, the loss of R3GAN: is the real of a pair more real than the fake?
 
-    With `C = logits`, and each real paired with the fake in its place of the batch,
+    With `C = logits`, and each real paired with the fake in its place of the batch, of maps position by position,
 
     - discriminator: `-mean(log sigmoid(C(x) - C(G(z))))`, which is log 2 at equilibrium
     - generator: `-mean(log sigmoid(C(G(z)) - C(x)))`
@@ -250,7 +269,7 @@ class Relativistic(AdversarialLoss):
     def discriminator(self, real_logits, fake_logits):
         return _mean_softplus(_float32(fake_logits) - _float32(real_logits))
 
-    def generator(self, fake_logits, real_logits):
+    def generator(self, real_logits, fake_logits):
         # The discriminator's own question, with the parts exchanged.
         return self.discriminator(fake_logits, real_logits)
 
@@ -264,8 +283,9 @@ class RelativisticAverage(Relativistic):
     - discriminator: `-mean(log sigmoid(C(x) - mean(C(G(z))))) - mean(log sigmoid(mean(C(x)) - C(G(z))))`
     - generator: `-mean(log sigmoid(C(G(z)) - mean(C(x)))) - mean(log sigmoid(mean(C(G(z))) - C(x)))`
 
-    The inner means are those of this replica's batch. They stand inside a nonlinearity, so `RelativisticAverage` is
-    left out of what is equal over replicas: on two replicas it trains as on two batches of half the size.
+    The inner means are those of this replica's batch, of maps over all positions. They stand inside a nonlinearity, so
+    `RelativisticAverage` is left out of what is equal over replicas: on two replicas it trains as on two batches of
+    half the size.
 
     Reference:
         [Jolicoeur-Martineau, 2018](https://arxiv.org/abs/1807.00734)
@@ -302,7 +322,7 @@ def get(identifier):
     Args:
         identifier: `"minimax"`, `"non_saturating"`, `"least_squares"`, `"hinge"`, `"wasserstein"`, `"relativistic"`,
             `"relativistic_average"`, or any object with methods `discriminator(real_logits, fake_logits)` and
-            `generator(fake_logits, real_logits)`.
+            `generator(real_logits, fake_logits)`.
 
     Raises:
         ValueError: If the name is unknown.
@@ -316,6 +336,6 @@ def get(identifier):
     if isinstance(identifier, type) or not all(map(callable, methods)):
         raise TypeError(
             "loss must be a name or an object with methods discriminator(real_logits, fake_logits) and "
-            f"generator(fake_logits, real_logits), such as keras_gan.losses.NonSaturating(). Received: {identifier!r}."
+            f"generator(real_logits, fake_logits), such as keras_gan.losses.NonSaturating(). Received: {identifier!r}."
         )
     return identifier

@@ -71,9 +71,8 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
 
     def __init__(self, seed=None, **kwargs):
         super().__init__(**kwargs)
-        checks.check_seed(seed)
-        self.seed = seed
-        self.training_seed = keras.random.SeedGenerator(seed)
+        self.seed = checks.check_seed(seed)
+        self.training_seed = keras.random.SeedGenerator(self.seed)
         self.evaluation_seed = keras.random.SeedGenerator(_EVALUATION_SEED)
         self.evaluation_metrics = []
         # Of what each step of training logs: `keras.metrics.Mean`.

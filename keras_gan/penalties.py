@@ -6,19 +6,29 @@ from keras import ops
 from keras_gan import backend
 from keras_gan.checks.values import check_number
 
+__all__ = ["R1", "R2", "GradientPenalty", "LipschitzPenalty", "Penalty"]
+
+
+def __dir__():
+    return __all__
+
 
 class Penalty:
     """Base class: a term, already weighted, that is added to the discriminator's objective.
 
     A subclass implements `__call__`. It sees the discriminator as a function that takes each example by itself: in
     inference mode, so that the statistics of a batch neither tie its examples together nor move.
+
+    Where a patch discriminator gives a map of logits, `D(x)` is the mean over its entries in all penalties of this
+    module: their weights mean the same for a map of any size. (CycleGAN's and StarGAN's code differentiates the sum
+    over a map, whose slope is as many times steeper as the map has entries.)
     """
 
     def __call__(self, discriminator, real, fake, seed=None):
-        """The penalty, in float32.
+        """Computes the penalty, in float32.
 
         Args:
-            discriminator: Callable, data `(batch, ...)` to logits `(batch, 1)`.
+            discriminator: Callable, data `(batch, ...)` to logits `(batch, ..., 1)`.
             real: Tensor of data `(batch, ...)`.
             fake: Tensor of generated data, shaped like `real`.
             seed: `keras.random.SeedGenerator`, int, or None, for penalties that draw random numbers.
@@ -38,7 +48,7 @@ class Penalty:
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class R1(Penalty):
-    """Zero-centred gradient penalty on reals.
+    """Zero-centered gradient penalty on reals.
 
     `penalty = gamma / 2 * mean_i(||grad_x D(x_i)||^2)`, with `D = logits`
 
@@ -64,7 +74,7 @@ class R1(Penalty):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class R2(R1):
-    """Zero-centred gradient penalty on fakes.
+    """Zero-centered gradient penalty on fakes.
 
     `penalty = gamma / 2 * mean_i(||grad_x D(G(z_i))||^2)`, with `D = logits`
 
@@ -136,8 +146,14 @@ class LipschitzPenalty(GradientPenalty):
 
 
 def _squared_gradient_norm(discriminator, x):
-    """`||grad_x D(x_i)||^2`, `(batch,)`. In float32 from the input on: squares soon leave the range of float16."""
-    gradient = backend.input_gradient(discriminator, ops.cast(x, "float32"))
+    """Computes `||grad_x D(x_i)||^2`, `(batch,)`."""
+
+    def judge(x):
+        logits = ops.cast(discriminator(x), "float32")
+        return ops.mean(logits, axis=tuple(range(1, len(logits.shape))))
+
+    # In float32 from the input on: squares soon leave the range of float16.
+    gradient = backend.input_gradient(judge, ops.cast(x, "float32"))
     return ops.sum(ops.square(gradient), axis=tuple(range(1, len(gradient.shape))))
 
 

@@ -8,6 +8,13 @@ from keras import ops
 
 from keras_gan.checks.values import check_integer, check_number, check_points
 
+__all__ = ["Categorical", "Concatenated", "Mixture", "Normal", "Prior", "Uniform", "circle"]
+
+
+def __dir__():
+    return __all__
+
+
 # A uniform float32 is 0 about once in 2**23 draws, and the normal number that belongs to it is minus infinity.
 _BELOW_ONE = 1 - 2**-23
 

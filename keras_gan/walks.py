@@ -2,6 +2,12 @@
 
 from keras import ops
 
+__all__ = ["lerp", "slerp"]
+
+
+def __dir__():
+    return __all__
+
 
 def lerp(start, end, t):
     """Walks from one latent to another in a straight line: `(1 - t) * start + t * end`.

@@ -239,7 +239,7 @@ def test_generator_objective_gives_real_logits_to_a_loss_that_asks(points, make_
         def discriminator(self, real_logits, fake_logits):
             return ops.mean(fake_logits) - ops.mean(real_logits)
 
-        def generator(self, fake_logits, real_logits):
+        def generator(self, real_logits, fake_logits):
             seen.append(real_logits)
             return -ops.mean(fake_logits)
 

@@ -48,13 +48,26 @@ BY_HAND = {
 
 
 def both(loss, real, fake):
-    generator = loss.generator(fake, real if loss.generator_uses_real else None)
+    generator = loss.generator(real if loss.generator_uses_real else None, fake)
     return [loss.discriminator(real, fake), generator]
 
 
+# The second is one example's map, the last two examples' maps of equal entries.
+SHAPES = pytest.mark.parametrize("shape", [(2, 1), (1, 2, 1, 1), (2, 3, 2, 1)], ids=str)
+
+
+def shaped(logits, shape):
+    if shape[0] == 1:
+        return logits.reshape(shape)
+    return np.broadcast_to(logits.reshape(-1, *[1] * (len(shape) - 1)), shape)
+
+
+@SHAPES
 @pytest.mark.parametrize("name", NAMES)
-def test_values_by_hand(name):
-    np.testing.assert_allclose(both(losses.get(name), REAL, FAKE), BY_HAND[name], rtol=1e-6)
+def test_values_by_hand(name, shape):
+    found = both(losses.get(name), shaped(REAL, shape), shaped(FAKE, shape))
+    assert [tuple(loss.shape) for loss in found] == [(), ()]
+    np.testing.assert_allclose(found, BY_HAND[name], rtol=1e-6)
 
 
 def test_relativistic_pairs_each_real_with_the_fake_in_its_place():
@@ -63,7 +76,7 @@ def test_relativistic_pairs_each_real_with_the_fake_in_its_place():
     real, fake = np.array([[2.0], [1.5]], "float32"), np.array([[1.0], [-1.5]], "float32")
     np.testing.assert_allclose(loss.discriminator(real, fake), (sp(-1.0) + sp(-3.0)) / 2, rtol=1e-6)
     np.testing.assert_allclose(loss.discriminator(real, fake[::-1]), (sp(-3.5) + sp(-0.5)) / 2, rtol=1e-6)
-    np.testing.assert_allclose(loss.generator(fake, real), (sp(1.0) + sp(3.0)) / 2, rtol=1e-6)
+    np.testing.assert_allclose(loss.generator(real, fake), (sp(1.0) + sp(3.0)) / 2, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -89,7 +102,7 @@ def test_each_player_pulls_logits_its_way(name):
     assert np.all(ops.convert_to_numpy(input_gradient(lambda x: loss.discriminator(x, fake), real)) < 0)
     assert np.all(ops.convert_to_numpy(input_gradient(lambda x: loss.discriminator(real, x), fake)) > 0)
     given = real if loss.generator_uses_real else None
-    assert np.all(ops.convert_to_numpy(input_gradient(lambda x: loss.generator(x, given), fake)) < 0)
+    assert np.all(ops.convert_to_numpy(input_gradient(lambda x: loss.generator(given, x), fake)) < 0)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -99,7 +112,7 @@ def test_gradients_match_finite_differences(name):
     for function, at in [
         (lambda x: loss.discriminator(x, FAKE), REAL),
         (lambda x: loss.discriminator(REAL, x), FAKE),
-        (lambda x: loss.generator(x, given), FAKE),
+        (lambda x: loss.generator(given, x), FAKE),
     ]:
         gradient = ops.convert_to_numpy(input_gradient(function, at))
         for i in range(len(at)):
@@ -133,7 +146,7 @@ def test_extreme_logits(loss, dtype):
     for gradient in [
         input_gradient(lambda x: loss.discriminator(x, fake), real),
         input_gradient(lambda x: loss.discriminator(real, x), fake),
-        input_gradient(lambda x: loss.generator(x, given), fake),
+        input_gradient(lambda x: loss.generator(given, x), fake),
     ]:
         assert np.all(np.isfinite(ops.convert_to_numpy(ops.cast(gradient, "float32"))))
 
@@ -152,7 +165,7 @@ def test_smoothing_of_cross_entropy_moves_the_target_of_the_reals_alone():
         expected = (0.9 * sp(-2.0) + 0.1 * sp(2.0) + 0.9 * sp(1.5) + 0.1 * sp(-1.5)) / 2 + (sp(0.5) + sp(-3.0)) / 2
         np.testing.assert_allclose(loss.discriminator(REAL, FAKE), expected, rtol=1e-6)
         plain = type(loss)()
-        np.testing.assert_array_equal(loss.generator(FAKE, None), plain.generator(FAKE, None))
+        np.testing.assert_array_equal(loss.generator(None, FAKE), plain.generator(None, FAKE))
         # D(x) = 0.9 is where the discriminator has no more to gain.
         at = ops.convert_to_tensor([[np.log(9.0)]])
         gradient = input_gradient(lambda x, loss=loss: loss.discriminator(x, FAKE), at)
@@ -162,7 +175,7 @@ def test_smoothing_of_cross_entropy_moves_the_target_of_the_reals_alone():
 def test_smoothing_of_least_squares_moves_the_target_of_the_reals_alone():
     loss = losses.LeastSquares(label_smoothing=0.1)
     np.testing.assert_allclose(loss.discriminator(REAL, FAKE), (1.1**2 + 2.4**2) / 4 + (0.25 + 9) / 4, rtol=1e-6)
-    np.testing.assert_allclose(loss.generator(FAKE, None), BY_HAND["least_squares"][1], rtol=1e-6)
+    np.testing.assert_allclose(loss.generator(None, FAKE), BY_HAND["least_squares"][1], rtol=1e-6)
 
 
 @pytest.mark.parametrize("smoothing", [-0.1, 1.0, float("nan"), "0.1", None])

@@ -89,6 +89,7 @@ VALID = {
     "architectures.resnet_discriminator": {**IMAGE_SIZES, "num_classes": 3},
     "architectures.resnet_generator": {**IMAGE_SIZES, "latent_dim": 4, "num_classes": 3},
     "architectures.sn_dcgan_discriminator": {**IMAGE_SIZES, "num_classes": 3},
+    "callbacks.BackupAndRestore": {"backup_dir": "backup", "save_freq": 3},
     "callbacks.SampleGrid": {"log_dir": "run", "columns": 3},
     "conditions.AuxiliaryClassifier": {"num_classes": 3},
     "conditions.Codes": {"categorical": (3, 2), "continuous": 2},
@@ -112,17 +113,15 @@ VALID = {
 }
 # They take no number of the user's own.
 WITHOUT_NUMBERS = {
-    "callbacks.complete",
-    "callbacks.in_training",
-    "callbacks.without_writers",
-    "datasets.shuffle_by",
-    "export.export_gan",
-    "images.check_suffix",
+    "health.discriminator_won",
+    "health.diversity",
+    "health.generator_collapsed",
+    "health.measure",
     "images.save",
-    "images.signed",
     "images.to_uint8",
     "losses.get",
-    "saving.load_model",
+    "saving.load_untrusted",
+    "saving.replacing",
     "walks.lerp",
     "walks.slerp",
 }
@@ -132,9 +131,6 @@ SLOW = {"datasets.load", "export.benchmark", "export.export", "metrics.features.
 OF_ANY_SIGN = {"high", "low", "mean", "radius"}
 # Arguments that don't follow the rule yet.
 _NOT_YET = {
-    "GAN(ema)",
-    "GAN(pack)",
-    "GAN(seed)",
     "architectures.dcgan_discriminator(image_shape)",
     "architectures.dcgan_discriminator(num_classes)",
     "architectures.dcgan_discriminator(num_codes)",
@@ -170,10 +166,6 @@ _NOT_YET = {
     "architectures.sn_dcgan_discriminator(image_shape)",
     "architectures.sn_dcgan_discriminator(num_classes)",
     "architectures.sn_dcgan_discriminator(num_codes)",
-    "callbacks.SampleGrid(columns)",
-    "callbacks.SampleGrid(n)",
-    "callbacks.SampleGrid(seed)",
-    "callbacks.TrainingHealth(patience)",
     "conditions.AuxiliaryClassifier(num_classes)",
     "conditions.AuxiliaryClassifier(weight)",
     "conditions.Codes(categorical)",
@@ -193,15 +185,11 @@ def things():
     modules["metrics.features"] = keras_gan.metrics.features
     found = {name: room for name, room in rooms.items() if not inspect.ismodule(room)}
     for path, module in modules.items():
-        for name, thing in vars(module).items():
-            is_own = f"{getattr(thing, '__module__', '')}.".startswith(f"{module.__name__}.")
-            is_public = name in module.__all__ if hasattr(module, "__all__") else is_own and not name.startswith("_")
-            if is_public and (inspect.isclass(thing) or inspect.isfunction(thing)):
-                found[f"{path}.{name}"] = thing
+        found |= {f"{path}.{name}": getattr(module, name) for name in module.__all__}
     return {
         path: thing
         for path, thing in found.items()
-        if not dataclasses.is_dataclass(thing)
+        if not (inspect.ismodule(thing) or dataclasses.is_dataclass(thing))
         # Arguments that a class of Keras's takes are Keras's to check.
         and getattr(thing.__init__ if inspect.isclass(thing) else thing, "__module__", "").startswith("keras_gan")
     }

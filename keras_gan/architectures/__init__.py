@@ -16,3 +16,7 @@ __all__ = [
     "resnet_generator",
     "sn_dcgan_discriminator",
 ]
+
+
+def __dir__():
+    return __all__

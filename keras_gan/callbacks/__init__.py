@@ -6,3 +6,7 @@ from keras_gan.callbacks.sample_grid import SampleGrid
 from keras_gan.callbacks.training_health import TrainingHealth
 
 __all__ = ["BackupAndRestore", "Progress", "SampleGrid", "TrainingHealth"]
+
+
+def __dir__():
+    return __all__

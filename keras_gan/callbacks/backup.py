@@ -68,8 +68,8 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
     """
 
     def __init__(self, backup_dir, save_freq="epoch", *, delete_checkpoint=True, force=False):
-        if save_freq != "epoch":
-            check_integer("save_freq, where it is not 'epoch',", save_freq)
+        if not (isinstance(save_freq, str) and save_freq == "epoch"):
+            save_freq = check_integer("save_freq, where it is not 'epoch',", save_freq)
         super().__init__(str(backup_dir), save_freq, delete_checkpoint=delete_checkpoint)
         self.folder = Path(backup_dir)
         self.force = force

@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 
 from keras_gan import images
-from keras_gan.checks import check_integer, check_seed
+from keras_gan.checks import check_integer
 
 
 class SampleGrid(keras.callbacks.Callback):
@@ -27,14 +27,10 @@ class SampleGrid(keras.callbacks.Callback):
 
     def __init__(self, log_dir, n=64, columns=None, seed=0):
         super().__init__()
-        check_integer("n", n)
-        if columns is not None:
-            check_integer("columns", columns)
-        check_seed(seed)
         self.log_dir = Path(log_dir)
-        self.n = n
-        self.columns = columns
-        self.seed = seed
+        self.n = check_integer("n", n)
+        self.columns = None if columns is None else check_integer("columns", columns)
+        self.seed = check_integer("seed", seed, 0, 2**32 - 1)
         self._writer = None
 
     def on_train_begin(self, logs=None):

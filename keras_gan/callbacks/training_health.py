@@ -44,11 +44,10 @@ class TrainingHealth(keras.callbacks.Callback):
 
     def __init__(self, log_dir=None, patience=3, stop=False, checkpoint=None):
         super().__init__()
-        check_integer("patience", patience)
         if checkpoint is not None and not str(checkpoint).endswith((".keras", ".weights.h5")):
             raise ValueError(f"checkpoint must end in .keras or .weights.h5. Received: {str(checkpoint)!r}.")
         self.log_dir = None if log_dir is None else Path(log_dir)
-        self.patience = patience
+        self.patience = check_integer("patience", patience)
         self.checkpoint = None if checkpoint is None else Path(checkpoint)
         self.stop = stop or checkpoint is not None
         self.alarms = []

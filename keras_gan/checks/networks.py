@@ -85,7 +85,8 @@ def connect(generator, discriminator, condition, latent_dim, pack):
 
     Raises:
         ValueError: If the networks share weights, the generator's output does not fit the discriminator, or the
-            discriminator's outputs are not one logit per example and what the condition asks for.
+            discriminator's outputs are not logits, one or a map of them for each example, and what the condition asks
+            for.
         TypeError: If the discriminator is no Keras model.
     """
     _check_model("discriminator", discriminator)
@@ -127,18 +128,32 @@ def connect(generator, discriminator, condition, latent_dim, pack):
 
 def _check_outputs(outputs, heads):
     if heads:
-        expected = {"logits": 1, **heads}
         received = {k: tuple(v.shape) for k, v in outputs.items()} if isinstance(outputs, dict) else outputs
-        if not isinstance(received, dict) or any(received.get(k) != (None, size) for k, size in expected.items()):
-            shapes = ", ".join(f"{k!r}: (batch, {size})" for k, size in expected.items())
-            raise ValueError(f"discriminator must return a dict {{{shapes}}}. Received: {received}.")
+        if (
+            not isinstance(received, dict)
+            or not _are_logits(received.get("logits", ()))
+            or any(received.get(k) != (None, size) for k, size in heads.items())
+        ):
+            shapes = ", ".join(f"{k!r}: (batch, {size})" for k, size in {"logits": 1, **heads}.items())
+            raise ValueError(
+                f"discriminator must return a dict {{{shapes}}}, or with a map of logits (batch, ..., 1). "
+                f"Received: {received}."
+            )
     elif not hasattr(outputs, "shape"):
         raise ValueError(
-            "discriminator must have one output, logits of shape (batch, 1), since no condition asks for more. "
+            "discriminator must have one output, logits of shape (batch, 1) or (batch, ..., 1), since no condition "
+            "asks for more. "
             f"Received: a {type(outputs).__name__} of {len(outputs)} outputs."
         )
-    elif tuple(outputs.shape[1:]) != (1,):
-        raise ValueError(f"discriminator must return logits of shape (batch, 1). Received: {tuple(outputs.shape)}.")
+    elif not _are_logits(outputs.shape):
+        raise ValueError(
+            "discriminator must return logits of shape (batch, 1), or a map of them (batch, ..., 1). "
+            f"Received: {tuple(outputs.shape)}."
+        )
+
+
+def _are_logits(shape):
+    return len(shape) > 1 and shape[-1] == 1
 
 
 def check_training(penalties, augmentation, discriminator_steps, shape, condition):

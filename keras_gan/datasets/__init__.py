@@ -4,3 +4,7 @@ from keras_gan.datasets.load import load
 from keras_gan.datasets.toy import grid, ring
 
 __all__ = ["grid", "load", "ring"]
+
+
+def __dir__():
+    return __all__

@@ -20,3 +20,7 @@ __all__ = [
     "SlicedWasserstein",
     "features",
 ]
+
+
+def __dir__():
+    return __all__

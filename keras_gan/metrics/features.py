@@ -14,6 +14,13 @@ from keras import layers, ops
 from keras_gan import datasets, saving
 from keras_gan.checks.values import check_integer
 
+__all__ = ["InceptionV3", "classifier", "inception_v3"]
+
+
+def __dir__():
+    return __all__
+
+
 _INCEPTION_FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels.h5"
 _INCEPTION_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/inception_v3/{_INCEPTION_FILE}"
 _BATCH = 64

@@ -4,3 +4,7 @@ from keras_gan.saving.atomic import replacing
 from keras_gan.saving.untrusted import load_untrusted
 
 __all__ = ["load_untrusted", "replacing"]
+
+
+def __dir__():
+    return __all__

@@ -1,0 +1,45 @@
+"""What a user meets who looks around: the public names, and nothing else."""
+
+import inspect
+import types
+
+import pytest
+
+import keras_gan
+
+ROOMS = {name: room for name in keras_gan.__all__ if inspect.ismodule(room := getattr(keras_gan, name))}
+ROOMS["metrics.features"] = keras_gan.metrics.features
+# Modules that are names of the room above them.
+SUBMODULES = {keras_gan: set(ROOMS) - {"metrics.features"}, keras_gan.metrics: {"features"}}
+
+
+@pytest.mark.parametrize("room", [keras_gan, *ROOMS.values()], ids=lambda room: room.__name__)
+def test_a_room_shows_its_public_names_alone(room):
+    shown = [name for name in dir(room) if not name.startswith("__")]
+    assert shown and shown == sorted(room.__all__)
+    assert not [name for name in shown if name.startswith("_")]
+    things = {name: getattr(room, name) for name in shown}
+    modules = {name for name, thing in things.items() if isinstance(thing, types.ModuleType)}
+    assert modules == SUBMODULES.get(room, set())
+    for name, thing in things.items():
+        assert (thing.__doc__ or "").strip(), f"{room.__name__}.{name} has no docstring"
+        # Nothing of another package, nor of another room.
+        assert thing.__name__.startswith("keras_gan") if name in modules else thing.__module__.startswith("keras_gan.")
+
+
+@pytest.mark.parametrize(
+    ("room", "base"),
+    [
+        (keras_gan.augmentation, "Augmentation"),
+        (keras_gan.conditions, "Condition"),
+        (keras_gan.losses, "AdversarialLoss"),
+        (keras_gan.penalties, "Penalty"),
+        (keras_gan.priors, "Prior"),
+    ],
+)
+def test_all_of_a_kind_are_shown(room, base):
+    kind = getattr(room, base)
+    there = {name for name, thing in vars(room).items() if inspect.isclass(thing) and issubclass(thing, kind)}
+    assert {name for name in there if not name.startswith("_") and vars(room)[name].__module__ == room.__name__} == {
+        name for name in room.__all__ if inspect.isclass(getattr(room, name))
+    }
