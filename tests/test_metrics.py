@@ -1,5 +1,8 @@
+import functools
+import inspect
 import json
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +13,7 @@ import prdc
 import pytest
 import scipy.linalg
 import scipy.spatial.distance
+import scipy.special
 import scipy.stats
 from keras import ops
 from sklearn.metrics.pairwise import polynomial_kernel
@@ -442,3 +446,58 @@ def test_under_mirrored_strategy():
         np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-6, err_msg=name)
     assert result["buffered"] == [60, 60]
     assert np.isfinite(list(result["evaluation"].values())).all()
+
+
+# === Metrics of the user's own ===
+
+
+@pytest.fixture
+def documented():
+    """The metric that the example in a base class's docstring makes, and another one of its kind."""
+
+    def make(base):
+        (code,) = re.findall(r"```python\n(.*?)```", inspect.getdoc(base), re.S)
+        names = {}
+        exec(code, names)
+        metric = names["metric"]
+        assert isinstance(metric, base)
+        return metric, functools.partial(type(metric), name="another")
+
+    return make
+
+
+@pytest.mark.parametrize("base", [metrics.FeatureMetric, metrics.BufferedMetric], ids=lambda base: base.__name__)
+def test_a_metric_of_the_users_own(base, documented, images, make_image_gan, tmp_path):
+    metric, make = documented(base)
+    middle = {metrics.FeatureMetric: np.mean, metrics.BufferedMetric: np.median}[base]
+    real, fake = pair()
+
+    def expected(real, fake):
+        return np.linalg.norm(middle(real, axis=0) - middle(fake, axis=0))
+
+    assert math.isnan(metric.result())
+    assert evaluate(metric, real, fake, 64) == pytest.approx(expected(real, fake), rel=1e-5)
+    metric.reset_state()
+    assert math.isnan(metric.result())
+    assert evaluate(metric, fake, fake) == pytest.approx(0, abs=1e-6)
+    of_features = evaluate(make(features=softmax), real, fake)
+    softmaxes = [scipy.special.softmax(x, axis=1) for x in (real, fake)]
+    assert of_features == pytest.approx(expected(*softmaxes), rel=1e-4)
+    with pytest.raises(ValueError, match=r"another needs finite features.*real"):
+        evaluate(make(), np.full((4, 2), np.nan), np.ones((4, 2)))
+    # In a GAN: in compiled code, by its name, through a file.
+    gan = make_image_gan()
+    gan.compile(metrics=[make()])
+    found = gan.evaluate(images, verbose=0, return_dict=True)["another"]
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras.models.load_model(tmp_path / "gan.keras")
+    assert 0 < found == loaded.evaluate(images, verbose=0, return_dict=True)["another"]
+
+
+def test_hooks_must_be_there():
+    one, other = metrics.FeatureMetric(), metrics.BufferedMetric()
+    for hook in (one.create_variables, one.accumulate, one.compute, other.compare):
+        with pytest.raises(NotImplementedError):
+            hook(*inspect.signature(hook).parameters)
+        # None of Keras's own.
+        assert not hasattr(keras.metrics.Metric, hook.__name__)

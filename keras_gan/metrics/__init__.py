@@ -1,6 +1,7 @@
 """How good are the samples? `keras.metrics.Metric` classes that compare generated data with real data."""
 
 from keras_gan.metrics import features
+from keras_gan.metrics.base import BufferedMetric, FeatureMetric
 from keras_gan.metrics.classifier_score import ClassifierScore
 from keras_gan.metrics.frechet import FrechetDistance
 from keras_gan.metrics.kernel import KernelDistance
@@ -9,8 +10,10 @@ from keras_gan.metrics.neighbors import DensityCoverage, PrecisionRecall
 from keras_gan.metrics.one_dimensional import JensenShannon, KolmogorovSmirnov, SlicedWasserstein
 
 __all__ = [
+    "BufferedMetric",
     "ClassifierScore",
     "DensityCoverage",
+    "FeatureMetric",
     "FrechetDistance",
     "JensenShannon",
     "KernelDistance",

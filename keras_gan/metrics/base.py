@@ -1,4 +1,4 @@
-"""What all metrics of features share."""
+"""Base classes of metrics, for those of your own, too."""
 
 import math
 
@@ -11,10 +11,15 @@ from keras_gan.metrics.accumulators import Buffer
 
 
 class FeatureMetric(keras.metrics.Metric):
-    """Base of metrics that compare features of real and of generated data.
+    """Base class of metrics that compare features of real and of generated data.
 
-    A subclass names what `result` returns in `values`, makes its variables in `_create(size)`, fills them in
-    `_add(real, fake)` and computes in `_evaluate()`, once, on the host.
+    A subclass names what `result` returns in `values`, makes its variables in `create_variables`, fills them in
+    `accumulate` and computes in `compute`. Where all examples must be there at once, see `BufferedMetric`.
+
+    Attributes:
+        values: Tuple of strings, the names of the results. A single one is returned as a float under the metric's own
+            name, several as a dict.
+        output: String, which of several outputs of `features` to take. Defaults to `"features"`.
 
     Args:
         features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict of them;
@@ -23,6 +28,45 @@ class FeatureMetric(keras.metrics.Metric):
             lambda can't be.
         name: String.
         dtype: As for any `keras.metrics.Metric`.
+
+    Raises:
+        TypeError: If `features` can't be called.
+
+    Example:
+
+    ```python
+    import keras
+    import numpy as np
+    from keras import ops
+
+    import keras_gan
+
+
+    @keras.saving.register_keras_serializable()
+    class MeanDistance(keras_gan.metrics.FeatureMetric):
+        # How far the mean of generated features lies from that of real ones.
+
+        values = ("mean_distance",)
+
+        def create_variables(self, size):
+            self.count = self.add_weight((), "zeros", name="count")
+            self.sums = self.add_weight((2, size), "zeros", name="sums")
+
+        def accumulate(self, real, fake):
+            self.count.assign_add(ops.cast(ops.shape(real)[0], "float32"))
+            self.sums.assign_add(ops.stack([ops.sum(self.extract(x), axis=0) for x in (real, fake)]))
+
+        def compute(self):
+            count = float(ops.convert_to_numpy(self.count))
+            if count == 0:
+                return None
+            real, fake = ops.convert_to_numpy(self.sums) / count
+            self.check_finite(real, fake)
+            return [np.linalg.norm(real - fake)]
+
+
+    metric = MeanDistance(name="mean_distance")
+    ```
     """
 
     values = ()
@@ -55,7 +99,7 @@ class FeatureMetric(keras.metrics.Metric):
                 f"which fails on them: {error}"
             ) from error
         if self._size is None:
-            self._create(size)
+            self.create_variables(size)
             self._size = size
         if size != self._size:
             raise ValueError(
@@ -63,8 +107,33 @@ class FeatureMetric(keras.metrics.Metric):
                 "Make a metric of its own for each kind of data."
             )
 
+    def create_variables(self, size):
+        """Makes the variables, with `add_weight`. Under `tf.distribute` they are summed over the replicas.
+
+        Args:
+            size: Int, how many features an example has.
+        """
+        raise NotImplementedError
+
+    def accumulate(self, real, fake):
+        """Takes in a batch. Runs in compiled code.
+
+        Args:
+            real: Tensor of data `(batch, ...)`; `extract` gives its features.
+            fake: Tensor of generated data, of the same shape.
+        """
+        raise NotImplementedError
+
+    def compute(self):
+        """Computes the results from the variables. Runs once, on the host, where NumPy may be used.
+
+        Returns:
+            Sequence of floats, one for each of `values`; None before the first batch, which gives NaN.
+        """
+        raise NotImplementedError
+
     def extract(self, data):
-        """The features of data, float32 `(batch, size)`."""
+        """Returns the features of data, float32 `(batch, size)`."""
         found = ops.cast(self._call(data), "float32")
         return ops.reshape(found, (ops.shape(found)[0], self._size))
 
@@ -81,15 +150,15 @@ class FeatureMetric(keras.metrics.Metric):
         """
         if self._size is None:
             self.build(tuple(fake.shape[1:]))
-        self._add(real, fake)
+        self.accumulate(real, fake)
 
     def result(self):
-        """What the name says: a float, or a dict of floats. NaN before the first batch.
+        """Returns what the name says: a float, or a dict of floats. NaN before the first batch.
 
         Raises:
             ValueError: If features are not finite, or too few.
         """
-        found = None if self._size is None else self._evaluate()
+        found = None if self._size is None else self.compute()
         if found is None:
             found = [math.nan] * len(self.values)
         return float(found[0]) if len(self.values) == 1 else dict(zip(self.values, map(float, found), strict=True))
@@ -115,19 +184,45 @@ class FeatureMetric(keras.metrics.Metric):
 
 
 class BufferedMetric(FeatureMetric):
-    """Base of metrics that must see all examples at once, and keep the first of them.
+    """Base class of metrics that must see all examples at once, and keep the first of them.
 
-    A subclass computes in `compare(real, fake)`, of float64 arrays `(n, size)` and `(m, size)`.
+    A subclass names what `result` returns in `values`, and computes in `compare`.
 
     Args:
-        features: As for `FeatureMetric`.
-        max_examples: Int >= `fewest`, how many examples to keep of each kind.
-        fewest: Int > 0, how many `compare` needs.
+        features: As for `FeatureMetric`. Defaults to None, the data's own values.
+        max_examples: Int >= `fewest`, how many examples to keep of each kind. Defaults to `10000`.
+        fewest: Int > 0, how many `compare` needs. Defaults to `1`.
         name: String.
         dtype: As for any `keras.metrics.Metric`.
+
+    Raises:
+        TypeError: If `features` can't be called.
+        ValueError: If a number is out of range.
+
+    Example:
+
+    ```python
+    import keras
+    import numpy as np
+
+    import keras_gan
+
+
+    @keras.saving.register_keras_serializable()
+    class MedianDistance(keras_gan.metrics.BufferedMetric):
+        # How far the median of generated features lies from that of real ones.
+
+        values = ("median_distance",)
+
+        def compare(self, real, fake):
+            return [np.linalg.norm(np.median(real, axis=0) - np.median(fake, axis=0))]
+
+
+    metric = MedianDistance(max_examples=5000, name="median_distance")
+    ```
     """
 
-    def __init__(self, features, max_examples, fewest=1, name=None, dtype=None):
+    def __init__(self, features=None, max_examples=10_000, fewest=1, name=None, dtype=None):
         super().__init__(features, name, dtype)
         self.fewest = check_integer("fewest", fewest)
         self.max_examples = check_integer("max_examples", max_examples)
@@ -137,15 +232,27 @@ class BufferedMetric(FeatureMetric):
                 f"Received: {max_examples}."
             )
 
-    def _create(self, size):
+    def compare(self, real, fake):
+        """Computes the results. Runs once, on the host.
+
+        Args:
+            real: NumPy array `(n, size)`, float64, the features of the first real examples, all finite.
+            fake: NumPy array `(m, size)`, float64, those of the generated ones.
+
+        Returns:
+            Sequence of floats, one for each of `values`.
+        """
+        raise NotImplementedError
+
+    def create_variables(self, size):
         self._real = Buffer(self, self.max_examples, size, "real")
         self._fake = Buffer(self, self.max_examples, size, "fake")
 
-    def _add(self, real, fake):
+    def accumulate(self, real, fake):
         self._real.add(self.extract(real))
         self._fake.add(self.extract(fake))
 
-    def _evaluate(self):
+    def compute(self):
         real, fake = self._real.value(), self._fake.value()
         n = min(len(real), len(fake))
         if n == 0:

@@ -45,18 +45,18 @@ class ClassifierScore(FeatureMetric):
     def __init__(self, features, name="classifier_score", dtype=None):
         super().__init__(features, name, dtype)
 
-    def _create(self, size):
+    def create_variables(self, size):
         self._count = Sum(self, (), "count")
         self._classes = Sum(self, (size,), "classes")
         self._negative_entropy = Sum(self, (), "negative_entropy")
 
-    def _add(self, real, fake):
+    def accumulate(self, real, fake):
         p = ops.cast(self.extract(fake), self._classes.dtype)
         self._count.add(ops.shape(p)[0])
         self._classes.add(ops.sum(p, axis=0))
         self._negative_entropy.add(ops.sum(p * ops.log(ops.where(p > 0, p, 1))))
 
-    def _evaluate(self):
+    def compute(self):
         n = self._count.value()
         if n == 0:
             return None

@@ -57,7 +57,7 @@ class FrechetDistance(FeatureMetric):
     def __init__(self, features=None, name="frechet_distance", dtype=None):
         super().__init__(features, name, dtype)
 
-    def _create(self, size):
+    def create_variables(self, size):
         if size > LARGEST:
             raise ValueError(
                 f"{self.name} takes up to {LARGEST} features, whose covariances fill 1 GB. Received: {size}. "
@@ -65,11 +65,11 @@ class FrechetDistance(FeatureMetric):
             )
         self._real, self._fake = _Moments(self, size, "real"), _Moments(self, size, "fake")
 
-    def _add(self, real, fake):
+    def accumulate(self, real, fake):
         self._real.add(self.extract(real))
         self._fake.add(self.extract(fake))
 
-    def _evaluate(self):
+    def compute(self):
         if not (self._real.n and self._fake.n):
             return None
         real, fake = self._real.value(), self._fake.value()

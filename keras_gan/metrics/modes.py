@@ -74,7 +74,7 @@ class ModeCoverage(FeatureMetric):
         self.centers = check_points("centers", centers, "dim")
         self.sigma = None if sigma is None else check_number("sigma", sigma, 0, open_low=True)
 
-    def _create(self, size):
+    def create_variables(self, size):
         if size != self.centers.shape[1]:
             raise ValueError(
                 f"centers must have the size of what they are compared with, {size} numbers of an example. Received: "
@@ -83,7 +83,7 @@ class ModeCoverage(FeatureMetric):
         self._counts = Sum(self, (len(self.centers),), "counts")
         self._samples = Sum(self, (), "samples")
 
-    def _add(self, real, fake):
+    def accumulate(self, real, fake):
         # Around the centres' mean, and the nearest without its distance: where modes are far out and narrow, squares
         # would be small differences of large numbers.
         origin = self.centers.mean(0, dtype="float64").astype("float32")
@@ -95,7 +95,7 @@ class ModeCoverage(FeatureMetric):
         self._counts.add(ops.segment_sum(found, mode, num_segments=len(self.centers)))
         self._samples.add(ops.shape(points)[0])
 
-    def _evaluate(self):
+    def compute(self):
         counts, samples = self._counts.value(), self._samples.value()
         if samples == 0:
             return None
