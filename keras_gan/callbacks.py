@@ -11,7 +11,7 @@ from keras import ops
 
 from keras_gan import datasets, health, images
 from keras_gan.backup import BackupAndRestore
-from keras_gan.checks import check_positive, check_seed
+from keras_gan.checks import check_positive, check_sample_given, check_seed
 
 
 class SampleGrid(keras.callbacks.Callback):
@@ -25,13 +25,15 @@ class SampleGrid(keras.callbacks.Callback):
         n: Int > 0, how many images. Defaults to `64`.
         columns: Int > 0. Defaults to None, as square as possible.
         seed: Int >= 0, which latents. Defaults to `0`.
+        given: Array `(n, ...)`, what each image is conditioned on, as in `GAN.sample`. Defaults to None, all classes in
+            turn if there is a condition on labels; a condition that is a vector needs it.
 
     Raises:
         ValueError: If a number is out of range; when training begins, if the generator makes no images with 1 or 3
-            channels.
+            channels, or `given` does not fit its condition.
     """
 
-    def __init__(self, log_dir, n=64, columns=None, seed=0):
+    def __init__(self, log_dir, n=64, columns=None, seed=0, given=None):
         super().__init__()
         check_positive("n", n)
         if columns is not None:
@@ -41,6 +43,7 @@ class SampleGrid(keras.callbacks.Callback):
         self.n = n
         self.columns = columns
         self.seed = seed
+        self.given = given
         self._writer = None
 
     def on_train_begin(self, logs=None):
@@ -52,13 +55,14 @@ class SampleGrid(keras.callbacks.Callback):
                 "SampleGrid draws images (height, width, channels) with 1 or 3 channels. "
                 f"Received: a generator of {shape}."
             )
+        check_sample_given(self.model.condition, self.n, None, self.given)
         (self.log_dir / "samples").mkdir(parents=True, exist_ok=True)
         self._writer = tf.summary.create_file_writer(str(self.log_dir / "train"))
 
     def on_epoch_end(self, epoch, logs=None):
         import tensorflow as tf
 
-        samples = images.signed(self.model.sample(self.n, seed=self.seed), self.model.generator)
+        samples = images.signed(self.model.sample(self.n, seed=self.seed, given=self.given), self.model.generator)
         picture = images.grid(samples, self.columns)
         images.save(self.log_dir / "samples" / f"epoch_{epoch + 1:04d}.png", picture)
         with self._writer.as_default():

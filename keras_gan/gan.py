@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_gan import backend, checks, files, health, losses, optimizers, state
 from keras_gan.callbacks import complete, in_training, without_writers
-from keras_gan.conditions import Unconditional
+from keras_gan.conditions import Condition, Unconditional
 from keras_gan.export import export_gan
 from keras_gan.layers import SpectralNormalization
 from keras_gan.priors import Normal
@@ -22,7 +22,8 @@ _SAMPLE_BATCH = 128
 class GAN(backend.Trainer, keras.Model):
     """A generator and a discriminator that train against each other in `fit`.
 
-    Called on latents `(batch, latent_dim)`, or on `[latents, labels]`, it returns what the generator makes of them.
+    Called on latents `(batch, latent_dim)`, or on `[latents, given]` where something is given, such as labels, it
+    returns what the generator makes of them.
 
     Args:
         generator: `keras.Model` from latents `(batch, latent_dim)` to data, such as images
@@ -31,7 +32,7 @@ class GAN(backend.Trainer, keras.Model):
         prior: `keras_gan.priors.Prior`, where latents come from. Defaults to a standard normal of the size that the
             generator takes.
         condition: `keras_gan.conditions.Condition`, such as `Labels(10)`; it says what else both networks take and
-            return. Defaults to none.
+            return. Defaults to None, the one that the networks were built with, if any.
         pack: Int > 0, how many examples the discriminator judges together, side by side in the last axis of its
             input, which lets it see a lack of variety (PacGAN). Defaults to `1`.
         ema: Float in [0, 1), the momentum of a moving average of the generator's weights, such as `0.999`: after the
@@ -42,7 +43,8 @@ class GAN(backend.Trainer, keras.Model):
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
 
     Raises:
-        ValueError: If a network, the prior or the condition does not fit the others, or a number is out of range.
+        ValueError: If a network, the prior or the condition does not fit the others, a network of your own fails on the
+            highest label, or a number is out of range.
 
     Attributes:
         ema_generator: `keras.Model`, the generator with averaged weights; None without `ema`.
@@ -66,12 +68,14 @@ class GAN(backend.Trainer, keras.Model):
 
     def __init__(self, generator, discriminator, prior=None, condition=None, pack=1, ema=None, seed=None, **kwargs):
         super().__init__(**kwargs)
+        condition = checks.common_condition(condition, generator=generator, discriminator=discriminator)
         self.condition = condition or Unconditional()
         checks.check_options(self.condition, pack, ema, seed)
         size = checks.noise_size(generator, prior, self.condition)
         self._noise = prior or Normal(size)
         self.prior = self.condition.complete(self._noise)
         self.data_shape = checks.connect(generator, discriminator, self.condition, self.prior.latent_dim, pack)
+        checks.try_given(generator, discriminator, self.condition, self.prior, self.data_shape)
         self.generator = generator
         self.discriminator = discriminator
         self.pack = pack
@@ -194,8 +198,8 @@ class GAN(backend.Trainer, keras.Model):
 
         Args:
             x: Real data: an array, a `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator, of `images` or
-                `(images, labels)`. Labels are used if there is a condition on them.
-            y: Labels, if `x` is an array.
+                `(images, labels)`. Labels, or other things that are given, are used if there is a condition on them.
+            y: Labels, or what else is given, if `x` is an array.
             batch_size: Int, if `x` is an array.
             epochs: Int, how many times to go through the data.
             verbose: 0, 1, 2 or `"auto"`, as in `keras.Model.fit`.
@@ -249,7 +253,7 @@ class GAN(backend.Trainer, keras.Model):
 
     def _check_data(self, x, y, batch_size):
         activation = checks.output_activation(self.generator)
-        expected = checks.Expected(self.data_shape, activation, self.condition.num_classes, self.pack)
+        expected = checks.Expected(self.data_shape, activation, self.condition, self.pack)
         return checks.check_data(x, y, batch_size, expected)
 
     def adversarial_step(self, data):
@@ -382,8 +386,7 @@ class GAN(backend.Trainer, keras.Model):
 
     def _unpack(self, data):
         real, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
-        has_labels = self.condition.num_classes is not None
-        labels = ops.reshape(ops.cast(labels, "int32"), (-1,)) if has_labels else None
+        labels = None if self.condition.given_name is None else self.condition.prepare(labels)
         # Not the type that networks compute in, to which they cast: fakes would be compared with rounded data.
         return ops.cast(real, self.variable_dtype), labels
 
@@ -429,7 +432,7 @@ class GAN(backend.Trainer, keras.Model):
 
         Args:
             x: Real data, as in `fit`.
-            y: Labels, if `x` is an array.
+            y: Labels, or what else is given, if `x` is an array.
             batch_size: Int, if `x` is an array.
             verbose: 0, 1, 2 or `"auto"`, as in `keras.Model.evaluate`.
             **kwargs: What else `keras.Model.evaluate` takes, such as `return_dict`.
@@ -483,7 +486,7 @@ class GAN(backend.Trainer, keras.Model):
     def call(self, inputs, training=False):
         return (self.generator if training else self._best_generator)(inputs, training=training)
 
-    def sample(self, n, seed=None, labels=None, truncation=None):
+    def sample(self, n, seed=None, labels=None, given=None, truncation=None):
         """Generates, with the averaged weights if there is an `ema`.
 
         Args:
@@ -491,6 +494,8 @@ class GAN(backend.Trainer, keras.Model):
             seed: Int, gives the same samples at each call. Defaults to None, others at each call.
             labels: Integers `(n,)`, the class of each sample, if there is a condition on labels. Defaults to None,
                 all classes in turn.
+            given: Array `(n, ...)`, what each sample is conditioned on, whatever the condition: labels, or the rows of
+                a `Vector`, which must be given. Defaults to None.
             truncation: Float > 0, how many standard deviations a normal latent may lie from its mean: less looks
                 better and varies less. Defaults to None, no bound.
 
@@ -498,19 +503,20 @@ class GAN(backend.Trainer, keras.Model):
             NumPy array `(n, ...)` of the generator's output; images lie in [-1, 1].
 
         Raises:
-            ValueError: If `n` is not a positive integer, the labels are out of range or not `n`, or there are labels
-                without a condition on them.
+            ValueError: If `n` is not a positive integer, or `labels` or `given` are out of range, not `n`, missing
+                where only you can know them, or passed where the condition takes none.
+            TypeError: If `labels` or `given` are of another kind.
         """
         checks.check_positive("n, how many to generate,", n)
         checks.check_seed(seed)
-        labels = checks.check_sample_labels(labels, n, self.condition.num_classes)
+        given = checks.check_sample_given(self.condition, n, labels, given)
         seed = random.getrandbits(31) if seed is None else int(seed)
         # A prior of the user's own need not know of truncation.
         latents = self.prior.sample(int(n), seed, *([] if truncation is None else [truncation]))
         batches = []
         for i in range(0, n, _SAMPLE_BATCH):
             part = slice(i, i + _SAMPLE_BATCH)
-            inputs = self.condition.generator_inputs(latents[part], None if labels is None else labels[part])
+            inputs = self.condition.generator_inputs(latents[part], None if given is None else given[part])
             batches.append(ops.convert_to_numpy(self(inputs, training=False)))
         return np.concatenate(batches)
 
@@ -634,6 +640,8 @@ def _copy(generator, inputs):
     """A generator of its own with the same weights, which no optimizer moves."""
     copy = keras.models.clone_model(generator)
     copy.name = f"ema_{generator.name}"
+    if isinstance(getattr(generator, "condition", None), Condition):
+        copy.condition = generator.condition
     copy(inputs)
     copy.set_weights(generator.get_weights())
     copy.trainable = False

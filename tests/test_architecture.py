@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent / "keras_gan"
 
 # A room, and the rooms of the package that it may import.
 ARROWS = {
-    "architectures": {"architectures", "checks", "layers"},
+    "architectures": {"architectures", "checks", "conditions", "layers"},
     "augmentation": {"backend"},
     "backend": {"backend"},
     "backup": {"checks", "datasets", "files"},

@@ -20,14 +20,20 @@ class Expected:
     Attributes:
         shape: Tuple, the shape of one example.
         activation: String, the activation that the generator ends in; it bounds the data.
-        num_classes: Int, how many classes the labels have, or None where they are not used.
+        condition: `keras_gan.conditions.Condition`, which says what a batch brings beside its data, such as labels; or
+            None where that is not used.
         pack: Int, the smallest batch.
     """
 
     shape: tuple
     activation: str | None = None
-    num_classes: int | None = None
+    condition: object = None
     pack: int = 1
+
+    @property
+    def given_name(self):
+        """String, the name of what a batch brings beside its data, or None."""
+        return None if self.condition is None else self.condition.given_name
 
 
 def check_data(data, labels, batch_size, expected):
@@ -40,14 +46,14 @@ def check_data(data, labels, batch_size, expected):
         expected: `Expected`.
 
     Returns:
-        The data, a generator, which can't be rewound, as a new one that begins with the same batch; and the labels,
-        None where they are not used.
+        The data, a generator, which can't be rewound, as a new one that begins with the same batch; and the labels, or
+        what else is given, None where that is not used.
 
     Raises:
-        ValueError: If the data are empty, not finite, of another shape, or out of range; if labels are missing, out
-            of range or of another shape; if a batch is smaller than a pack; or if `keras.distribution` has devices
-            that can't share a batch equally.
-        TypeError: If the data are not numbers, or the labels not integers.
+        ValueError: If the data are empty, not finite, of another shape, or out of range; if what the condition needs is
+            missing, out of range or of another shape; if a batch is smaller than a pack; or if `keras.distribution` has
+            devices that can't share a batch equally.
+        TypeError: If the data, or what is given beside them, are of another kind.
     """
     if data is None:
         raise ValueError("x, the real data, must be given to fit. Received: None.")
@@ -57,7 +63,7 @@ def check_data(data, labels, batch_size, expected):
         data = data.to_numpy()
     if hasattr(data, "shape") and hasattr(data, "dtype"):
         # Keras would look at labels of any kind, needed or not.
-        labels = None if labels is None or expected.num_classes is None else ops.convert_to_numpy(labels)
+        labels = None if labels is None or expected.given_name is None else ops.convert_to_numpy(labels)
         n = len(data) if len(data.shape) else 1
         batch_size = min(batch_size or 32, n)
         _check_batch(data, labels, expected, batch_size)
@@ -79,16 +85,16 @@ def check_data(data, labels, batch_size, expected):
     _check_divisible(len(_first_replica(x)))
     if iterator is data:
         # Keras takes tuples alone from a generator, and looks at labels of any kind.
-        parts = 1 if expected.num_classes is None else 2
+        parts = 1 if expected.given_name is None else 2
         batches = map(keras.utils.unpack_x_y_sample_weight, itertools.chain([first], iterator))
         data = (batch[:parts] for batch in batches)
     return data, None
 
 
-def _check_batch(batch, labels, expected, batch_size):
+def _check_batch(batch, given, expected, batch_size):
     if isinstance(batch, (dict, list, tuple)):
         raise TypeError(f"x must give images or (images, labels). Received: a {type(batch).__name__} in their place.")
-    batch, labels = _first_replica(batch), _first_replica(labels)
+    batch, given = _first_replica(batch), _first_replica(given)
     received, shape = tuple(batch.shape), expected.shape
     if not same_shape(received[1:], shape) or len(received) == 0:
         hint = " Add the channel axis with x[..., None]." if (*received[1:], 1) == shape else ""
@@ -110,13 +116,15 @@ def _check_batch(batch, labels, expected, batch_size):
         raise ValueError(f"x must be finite. Received: {bad} of {batch.size} values NaN or infinite.")
     if expected.activation in RANGES:
         _check_range(low, high, len(shape) == 3, expected.activation)
-    if expected.num_classes is not None:
-        if labels is None:
+    name = expected.given_name
+    if name is not None:
+        if given is None:
+            hint = " keras_gan.datasets.load gives them with labels=True." if name == "labels" else ""
             raise ValueError(
-                "x must give (images, labels), or y the labels, since there is a condition on labels. Received: no "
-                "labels. keras_gan.datasets.load gives them with labels=True."
+                f"x must give (images, {name}), or y the {name}, since there is a condition on {name}. "
+                f"Received: no {name}.{hint}"
             )
-        _check_labels(ops.convert_to_numpy(labels), expected.num_classes, received[0], "examples")
+        expected.condition.check_given(ops.convert_to_numpy(given), received[0], "examples")
 
 
 def _check_divisible(*sizes):
@@ -141,36 +149,42 @@ def _first_replica(batch):
     return getattr(batch, "values", (batch,))[0]
 
 
-def _check_labels(labels, num_classes, n, of):
-    if labels.ndim == 0 or labels.size != labels.shape[0]:
-        raise ValueError(
-            f"labels must be class numbers of shape (batch,). Received: shape {labels.shape}. One-hot labels become "
-            "class numbers with numpy.argmax(labels, axis=-1)."
-        )
-    if labels.dtype.kind not in "iu":
-        raise TypeError(f"labels must be integers. Received: dtype {labels.dtype}.")
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high >= num_classes:
-        raise ValueError(f"labels must lie in [0, {num_classes}). Received: labels from {low} to {high}.")
-    if labels.size != n:
-        raise ValueError(f"labels must be as many as {of}, {n}. Received: {labels.size}.")
+def check_sample_given(condition, n, labels, given):
+    """Checks what `sample` was told of `n` samples.
 
+    Args:
+        condition: `keras_gan.conditions.Condition`.
+        n: Int, how many samples.
+        labels: What `sample` takes as `labels`.
+        given: What `sample` takes as `given`.
 
-def check_sample_labels(labels, n, num_classes):
-    """The labels of `n` samples, int32 `(n,)`: those given, or all classes in turn. None without a condition on them.
+    Returns:
+        What the generator takes beside its latents; the condition's own choice where nothing was said, and None without
+        a condition.
 
     Raises:
-        ValueError: If there are labels without a condition on them, not `n`, or out of range.
+        ValueError: If there is something that the condition does not take, or it is out of range, or not `n`, or only
+            the user can know it and did not say.
+        TypeError: If it is of another kind.
     """
-    if num_classes is None:
-        if labels is not None:
-            raise ValueError("labels must be None: this GAN has no condition on labels. Received: labels.")
+    name = condition.given_name
+    if labels is not None:
+        if name != "labels":
+            hint = "" if name is None else f" Pass given=, which is for {condition!r}."
+            raise ValueError(f"labels must be None: this GAN has no condition on labels. Received: labels.{hint}")
+        if given is not None:
+            raise ValueError("labels and given must not both be passed: they say the same. Received: both.")
+        given = labels
+    if name is None:
+        if given is not None:
+            raise ValueError("given must be None: this GAN has no condition. Received: given.")
         return None
-    if labels is None:
-        return np.arange(n, dtype="int32") % num_classes
-    labels = np.asarray(labels)
-    _check_labels(labels, num_classes, n, "samples")
-    return labels.reshape(-1).astype("int32")
+    if given is None:
+        given = condition.default_given(n)
+    else:
+        given = ops.convert_to_numpy(given)
+        condition.check_given(given, n, "samples")
+    return ops.convert_to_tensor(condition.prepare(given))
 
 
 def _check_range(low, high, is_image, activation):
