@@ -9,7 +9,7 @@ from keras_gan import architectures
 from keras_gan.architectures import modern
 from keras_gan.conditions import AuxiliaryClassifier, Codes, Labels, Vector
 from keras_gan.export import export
-from keras_gan.layers import Residual, SpectralNormalization
+from keras_gan.layers import ConditionalBatchNormalization, Residual, SpectralNormalization
 
 IMAGE_GENERATORS = ["dcgan_generator", "resnet_generator", "modern_generator"]
 IMAGE_DISCRIMINATORS = ["dcgan_discriminator", "sn_dcgan_discriminator", "resnet_discriminator", "modern_discriminator"]
@@ -225,6 +225,25 @@ def test_projection_is_the_formula(name):
     assert phi.shape[1] == embeddings.shape[1]
 
 
+@pytest.mark.parametrize("name", ["mlp_discriminator", *IMAGE_DISCRIMINATORS])
+def test_projection_of_a_vector_is_the_formula(name):
+    model = discriminator(name, condition=Vector(2))
+    randomize(model)
+    x, given = images(5), np.random.default_rng(3).normal(size=(5, 2)).astype("float32")
+    logits = ops.convert_to_numpy(model([x, given]))
+    embedding, linear = [layer for layer in model.layers if isinstance(unwrap(layer), keras.layers.Dense)][-2:]
+    if unwrap(embedding).units == 1:
+        embedding, linear = linear, embedding
+    phi = ops.convert_to_numpy(keras.Model(model.inputs, linear.input)([x, given]))
+    weights, bias = unwrap(linear).get_weights()
+    (matrix,) = unwrap(embedding).get_weights()
+    assert matrix.shape == (2, phi.shape[1]) and embedding.input.name == "given"
+    if "sn_" in name or "resnet" in name:
+        weights, matrix = (w / sigma(layer) for w, layer in ((weights, linear), (matrix, embedding)))
+    expected = phi @ weights + bias + ((given @ matrix) * phi).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
+
+
 def unwrap(layer):
     return layer.layer if isinstance(layer, SpectralNormalization) else layer
 
@@ -256,6 +275,66 @@ def test_concatenation_joins_a_one_hot_vector_to_flat_data(shape):
     x, labels = images(2, shape), np.array([2, 0])
     y = keras.Model(model.inputs, joined.output)([x, labels])
     np.testing.assert_array_equal(y, np.concatenate([x.reshape(2, -1), np.eye(3)[labels]], axis=1))
+
+
+@pytest.mark.parametrize("shape", [(5,), (8, 8, 1)], ids=str)
+def test_concatenation_joins_a_vector_at_each_position(shape):
+    for name in ["mlp_discriminator"] if len(shape) == 1 else IMAGE_DISCRIMINATORS:
+        model = discriminator(name, shape, condition=Vector(2), labels_by="concatenation")
+        joined = next(layer for layer in model.layers if isinstance(layer, keras.layers.Concatenate))
+        x, given = images(2, shape), np.array([[0.5, -1], [2, 3]], "float32")
+        y = ops.convert_to_numpy(keras.Model(model.inputs, joined.output)([x, given]))
+        np.testing.assert_array_equal(y[..., :-2], x)
+        np.testing.assert_array_equal(y[..., -2:] - given.reshape(2, *[1] * (len(shape) - 1), 2), 0 * y[..., -2:])
+
+
+@pytest.mark.parametrize("condition", [LABELS, Vector(40)], ids=repr)
+@pytest.mark.parametrize("name", ["mlp_generator", "dcgan_generator", "modern_generator"])
+def test_what_is_given_joins_the_latent_as_large(name, condition):
+    model = generator(name, condition=condition)
+    joined = next(layer for layer in model.layers if isinstance(layer, keras.layers.Concatenate))
+    embedded = keras.Model(model.inputs, joined.output)
+    y = ops.convert_to_numpy(embedded([latents(300), condition.example_given(300, seed=0)]))
+    assert y.shape == (300, 2 * LATENT_DIM)
+    np.testing.assert_array_equal(y[:, :LATENT_DIM], latents(300))
+    # Of a table the 18 entries alone are random.
+    assert 0.5 < y[:, LATENT_DIM:].std() < 1.5
+
+
+def test_the_resnet_generator_takes_conditions_in_its_normalization():
+    for condition in (LABELS, Vector(2), AUXILIARY):
+        model = generator("resnet_generator", (12, 8, 1), condition=condition)
+        found = [layer for layer in model._flatten_layers() if isinstance(layer, ConditionalBatchNormalization)]
+        # Two a block, two blocks, and the last.
+        assert len(found) == 5 and all(layer.condition == condition for layer in found)
+        assert not any(isinstance(layer, keras.layers.Concatenate) for layer in model.layers)
+        assert not any(layer.synchronized for layer in found)
+    for condition in (None, Codes([2])):
+        model = generator("resnet_generator", (12, 8, 1), condition=condition)
+        found = [type(layer) for layer in model._flatten_layers()]
+        assert found.count(keras.layers.BatchNormalization) == 5 and ConditionalBatchNormalization not in found
+    model = generator("resnet_generator", condition=LABELS, synchronized=True)
+    found = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    assert len(found) >= 5 and all(layer.synchronized for layer in found)
+
+
+@pytest.mark.parametrize("condition", [LABELS, AUXILIARY, Codes([2], 1), Vector(2)], ids=repr)
+@pytest.mark.parametrize("name", ["mlp_generator", *IMAGE_GENERATORS])
+def test_networks_remember_their_condition(name, condition):
+    for model in (generator(name, condition=condition), discriminator("dcgan_discriminator", condition=condition)):
+        assert model.condition == condition
+        again = model.from_config(model.get_config())
+        assert type(again) is type(model) and again.condition == condition
+        assert [x.name for x in again.inputs] == [x.name for x in model.inputs]
+    assert type(generator(name)) is keras.Sequential
+
+
+@pytest.mark.parametrize("condition", ["labels", 3, Labels], ids=repr)
+@pytest.mark.parametrize("name", ["mlp_generator", *IMAGE_GENERATORS, "mlp_discriminator", *IMAGE_DISCRIMINATORS])
+def test_a_condition_is_a_condition(name, condition):
+    build = generator if "generator" in name else discriminator
+    with pytest.raises(TypeError, match=r"condition must be a keras_gan.conditions.Condition.*Received"):
+        build(name, condition=condition)
 
 
 @pytest.mark.parametrize("name", ["mlp_discriminator", *IMAGE_DISCRIMINATORS])
@@ -370,6 +449,18 @@ def test_generators_become_tflite_files(name, tmp_path):
 
 
 # === Errors ===
+
+
+@pytest.mark.parametrize("name", ["mlp", "dcgan", "resnet", "modern"])
+def test_numpy_integers_are_integers(name):
+    size = {"units": np.array([4])} if name == "mlp" else {"width": np.int32(4)}
+    shape, condition = np.array([8, 8, 1]), Labels(np.int64(3))
+    model = getattr(architectures, f"{name}_generator")(shape, np.int64(6), **size, condition=condition)
+    assert model.output_shape == (None, 8, 8, 1) and model.input_shape[0] == (None, 6) and model.condition == LABELS
+    model = getattr(architectures, f"{name}_discriminator")(shape, **size, condition=condition)
+    assert model([images(2), np.array([0, 2])]).shape == (2, 1)
+    with pytest.raises(ValueError, match="_shape must be"):
+        getattr(architectures, f"{name}_generator")((8, 8, True), 6)
 
 
 @pytest.mark.parametrize("name", IMAGE_DISCRIMINATORS)

@@ -62,6 +62,7 @@ def build_generator(chain, latent_dim, condition):
         TypeError: If the condition is something else.
     """
     check_positive("latent_dim", latent_dim)
+    latent_dim = int(latent_dim)
     _check_condition(condition)
     latent = keras.Input((latent_dim,), name="latent")
     if condition is None:

@@ -41,6 +41,7 @@ def dcgan_generator(image_shape, latent_dim, width=64, condition=None, synchroni
     """
     height, width_, channels = image_shape = check_data_shape("image_shape", image_shape, ranks=(3,))
     check_positive("width", width)
+    width = int(width)
     stages = halvings(image_shape)
     base = (height // 2**stages, width_ // 2**stages, width * 2 ** (stages - 1))
     chain = [
@@ -120,6 +121,7 @@ def sn_dcgan_discriminator(image_shape, width=64, condition=None, labels_by="pro
 def _discriminator(image_shape, width, condition, labels_by, spectral=False):
     image_shape = check_data_shape("image_shape", image_shape, ranks=(3,))
     check_positive("width", width)
+    width = int(width)
     wrap = SpectralNormalization if spectral else as_is
     chain = []
     for stage in range(halvings(image_shape)):

@@ -75,7 +75,7 @@ def _hidden(units, negative_slope, dropout=0.0):
     chain = []
     for width in units:
         check_positive("units", width)
-        chain += [layers.Dense(width), layers.LeakyReLU(negative_slope)]
+        chain += [layers.Dense(int(width)), layers.LeakyReLU(negative_slope)]
         if dropout:
             chain.append(layers.Dropout(dropout))
     return chain

@@ -47,6 +47,7 @@ def modern_generator(image_shape, latent_dim, width=64, condition=None):
     """
     height, width_, channels = image_shape = check_data_shape("image_shape", image_shape, ranks=(3,))
     check_positive("width", width)
+    width = int(width)
     *lower, bottom = _widths(image_shape, width)
     stages = len(lower)
     base = (height // 2**stages, width_ // 2**stages, bottom)
@@ -87,6 +88,7 @@ def modern_discriminator(image_shape, width=64, condition=None, labels_by="proje
     """
     image_shape = check_data_shape("image_shape", image_shape, ranks=(3,))
     check_positive("width", width)
+    width = int(width)
     widths = _widths(image_shape, width)
     stages = len(widths) - 1
     chain = [layers.Conv2D(width, 1), *_blocks(width, stages)]

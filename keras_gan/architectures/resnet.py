@@ -36,6 +36,7 @@ def resnet_generator(image_shape, latent_dim, width=64, condition=None, synchron
     """
     height, width_, channels = image_shape = check_data_shape("image_shape", image_shape, ranks=(3,))
     check_positive("width", width)
+    width = int(width)
     stages = halvings(image_shape)
     base = (height // 2**stages, width_ // 2**stages, width * 2 ** (stages - 1))
     chain = [layers.Dense(base[0] * base[1] * base[2]), layers.Reshape(base)]
@@ -70,6 +71,7 @@ def resnet_discriminator(image_shape, width=64, condition=None, labels_by="proje
     """
     image_shape = check_data_shape("image_shape", image_shape, ranks=(3,))
     check_positive("width", width)
+    width = int(width)
     stages = halvings(image_shape)
     chain = [_first_block(width)]
     chain += [_down_block(width * 2**stage) for stage in range(1, stages)]
