@@ -104,6 +104,15 @@ def load_gan(path):
     return gan
 
 
+def _check_condition(gan, path, instead):
+    """Raises a ValueError if the GAN is conditioned on what no command line can give."""
+    if gan.condition.given_name not in (None, "labels"):
+        raise ValueError(
+            f"gan must have no condition but one on labels. Received: {path}, with {gan.condition!r}. "
+            f"Load it in Python with keras_gan.saving.load_model and call {instead}."
+        )
+
+
 # === sample ===
 
 
@@ -144,6 +153,7 @@ def _sample(args):
             f"--out must end in .npy for data that are no images with 1 or 3 channels. Received: {out}, for a GAN "
             f"that generates {gan.data_shape}."
         )
+    _check_condition(gan, args.gan, "sample(n, given=...)")
     labels = None if args.label is None else np.full(args.count, args.label)
     samples = gan.sample(args.count, seed=args.seed, labels=labels)
     if is_array:
@@ -205,10 +215,11 @@ def _evaluate(args):
     gan = load_gan(args.gan)
     if len(gan.data_shape) != 3:
         raise ValueError(f"gan must generate images. Received: {args.gan}, which generates {gan.data_shape}.")
+    _check_condition(gan, args.gan, "evaluate")
     is_folder = args.data.startswith("folder:")
     split = args.split or ("train" if is_folder else "test")
     size = tuple(gan.data_shape[:2])
-    needs_labels = gan.condition.num_classes is not None
+    needs_labels = gan.condition.given_name is not None
     # The result alone goes to stdout.
     with contextlib.redirect_stdout(sys.stderr):
         data = _load(args, args.batch_size, split, needs_labels, size)

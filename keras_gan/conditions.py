@@ -1,13 +1,14 @@
-"""What a sample is conditioned on: nothing, labels, labels that the discriminator must find, or codes (InfoGAN)."""
+"""What a sample is conditioned on: nothing, labels, a vector, or codes that the GAN finds on its own (InfoGAN)."""
 
 import itertools
 
 import keras
-from keras import ops
+import numpy as np
+from keras import layers, ops
 
 from keras_gan.priors import Categorical, Concatenated, Uniform
 
-__all__ = ["AuxiliaryClassifier", "Codes", "Condition", "Labels", "Unconditional"]
+__all__ = ["AuxiliaryClassifier", "Codes", "Condition", "Labels", "Unconditional", "Vector"]
 
 
 def __dir__():
@@ -16,14 +17,23 @@ def __dir__():
 
 # Of the contrastive loss: in short trials on digits 0.1 and 0.5 sorted no better.
 _TEMPERATURE = 0.2
+# Of the hidden layer between features and codes, as in the paper.
+_CODES_UNITS = 128
 
 
 class Condition:
-    """Base class: how a condition reaches both networks, and what it adds to their objectives.
+    """Base class: what a batch brings beside its data, how networks take it, and what it adds to their objectives.
+
+    What a batch brings is called `given` here. A condition of your own overrides what differs; registered with
+    `keras.saving.register_keras_serializable` and with a `get_config`, it is saved with its networks. Where there is a
+    `given`, the base class takes it for finite numbers of `given_shape`, which a dense layer embeds.
 
     Attributes:
-        num_classes: Int, how many classes labels have, or None where there are no labels.
-        labels_to_discriminator: Bool, whether the discriminator takes `[data, labels]` instead of `data`.
+        given_name: String, the name of what a batch brings beside its data, and of the networks' input; None where it
+            brings nothing.
+        given_shape: Tuple, the shape of one example's: `()` for labels, `(n,)` for a vector.
+        given_dtype: String, such as `"int32"`.
+        given_to_discriminator: Bool, whether the discriminator takes `[data, given]` instead of `data`.
         heads: Dict of the outputs that the discriminator has beside `"logits"`, name to size. Empty where it returns
             its logits bare.
         num_codes: Int, how many entries at the end of a latent are codes.
@@ -31,23 +41,121 @@ class Condition:
             `consistency_term`.
     """
 
-    num_classes = None
-    labels_to_discriminator = False
+    given_name = None
+    given_shape = None
+    given_dtype = None
+    given_to_discriminator = False
     heads = {}  # noqa: RUF012
     num_codes = 0
     compares_views = False
 
+    # === Data ===
+
+    def check_given(self, given, n, of):
+        """Raises an error unless `given` is what the networks take.
+
+        Args:
+            given: NumPy array.
+            n: Int, how many there must be.
+            of: String, what they belong to, such as `"examples"`.
+
+        Raises:
+            ValueError: If its shape, its values or their number are others.
+            TypeError: If its dtype is another.
+        """
+        if given.ndim == 0 or given.shape[1:] != tuple(self.given_shape):
+            expected = ", ".join(map(str, ("batch", *self.given_shape)))
+            raise ValueError(f"{self.given_name} must have the shape ({expected}). Received: shape {given.shape}.")
+        if given.dtype.kind not in "iuf" and given.dtype.name != "bfloat16":
+            raise TypeError(f"{self.given_name} must be numbers. Received: dtype {given.dtype}.")
+        self._check_count(given, n, of)
+        # As networks see it: what float32 can't hold is infinite there.
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(given.astype("float32"))
+        if not finite.all():
+            bad = given.size - np.count_nonzero(finite)
+            raise ValueError(f"{self.given_name} must be finite. Received: {bad} of {given.size} NaN or infinite.")
+
+    def _check_count(self, given, n, of):
+        if len(given) != n:
+            raise ValueError(f"{self.given_name} must be as many as {of}, {n}. Received: {len(given)}.")
+
+    def prepare(self, given):
+        """Turns what a batch brings into the tensor that networks take."""
+        return given
+
+    def default_given(self, n):
+        """Returns what `n` samples are given where the user gave nothing: a NumPy array, or None without a condition.
+
+        Raises:
+            ValueError: If only the user can know.
+        """
+        if self.given_name is None:
+            return None
+        expected = ", ".join(map(str, (n, *self.given_shape)))
+        raise ValueError(
+            f"given must say what samples are conditioned on, for {self!r}: an array ({expected}), as in "
+            "gan.sample(n, given=...) or SampleGrid(log_dir, given=...). Received: None."
+        )
+
+    def extreme_given(self):
+        """Returns one example at the edge of what is allowed, a NumPy array `(1, ...)`; None without a condition."""
+        return None if self.given_name is None else np.ones((1, *self.given_shape), self.given_dtype)
+
+    def example_given(self, n, seed=None, rows=None):
+        """Draws what a check or a calibration gives a generator.
+
+        Args:
+            n: Int, how many.
+            seed: Int. Defaults to None, others at each call.
+            rows: NumPy array of what data brought, to draw from. Defaults to None, standard normal values.
+
+        Returns:
+            NumPy array `(n, ...)`; None without a condition.
+        """
+        if self.given_name is None:
+            return None
+        rng = np.random.default_rng(seed)
+        if rows is not None:
+            return rng.choice(rows, n)
+        return rng.normal(size=(n, *self.given_shape)).astype(self.given_dtype)
+
+    # === Networks ===
+
+    def embed(self, size, initializer=None, **kwargs):
+        """Makes the layer that turns `given` into vectors.
+
+        Args:
+            size: Int > 0, the length of a vector.
+            initializer: `keras.initializers.Initializer` or its name. Defaults to None, the layer's own.
+            **kwargs: `name`, `dtype` and other arguments of `keras.layers.Layer`.
+
+        Returns:
+            `keras.layers.Layer` from `given` to `(batch, size)`.
+        """
+        return layers.Dense(size, use_bias=False, kernel_initializer=initializer or "glorot_uniform", **kwargs)
+
+    def encode(self, given):
+        """Turns a symbolic `given` into floats `(batch, width)`, to be concatenated with data."""
+        return given
+
+    def head(self, name, features):
+        """Applies new layers that end in one of the `heads`, float32 `(batch, size)`, to symbolic features."""
+        return layers.Dense(self.heads[name], dtype="float32")(features)
+
+    # === Training ===
+
     def complete(self, prior):
-        """The prior of the generator's whole latent, given that of its noise."""
+        """Returns the prior of the generator's whole latent, given that of its noise."""
         return prior
 
-    def generator_inputs(self, latents, labels):
-        """What the generator takes: the latents, with labels if there are any."""
-        return latents if self.num_classes is None else [latents, labels]
+    def generator_inputs(self, latents, given):
+        """Returns what the generator takes: the latents, with what is given beside them."""
+        return latents if self.given_name is None else [latents, given]
 
-    def given(self, latents, labels):
-        """What the samples of these latents and labels are conditioned on."""
-        return labels
+    def given(self, latents, given):
+        """Returns what the samples of these latents are conditioned on: what is given, or a part of the latents."""
+        return given
 
     def judge(self, discriminator, data, given, training):
         """Calls the discriminator.
@@ -55,23 +163,25 @@ class Condition:
         Returns:
             Logits `(batch, 1)`, and a dict of its other outputs.
         """
-        inputs = [data, given] if self.labels_to_discriminator else data
+        inputs = [data, given] if self.given_to_discriminator else data
         outputs = discriminator(inputs, training=training)
         if not self.heads:
             return outputs, {}
         return outputs["logits"], {name: outputs[name] for name in self.heads}
 
     def discriminator_term(self, real_extra, fake_extra, given):
-        """What the condition adds to the discriminator's objective, from the other outputs on reals and on fakes."""
+        """Returns what is added to the discriminator's objective, from the other outputs on reals and on fakes."""
         return 0.0
 
     def generator_term(self, fake_extra, given):
-        """What the condition adds to the generator's objective."""
+        """Returns what is added to the generator's objective."""
         return 0.0
 
     def consistency_term(self, real_extra, other_extra):
-        """What the condition adds to the discriminator's objective, from the other outputs on two views of reals."""
+        """Returns what is added to the discriminator's objective, from the other outputs on two views of reals."""
         return 0.0
+
+    # === Itself ===
 
     def get_config(self):
         return {}
@@ -79,6 +189,17 @@ class Condition:
     @classmethod
     def from_config(cls, config):
         return cls(**config)
+
+    def __eq__(self, other):
+        serialize = keras.saving.serialize_keras_object
+        return type(self) is type(other) and serialize(self.get_config()) == serialize(other.get_config())
+
+    def __hash__(self):
+        return hash(type(self))
+
+    def __repr__(self):
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
+        return f"{type(self).__name__}({arguments})"
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
@@ -96,20 +217,92 @@ class Labels(Condition):
     Args:
         num_classes: Int > 1. Labels are integers from 0 to `num_classes - 1`, shape `(batch,)`.
 
+    Raises:
+        ValueError: If `num_classes` is not an integer > 1.
+
     Reference:
         - [Mirza and Osindero, 2014](https://arxiv.org/abs/1411.1784), concatenation
         - [Miyato and Koyama, 2018](https://arxiv.org/abs/1802.05637), projection
     """
 
-    labels_to_discriminator = True
+    given_name = "labels"
+    given_shape = ()
+    given_dtype = "int32"
+    given_to_discriminator = True
 
     def __init__(self, num_classes):
-        if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 2:
+        if not _is_integer(num_classes) or num_classes < 2:
             raise ValueError(f"num_classes must be an integer of at least 2. Received: {num_classes!r}.")
-        self.num_classes = num_classes
+        self.num_classes = int(num_classes)
+
+    def check_given(self, given, n, of):
+        if given.ndim == 0 or given.size != given.shape[0]:
+            raise ValueError(
+                f"labels must be class numbers of shape (batch,). Received: shape {given.shape}. One-hot labels become "
+                "class numbers with numpy.argmax(labels, axis=-1)."
+            )
+        if given.dtype.kind not in "iu":
+            raise TypeError(f"labels must be integers. Received: dtype {given.dtype}.")
+        self._check_count(given, n, of)
+        low, high = int(given.min()), int(given.max())
+        if low < 0 or high >= self.num_classes:
+            raise ValueError(f"labels must lie in [0, {self.num_classes}). Received: labels from {low} to {high}.")
+
+    def prepare(self, given):
+        return ops.reshape(ops.cast(given, "int32"), (-1,))
+
+    def default_given(self, n):
+        return np.arange(n, dtype="int32") % self.num_classes
+
+    def extreme_given(self):
+        return np.array([self.num_classes - 1], "int32")
+
+    def example_given(self, n, seed=None, rows=None):
+        return self.default_given(n)
+
+    def embed(self, size, initializer=None, **kwargs):
+        return layers.Embedding(self.num_classes, size, embeddings_initializer=initializer or "uniform", **kwargs)
+
+    def encode(self, given):
+        return ops.one_hot(given, self.num_classes)
 
     def get_config(self):
         return {"num_classes": self.num_classes}
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class Vector(Condition):
+    """Both networks are told a vector of numbers, such as attributes or an embedding.
+
+    The generator takes `[latents, given]`, the discriminator `[data, given]`. Fakes take the vectors of the real batch.
+    `gan.sample(n, given=...)` must be told them.
+
+    Args:
+        n: Int > 0, how many numbers. A batch brings finite floats `(batch, n)`; integers are cast.
+
+    Raises:
+        ValueError: If `n` is not a positive integer.
+
+    Reference:
+        - [Mirza and Osindero, 2014](https://arxiv.org/abs/1411.1784), concatenation
+        - [Miyato and Koyama, 2018](https://arxiv.org/abs/1802.05637), projection
+    """
+
+    given_name = "given"
+    given_dtype = "float32"
+    given_to_discriminator = True
+
+    def __init__(self, n):
+        if not _is_integer(n) or n < 1:
+            raise ValueError(f"n must be a positive integer. Received: {n!r}.")
+        self.n = int(n)
+        self.given_shape = (self.n,)
+
+    def prepare(self, given):
+        return ops.cast(given, "float32")
+
+    def get_config(self):
+        return {"n": self.n}
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
@@ -126,16 +319,19 @@ class AuxiliaryClassifier(Labels):
         num_classes: Int > 1.
         weight: Float >= 0. Defaults to `1.0`.
 
+    Raises:
+        ValueError: If an argument is out of range.
+
     Reference:
         [Odena et al., 2016](https://arxiv.org/abs/1610.09585)
     """
 
-    labels_to_discriminator = False
+    given_to_discriminator = False
 
     def __init__(self, num_classes, weight=1.0):
         super().__init__(num_classes)
         self.weight = _check_weight("weight", weight)
-        self.heads = {"classes": num_classes}
+        self.heads = {"classes": self.num_classes}
 
     def discriminator_term(self, real_extra, fake_extra, given):
         return self.generator_term(real_extra, given) + self.generator_term(fake_extra, given)
@@ -154,7 +350,7 @@ class Codes(Condition):
 
     Codes are the last `num_codes` entries of the latent: a one-hot vector for each categorical code, then continuous
     codes in [-1, 1]. The discriminator takes data and returns `{"logits": (batch, 1), "codes": (batch, num_codes)}`:
-    logits for each categorical code, then the mean of each continuous one. Both players minimise, on fakes, the
+    logits for each categorical code, then the mean of each continuous one. Both players minimize, on fakes, the
     negative of the bound on the mutual information of codes and sample, up to the entropy of the codes, which is
     constant:
 
@@ -194,15 +390,15 @@ class Codes(Condition):
         self, categorical=(), continuous=0, categorical_weight=1.0, continuous_weight=1.0, consistency_weight=0.0
     ):
         categorical = tuple(categorical)
-        if not all(isinstance(k, int) and k > 1 for k in categorical):
+        if not all(_is_integer(k) and k > 1 for k in categorical):
             raise ValueError(f"categorical must be integers of at least 2. Received: {categorical!r}.")
-        if not isinstance(continuous, int) or continuous < 0 or not (categorical or continuous):
+        if not _is_integer(continuous) or continuous < 0 or not (categorical or continuous):
             raise ValueError(
                 "continuous must be an integer of at least 0, and there must be a code. "
                 f"Received: categorical={categorical!r}, continuous={continuous!r}."
             )
-        self.categorical = categorical
-        self.continuous = continuous
+        self.categorical = tuple(map(int, categorical))
+        self.continuous = int(continuous)
         self.categorical_weight = _check_weight("categorical_weight", categorical_weight)
         self.continuous_weight = _check_weight("continuous_weight", continuous_weight)
         self.consistency_weight = _check_weight("consistency_weight", consistency_weight)
@@ -212,8 +408,11 @@ class Codes(Condition):
                 f"Received: {consistency_weight!r}."
             )
         self.compares_views = consistency_weight > 0
-        self.num_codes = sum(categorical) + continuous
+        self.num_codes = sum(self.categorical) + self.continuous
         self.heads = {"codes": self.num_codes}
+
+    def head(self, name, features):
+        return super().head(name, layers.LeakyReLU(0.1)(layers.Dense(_CODES_UNITS)(features)))
 
     def complete(self, prior):
         codes = [Categorical(k) for k in self.categorical]
@@ -221,7 +420,7 @@ class Codes(Condition):
             codes.append(Uniform(self.continuous))
         return Concatenated([prior, *codes])
 
-    def given(self, latents, labels):
+    def given(self, latents, given):
         return latents[:, -self.num_codes :]
 
     def discriminator_term(self, real_extra, fake_extra, given):
@@ -268,6 +467,10 @@ def _nt_xent(x, y):
     # A view is not set against itself.
     others = similarities - 1e9 * ops.eye(2 * n)
     return ops.mean(ops.logsumexp(others, axis=-1)) - ops.mean(pairs)
+
+
+def _is_integer(value):
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def _check_weight(name, value):

@@ -22,7 +22,8 @@ _GAME = ("discriminator_loss", "generator_loss", "real_accuracy", "fake_accuracy
 class GAN(AdversarialModel):
     """A generator and a discriminator that train against each other in `fit`.
 
-    Called on latents `(batch, latent_dim)`, or on `[latents, labels]`, it returns what the generator makes of them.
+    Called on latents `(batch, latent_dim)`, or on `[latents, given]` where something is given, such as labels, it
+    returns what the generator makes of them.
 
     Args:
         generator: `keras.Model` from latents `(batch, latent_dim)` to data, such as images
@@ -32,7 +33,7 @@ class GAN(AdversarialModel):
         prior: `keras_gan.priors.Prior`, where latents come from. Defaults to a standard normal of the size that the
             generator takes.
         condition: `keras_gan.conditions.Condition`, such as `Labels(10)`; it says what else both networks take and
-            return. Defaults to none.
+            return. Defaults to None, the one that the networks were built with, if any.
         pack: Int > 0, how many examples the discriminator judges together, side by side in the last axis of its
             input, which lets it see a lack of variety (PacGAN). Defaults to `1`.
         ema: Float in [0, 1), the momentum of a moving average of the generator's weights, such as `0.999`: after the
@@ -43,7 +44,8 @@ class GAN(AdversarialModel):
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
 
     Raises:
-        ValueError: If a network, the prior or the condition does not fit the others, or a number is out of range.
+        ValueError: If a network, the prior or the condition does not fit the others, a network of your own fails on the
+            highest label, or a number is out of range.
 
     Attributes:
         ema_generator: `keras.Model`, the generator with averaged weights; None without `ema`.
@@ -67,12 +69,14 @@ class GAN(AdversarialModel):
 
     def __init__(self, generator, discriminator, prior=None, condition=None, pack=1, ema=None, seed=None, **kwargs):
         super().__init__(seed, **kwargs)
+        condition = checks.common_condition(condition, generator=generator, discriminator=discriminator)
         self.condition = condition or Unconditional()
         checks.check_options(self.condition, pack, ema)
         size = checks.noise_size(generator, prior, self.condition)
         self.noise_prior = prior or Normal(size)
         self.prior = self.condition.complete(self.noise_prior)
         self.data_shape = checks.connect(generator, discriminator, self.condition, self.prior.latent_dim, pack)
+        checks.try_given(generator, discriminator, self.condition, self.prior, self.data_shape)
         self.generator = generator
         self.discriminator = discriminator
         self.pack = int(pack)
@@ -165,9 +169,7 @@ class GAN(AdversarialModel):
         super().compile(optimizers, metrics, run_eagerly, steps_per_execution, jit_compile)
 
     def check_data(self, x, y):
-        expected = checks.Expected(
-            self.data_shape, checks.output_activation(self.generator), self.condition.num_classes
-        )
+        expected = checks.Expected(self.data_shape, checks.output_activation(self.generator), self.condition)
         return checks.check_real(x, y, expected)
 
     def check_batch_size(self, n):
@@ -296,9 +298,8 @@ class GAN(AdversarialModel):
         return _pack(data, self.pack)
 
     def _unpack(self, data):
-        real, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
-        has_labels = self.condition.num_classes is not None
-        given = ops.reshape(ops.cast(labels, "int32"), (-1,)) if has_labels else None
+        real, given, _ = keras.utils.unpack_x_y_sample_weight(data)
+        given = None if self.condition.given_name is None else self.condition.prepare(given)
         # `variable_dtype`, not `compute_dtype`: metrics and losses need unrounded reals.
         return ops.cast(real, self.variable_dtype), given
 
@@ -321,10 +322,10 @@ class GAN(AdversarialModel):
 
     # === Watching ===
 
-    def preview(self, n, seed=0):
+    def preview(self, n, seed=0, given=None):
         if len(self.data_shape) != 3:
             raise ValueError(f"preview needs images (height, width, channels). Received: data of {self.data_shape}.")
-        return images.signed(self.sample(n, seed=seed), self.generator)
+        return images.signed(self.sample(n, seed=seed, given=given), self.generator)
 
     def alarms(self):
         return [health.discriminator_won(self.loss), health.generator_collapsed()]
@@ -341,7 +342,7 @@ class GAN(AdversarialModel):
     def call(self, inputs, training=False):
         return (self.generator if training else self._best_generator)(inputs, training=training)
 
-    def sample(self, n, seed=None, labels=None, truncation=None):
+    def sample(self, n, seed=None, labels=None, given=None, truncation=None):
         """Generates, with the averaged weights if there is an `ema`.
 
         Args:
@@ -349,6 +350,8 @@ class GAN(AdversarialModel):
             seed: Int, gives the same samples at each call. Defaults to None, others at each call.
             labels: Integers `(n,)`, the class of each sample, if there is a condition on labels. Defaults to None,
                 all classes in turn.
+            given: Array `(n, ...)`, what each sample is conditioned on, whatever the condition: labels, or the rows of
+                a `Vector`, which must be given. Defaults to None.
             truncation: Float > 0, how many standard deviations a normal latent may lie from its mean: less looks
                 better and varies less. Defaults to None, no bound.
 
@@ -356,19 +359,20 @@ class GAN(AdversarialModel):
             NumPy array `(n, ...)` of the generator's output; images lie in [-1, 1].
 
         Raises:
-            ValueError: If `n` is not a positive integer, the labels are out of range or not `n`, or there are labels
-                without a condition on them.
+            ValueError: If `n` is not a positive integer, or `labels` or `given` are out of range, not `n`, missing
+                where only you can know them, or passed where the condition takes none.
+            TypeError: If `labels` or `given` are of another kind.
         """
         checks.check_integer("n, how many to generate,", n)
         checks.check_seed(seed)
-        labels = checks.check_sample_labels(labels, n, self.condition.num_classes)
+        given = checks.check_sample_given(self.condition, n, labels, given)
         seed = random.getrandbits(31) if seed is None else int(seed)
         # A prior of the user's own need not know of truncation.
         latents = self.prior.sample(int(n), seed, *([] if truncation is None else [truncation]))
         batches = []
         for i in range(0, n, _SAMPLE_BATCH):
             part = slice(i, i + _SAMPLE_BATCH)
-            inputs = self.condition.generator_inputs(latents[part], None if labels is None else labels[part])
+            inputs = self.condition.generator_inputs(latents[part], None if given is None else given[part])
             batches.append(ops.convert_to_numpy(self(inputs, training=False)))
         return np.concatenate(batches)
 

@@ -185,6 +185,101 @@ class PixelNormalization(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
+class ConditionalBatchNormalization(keras.layers.Layer):
+    """Batch normalization whose scale and offset depend on what samples are conditioned on.
+
+    `y = (1 + scale(given)) * (x - mean) / sqrt(variance + epsilon) + offset(given)`
+
+    `scale` and `offset` are the condition's embeddings: of labels a table with one row a class, of vectors a dense
+    layer without bias. Both start at zero, so that the layer starts as batch normalization. They are applied in float32
+    under mixed precision, too.
+
+    Args:
+        condition: `keras_gan.conditions.Condition` with something that is given, such as `Labels(10)`.
+        momentum: As in `keras.layers.BatchNormalization`. Defaults to `0.99`.
+        epsilon: As in `keras.layers.BatchNormalization`. Defaults to `1e-3`.
+        synchronized: Bool, as in `keras.layers.BatchNormalization`. Defaults to False.
+        **kwargs: `name` and other arguments of `keras.layers.Layer`.
+
+    Input shape:
+        A list: `x` `(batch, ..., channels)` and what is given `(batch, ...)`, such as labels `(batch,)`.
+
+    Output shape:
+        That of `x`.
+
+    Raises:
+        TypeError: If `condition` is something else.
+        ValueError: If nothing is given under that condition.
+
+    Reference:
+        - [de Vries et al., 2017](https://arxiv.org/abs/1707.00683)
+        - [Miyato and Koyama, 2018](https://arxiv.org/abs/1802.05637), in a generator
+    """
+
+    # It is called on [x, given].
+    takes_given = True
+
+    def __init__(self, condition, momentum=0.99, epsilon=1e-3, synchronized=False, **kwargs):
+        if isinstance(condition, type) or not callable(getattr(condition, "embed", None)):
+            raise TypeError(
+                f"condition must be a keras_gan.conditions.Condition, such as Labels(10). Received: {condition!r}."
+            )
+        if condition.given_name is None:
+            raise ValueError(
+                "condition must be one under which networks are given something, such as Labels(10). "
+                f"Received: {condition!r}."
+            )
+        super().__init__(**kwargs)
+        self.condition = condition
+        self.momentum = momentum
+        self.epsilon = epsilon
+        self.synchronized = synchronized
+
+    def build(self, input_shape):
+        shape, given_shape = input_shape
+        # What half precision would round: 1 + scale.
+        dtype = keras.backend.result_type(self.compute_dtype, "float32")
+        self.normalization = keras.layers.BatchNormalization(
+            momentum=self.momentum,
+            epsilon=self.epsilon,
+            center=False,
+            scale=False,
+            synchronized=self.synchronized,
+            dtype=dtype,
+            name="normalization",
+        )
+        self.scale = self.condition.embed(shape[-1], "zeros", dtype=dtype, name="scale")
+        self.offset = self.condition.embed(shape[-1], "zeros", dtype=dtype, name="offset")
+        self.normalization.build(shape)
+        self.scale.build(given_shape)
+        self.offset.build(given_shape)
+
+    def call(self, inputs, training=None):
+        x, given = inputs
+        y = self.normalization(x, training=training)
+        # The same at each position.
+        shape = (-1, *[1] * (len(x.shape) - 2), x.shape[-1])
+        scale, offset = (ops.reshape(embed(given), shape) for embed in (self.scale, self.offset))
+        return ops.cast(y * (1 + scale) + offset, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape[0])
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "condition": keras.saving.serialize_keras_object(self.condition),
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "synchronized": self.synchronized,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return super().from_config({**config, "condition": keras.saving.deserialize_keras_object(config["condition"])})
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
 class GroupedConv2D(keras.layers.Conv2D):
     """`keras.layers.Conv2D` with `groups`, as one convolution per group.
 
@@ -206,7 +301,8 @@ class Residual(keras.layers.Layer):
     `y = residual(x) + shortcut(x)`
 
     Args:
-        residual: List of layers, the path that learns.
+        residual: List of layers, the path that learns. Where there is a `ConditionalBatchNormalization` among them, the
+            block takes `[x, given]`, too, and passes it on.
         shortcut: List of layers, the path that brings the input to the same shape. Defaults to `()`, the identity.
 
     Reference:
@@ -218,27 +314,35 @@ class Residual(keras.layers.Layer):
         self.residual = list(residual)
         self.shortcut = list(shortcut)
 
+    @property
+    def takes_given(self):
+        return any(map(takes_given, [*self.residual, *self.shortcut]))
+
     def build(self, input_shape):
+        start, given = input_shape if self.takes_given else (input_shape, None)
         for path in (self.residual, self.shortcut):
-            shape = input_shape
+            shape = start
             for layer in path:
+                before = [shape, given] if takes_given(layer) else shape
                 # A loaded layer is built already.
                 if not layer.built:
-                    layer.build(shape)
-                shape = layer.compute_output_shape(shape)
+                    layer.build(before)
+                shape = layer.compute_output_shape(before)
 
     def call(self, inputs):
-        x, y = inputs, inputs
+        x, given = inputs if self.takes_given else (inputs, None)
+        y = x
         for layer in self.residual:
-            x = layer(x)
+            x = layer([x, given] if takes_given(layer) else x)
         for layer in self.shortcut:
-            y = layer(y)
+            y = layer([y, given] if takes_given(layer) else y)
         return x + y
 
     def compute_output_shape(self, input_shape):
+        shape, given = input_shape if self.takes_given else (input_shape, None)
         for layer in self.residual:
-            input_shape = layer.compute_output_shape(input_shape)
-        return input_shape
+            shape = layer.compute_output_shape([shape, given] if takes_given(layer) else shape)
+        return shape
 
     def get_config(self):
         paths = {
@@ -254,6 +358,11 @@ class Residual(keras.layers.Layer):
             for name in ("residual", "shortcut")
         }
         return super().from_config({**config, **paths})
+
+
+def takes_given(layer):
+    """Returns whether a layer is called on `[x, given]`, with what samples are conditioned on, and not on `x`."""
+    return getattr(layer, "takes_given", False)
 
 
 def _power_iteration(matrix, vectors, n):

@@ -133,7 +133,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
     def check_batch_size(self, n):
         """Raises a ValueError if batches of `n` examples are too small."""
 
-    def preview(self, n, seed=0):
+    def preview(self, n, seed=0, given=None):
         """Returns images `(n, height, width, channels)` in [-1, 1] for `keras_gan.callbacks.SampleGrid`."""
         raise NotImplementedError(f"{type(self).__name__} has no preview().")
 

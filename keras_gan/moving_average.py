@@ -60,6 +60,8 @@ def _copy(network, inputs):
             f"Received: {network!r}, which fails: {error}"
         ) from error
     copy.name = f"ema_{network.name}"
+    if hasattr(network, "condition"):
+        copy.condition = network.condition
     copy(inputs)
     copy.set_weights(network.get_weights())
     copy.trainable = False

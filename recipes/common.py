@@ -223,13 +223,12 @@ def report(classifier, samples):
     }
 
 
-def small_dcgan(latent_dim, seed, prior=None, num_classes=None):
+def small_dcgan(latent_dim, seed, prior=None, condition=None):
     """The pair of `digits.py` with half of its filters, for recipes that need several minutes for something else."""
     return keras_gan.GAN(
-        keras_gan.architectures.dcgan_generator(DIGITS, latent_dim, width=32, num_classes=num_classes),
-        keras_gan.architectures.dcgan_discriminator(DIGITS, width=32, num_classes=num_classes),
+        keras_gan.architectures.dcgan_generator(DIGITS, latent_dim, width=32, condition=condition),
+        keras_gan.architectures.dcgan_discriminator(DIGITS, width=32, condition=condition),
         prior=prior,
-        condition=keras_gan.conditions.Labels(num_classes) if num_classes else None,
         ema=0.99,
         seed=seed,
     )

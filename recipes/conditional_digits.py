@@ -22,11 +22,11 @@ def main(argv=None):
     args = common.parse("conditional_digits", __doc__, epochs=50, argv=argv, distributed=True, resumes=True)
     train = keras_gan.datasets.load("digits", batch_size=64, labels=True, seed=args.seed)
     classifier = common.classifier(args.quick)
+    condition = keras_gan.conditions.Labels(10)
     with args.strategy.scope():
         gan = keras_gan.GAN(
-            generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=10, num_classes=10),
-            discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS, num_classes=10),
-            condition=keras_gan.conditions.Labels(10),
+            generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=10, condition=condition),
+            discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS, condition=condition),
             ema=0.995,
             seed=args.seed,
         )

@@ -72,7 +72,7 @@ def accuracies(train, labels, test, test_labels):
 
 def main(argv=None):
     args = common.parse("generative_vs_discriminative", __doc__, epochs=20, argv=argv, quick_epochs=1)
-    gan = common.small_dcgan(10, args.seed, num_classes=10)
+    gan = common.small_dcgan(10, args.seed, condition=keras_gan.conditions.Labels(10))
     gan = common.train_digits(gan, common.classifier(args.quick), args.run_dir, args, labels=True)
     real, labels = common.vectors(keras_gan.datasets.load("digits", 1000, labels=True, seed=args.seed))
     sizes = SIZES[:4] if args.quick else SIZES

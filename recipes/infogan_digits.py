@@ -31,11 +31,11 @@ def main(argv=None):
     train = keras_gan.datasets.load("digits", batch_size=64, seed=args.seed)
     classifier = common.classifier(args.quick)
     noise = 10
+    condition = keras_gan.conditions.Codes(categorical=[CODES], consistency_weight=1.0)
     with args.strategy.scope():
         gan = keras_gan.GAN(
             generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=noise + CODES),
-            discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS, num_codes=CODES),
-            condition=keras_gan.conditions.Codes(categorical=[CODES], consistency_weight=1.0),
+            discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS, condition=condition),
             ema=0.99,
             seed=args.seed,
         )

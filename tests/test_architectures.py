@@ -7,13 +7,15 @@ from keras import ops
 
 from keras_gan import architectures
 from keras_gan.architectures import modern
+from keras_gan.conditions import AuxiliaryClassifier, Codes, Labels, Vector
 from keras_gan.export import export
-from keras_gan.layers import Residual, SpectralNormalization
+from keras_gan.layers import ConditionalBatchNormalization, Residual, SpectralNormalization
 
 IMAGE_GENERATORS = ["dcgan_generator", "resnet_generator", "modern_generator"]
 IMAGE_DISCRIMINATORS = ["dcgan_discriminator", "sn_dcgan_discriminator", "resnet_discriminator", "modern_discriminator"]
 LATENT_DIM = 6
 CLASSES = 3
+LABELS, AUXILIARY = Labels(CLASSES), AuxiliaryClassifier(CLASSES)
 
 
 def generator(name, shape=(8, 8, 1), **arguments):
@@ -146,10 +148,10 @@ def test_parameters_at_64_pixels(name, low, high):
 
 
 @pytest.mark.parametrize("name", ["mlp_generator", *IMAGE_GENERATORS])
-@pytest.mark.parametrize("num_classes", [None, CLASSES])
-def test_generators_end_in_float32_under_mixed_precision(name, num_classes, mixed_precision):
-    model = generator(name, num_classes=num_classes)
-    y = model(latents(2) if num_classes is None else [latents(2), np.array([0, 2])])
+@pytest.mark.parametrize("condition", [None, LABELS, Vector(2)], ids=repr)
+def test_generators_end_in_float32_under_mixed_precision(name, condition, mixed_precision):
+    model = generator(name, condition=condition)
+    y = model(latents(2) if condition is None else [latents(2), condition.example_given(2, seed=0)])
     assert y.dtype == "float32"
     assert any(layer.compute_dtype == "bfloat16" for layer in model._flatten_layers())
     assert all(v.dtype == "float32" for v in model.trainable_variables)
@@ -158,11 +160,13 @@ def test_generators_end_in_float32_under_mixed_precision(name, num_classes, mixe
 @pytest.mark.parametrize("name", ["mlp_discriminator", *IMAGE_DISCRIMINATORS])
 def test_discriminators_end_in_float32_under_mixed_precision(name, mixed_precision):
     assert discriminator(name)(images(2)).dtype == "float32"
-    for arguments in ({"num_classes": CLASSES, "conditioning": "auxiliary"}, {"num_codes": 2}):
-        assert {y.dtype for y in discriminator(name, **arguments)(images(2)).values()} == {ops.zeros(()).dtype}
-    for conditioning in ("projection", "concatenation"):
-        model = discriminator(name, num_classes=CLASSES, conditioning=conditioning)
-        assert model([images(2), np.array([0, 2])]).dtype == "float32"
+    for condition in (AUXILIARY, Codes([2])):
+        outputs = discriminator(name, condition=condition)(images(2))
+        assert {y.dtype for y in outputs.values()} == {ops.zeros(()).dtype}
+    for labels_by in ("projection", "concatenation"):
+        for condition in (LABELS, Vector(2)):
+            model = discriminator(name, condition=condition, labels_by=labels_by)
+            assert model([images(2), condition.example_given(2, seed=0)]).dtype == "float32"
 
 
 @pytest.fixture
@@ -178,7 +182,7 @@ def mixed_precision():
 
 @pytest.mark.parametrize("name", ["mlp_generator", *IMAGE_GENERATORS])
 def test_conditional_generators_obey_labels(name):
-    model = generator(name, num_classes=CLASSES)
+    model = generator(name, condition=LABELS)
     assert [x.name for x in model.inputs] == ["latent", "labels"]
     assert [tuple(x.shape) for x in model.inputs] == [(None, LATENT_DIM), (None,)]
     assert model.inputs[1].dtype == "int32"
@@ -190,10 +194,10 @@ def test_conditional_generators_obey_labels(name):
     assert np.abs(y[0] - y[1]).max() > 1e-3
 
 
-@pytest.mark.parametrize("conditioning", ["projection", "concatenation"])
+@pytest.mark.parametrize("labels_by", ["projection", "concatenation"])
 @pytest.mark.parametrize("name", ["mlp_discriminator", *IMAGE_DISCRIMINATORS])
-def test_conditional_discriminators_see_labels(name, conditioning):
-    model = discriminator(name, num_classes=CLASSES, conditioning=conditioning)
+def test_conditional_discriminators_see_labels(name, labels_by):
+    model = discriminator(name, condition=LABELS, labels_by=labels_by)
     assert [x.name for x in model.inputs] == ["image", "labels"]
     randomize(model)
     x = np.repeat(images(1), 3, axis=0)
@@ -205,7 +209,7 @@ def test_conditional_discriminators_see_labels(name, conditioning):
 
 @pytest.mark.parametrize("name", ["mlp_discriminator", *IMAGE_DISCRIMINATORS])
 def test_projection_is_the_formula(name):
-    model = discriminator(name, num_classes=CLASSES)
+    model = discriminator(name, condition=LABELS)
     randomize(model)
     x, labels = images(5), np.array([0, 2, 1, 1, 0])
     logits = ops.convert_to_numpy(model([x, labels]))
@@ -219,6 +223,25 @@ def test_projection_is_the_formula(name):
     expected = phi @ weights + bias + (embeddings[labels] * phi).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
     assert phi.shape[1] == embeddings.shape[1]
+
+
+@pytest.mark.parametrize("name", ["mlp_discriminator", *IMAGE_DISCRIMINATORS])
+def test_projection_of_a_vector_is_the_formula(name):
+    model = discriminator(name, condition=Vector(2))
+    randomize(model)
+    x, given = images(5), np.random.default_rng(3).normal(size=(5, 2)).astype("float32")
+    logits = ops.convert_to_numpy(model([x, given]))
+    embedding, linear = [layer for layer in model.layers if isinstance(unwrap(layer), keras.layers.Dense)][-2:]
+    if unwrap(embedding).units == 1:
+        embedding, linear = linear, embedding
+    phi = ops.convert_to_numpy(keras.Model(model.inputs, linear.input)([x, given]))
+    weights, bias = unwrap(linear).get_weights()
+    (matrix,) = unwrap(embedding).get_weights()
+    assert matrix.shape == (2, phi.shape[1]) and embedding.input.name == "given"
+    if "sn_" in name or "resnet" in name:
+        weights, matrix = (w / sigma(layer) for w, layer in ((weights, linear), (matrix, embedding)))
+    expected = phi @ weights + bias + ((given @ matrix) * phi).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
 
 
 def unwrap(layer):
@@ -237,7 +260,7 @@ def sigma(wrapper):
 
 
 def test_concatenation_adds_one_hot_maps():
-    model = discriminator("dcgan_discriminator", num_classes=CLASSES, conditioning="concatenation")
+    model = discriminator("dcgan_discriminator", condition=LABELS, labels_by="concatenation")
     maps = next(layer for layer in model.layers if isinstance(layer, keras.layers.Concatenate))
     x, labels = images(2), np.array([2, 0])
     y = ops.convert_to_numpy(keras.Model(model.inputs, maps.output)([x, labels]))
@@ -247,18 +270,78 @@ def test_concatenation_adds_one_hot_maps():
 
 @pytest.mark.parametrize("shape", [(5,), (8, 8, 1)], ids=str)
 def test_concatenation_joins_a_one_hot_vector_to_flat_data(shape):
-    model = discriminator("mlp_discriminator", shape, num_classes=CLASSES, conditioning="concatenation")
+    model = discriminator("mlp_discriminator", shape, condition=LABELS, labels_by="concatenation")
     joined = next(layer for layer in model.layers if isinstance(layer, keras.layers.Concatenate))
     x, labels = images(2, shape), np.array([2, 0])
     y = keras.Model(model.inputs, joined.output)([x, labels])
     np.testing.assert_array_equal(y, np.concatenate([x.reshape(2, -1), np.eye(3)[labels]], axis=1))
 
 
+@pytest.mark.parametrize("shape", [(5,), (8, 8, 1)], ids=str)
+def test_concatenation_joins_a_vector_at_each_position(shape):
+    for name in ["mlp_discriminator"] if len(shape) == 1 else IMAGE_DISCRIMINATORS:
+        model = discriminator(name, shape, condition=Vector(2), labels_by="concatenation")
+        joined = next(layer for layer in model.layers if isinstance(layer, keras.layers.Concatenate))
+        x, given = images(2, shape), np.array([[0.5, -1], [2, 3]], "float32")
+        y = ops.convert_to_numpy(keras.Model(model.inputs, joined.output)([x, given]))
+        np.testing.assert_array_equal(y[..., :-2], x)
+        np.testing.assert_array_equal(y[..., -2:] - given.reshape(2, *[1] * (len(shape) - 1), 2), 0 * y[..., -2:])
+
+
+@pytest.mark.parametrize("condition", [LABELS, Vector(40)], ids=repr)
+@pytest.mark.parametrize("name", ["mlp_generator", "dcgan_generator", "modern_generator"])
+def test_what_is_given_joins_the_latent_as_large(name, condition):
+    model = generator(name, condition=condition)
+    joined = next(layer for layer in model.layers if isinstance(layer, keras.layers.Concatenate))
+    embedded = keras.Model(model.inputs, joined.output)
+    y = ops.convert_to_numpy(embedded([latents(300), condition.example_given(300, seed=0)]))
+    assert y.shape == (300, 2 * LATENT_DIM)
+    np.testing.assert_array_equal(y[:, :LATENT_DIM], latents(300))
+    # Of a table the 18 entries alone are random.
+    assert 0.5 < y[:, LATENT_DIM:].std() < 1.5
+
+
+def test_the_resnet_generator_takes_conditions_in_its_normalization():
+    for condition in (LABELS, Vector(2), AUXILIARY):
+        model = generator("resnet_generator", (12, 8, 1), condition=condition)
+        found = [layer for layer in model._flatten_layers() if isinstance(layer, ConditionalBatchNormalization)]
+        # Two a block, two blocks, and the last.
+        assert len(found) == 5 and all(layer.condition == condition for layer in found)
+        assert not any(isinstance(layer, keras.layers.Concatenate) for layer in model.layers)
+        assert not any(layer.synchronized for layer in found)
+    for condition in (None, Codes([2])):
+        model = generator("resnet_generator", (12, 8, 1), condition=condition)
+        found = [type(layer) for layer in model._flatten_layers()]
+        assert found.count(keras.layers.BatchNormalization) == 5 and ConditionalBatchNormalization not in found
+    model = generator("resnet_generator", condition=LABELS, synchronized=True)
+    found = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    assert len(found) >= 5 and all(layer.synchronized for layer in found)
+
+
+@pytest.mark.parametrize("condition", [LABELS, AUXILIARY, Codes([2], 1), Vector(2)], ids=repr)
+@pytest.mark.parametrize("name", ["mlp_generator", *IMAGE_GENERATORS])
+def test_networks_remember_their_condition(name, condition):
+    for model in (generator(name, condition=condition), discriminator("dcgan_discriminator", condition=condition)):
+        assert model.condition == condition
+        again = model.from_config(model.get_config())
+        assert type(again) is type(model) and again.condition == condition
+        assert [x.name for x in again.inputs] == [x.name for x in model.inputs]
+    assert type(generator(name)) is keras.Sequential
+
+
+@pytest.mark.parametrize("condition", ["labels", 3, Labels], ids=repr)
+@pytest.mark.parametrize("name", ["mlp_generator", *IMAGE_GENERATORS, "mlp_discriminator", *IMAGE_DISCRIMINATORS])
+def test_a_condition_is_a_condition(name, condition):
+    build = generator if "generator" in name else discriminator
+    with pytest.raises(TypeError, match=r"condition must be a keras_gan.conditions.Condition.*Received"):
+        build(name, condition=condition)
+
+
 @pytest.mark.parametrize("name", ["mlp_discriminator", *IMAGE_DISCRIMINATORS])
 def test_heads_beside_the_logits(name):
-    model = discriminator(name, num_classes=CLASSES, conditioning="auxiliary")
+    model = discriminator(name, condition=AUXILIARY)
     assert {key: tuple(y.shape) for key, y in model(images(2)).items()} == {"logits": (2, 1), "classes": (2, CLASSES)}
-    model = discriminator(name, num_codes=4)
+    model = discriminator(name, condition=Codes([3], 1))
     assert {key: tuple(y.shape) for key, y in model(images(2)).items()} == {"logits": (2, 1), "codes": (2, 4)}
     # The paper's hidden layer of 128 between the shared features and the codes.
     assert 128 in {layer.units for layer in model.layers if isinstance(layer, keras.layers.Dense)}
@@ -266,7 +349,7 @@ def test_heads_beside_the_logits(name):
 
 def test_spectral_architectures_normalise_all_that_the_logits_depend_on():
     for name in ("sn_dcgan_discriminator", "resnet_discriminator"):
-        model = discriminator(name, num_classes=CLASSES)
+        model = discriminator(name, condition=LABELS)
         layers = list(model._flatten_layers())
         wrapped = {id(layer.layer) for layer in layers if isinstance(layer, SpectralNormalization)}
         kinds = (keras.layers.Conv2D, keras.layers.Dense, keras.layers.Embedding)
@@ -278,28 +361,34 @@ def test_spectral_architectures_normalise_all_that_the_logits_depend_on():
 
 VARIANTS = {
     "plain": {},
-    "projection": {"num_classes": CLASSES},
-    "concatenation": {"num_classes": CLASSES, "conditioning": "concatenation"},
-    "auxiliary": {"num_classes": CLASSES, "conditioning": "auxiliary"},
-    "codes": {"num_codes": 2},
+    "projection": {"condition": LABELS},
+    "concatenation": {"condition": LABELS, "labels_by": "concatenation"},
+    "auxiliary": {"condition": AUXILIARY},
+    "codes": {"condition": Codes([2])},
+    "vector": {"condition": Vector(2)},
+    "vector concatenated": {"condition": Vector(2), "labels_by": "concatenation"},
 }
 
 
 def assert_saved(model, inputs, path):
     before = model(inputs)
     model.save(path)
-    after = keras.saving.load_model(path)(inputs)
+    loaded = keras.saving.load_model(path)
+    after = loaded(inputs)
     before, after = ((y.items() if isinstance(y, dict) else [("", y)]) for y in (before, after))
     for (key, a), (loaded_key, b) in zip(sorted(before), sorted(after), strict=True):
         assert key == loaded_key
         np.testing.assert_array_equal(a, b)
+    return loaded
 
 
 @pytest.mark.parametrize("name", ["mlp_generator", *IMAGE_GENERATORS])
 def test_generators_are_saved(name, tmp_path):
     assert_saved(generator(name), latents(3), tmp_path / "model.keras")
-    model = generator(name, num_classes=CLASSES)
-    assert_saved(model, [latents(3), np.array([0, 1, 2])], tmp_path / "conditional.keras")
+    for condition in (LABELS, Vector(2)):
+        model = generator(name, condition=condition)
+        loaded = assert_saved(model, [latents(3), condition.example_given(3, seed=0)], tmp_path / "conditional.keras")
+        assert loaded.condition == condition
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -307,8 +396,9 @@ def test_generators_are_saved(name, tmp_path):
 def test_discriminators_are_saved(name, variant, tmp_path):
     model = discriminator(name, **VARIANTS[variant])
     randomize(model)
-    inputs = [images(3), np.array([0, 1, 2])] if len(model.inputs) == 2 else images(3)
-    assert_saved(model, inputs, tmp_path / "model.keras")
+    inputs = [images(3), model.condition.example_given(3, seed=0)] if len(model.inputs) == 2 else images(3)
+    loaded = assert_saved(model, inputs, tmp_path / "model.keras")
+    assert getattr(loaded, "condition", None) == VARIANTS[variant].get("condition")
 
 
 # === The modern network ===
@@ -361,17 +451,25 @@ def test_generators_become_tflite_files(name, tmp_path):
 # === Errors ===
 
 
+@pytest.mark.parametrize("name", ["mlp", "dcgan", "resnet", "modern"])
+def test_numpy_integers_are_integers(name):
+    size = {"units": np.array([4])} if name == "mlp" else {"width": np.int32(4)}
+    shape, condition = np.array([8, 8, 1]), Labels(np.int64(3))
+    model = getattr(architectures, f"{name}_generator")(shape, np.int64(6), **size, condition=condition)
+    assert model.output_shape == (None, 8, 8, 1) and model.input_shape[0] == (None, 6) and model.condition == LABELS
+    model = getattr(architectures, f"{name}_discriminator")(shape, **size, condition=condition)
+    assert model([images(2), np.array([0, 2])]).shape == (2, 1)
+    with pytest.raises(ValueError, match="_shape must be"):
+        getattr(architectures, f"{name}_generator")((8, 8, True), 6)
+
+
 @pytest.mark.parametrize("name", IMAGE_DISCRIMINATORS)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"num_classes": 0}, "num_classes must be a positive integer. Received: 0"),
-        ({"num_classes": 2.0}, "num_classes must be a positive integer. Received: 2.0"),
-        ({"num_classes": 3, "conditioning": "film"}, "conditioning must be one of 'projection', .*Received: 'film'"),
-        ({"num_codes": -1}, "num_codes must be a positive integer. Received: -1"),
         (
-            {"num_codes": 2, "num_classes": 3},
-            "num_codes and num_classes exclude each other.*num_codes=2, num_classes=3",
+            {"condition": LABELS, "labels_by": "film"},
+            "labels_by must be 'projection' or 'concatenation'. Received: 'film'",
         ),
         ({"width": 0}, "width must be a positive integer. Received: 0"),
         ({"image_shape": (30, 28, 1)}, "image_shape must have height and width divisible by 4.*Received: 30 x 28"),
@@ -387,7 +485,6 @@ def test_discriminator_errors(name, arguments, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"num_classes": -3}, "num_classes must be a positive integer. Received: -3"),
         ({"latent_dim": 0}, "latent_dim must be a positive integer. Received: 0"),
         ({"width": True}, "width must be a positive integer. Received: True"),
         ({"image_shape": (28, 27, 1)}, "image_shape must have height and width divisible by 4.*Received: 28 x 27"),

@@ -142,10 +142,10 @@ def test_more_than_fits_into_memory_is_told_in_a_line(error, saved, tmp_path, ca
 
 
 def test_sample_of_a_class(saved, make_image_gan, tmp_path, capfd):
+    labels = keras_gan.conditions.Labels(3)
     gan = keras_gan.GAN(
-        keras_gan.architectures.dcgan_generator((8, 8, 1), latent_dim=4, width=4, num_classes=3),
-        keras_gan.architectures.dcgan_discriminator((8, 8, 1), width=4, num_classes=3),
-        condition=keras_gan.conditions.Labels(3),
+        keras_gan.architectures.dcgan_generator((8, 8, 1), latent_dim=4, width=4, condition=labels),
+        keras_gan.architectures.dcgan_discriminator((8, 8, 1), width=4, condition=labels),
     )
     gan.save(tmp_path / "labels.keras")
     out = tmp_path / "ones.npy"
@@ -185,10 +185,10 @@ def test_evaluate_prints_a_table(make_image_gan, folder, tmp_path, capfd):
 
 
 def test_evaluate_of_a_gan_with_labels(folder, tmp_path, capfd):
+    labels = keras_gan.conditions.Labels(2)
     keras_gan.GAN(
-        keras_gan.architectures.dcgan_generator((8, 8, 3), latent_dim=4, width=4, num_classes=2),
-        keras_gan.architectures.dcgan_discriminator((8, 8, 3), width=4, num_classes=2),
-        condition=keras_gan.conditions.Labels(2),
+        keras_gan.architectures.dcgan_generator((8, 8, 3), latent_dim=4, width=4, condition=labels),
+        keras_gan.architectures.dcgan_discriminator((8, 8, 3), width=4, condition=labels),
     ).save(tmp_path / "gan.keras")
     command = ["evaluate", str(tmp_path / "gan.keras"), "--data", folder, "--batch-size", "10", "--features", "none"]
     assert cli.main([*command, "--json"]) == 0
@@ -197,14 +197,27 @@ def test_evaluate_of_a_gan_with_labels(folder, tmp_path, capfd):
 
 
 def test_evaluate_of_codes_that_compare_views(folder, tmp_path, capfd):
+    codes = keras_gan.conditions.Codes([2], consistency_weight=1.0)
     keras_gan.GAN(
         keras_gan.architectures.dcgan_generator((8, 8, 3), latent_dim=4 + 2, width=4),
-        keras_gan.architectures.dcgan_discriminator((8, 8, 3), width=4, num_codes=2),
-        condition=keras_gan.conditions.Codes([2], consistency_weight=1.0),
+        keras_gan.architectures.dcgan_discriminator((8, 8, 3), width=4, condition=codes),
     ).save(tmp_path / "gan.keras")
     command = ["evaluate", str(tmp_path / "gan.keras"), "--data", folder, "--features", "none", "--json"]
     assert cli.main(command) == 0
     assert json.loads(capfd.readouterr().out)["frechet_distance"] > 0
+
+
+def test_a_vector_is_for_python(folder, tmp_path, capfd):
+    vector = keras_gan.conditions.Vector(2)
+    keras_gan.GAN(
+        keras_gan.architectures.dcgan_generator((8, 8, 3), latent_dim=4, width=4, condition=vector),
+        keras_gan.architectures.dcgan_discriminator((8, 8, 3), width=4, condition=vector),
+    ).save(tmp_path / "gan.keras")
+    said = fails(capfd, "sample", tmp_path / "gan.keras", "--out", tmp_path / "x.png")
+    assert "with Vector(n=2). Load it in Python" in said and "call sample(n, given=...)" in said
+    said = fails(capfd, "evaluate", tmp_path / "gan.keras", "--data", folder)
+    assert "gan must have no condition but one on labels" in said
+    assert not (tmp_path / "x.png").exists()
 
 
 def test_evaluate_leaves_out_what_takes_fewer_pixels(make_image_gan, folder, tmp_path, capfd, monkeypatch):

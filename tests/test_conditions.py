@@ -16,17 +16,17 @@ A = keras_gan.architectures
 def conditional_gan(condition, compiled=True, **options):
     """A small GAN on points for each condition, made of plain layers."""
     latent_dim = 4 + condition.num_codes
-    if condition.num_classes is None:
+    if condition.given_name is None:
         generator = keras.Sequential([keras.Input((latent_dim,)), layers.Dense(16, "relu"), layers.Dense(2)])
     else:
-        z, y = keras.Input((latent_dim,)), keras.Input((), dtype="int32")
-        x = layers.Concatenate()([z, layers.Embedding(condition.num_classes, 4)(y)])
+        z, y = keras.Input((latent_dim,)), keras.Input(condition.given_shape, dtype=condition.given_dtype)
+        x = layers.Concatenate()([z, condition.embed(4)(y)])
         generator = keras.Model([z, y], layers.Dense(2)(layers.Dense(16, "relu")(x)))
     x = inputs = keras.Input((2,))
-    if condition.labels_to_discriminator:
-        y = keras.Input((), dtype="int32")
+    if condition.given_to_discriminator:
+        y = keras.Input(condition.given_shape, dtype=condition.given_dtype)
         inputs = [inputs, y]
-        x = layers.Concatenate()([x, layers.Embedding(condition.num_classes, 4)(y)])
+        x = layers.Concatenate()([x, condition.embed(4)(y)])
     x = layers.Dense(32, "leaky_relu")(x)
     outputs = layers.Dense(1)(x)
     if condition.heads:
@@ -163,10 +163,10 @@ def test_codes_are_found_again(labelled):
 
 
 def image_gan(consistency_weight):
+    condition = Codes([2], consistency_weight=consistency_weight)
     return keras_gan.GAN(
         A.dcgan_generator((8, 8, 1), latent_dim=4 + 2, width=4),
-        A.dcgan_discriminator((8, 8, 1), width=8, num_codes=2),
-        condition=Codes([2], consistency_weight=consistency_weight),
+        A.dcgan_discriminator((8, 8, 1), width=8, condition=condition),
         seed=0,
     )
 

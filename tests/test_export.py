@@ -24,13 +24,11 @@ LATENT = np.random.default_rng(1).normal(size=(3, 4)).astype("float32")
 def make(labelled=False, **options):
     """A small GAN on 8x8x1 images whose generator has contrast and batch statistics of its own."""
     keras.utils.set_random_seed(0)
-    classes = 3 if labelled else None
     condition = keras_gan.conditions.Labels(3) if labelled else None
     gan = keras_gan.GAN(
         # Wide enough for the converter, which leaves less than 1,024 weights as they are.
-        A.dcgan_generator((8, 8, 1), latent_dim=4, width=16, num_classes=classes),
-        A.dcgan_discriminator((8, 8, 1), width=4, num_classes=classes),
-        condition=condition,
+        A.dcgan_generator((8, 8, 1), latent_dim=4, width=16, condition=condition),
+        A.dcgan_discriminator((8, 8, 1), width=4, condition=condition),
         seed=0,
         **options,
     )
@@ -237,11 +235,10 @@ def test_mixed_precision(tmp_path):
     policy = keras.config.dtype_policy()
     try:
         keras.config.set_dtype_policy("mixed_bfloat16")
-        generator = A.dcgan_generator((8, 8, 1), 4, width=4, num_classes=3)
+        generator = A.dcgan_generator((8, 8, 1), 4, width=4, condition=keras_gan.conditions.Labels(3))
     finally:
         keras.config.set_dtype_policy(policy)
-    condition = keras_gan.conditions.Labels(3)
-    report = keras_gan.export.export(generator, tmp_path / "g.tflite", condition=condition)
+    report = keras_gan.export.export(generator, tmp_path / "g.tflite")
     assert report.max_error <= 1e-5
 
 

@@ -5,7 +5,9 @@ import tensorflow as tf
 from keras import ops
 
 import keras_gan
+from keras_gan.conditions import Codes, Labels, Vector
 from keras_gan.layers import (
+    ConditionalBatchNormalization,
     GroupedConv2D,
     MinibatchStandardDeviation,
     PixelNormalization,
@@ -244,6 +246,104 @@ def test_pixel_normalization_gives_unit_mean_square():
 
 
 # === GroupedConv2D ===
+
+
+# === ConditionalBatchNormalization ===
+
+CONDITIONS = pytest.mark.parametrize("condition", [Labels(3), Vector(2)], ids=repr)
+
+
+def conditional_normalization(condition, **options):
+    """The layer, its inputs, and scale and offset of each example, which are not those of the start."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(3.0, 2.0, size=(6, 4, 5, 7)).astype("float32")
+    given = condition.example_given(6, seed=1)
+    layer = ConditionalBatchNormalization(condition, **options)
+    layer([x, given])
+    tables = [rng.normal(size=v.shape).astype("float32") for v in (layer.scale.weights[0], layer.offset.weights[0])]
+    layer.scale.set_weights(tables[:1])
+    layer.offset.set_weights(tables[1:])
+    return layer, [x, given], [table[given] if given.ndim == 1 else given @ table for table in tables]
+
+
+@CONDITIONS
+def test_conditional_batch_normalization_is_the_formula(condition):
+    layer, (x, given), (scale, offset) = conditional_normalization(condition, momentum=0.5, epsilon=1e-2)
+    mean, variance = x.mean((0, 1, 2)), x.var((0, 1, 2))
+    scale, offset = 1 + scale[:, None, None], offset[:, None, None]
+    y = scale * (x - mean) / np.sqrt(variance + 1e-2) + offset
+    np.testing.assert_allclose(layer([x, given], training=True), y, rtol=1e-4, atol=1e-4)
+    # Inference takes moving averages: halfway from 0 and 1 to those of the batch.
+    y = scale * (x - mean / 2) / np.sqrt((1 + variance) / 2 + 1e-2) + offset
+    np.testing.assert_allclose(layer([x, given], training=False), y, rtol=1e-4, atol=1e-4)
+
+
+@CONDITIONS
+def test_conditional_batch_normalization_starts_as_batch_normalization(condition):
+    x = np.random.default_rng(0).normal(3.0, 2.0, size=(6, 7)).astype("float32")
+    layer, plain = ConditionalBatchNormalization(condition), L.BatchNormalization()
+    given = condition.example_given(6, seed=1)
+    np.testing.assert_allclose(layer([x, given], training=True), plain(x, training=True), atol=1e-5)
+    rows = {"labels": 3, "given": 2}[condition.given_name]
+    assert [tuple(v.shape) for v in layer.trainable_weights] == [(rows, 7)] * 2
+
+
+@CONDITIONS
+def test_conditional_batch_normalization_is_saved(condition, tmp_path):
+    x, given = keras.Input((4, 5, 7)), keras.Input(condition.given_shape, dtype=condition.given_dtype)
+    layer, inputs, _ = conditional_normalization(condition, momentum=0.5, epsilon=1e-2)
+    model = keras.Model([x, given], layer([x, given]))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded(inputs), model(inputs))
+    assert loaded.layers[-1].get_config() == layer.get_config()
+    assert (loaded.layers[-1].momentum, loaded.layers[-1].epsilon) == (0.5, 1e-2)
+    np.testing.assert_array_equal(keras.models.clone_model(model)(inputs).shape, (6, 4, 5, 7))
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@CONDITIONS
+def test_conditional_batch_normalization_scales_in_float32(condition, policy):
+    layer, inputs, _ = conditional_normalization(condition)
+    half = ConditionalBatchNormalization(condition, dtype=policy)
+    y = half(inputs)
+    assert y.dtype == policy.removeprefix("mixed_")
+    half.set_weights(layer.get_weights())
+    assert {v.dtype for v in half.weights} == {"float32"}
+    # The scales 1 + 1e-3 and 1 are one in bfloat16; a thousandth of 2 ** 10 is not.
+    for scale in (layer, half):
+        scale.scale.set_weights([np.full_like(scale.scale.weights[0], 1e-3)])
+        scale.offset.set_weights([np.zeros_like(scale.offset.weights[0])])
+    x = np.full((1, 1, 1, 7), 1024.0, "float32")
+    given = np.ones((1, *condition.given_shape), condition.given_dtype)
+    np.testing.assert_allclose(
+        ops.cast(half([x, given]), "float32"), ops.cast(ops.cast(layer([x, given]), y.dtype), "float32"), rtol=1e-6
+    )
+
+
+def test_a_residual_block_passes_on_what_is_given():
+    condition = Labels(3)
+    rng = np.random.default_rng(0)
+    x, given = rng.normal(size=(4, 2, 2, 3)).astype("float32"), np.array([0, 2, 1, 0])
+    normalization = ConditionalBatchNormalization(condition)
+    block = Residual([normalization, L.ReLU(), L.Conv2D(5, 1)], shortcut=[L.Conv2D(5, 1)])
+    assert block.takes_given and not Residual([L.ReLU()]).takes_given
+    assert block([x, given]).shape == (4, 2, 2, 5)
+    normalization.offset.set_weights([rng.normal(size=(3, 3))])
+    expected = block.residual[2](ops.relu(normalization([x, given]))) + block.shortcut[0](x)
+    np.testing.assert_allclose(block([x, given]), expected, atol=1e-6)
+    assert np.abs(block([x, given]) - block([x, (given + 1) % 3])).max() > 1e-2
+
+
+@pytest.mark.parametrize(
+    ("condition", "error"), [("labels", TypeError), (Labels, TypeError), (None, TypeError), (Codes([2]), ValueError)]
+)
+def test_conditional_batch_normalization_needs_a_condition(condition, error):
+    with pytest.raises(error, match="condition must be"):
+        ConditionalBatchNormalization(condition)
+
+
+# === Others ===
 
 
 def test_grouped_convolution_equals_keras():

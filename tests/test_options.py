@@ -167,12 +167,8 @@ def test_a_simultaneous_step_is_both_first_steps_on_the_same_fakes(options, poin
 
     def step(d_rate, **more):
         keras.utils.set_random_seed(0)
-        classes = None if labels is None else 3
-        codes = 5 if isinstance(condition, keras_gan.conditions.Codes) else 0
-        discriminator = A.mlp_discriminator((2,), units=(8,), dropout=0.0, num_classes=classes, num_codes=codes)
-        gan = keras_gan.GAN(
-            A.mlp_generator((2,), 9, units=(8,), num_classes=classes), discriminator, condition=condition
-        )
+        discriminator = A.mlp_discriminator((2,), units=(8,), dropout=0.0, condition=condition)
+        gan = keras_gan.GAN(A.mlp_generator((2,), 9, units=(8,), condition=condition), discriminator)
         latents = gan.prior.sample(32, 0)
         gan._draw_latents = lambda *_: latents
         gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(d_rate), **options, **more)

@@ -30,8 +30,8 @@ W = keras_gan.walks
 FILES = {
     "plain": (lambda: A.dcgan_generator((8, 12, 1), 5, width=4), {}),
     "labelled": (
-        lambda: A.dcgan_generator((8, 8, 3), 4, width=4, num_classes=3),
-        {"condition": keras_gan.conditions.Labels(3), "sample": True, "batch_sizes": (4, 1)},
+        lambda: A.dcgan_generator((8, 8, 3), 4, width=4, condition=keras_gan.conditions.Labels(3)),
+        {"sample": True, "batch_sizes": (4, 1)},
     ),
     "bytes": (lambda: A.mlp_generator((6, 6, 3), 3, units=(8,)), {"output": "uint8", "quantize": "dynamic"}),
     "uniform": (lambda: A.mlp_generator((6, 6, 1), 3, units=(8,)), {"prior": P.Uniform(3, -2.0, 1.0)}),

@@ -1,127 +1,149 @@
-"""What labels and codes add to a network: inputs and heads, the same for every architecture.
+"""What a condition adds to a network: inputs and heads, the same for every architecture.
 
-An architecture is a chain: a list of layers from the latent to data, or from data to a vector of features.
+An architecture is a chain: a list of layers from the latent to data, or from data to a vector of features. A layer with
+`takes_given` set takes `[x, given]`.
 """
 
 import math
 
 import keras
-from keras import layers, ops
+from keras import layers
 
 from keras_gan.checks import check_positive
+from keras_gan.conditions import Condition
+from keras_gan.layers import takes_given
 
-_CONDITIONINGS = ("projection", "concatenation", "auxiliary")
-_CODES_UNITS = 128
+_LABELS_BY = ("projection", "concatenation")
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class ConditionalNetwork(keras.Model):
+    """A functional model that knows what it is conditioned on, and keeps it in its configuration.
+
+    Attributes:
+        condition: `keras_gan.conditions.Condition`.
+    """
+
+    # No `__init__`: Keras makes functional models of subclasses that have none of their own.
+    condition = None
+
+    def get_config(self):
+        return {**super().get_config(), "condition": keras.saving.serialize_keras_object(self.condition)}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        condition = keras.saving.deserialize_keras_object(config.pop("condition"), custom_objects)
+        network = super().from_config(config, custom_objects)
+        network.condition = condition
+        return network
 
 
 def as_is(layer):
-    """The wrapper that does nothing."""
+    """Returns the layer: the wrapper that does nothing."""
     return layer
 
 
-def build_generator(chain, latent_dim, num_classes):
+def build_generator(chain, latent_dim, condition):
     """Puts the inputs before a chain of layers.
+
+    What is given is embedded and joins the latent, unless there are layers in the chain that take it.
 
     Args:
         chain: List of layers, from `(batch, features)` to data.
         latent_dim: Int, the size of the latent.
-        num_classes: Int, or None for no labels.
+        condition: `keras_gan.conditions.Condition`, or None.
 
     Returns:
-        `keras.Sequential`; with `num_classes`, a functional `keras.Model` of `[latent, labels]`.
+        `keras.Sequential`; with a condition, a `ConditionalNetwork` of the latent, or of `[latent, given]`.
 
     Raises:
-        ValueError: If `latent_dim` or `num_classes` is out of range.
+        ValueError: If `latent_dim` is out of range.
+        TypeError: If the condition is something else.
     """
     check_positive("latent_dim", latent_dim)
-    _check_num_classes(num_classes)
+    latent_dim = int(latent_dim)
+    _check_condition(condition)
     latent = keras.Input((latent_dim,), name="latent")
-    if num_classes is None:
+    if condition is None:
         return keras.Sequential([latent, *chain], name="generator")
-    labels = _labels()
-    # As many and as large as the latent's entries: the first layer hears both.
-    normal = keras.initializers.RandomNormal(stddev=1.0)
-    embedded = layers.Embedding(num_classes, latent_dim, embeddings_initializer=normal)(labels)
-    data = _apply(chain, layers.Concatenate()([latent, embedded]))
-    return keras.Model([latent, labels], data, name="generator")
+    inputs, x, given = latent, latent, None
+    if condition.given_name is not None:
+        given = _given_input(condition)
+        inputs = [latent, given]
+        if not any(map(takes_given, chain)):
+            # As many and as large as the latent's entries: the first layer hears both.
+            normal = keras.initializers.RandomNormal(stddev=1 / math.sqrt(math.prod(condition.given_shape)))
+            x = layers.Concatenate()([latent, condition.embed(latent_dim, normal)(given)])
+    return _network(inputs, _apply(chain, x, given), condition, "generator")
 
 
-def build_discriminator(chain, data_shape, num_classes, conditioning, num_codes, stem=(), wrap=as_is):
+def build_discriminator(chain, data_shape, condition, labels_by, stem=(), wrap=as_is):
     """Puts the inputs before a chain of layers, and the heads after it.
 
     Args:
         chain: List of layers, from data to features `(batch, features)`.
         data_shape: Tuple, the shape of one example.
-        num_classes: Int, or None for no labels.
-        conditioning: What to do with classes: `"projection"`, `"concatenation"` or `"auxiliary"`.
-        num_codes: Int, how many code parameters InfoGAN's head gives, or 0.
-        stem: List of layers from data to what labels are concatenated with.
+        condition: `keras_gan.conditions.Condition`, or None.
+        labels_by: How the discriminator uses what it is given: `"projection"` or `"concatenation"`.
+        stem: List of layers from data to what is concatenated with what is given.
         wrap: Function of a layer that returns a layer, applied to those that only the logits depend on.
 
     Returns:
-        `keras.Sequential` of data to logits `(batch, 1)`; with classes or codes, a functional `keras.Model`.
+        `keras.Sequential` of data to logits `(batch, 1)`; with a condition, a `ConditionalNetwork`.
 
     Raises:
-        ValueError: If an argument is out of range, or classes and codes are both asked for.
+        ValueError: If `labels_by` is unknown.
+        TypeError: If the condition is something else.
     """
-    _check_condition(num_classes, conditioning, num_codes)
-    if num_classes is None:
-        conditioning = None
+    _check_condition(condition)
+    if labels_by not in _LABELS_BY:
+        allowed = " or ".join(map(repr, _LABELS_BY))
+        raise ValueError(f"labels_by must be {allowed}. Received: {labels_by!r}.")
     data = keras.Input(data_shape, name="image" if len(data_shape) == 3 else "data")
     linear = wrap(layers.Dense(1, dtype="float32"))
-    if conditioning is None and num_codes == 0:
+    if condition is None:
         return keras.Sequential([data, *stem, *chain, linear], name="discriminator")
-
     inputs, x = data, _apply(stem, data)
-    if conditioning in ("projection", "concatenation"):
-        labels = _labels()
-        inputs = [data, labels]
-    if conditioning == "concatenation":
-        x = layers.Concatenate()([x, _one_hot_maps(labels, num_classes, x.shape[1:-1])])
+    if condition.given_to_discriminator:
+        given = _given_input(condition)
+        inputs = [data, given]
+        if labels_by == "concatenation":
+            x = layers.Concatenate()([x, _maps(condition.encode(given), x.shape[1:-1])])
     features = _apply(chain, x)
     outputs = linear(features)
-    if conditioning == "projection":
-        embedded = wrap(layers.Embedding(num_classes, features.shape[-1], dtype="float32"))(labels)
+    if condition.given_to_discriminator and labels_by == "projection":
+        embedded = wrap(condition.embed(features.shape[-1], dtype="float32"))(given)
         product = layers.Dot(axes=1, dtype="float32")([embedded, features])
         outputs = layers.Add(dtype="float32")([outputs, product])
-    elif conditioning == "auxiliary":
-        outputs = {"logits": outputs, "classes": layers.Dense(num_classes, dtype="float32")(features)}
-    elif num_codes:
-        hidden = layers.LeakyReLU(0.1)(layers.Dense(_CODES_UNITS)(features))
-        outputs = {"logits": outputs, "codes": layers.Dense(num_codes, dtype="float32")(hidden)}
-    return keras.Model(inputs, outputs, name="discriminator")
+    if condition.heads:
+        outputs = {"logits": outputs, **{name: condition.head(name, features) for name in condition.heads}}
+    return _network(inputs, outputs, condition, "discriminator")
 
 
-def _labels():
-    return keras.Input((), dtype="int32", name="labels")
+def _network(inputs, outputs, condition, name):
+    network = ConditionalNetwork(inputs, outputs, name=name)
+    network.condition = condition
+    return network
 
 
-def _one_hot_maps(labels, num_classes, space):
-    """`(batch, *space, num_classes)`: the same one-hot vector at each position."""
-    maps = ops.one_hot(labels, num_classes)
-    return layers.Reshape((*space, num_classes))(layers.RepeatVector(math.prod(space))(maps))
+def _given_input(condition):
+    return keras.Input(condition.given_shape, dtype=condition.given_dtype, name=condition.given_name)
 
 
-def _apply(chain, x):
+def _maps(vectors, space):
+    """Repeats vectors at each position: `(batch, width)` to `(batch, *space, width)`."""
+    return layers.Reshape((*space, vectors.shape[-1]))(layers.RepeatVector(math.prod(space))(vectors))
+
+
+def _apply(chain, x, given=None):
     for layer in chain:
-        x = layer(x)
+        x = layer([x, given] if takes_given(layer) else x)
     return x
 
 
-def _check_num_classes(num_classes):
-    if num_classes is not None:
-        check_positive("num_classes", num_classes)
-
-
-def _check_condition(num_classes, conditioning, num_codes):
-    _check_num_classes(num_classes)
-    if conditioning not in _CONDITIONINGS:
-        allowed = ", ".join(map(repr, _CONDITIONINGS))
-        raise ValueError(f"conditioning must be one of {allowed}. Received: {conditioning!r}.")
-    if num_codes != 0:
-        check_positive("num_codes", num_codes)
-        if num_classes is not None:
-            raise ValueError(
-                "num_codes and num_classes exclude each other: codes are what a GAN finds without labels. "
-                f"Received: num_codes={num_codes}, num_classes={num_classes}."
-            )
+def _check_condition(condition):
+    if condition is not None and not isinstance(condition, Condition):
+        raise TypeError(
+            f"condition must be a keras_gan.conditions.Condition, such as Labels(10), or None. Received: {condition!r}."
+        )

@@ -9,7 +9,7 @@ from keras_gan.architectures.shapes import check_data_shape
 from keras_gan.checks import check_positive
 
 
-def mlp_generator(data_shape, latent_dim, units=(256, 512, 1024), negative_slope=0.2, num_classes=None):
+def mlp_generator(data_shape, latent_dim, units=(256, 512, 1024), negative_slope=0.2, condition=None):
     """A fully connected generator.
 
     Args:
@@ -18,14 +18,15 @@ def mlp_generator(data_shape, latent_dim, units=(256, 512, 1024), negative_slope
         latent_dim: Int > 0, the size of the latent.
         units: Ints, the widths of the hidden layers.
         negative_slope: Float >= 0, of the leaky ReLU after each hidden layer; 0 for a ReLU. Defaults to `0.2`.
-        num_classes: Int > 0, how many classes labels name, as in `dcgan_generator`. Defaults to None, no labels.
+        condition: As in `dcgan_generator`. Defaults to None.
 
     Returns:
-        `keras.Sequential`, latents `(batch, latent_dim)` to `(batch, *data_shape)`; with `num_classes`, a
-        `keras.Model` of `[latents, labels]`, the second `(batch,)`.
+        `keras.Sequential`, latents `(batch, latent_dim)` to `(batch, *data_shape)`; with a condition, what
+        `dcgan_generator` returns.
 
     Raises:
         ValueError: If a size is not positive, or the shape is neither a vector's nor an image's.
+        TypeError: If `condition` is something else.
     """
     data_shape = check_data_shape("data_shape", data_shape, ranks=(1, 3))
     chain = _hidden(units, negative_slope)
@@ -34,7 +35,7 @@ def mlp_generator(data_shape, latent_dim, units=(256, 512, 1024), negative_slope
     else:
         chain.append(layers.Dense(math.prod(data_shape), activation="tanh", dtype="float32"))
         chain.append(layers.Reshape(data_shape, dtype="float32"))
-    return build_generator(chain, latent_dim, num_classes)
+    return build_generator(chain, latent_dim, condition)
 
 
 def mlp_discriminator(
@@ -42,9 +43,8 @@ def mlp_discriminator(
     units=(1024, 512, 256),
     dropout=0.3,
     negative_slope=0.2,
-    num_classes=None,
-    conditioning="projection",
-    num_codes=0,
+    condition=None,
+    labels_by="projection",
 ):
     """A fully connected discriminator.
 
@@ -53,29 +53,29 @@ def mlp_discriminator(
         units: Ints, the widths of the hidden layers.
         dropout: Float in [0, 1), the share of activations that is dropped after each hidden layer. Defaults to `0.3`.
         negative_slope: Float >= 0, of the leaky ReLU after each hidden layer; 0 for a ReLU. Defaults to `0.2`.
-        num_classes: Int > 0, how many classes labels name, as in `dcgan_discriminator`. Defaults to None, no labels.
-        conditioning: As in `dcgan_discriminator`; `"concatenation"` adds a one-hot vector to the flat data.
-        num_codes: As in `dcgan_discriminator`.
+        condition: As in `dcgan_discriminator`. Defaults to None.
+        labels_by: As in `dcgan_discriminator`; `"concatenation"` adds a one-hot vector to the flat data.
 
     Returns:
-        `keras.Sequential`, `(batch, *data_shape)` to logits `(batch, 1)`; with `num_classes` or `num_codes`, what
+        `keras.Sequential`, `(batch, *data_shape)` to logits `(batch, 1)`; with a condition, what
         `dcgan_discriminator` returns.
 
     Raises:
-        ValueError: If a size is not positive, the shape is neither a vector's nor an image's, `conditioning` is
-            unknown, or classes and codes are both asked for.
+        ValueError: If a size is not positive, the shape is neither a vector's nor an image's, or `labels_by` is
+            unknown.
+        TypeError: If `condition` is something else.
     """
     data_shape = check_data_shape("data_shape", data_shape, ranks=(1, 3))
     stem = [layers.Flatten()] if len(data_shape) == 3 else []
     chain = _hidden(units, negative_slope, dropout)
-    return build_discriminator(chain, data_shape, num_classes, conditioning, num_codes, stem)
+    return build_discriminator(chain, data_shape, condition, labels_by, stem)
 
 
 def _hidden(units, negative_slope, dropout=0.0):
     chain = []
     for width in units:
         check_positive("units", width)
-        chain += [layers.Dense(width), layers.LeakyReLU(negative_slope)]
+        chain += [layers.Dense(int(width)), layers.LeakyReLU(negative_slope)]
         if dropout:
             chain.append(layers.Dropout(dropout))
     return chain

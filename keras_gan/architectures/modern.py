@@ -17,7 +17,7 @@ _GROUP_SIZE = 16
 _SLOPE = 0.2
 
 
-def modern_generator(image_shape, latent_dim, width=64, num_classes=None):
+def modern_generator(image_shape, latent_dim, width=64, condition=None):
     """A generator in the manner of R3GAN: two residual blocks at each size, bilinear upsampling between sizes.
 
     A block is a 1x1 convolution to twice the channels, a 3x3 convolution in groups of 16 channels and a 1x1
@@ -31,14 +31,15 @@ def modern_generator(image_shape, latent_dim, width=64, num_classes=None):
         latent_dim: Int > 0, the size of the latent.
         width: Int > 0, the number of channels at full size; each halving of the size doubles them, but the last.
             Defaults to `64`.
-        num_classes: Int > 0, how many classes labels name, as in `dcgan_generator`. Defaults to None, no labels.
+        condition: As in `dcgan_generator`. Defaults to None.
 
     Returns:
         `keras.Sequential`, latents `(batch, latent_dim)` to images `(batch, height, width, channels)` in [-1, 1]; with
-        `num_classes`, a `keras.Model` of `[latents, labels]`, the second `(batch,)`.
+        a condition, what `dcgan_generator` returns.
 
     Raises:
         ValueError: If a size is not positive, or height or width is not divisible by 4.
+        TypeError: If `condition` is something else.
 
     Reference:
         [Huang et al., 2024](https://arxiv.org/abs/2501.05441);
@@ -46,6 +47,7 @@ def modern_generator(image_shape, latent_dim, width=64, num_classes=None):
     """
     height, width_, channels = image_shape = check_data_shape("image_shape", image_shape, ranks=(3,))
     check_positive("width", width)
+    width = int(width)
     *lower, bottom = _widths(image_shape, width)
     stages = len(lower)
     base = (height // 2**stages, width_ // 2**stages, bottom)
@@ -58,10 +60,10 @@ def modern_generator(image_shape, latent_dim, width=64, num_classes=None):
         chain += [layers.UpSampling2D(interpolation="bilinear"), *_blocks(filters, stages)]
         before = filters
     chain.append(layers.Conv2D(channels, 1, activation="tanh", dtype="float32"))
-    return build_generator(chain, latent_dim, num_classes)
+    return build_generator(chain, latent_dim, condition)
 
 
-def modern_discriminator(image_shape, width=64, num_classes=None, conditioning="projection", num_codes=0):
+def modern_discriminator(image_shape, width=64, condition=None, labels_by="projection"):
     """A discriminator in the manner of R3GAN: two residual blocks at each size, bilinear downsampling between sizes.
 
     Blocks and initialization are those of `modern_generator`. A depthwise convolution as large as the last feature map
@@ -71,15 +73,14 @@ def modern_discriminator(image_shape, width=64, num_classes=None, conditioning="
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
         width: Int > 0, the number of channels at full size; each halving of the size doubles them, but the last.
             Defaults to `64`.
-        num_classes: As in `dcgan_discriminator`.
-        conditioning: As in `dcgan_discriminator`.
-        num_codes: As in `dcgan_discriminator`.
+        condition: As in `dcgan_discriminator`.
+        labels_by: As in `dcgan_discriminator`.
 
     Returns:
         As `dcgan_discriminator`.
 
     Raises:
-        ValueError: As `dcgan_discriminator`.
+        ValueError, TypeError: As `dcgan_discriminator`.
 
     Reference:
         [Huang et al., 2024](https://arxiv.org/abs/2501.05441);
@@ -87,6 +88,7 @@ def modern_discriminator(image_shape, width=64, num_classes=None, conditioning="
     """
     image_shape = check_data_shape("image_shape", image_shape, ranks=(3,))
     check_positive("width", width)
+    width = int(width)
     widths = _widths(image_shape, width)
     stages = len(widths) - 1
     chain = [layers.Conv2D(width, 1), *_blocks(width, stages)]
@@ -98,7 +100,7 @@ def modern_discriminator(image_shape, width=64, num_classes=None, conditioning="
         chain += _blocks(filters, stages)
     last = (image_shape[0] // 2**stages, image_shape[1] // 2**stages)
     chain += [layers.DepthwiseConv2D(last), layers.Flatten()]
-    return build_discriminator(chain, image_shape, num_classes, conditioning, num_codes)
+    return build_discriminator(chain, image_shape, condition, labels_by)
 
 
 def _widths(image_shape, width):

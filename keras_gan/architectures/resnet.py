@@ -1,14 +1,16 @@
 """Residual networks: SNGAN's, from 28 to 128 pixels and beyond."""
 
+import functools
+
 from keras import layers
 
 from keras_gan.architectures.conditioning import build_discriminator, build_generator
 from keras_gan.architectures.shapes import check_data_shape, halvings
 from keras_gan.checks import check_positive
-from keras_gan.layers import Residual, SpectralNormalization
+from keras_gan.layers import ConditionalBatchNormalization, Residual, SpectralNormalization
 
 
-def resnet_generator(image_shape, latent_dim, width=64, num_classes=None, synchronized=False):
+def resnet_generator(image_shape, latent_dim, width=64, condition=None, synchronized=False):
     """The residual generator of SNGAN: each block doubles the size.
 
     Args:
@@ -16,72 +18,84 @@ def resnet_generator(image_shape, latent_dim, width=64, num_classes=None, synchr
         latent_dim: Int > 0, the size of the latent.
         width: Int > 0, the number of filters of the last block; each block before has twice as many. Defaults to
             `64`, which gives the paper's 1024-512-256-128-64 at 128 pixels.
-        num_classes: Int > 0, how many classes labels name, as in `dcgan_generator`. Defaults to None, no labels.
+        condition: `keras_gan.conditions.Condition`; what is given sets scale and offset of each batch normalization,
+            as in the paper on projection. Defaults to None.
         synchronized: Bool, as in `dcgan_generator`. Defaults to False.
 
     Returns:
         `keras.Sequential`, latents `(batch, latent_dim)` to images `(batch, height, width, channels)` in [-1, 1]; with
-        `num_classes`, a `keras.Model` of `[latents, labels]`, the second `(batch,)`.
+        a condition, what `dcgan_generator` returns.
 
     Raises:
         ValueError: If a size is not positive, or height or width is not divisible by 4.
+        TypeError: If `condition` is something else.
 
     Reference:
-        [Miyato et al., 2018](https://arxiv.org/abs/1802.05957)
+        [Miyato et al., 2018](https://arxiv.org/abs/1802.05957);
+        conditional: [Miyato and Koyama, 2018](https://arxiv.org/abs/1802.05637)
     """
     height, width_, channels = image_shape = check_data_shape("image_shape", image_shape, ranks=(3,))
     check_positive("width", width)
+    width = int(width)
     stages = halvings(image_shape)
     base = (height // 2**stages, width_ // 2**stages, width * 2 ** (stages - 1))
     chain = [layers.Dense(base[0] * base[1] * base[2]), layers.Reshape(base)]
-    chain += [_up_block(width * 2**stage, synchronized) for stage in reversed(range(stages))]
+    normalize = _normalization(condition, synchronized)
+    chain += [_up_block(width * 2**stage, normalize) for stage in reversed(range(stages))]
     chain += [
-        layers.BatchNormalization(synchronized=synchronized),
+        normalize(),
         layers.ReLU(),
         layers.Conv2D(channels, 3, padding="same", activation="tanh", dtype="float32"),
     ]
-    return build_generator(chain, latent_dim, num_classes)
+    return build_generator(chain, latent_dim, condition)
 
 
-def resnet_discriminator(image_shape, width=64, num_classes=None, conditioning="projection", num_codes=0):
-    """The residual discriminator of SNGAN: each block halves the size, all weights are spectrally normalised.
+def resnet_discriminator(image_shape, width=64, condition=None, labels_by="projection"):
+    """The residual discriminator of SNGAN: each block halves the size, all weights are spectrally normalized.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
         width: Int > 0, the number of filters of the first block; each block above has twice as many. Defaults to
             `64`, which gives the paper's 64-128-256-512-1024 at 128 pixels.
-        num_classes: As in `dcgan_discriminator`. The embedding of `"projection"` is spectrally normalised, too.
-        conditioning: As in `dcgan_discriminator`.
-        num_codes: As in `dcgan_discriminator`.
+        condition: As in `dcgan_discriminator`. The embedding of `"projection"` is spectrally normalized, too.
+        labels_by: As in `dcgan_discriminator`.
 
     Returns:
         As `dcgan_discriminator`.
 
     Raises:
-        ValueError: As `dcgan_discriminator`.
+        ValueError, TypeError: As `dcgan_discriminator`.
 
     Reference:
         [Miyato et al., 2018](https://arxiv.org/abs/1802.05957)
     """
     image_shape = check_data_shape("image_shape", image_shape, ranks=(3,))
     check_positive("width", width)
+    width = int(width)
     stages = halvings(image_shape)
     chain = [_first_block(width)]
     chain += [_down_block(width * 2**stage) for stage in range(1, stages)]
     chain += [_last_block(width * 2 ** (stages - 1)), layers.ReLU(), layers.GlobalAveragePooling2D()]
     # The paper pools by the sum, the mean times the number of pixels.
     chain.append(layers.Rescaling(image_shape[0] * image_shape[1] // 4**stages))
-    return build_discriminator(chain, image_shape, num_classes, conditioning, num_codes, wrap=SpectralNormalization)
+    return build_discriminator(chain, image_shape, condition, labels_by, wrap=SpectralNormalization)
 
 
-def _up_block(filters, synchronized):
+def _normalization(condition, synchronized):
+    """Returns a function that makes a layer of batch normalization."""
+    if getattr(condition, "given_name", None) is None:
+        return functools.partial(layers.BatchNormalization, synchronized=synchronized)
+    return functools.partial(ConditionalBatchNormalization, condition, synchronized=synchronized)
+
+
+def _up_block(filters, normalize):
     return Residual(
         [
-            layers.BatchNormalization(synchronized=synchronized),
+            normalize(),
             layers.ReLU(),
             layers.UpSampling2D(),
             layers.Conv2D(filters, 3, padding="same"),
-            layers.BatchNormalization(synchronized=synchronized),
+            normalize(),
             layers.ReLU(),
             layers.Conv2D(filters, 3, padding="same"),
         ],

@@ -1,5 +1,7 @@
 """Checks of sizes that the architectures share."""
 
+import numpy as np
+
 
 def check_data_shape(name, shape, ranks):
     """Returns the shape as a tuple.
@@ -15,10 +17,11 @@ def check_data_shape(name, shape, ranks):
         shape = (shape,)
         ok = False
     else:
-        ok = len(shape) in ranks and all(isinstance(n, int) and n > 0 for n in shape)
+        integers = all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in shape)
+        ok = len(shape) in ranks and integers and all(n > 0 for n in shape)
     if not ok:
         raise ValueError(f"{name} must be {forms}, of positive integers. Received: {shape!r}.")
-    return shape
+    return tuple(map(int, shape))
 
 
 def halvings(image_shape):

@@ -19,18 +19,21 @@ class SampleGrid(keras.callbacks.Callback):
         n: Int > 0, how many images. Defaults to `64`.
         columns: Int > 0. Defaults to None, as square as possible.
         seed: Int >= 0, which latents. Defaults to `0`.
+        given: Array `(n, ...)`, what each image is conditioned on, as in `GAN.sample`. Defaults to None, all classes in
+            turn if there is a condition on labels; a condition that is a vector needs it.
 
     Raises:
         ValueError: If a number is out of range; when training begins, if the model makes no images with 1 or 3
-            channels.
+            channels, or `given` does not fit its condition.
     """
 
-    def __init__(self, log_dir, n=64, columns=None, seed=0):
+    def __init__(self, log_dir, n=64, columns=None, seed=0, given=None):
         super().__init__()
         self.log_dir = Path(log_dir)
         self.n = check_integer("n", n)
         self.columns = None if columns is None else check_integer("columns", columns)
         self.seed = check_integer("seed", seed, 0, 2**32 - 1)
+        self.given = given
         self._writer = None
 
     def on_train_begin(self, logs=None):
@@ -38,7 +41,7 @@ class SampleGrid(keras.callbacks.Callback):
 
         wanted = "SampleGrid draws images (height, width, channels) with 1 or 3 channels."
         try:
-            shape = self.model.preview(1, seed=self.seed).shape[1:]
+            shape = self._draw().shape[1:]
         except (NotImplementedError, ValueError) as error:
             raise ValueError(f"{wanted} {error}") from error
         if len(shape) != 3 or shape[-1] not in (1, 3):
@@ -49,11 +52,14 @@ class SampleGrid(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         import tensorflow as tf
 
-        picture = images.grid(self.model.preview(self.n, seed=self.seed), self.columns)
+        picture = images.grid(self._draw(), self.columns)
         images.save(self.log_dir / "samples" / f"epoch_{epoch + 1:04d}.png", picture)
         with self._writer.as_default():
             tf.summary.image("samples", picture[None], step=epoch)
         self._writer.flush()
+
+    def _draw(self):
+        return self.model.preview(self.n, seed=self.seed, given=self.given)
 
     def on_train_end(self, logs=None):
         self._writer.close()

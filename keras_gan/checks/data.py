@@ -84,35 +84,41 @@ class Expected:
     Attributes:
         shape: Tuple, the shape of one example.
         activation: String, the activation that the generator ends in; it bounds the data.
-        num_classes: Int, how many classes the labels have, or None where they are not used.
+        condition: `keras_gan.conditions.Condition`, which says what a batch brings beside its data, such as labels; or
+            None where that is not used.
     """
 
     shape: tuple
     activation: str | None = None
-    num_classes: int | None = None
+    condition: object = None
+
+    @property
+    def given_name(self):
+        """String, the name of what a batch brings beside its data, or None."""
+        return None if self.condition is None else self.condition.given_name
 
 
 def check_real(x, y, expected):
-    """Checks an array of real data, and the labels that belong to it.
+    """Checks an array of real data, and what belongs to them, such as labels.
 
     Args:
         x: Array or tensor `(n, ...)`.
-        y: Labels, or None.
+        y: What a condition takes, or None.
         expected: `Expected`.
 
     Returns:
-        Both; None for labels that are not used.
+        Both; None for a `y` that is not used.
 
     Raises:
-        ValueError: If the data are empty, not finite, of another shape, or out of range; or if labels are missing, out
-            of range or of another shape.
-        TypeError: If the data are not numbers, or the labels not integers.
+        ValueError: If the data are empty, not finite, of another shape, or out of range; or if what the condition needs
+            is missing, out of range or of another shape.
+        TypeError: If the data, or what is given beside them, are of another kind.
     """
     _check_batch(x, y, expected)
-    return x, None if expected.num_classes is None else ops.convert_to_numpy(y)
+    return x, None if expected.given_name is None else ops.convert_to_numpy(y)
 
 
-def _check_batch(batch, labels, expected):
+def _check_batch(batch, given, expected):
     if isinstance(batch, (list, tuple)):
         raise TypeError(
             "x must be one array, or give one a batch; a list of examples becomes an array with numpy.stack. "
@@ -137,13 +143,15 @@ def _check_batch(batch, labels, expected):
         raise ValueError(f"x must be finite. Received: {bad} of {batch.size} values NaN or infinite.")
     if expected.activation in RANGES:
         _check_range(low, high, len(shape) == 3, expected.activation)
-    if expected.num_classes is not None:
-        if labels is None:
+    name = expected.given_name
+    if name is not None:
+        if given is None:
+            hint = " keras_gan.datasets.load gives them with labels=True." if name == "labels" else ""
             raise ValueError(
-                "x must give (images, labels), or y the labels, since there is a condition on labels. Received: no "
-                "labels. keras_gan.datasets.load gives them with labels=True."
+                f"x must give (images, {name}), or y the {name}, since there is a condition on {name}. "
+                f"Received: no {name}.{hint}"
             )
-        _check_labels(ops.convert_to_numpy(labels), expected.num_classes, received[0], "examples")
+        expected.condition.check_given(ops.convert_to_numpy(given), received[0], "examples")
 
 
 def _check_divisible(*sizes):
@@ -163,36 +171,42 @@ def _check_divisible(*sizes):
             )
 
 
-def _check_labels(labels, num_classes, n, of):
-    if labels.ndim == 0 or labels.size != labels.shape[0]:
-        raise ValueError(
-            f"labels must be class numbers of shape (batch,). Received: shape {labels.shape}. One-hot labels become "
-            "class numbers with numpy.argmax(labels, axis=-1)."
-        )
-    if labels.dtype.kind not in "iu":
-        raise TypeError(f"labels must be integers. Received: dtype {labels.dtype}.")
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high >= num_classes:
-        raise ValueError(f"labels must lie in [0, {num_classes}). Received: labels from {low} to {high}.")
-    if labels.size != n:
-        raise ValueError(f"labels must be as many as {of}, {n}. Received: {labels.size}.")
+def check_sample_given(condition, n, labels, given):
+    """Checks what `sample` was told of `n` samples.
 
+    Args:
+        condition: `keras_gan.conditions.Condition`.
+        n: Int, how many samples.
+        labels: What `sample` takes as `labels`.
+        given: What `sample` takes as `given`.
 
-def check_sample_labels(labels, n, num_classes):
-    """The labels of `n` samples, int32 `(n,)`: those given, or all classes in turn. None without a condition on them.
+    Returns:
+        What the generator takes beside its latents; the condition's own choice where nothing was said, and None without
+        a condition.
 
     Raises:
-        ValueError: If there are labels without a condition on them, not `n`, or out of range.
+        ValueError: If there is something that the condition does not take, or it is out of range, or not `n`, or only
+            the user can know it and did not say.
+        TypeError: If it is of another kind.
     """
-    if num_classes is None:
-        if labels is not None:
-            raise ValueError("labels must be None: this GAN has no condition on labels. Received: labels.")
+    name = condition.given_name
+    if labels is not None:
+        if name != "labels":
+            hint = "" if name is None else f" Pass given=, which is for {condition!r}."
+            raise ValueError(f"labels must be None: this GAN has no condition on labels. Received: labels.{hint}")
+        if given is not None:
+            raise ValueError("labels and given must not both be passed: they say the same. Received: both.")
+        given = labels
+    if name is None:
+        if given is not None:
+            raise ValueError("given must be None: this GAN has no condition. Received: given.")
         return None
-    if labels is None:
-        return np.arange(n, dtype="int32") % num_classes
-    labels = np.asarray(labels)
-    _check_labels(labels, num_classes, n, "samples")
-    return labels.reshape(-1).astype("int32")
+    if given is None:
+        given = condition.default_given(n)
+    else:
+        given = ops.convert_to_numpy(given)
+        condition.check_given(given, n, "samples")
+    return ops.convert_to_tensor(condition.prepare(given))
 
 
 def _check_range(low, high, is_image, activation):

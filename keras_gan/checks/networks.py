@@ -4,6 +4,8 @@ import inspect
 import warnings
 
 import keras
+import numpy as np
+from keras import ops
 
 from keras_gan.checks.values import check_integer, check_number, join, same_shape
 from keras_gan.keras_private import layers_of
@@ -19,26 +21,62 @@ _ELSEWHERE = {
 
 def check_options(condition, pack, ema):
     """Raises an error unless the GAN's options are in range and go together."""
-    if not _offers(condition, "generator_inputs", "given", "judge"):
-        raise TypeError(
-            f"condition must be a keras_gan.conditions.Condition, such as Labels(10). Received: {condition!r}."
-        )
     pack = check_integer("pack", pack)
-    if pack > 1 and (condition.num_classes is not None or condition.heads):
+    if pack > 1 and (condition.given_name is not None or condition.heads):
         raise ValueError(
             "pack must be 1 with a condition: examples that are judged together would need one label. "
-            f"Received: pack={pack}, condition={type(condition).__name__}."
+            f"Received: pack={pack}, condition={condition!r}."
         )
     if ema is not None:
         check_number("ema, the momentum of the average,", ema, 0, 1, open_high=True)
+
+
+def common_condition(condition, **networks):
+    """Returns the condition that all agree on, None where nobody names one.
+
+    Args:
+        condition: `keras_gan.conditions.Condition`, or None.
+        **networks: Models by name; those of the package's builders know what they were built with.
+
+    Raises:
+        ValueError: If two of them differ.
+        TypeError: If `condition` is something else.
+    """
+    if condition is not None and not _is_condition(condition):
+        raise TypeError(
+            f"condition must be a keras_gan.conditions.Condition, such as Labels(10). Received: {condition!r}."
+        )
+    named = [] if condition is None else [(f"condition={condition!r}", condition)]
+    for name, network in networks.items():
+        own = _built_with(network)
+        if own is not None:
+            named.append((f"{name} was built with {own!r}", own))
+    for _, other in named[1:]:
+        if other != named[0][1]:
+            hint = " Leave condition out: the networks know theirs." if condition is not None else ""
+            raise ValueError(
+                "condition must be the same for all. Received: "
+                f"{', '.join(text for text, _ in named)}. Build the networks with the same condition.{hint}"
+            )
+    return named[0][1] if named else None
+
+
+def _built_with(network):
+    """Returns the condition that a network's builder left on it, or None."""
+    condition = getattr(network, "condition", None)
+    return condition if _is_condition(condition) else None
+
+
+def _is_condition(thing):
+    return _offers(thing, "generator_inputs", "given", "judge")
 
 
 def noise_size(generator, prior, condition):
     """The size of the latent without codes, an int: the prior's, or what the generator's input leaves.
 
     Raises:
-        ValueError: If the generator has other inputs than `(batch, latent_dim)` and, for a condition on labels,
-            `(batch,)`, or the prior has another size.
+        ValueError: If the generator has other inputs than `(batch, latent_dim)` and what is given under the condition,
+            or the prior has another size.
         TypeError: If an argument is no Keras model, or no prior.
     """
     _check_model("generator", generator)
@@ -53,11 +91,14 @@ def noise_size(generator, prior, condition):
             )
         return prior.latent_dim
     shapes = [tuple(x.shape) for x in inputs]
-    ranks = [2] if condition.num_classes is None else [2, 1]
-    if [len(shape) for shape in shapes] != ranks or shapes[0][1] is None:
+    expected = [(None, None), *_given_shapes(condition)]
+    if len(shapes) != len(expected) or not all(map(same_shape, shapes, expected)) or shapes[0][1] is None:
         expected = "one input of shape (batch, latent_dim)"
-        if condition.num_classes is not None:
-            expected = "two inputs, latents (batch, latent_dim) and labels (batch,), as num_classes= gives a builder's"
+        if condition.given_name is not None:
+            expected = (
+                f"two inputs, latents (batch, latent_dim) and {_describe_given(condition)}, as "
+                f"condition={condition!r} gives a builder's"
+            )
         raise ValueError(
             f"generator must take {expected}. "
             f"Received: a model with {'input' if len(shapes) == 1 else 'inputs'} {', '.join(map(str, shapes))}."
@@ -76,8 +117,22 @@ def noise_size(generator, prior, condition):
 
 def symbolic_inputs(condition, latent_dim):
     """Symbolic inputs of the generator: a model that is called on them gets built."""
-    labels = keras.KerasTensor((None,), dtype="int32")
-    return condition.generator_inputs(keras.KerasTensor((None, latent_dim)), labels)
+    return condition.generator_inputs(keras.KerasTensor((None, latent_dim)), _symbolic_given(condition))
+
+
+def _symbolic_given(condition):
+    if condition.given_name is None:
+        return None
+    return keras.KerasTensor((None, *condition.given_shape), dtype=condition.given_dtype)
+
+
+def _given_shapes(condition):
+    return [] if condition.given_name is None else [(None, *condition.given_shape)]
+
+
+def _describe_given(condition):
+    shape = "".join(f", {n}" for n in condition.given_shape) or ","
+    return f"{condition.given_name} (batch{shape})"
 
 
 def connect(generator, discriminator, condition, latent_dim, pack):
@@ -97,19 +152,19 @@ def connect(generator, discriminator, condition, latent_dim, pack):
         raise ValueError(f"generator must have one output. Received: a {type(fake).__name__} of outputs.")
     shape = tuple(fake.shape[1:])
     seen = (*shape[:-1], pack * shape[-1])
-    expected = [(None, *seen), (None,)] if condition.labels_to_discriminator else [(None, *seen)]
+    also_given = condition.given_to_discriminator
+    expected = [(None, *seen), *(_given_shapes(condition) if also_given else [])]
     inputs = _inputs(discriminator)
     received = None if inputs is None else [tuple(x.shape) for x in inputs]
     if received is not None and not (len(received) == len(expected) and all(map(same_shape, received, expected))):
         raise ValueError(
-            f"discriminator must take {'[data, labels]' if len(expected) == 2 else 'what the generator makes'}, "
-            f"shape (batch, {join(seen)}){f', {pack} examples packed' if pack > 1 else ''}"
-            f"{' and (batch,)' if len(expected) == 2 else ''}. "
+            f"discriminator must take {f'[data, {condition.given_name}]' if also_given else 'what the generator makes'}"
+            f", shape (batch, {join(seen)}){f', {pack} examples packed' if pack > 1 else ''}"
+            f"{f' and {_describe_given(condition)}' if also_given else ''}. "
             f"Received: a model with input {', '.join(map(str, received))}."
         )
     data = keras.KerasTensor((None, *seen), dtype=fake.dtype)
-    labels = keras.KerasTensor((None,), dtype="int32")
-    outputs = discriminator([data, labels] if condition.labels_to_discriminator else data)
+    outputs = discriminator([data, _symbolic_given(condition)] if also_given else data)
     shared = {id(v) for v in generator.weights} & {id(v) for v in discriminator.weights}
     if shared:
         names = sorted(v.path for v in generator.weights if id(v) in shared)
@@ -124,6 +179,53 @@ def connect(generator, discriminator, condition, latent_dim, pack):
             "probabilities. Received: a model that ends in a sigmoid. Remove it; sigmoid(logits) is D(x)."
         )
     return shape
+
+
+def try_given(generator, discriminator, condition, prior, shape):
+    """Runs networks of the user's own once on what is at the edge of the condition's range.
+
+    Data are checked against the condition alone; a network that knows fewer classes would fail in the midst of a
+    compiled step, or, on JAX, turn into NaN.
+
+    Raises:
+        ValueError: If a network fails, or gives values that are not finite.
+    """
+    # Several processes share arrays there, which none can compute with on its own.
+    if condition.given_name is None or keras.distribution.distribution() is not None:
+        return
+    extreme = condition.extreme_given()
+    given, data = map(ops.convert_to_tensor, (extreme, _noise(shape)))
+    trials = {"generator": (generator, condition.generator_inputs(prior.sample(1, 0), given))}
+    if condition.given_to_discriminator:
+        trials["discriminator"] = (discriminator, [data, given])
+    for name, (network, inputs) in trials.items():
+        if _built_with(network) is not None:
+            continue
+        try:
+            outputs = keras.tree.flatten(network(inputs, training=False))
+            finite = all(np.isfinite(ops.convert_to_numpy(ops.cast(y, "float32"))).all() for y in outputs)
+            received, cause = "outputs that are NaN or infinite", None
+        # Whatever a network's own code raises.
+        except Exception as error:
+            finite, cause, received = False, error, _reason(error)
+        if not finite:
+            raise ValueError(
+                f"{name} must take {condition.given_name} up to {extreme.max():g}, as {condition!r} says; it was tried "
+                f"on {_describe_given(condition)}. Received: {received}."
+            ) from cause
+
+
+def _reason(error):
+    """Returns the line of an error that says what happened."""
+    # Keras begins with the name of a method, and prints the reason in bold.
+    lines = str(error).replace("\x1b[1m", "").replace("\x1b[0m", "").splitlines()
+    reasons = [line.strip() for line in lines if line.strip() and not line.startswith("Exception encountered")]
+    return (reasons or [type(error).__name__])[0][:300]
+
+
+def _noise(shape):
+    """Returns one random example; a size that is not known becomes 64."""
+    return np.random.default_rng(0).uniform(-1, 1, [1, *(n or 64 for n in shape)]).astype("float32")
 
 
 def _check_outputs(outputs, heads):

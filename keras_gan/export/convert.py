@@ -14,7 +14,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gan.checks import check_sample_labels
 from keras_gan.keras_private import layers_of
 
 OUTPUT = "image"
@@ -55,7 +54,7 @@ class Signature:
         return [{name: x[i] for name, x in examples.items()} for i in index]
 
 
-def signatures(generator, prior, condition, batch_sizes=(None,), sample=False, output="float32"):
+def signatures(generator, prior, condition, batch_sizes=(None,), sample=False, output="float32", rows=None):
     """The functions of a file: `generate` and, if asked for, `sample`, once for each batch size.
 
     Args:
@@ -65,29 +64,31 @@ def signatures(generator, prior, condition, batch_sizes=(None,), sample=False, o
         batch_sizes: Ints, or None for any size; the first one's function has the plain name, others end in their size.
         sample: Bool, whether there is `sample`.
         output: `"float32"` or `"uint8"`.
+        rows: NumPy array of what data brought beside images, for examples. Defaults to None, made up by the condition.
 
     Returns:
         List of `Signature`.
     """
+    given_name = condition.given_name
 
-    def generate(latent, labels=None):
-        images = generator(condition.generator_inputs(latent, labels), training=False)
+    def generate(latent, given=None):
+        images = generator(condition.generator_inputs(latent, given), training=False)
         return {OUTPUT: _to_uint8(images) if output == "uint8" else images}
 
-    def from_seed(seed, labels=None):
+    def from_seed(seed, given=None):
         from keras_gan.export.seed import uniform
 
-        return generate(prior.from_uniform(uniform(seed, prior.num_uniforms)), labels)
+        return generate(prior.from_uniform(uniform(seed, prior.num_uniforms)), given)
 
     def draw_latents(n, seed=None):
-        return {"latent": ops.convert_to_numpy(prior.sample(n, seed)), **draw_labels(n)}
+        return {"latent": ops.convert_to_numpy(prior.sample(n, seed)), **draw_given(n, seed)}
 
     def draw_seeds(n, seed=None):
-        return {"seed": np.random.default_rng(seed).integers(-(2**31), 2**31, n, dtype="int32"), **draw_labels(n)}
+        seeds = np.random.default_rng(seed).integers(-(2**31), 2**31, n, dtype="int32")
+        return {"seed": seeds, **draw_given(n, seed)}
 
-    def draw_labels(n):
-        labels = check_sample_labels(None, n, condition.num_classes)
-        return {} if labels is None else {"labels": labels}
+    def draw_given(n, seed):
+        return {} if given_name is None else {given_name: condition.example_given(n, seed, rows)}
 
     kinds = [("generate", {"latent": ((prior.latent_dim,), "float32")}, generate, draw_latents)]
     if sample:
@@ -95,8 +96,8 @@ def signatures(generator, prior, condition, batch_sizes=(None,), sample=False, o
     found = []
     for batch in batch_sizes:
         for name, inputs, function, draw in kinds:
-            if condition.num_classes is not None:
-                inputs = {**inputs, "labels": ((), "int32")}
+            if given_name is not None:
+                inputs = {**inputs, given_name: (condition.given_shape, condition.given_dtype)}
             inputs = {key: ((batch, *shape), dtype) for key, (shape, dtype) in inputs.items()}
             found.append(Signature(name if batch == batch_sizes[0] else f"{name}_{batch}", inputs, function, draw))
     return found

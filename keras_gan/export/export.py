@@ -1,6 +1,7 @@
 """Writing a generator: convert, check the written file, then put it in its place."""
 
 import dataclasses
+import itertools
 import os
 import shutil
 import tempfile
@@ -34,12 +35,12 @@ def export(
 ):
     """Writes a generator as a .tflite file, as ONNX or as a SavedModel, and checks what was written.
 
-    The file has the signature `generate(latent) -> image`, float32 on both sides, or `generate(latent, labels)` with
-    int32 labels for a condition on them. A SavedModel takes any batch, and has the same signature under the name
-    `serving_default`, too; ONNX takes any batch. A .tflite file takes a batch of 1 and uses builtin operations only;
-    its transposed convolutions and upsamplings are computed as depth-to-space, with batch normalization folded in,
-    which is the same function up to rounding and faster on a device. A generator trained in mixed precision is rebuilt
-    in float32.
+    The file has the signature `generate(latent) -> image`, float32 on both sides; `generate(latent, labels)` with int32
+    labels for a condition on them, or `generate(latent, given)` with float32 vectors. A SavedModel takes any batch, and
+    has the same signature under the name `serving_default`, too; ONNX takes any batch. A .tflite file takes a batch of
+    1 and uses builtin operations only; its transposed convolutions and upsamplings are computed as depth-to-space, with
+    batch normalization folded in, which is the same function up to rounding and faster on a device. A generator trained
+    in mixed precision is rebuilt in float32.
 
     The written file runs beside the Keras generator on fresh latents. Nothing stays behind unless they agree: to 1e-5,
     with float16 weights to 0.02, and with int8 weights to a PSNR of 25 dB. These are for images in [-1, 1]; for a
@@ -65,12 +66,14 @@ def export(
         metrics: List of metrics from `keras_gan.metrics`, evaluated on the Keras generator's images and on the file's,
             each by a new metric of the same configuration. Defaults to none.
         data: Real data for the metrics: an array, or batches of images, or of `(images, labels)` for a condition on
-            labels, which is then given the same ones; beside an array it is given all classes in turn. Gone through
-            once; as many images are generated.
+            labels, which is then given the same ones; beside an array it is given all classes in turn. Vectors come in
+            the place of labels, and the first batch's serve for calibration and checks, too; without them vectors of
+            standard normal numbers do. Gone through once; as many images are generated.
         card: Dict of strings, facts for the model card that only you know, such as
             `{"data": "70,000 faces", "license": "CC BY 4.0"}`.
         prior: `keras_gan.priors.Prior` that the noise is drawn from. Defaults to a standard normal.
-        condition: `keras_gan.conditions.Condition` that the generator was trained with. Defaults to none.
+        condition: `keras_gan.conditions.Condition` that the generator was trained with. Defaults to None, the one that
+            it was built with, if any.
 
     Returns:
         `Report`. It prints as a table.
@@ -96,23 +99,24 @@ def export(
     filepath = Path(filepath)
     format = _check_format(filepath, format)
     batch_sizes = _check_options(format, quantize, batch_sizes, sample, output, metrics, data)
-    condition = condition or Unconditional()
+    condition = checks.common_condition(condition, generator=generator) or Unconditional()
     size = checks.noise_size(generator, prior, condition)
     prior = condition.complete(prior or Normal(size))
     symbolic = checks.symbolic_inputs(condition, prior.latent_dim)
     shape = _check_output(generator(symbolic), generator, output)
     if sample and not hasattr(prior, "from_uniform"):
         raise ValueError(f"prior must have from_uniform for sample=True. Received: {prior!r}.")
+    rows = None
     if data is not None:
         checks.check_metrics(metrics)
         twins = verify.twins(metrics)
-        data = _check_data(data, shape, generator, condition)
+        data, rows = _check_data(data, shape, generator, condition)
     _check_place(filepath, format)
     if format != "tf_saved_model":
         runners.import_runtime(format)
 
     def signatures(generator):
-        return convert.signatures(generator, prior, condition, batch_sizes, sample, output)
+        return convert.signatures(generator, prior, condition, batch_sizes, sample, output, rows)
 
     # The Keras generator in float32 is what the file is compared with.
     reference = rewrite.rebuild(generator, symbolic, fast=False)
@@ -132,7 +136,7 @@ def export(
             errors = _check(written, expected, quantize, bounds, filepath)
             compared = {}
             if data is not None:
-                compared = verify.compare_metrics(runners.run(written), expected[0], twins, data)
+                compared = verify.compare_metrics(runners.run(written), expected[0], twins, data, condition)
             functions = {s.name: _describe(s, shape, output) for s in expected}
             card = report.complete_card(card, compared, _range(bounds, output))
             facts = {
@@ -140,7 +144,7 @@ def export(
                 "quantize": quantize,
                 "functions": functions,
                 "prior": keras.saving.serialize_keras_object(prior) if hasattr(prior, "get_config") else None,
-                "classes": condition.num_classes or 0,
+                "classes": getattr(condition, "num_classes", 0),
                 "max_error": errors.max_error,
                 "mean_error": errors.mean_error,
             }
@@ -257,16 +261,24 @@ def _check_output(outputs, generator, output):
 
 
 def _check_data(data, shape, generator, condition):
-    """Returns the data; a generator, which can't be rewound, as a new one that begins with the same batch."""
+    """Returns the data, a generator, which can't be rewound, as a new one that begins with the same batch; and what the
+    first batch brings beside images, a NumPy array, or None.
+    """
     # An array comes without labels.
-    num_classes = None if hasattr(data, "shape") else condition.num_classes
-    expected = checks.Expected(shape, checks.output_activation(generator), num_classes)
+    is_array = hasattr(data, "shape")
+    expected = checks.Expected(shape, checks.output_activation(generator), None if is_array else condition)
     # `fit` takes a list for examples; here it holds batches.
     batches = iter(data) if isinstance(data, (list, tuple)) else data
     try:
-        return checks.check_data(batches, None, None, expected)[0]
+        data, _ = checks.check_data(batches, None, None, expected)
     except (TypeError, ValueError) as error:
         raise type(error)(f"data must be what fit takes as x, or a list of batches. {error}") from error
+    if expected.given_name is None:
+        return data, None
+    iterator = iter(data)
+    first = next(iterator)
+    rows = keras.ops.convert_to_numpy(condition.prepare(keras.utils.unpack_x_y_sample_weight(first)[1]))
+    return itertools.chain([first], iterator) if iterator is data else data, rows
 
 
 def _check_place(filepath, format):

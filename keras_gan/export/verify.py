@@ -125,14 +125,15 @@ def twins(metrics):
         ) from error
 
 
-def compare_metrics(file, signature, twins, data):
-    """Evaluates metrics on the Keras generator's images and on the file's, of the same latents and labels.
+def compare_metrics(file, signature, twins, data, condition):
+    """Evaluates metrics on the Keras generator's images and on the file's, of the same latents and the same given.
 
     Args:
         file: What `keras_gan.export.runners.run` returns.
         signature: `Signature` of the Keras generator.
         twins: Two lists of like metrics whose `update_state` takes `(real, fake)`.
         data: Real data: an array `(n, ...)`, or batches of images or of `(images, labels)`.
+        condition: `keras_gan.conditions.Condition`.
 
     Returns:
         Dict of names to pairs of floats, before and after.
@@ -142,10 +143,10 @@ def compare_metrics(file, signature, twins, data):
     generators = signature, lambda feed: file.run(signature.name, feed)
     # In one pass: a second one would find shuffled data in another order, and a generator at its end.
     for i, batch in enumerate(data):
-        real, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        real, given, _ = keras.utils.unpack_x_y_sample_weight(batch)
         examples = signature.draw(len(real), seed=i)
-        if "labels" in examples and labels is not None:
-            examples["labels"] = keras.ops.convert_to_numpy(labels).reshape(-1).astype("int32")
+        if condition.given_name is not None and given is not None:
+            examples[condition.given_name] = keras.ops.convert_to_numpy(condition.prepare(given))
         feeds = signature.feeds(examples)
         for generate, metrics in zip(generators, twins, strict=True):
             fake = to_float(np.concatenate([generate(feed) for feed in feeds])[: len(real)]).astype("float32")
