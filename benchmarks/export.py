@@ -63,7 +63,7 @@ def measure(gan, folder, threads, rounds):
     Returns:
         Dict of names to sizes, errors, operations outside XNNPACK, and milliseconds for one image.
     """
-    generator = gan.generator if gan.ema_generator is None else gan.ema_generator
+    generator = gan.best_generator
     inputs = checks.symbolic_inputs(gan.condition, gan.latent_dim)
     networks = {way: rewrite.rebuild(generator, inputs, fast=way == "rewritten") for way in ("plain", "rewritten")}
     (expected,) = convert.signatures(networks["plain"], gan.prior, gan.condition, (1,))

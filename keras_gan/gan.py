@@ -96,6 +96,14 @@ class GAN(AdversarialModel):
         """`keras.Model`, the generator with averaged weights; None without `ema`."""
         return None if self._average is None else self._average.network
 
+    @property
+    def best_generator(self):
+        """`keras.Model`, the generator that samples and exports use: the averaged one if there is an `ema`."""
+        if self._average is None:
+            return self.generator
+        self._begin_average()
+        return self._average.network
+
     def players(self):
         return {"discriminator": self.discriminator, "generator": self.generator}
 
@@ -279,7 +287,7 @@ class GAN(AdversarialModel):
     def evaluation_step(self, data):
         real, given = self._unpack(data)
         latents = self._draw_latents(real, self.evaluation_seed)
-        fake = self._generate(self._best_generator, latents, given, training=False)
+        fake = self._generate(self, latents, given, training=False)
         self.update_metrics(real, fake)
         given = self.condition.given(latents, given)
         real_logits, _ = self.condition.judge(self.discriminator, _pack(real, self.pack), given, training=False)
@@ -335,12 +343,24 @@ class GAN(AdversarialModel):
 
     # === Generating ===
 
-    @property
-    def _best_generator(self):
-        return self.generator if self.ema_generator is None else self.ema_generator
-
     def call(self, inputs, training=False):
-        return (self.generator if training else self._best_generator)(inputs, training=training)
+        averaged = self._average is not None and not training
+        return (self._average.network if averaged else self.generator)(inputs, training=training)
+
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+        """Generates from latents, or from `[latents, given]`, as `keras.Model.predict` does."""
+        self._begin_average()
+        return super().predict(x, batch_size, verbose, steps, callbacks)
+
+    def reset_metrics(self):
+        # Called before each evaluation, in whose steps it would be too late.
+        self._begin_average()
+        super().reset_metrics()
+
+    def _begin_average(self):
+        """Lets the average follow the generator until the first step: weights may have been set or loaded."""
+        if self._average is not None:
+            self._average.begin_at(self.generator)
 
     def sample(self, n, seed=None, labels=None, given=None, truncation=None):
         """Generates, with the averaged weights if there is an `ema`.
@@ -369,11 +389,11 @@ class GAN(AdversarialModel):
         seed = random.getrandbits(31) if seed is None else int(seed)
         # A prior of the user's own need not know of truncation.
         latents = self.prior.sample(int(n), seed, *([] if truncation is None else [truncation]))
-        batches = []
+        batches, generator = [], self.best_generator
         for i in range(0, n, _SAMPLE_BATCH):
             part = slice(i, i + _SAMPLE_BATCH)
             inputs = self.condition.generator_inputs(latents[part], None if given is None else given[part])
-            batches.append(ops.convert_to_numpy(self(inputs, training=False)))
+            batches.append(ops.convert_to_numpy(generator(inputs, training=False)))
         return np.concatenate(batches)
 
     def export(self, filepath, **options):

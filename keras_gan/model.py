@@ -80,7 +80,9 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         # For backups, which compare them: rates change in training.
         self.first_settings = None
         self._jit_option = "auto"
+        # For `final_logs`: an evaluation that runs, and the names that the last one logged.
         self._evaluating = None
+        self._evaluated = []
         self.built = True
 
     # === For subclasses ===
@@ -309,16 +311,20 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         """
         if not self.compiled:
             raise ValueError("compile() must be called before fit().")
-        for name, weights in (("class_weight", class_weight), ("sample_weight", sample_weight)):
-            if weights is not None:
+        _refuse_weights(class_weight, sample_weight)
+        for name, optimizer in self.optimizer.by_player.items():
+            if not _is_of(optimizer, self._variables(name)):
                 raise ValueError(
-                    f"{name} must be None: all examples count alike. To learn more from some data, repeat them."
+                    f"The trainable weights of {name} must be those of compile(). Received: others, since `trainable` "
+                    "was changed. No network needs freezing: each update moves its own player alone. Call compile() "
+                    "again."
                 )
         x, y = self._check(x, y, batch_size)
         if validation_data is not None:
             x_val, y_val, weight = keras.utils.unpack_x_y_sample_weight(validation_data)
+            _refuse_weights(None, weight)
             x_val, y_val = self._check(x_val, y_val, validation_batch_size or batch_size)
-            validation_data = keras.utils.pack_x_y_sample_weight(x_val, y_val, weight)
+            validation_data = keras.utils.pack_x_y_sample_weight(x_val, y_val)
         if not self.is_chief:
             verbose, callbacks = 0, fitting.without_writers(callbacks)
         if not isinstance(callbacks, keras.callbacks.CallbackList):
@@ -401,7 +407,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
             y: What belongs to the data, as in `fit`.
             batch_size: Int, if `x` is an array.
             verbose: 0, 1, 2 or `"auto"`, as in `keras.Model.evaluate`.
-            sample_weight: As in `keras.Model.evaluate`; not used.
+            sample_weight: Must be None.
             steps: Int, the number of batches, for data without an end.
             callbacks: List of `keras.callbacks.Callback`.
             return_dict: Bool, whether to return a dict of names rather than a list. Defaults to False.
@@ -413,6 +419,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         Raises:
             ValueError: Before the first step, as `fit`.
         """
+        _refuse_weights(None, sample_weight)
         in_fit = keras_private.IN_FIT in kwargs
         if not in_fit:  # `fit` has checked those data.
             x, y = self._check(x, y, batch_size)
@@ -424,6 +431,30 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         finally:
             self._evaluating = None
 
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
+        """Trains on one batch, as `keras.Model.train_on_batch` does; what `fit` checks is checked."""
+        _refuse_weights(class_weight, sample_weight)
+        return super().train_on_batch(*self._check(x, y, None), return_dict=return_dict)
+
+    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
+        """Evaluates on one batch, as `keras.Model.test_on_batch` does, with the metrics of `compile`."""
+        _refuse_weights(None, sample_weight)
+        logs = super().test_on_batch(*self._check(x, y, None), return_dict=True)
+        self._evaluating = "alone"
+        try:
+            logs = {name: float(value) for name, value in self.final_logs(logs).items()}
+        finally:
+            self._evaluating = None
+        return logs if return_dict else [logs[name] for name in self.metrics_names]
+
+    @property
+    def metrics_names(self):
+        """List of names of what `evaluate` returns, in its order, known after the first evaluation."""
+        step_names = [mean.name for mean in self.step_means if mean.name in self._evaluated]
+        results = [(m.name, checks.result_names(m)) for m in self.evaluation_metrics]
+        single = [name for name, names in results if names == (name,)]
+        return [*step_names, *single, *sorted(n for name, names in results if names != (name,) for n in names)]
+
     def final_logs(self, logs):
         """Returns an epoch's logs: the means of what steps logged, and after an evaluation the metrics.
 
@@ -433,6 +464,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         logs = {tracker.name: tracker.result() for tracker in self._trackers(logs)}
         if self._evaluating is None:
             return logs
+        self._evaluated = list(logs)
         finite = all(math.isfinite(float(value)) for value in logs.values())
         for metric in self.evaluation_metrics:
             try:
@@ -522,9 +554,21 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         super().load_own_variables(random_state.load(self, store))
 
 
+def _refuse_weights(class_weight, sample_weight):
+    for name, weights in (("class_weight", class_weight), ("sample_weight", sample_weight)):
+        if weights is not None:
+            raise ValueError(
+                f"{name} must be None: all examples count alike. To learn more from some data, repeat them."
+            )
+
+
+def _is_of(optimizer, variables):
+    return [id(v) for v in keras_private.variables_of(optimizer)] == [id(v) for v in variables]
+
+
 def _check_not_of_others(name, optimizer, variables):
     moved = keras_private.variables_of(optimizer)
-    if moved and [id(v) for v in moved] != [id(v) for v in variables]:
+    if moved and not _is_of(optimizer, variables):
         raise ValueError(
             f"The optimizer of {name} must be new, or one of a compile() before with the same weights. Received: "
             f"{optimizer!r}, which moves the weights of another network, such as {moved[0].path}. Make a new optimizer "

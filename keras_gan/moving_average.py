@@ -11,7 +11,8 @@ class MovingAverage(keras.layers.Layer):
     """The exponential moving average of a network's weights, as a network of its own.
 
     After step `t`, counted over all `compile` calls, `average = m * average + (1 - m) * weight` with
-    `m = min(momentum, (1 + t) / (10 + t))`, so that the first weights are soon forgotten.
+    `m = min(momentum, (1 + t) / (10 + t))`, so that the first weights are soon forgotten. What is not trainable, such
+    as statistics of batches, is copied.
 
     Args:
         network: Built `keras.Model` to begin with; it is copied.
@@ -38,13 +39,21 @@ class MovingAverage(keras.layers.Layer):
         )
         self.built = True
 
+    def begin_at(self, network):
+        """Copies the weights of `network` before the first step, in which they may have been set or loaded."""
+        if int(ops.convert_to_numpy(self.steps)) == 0:
+            for average, weight in zip(self.network.weights, network.weights, strict=True):
+                average.assign(weight)
+
     def update(self, network):
         """Moves the average towards the weights of `network`, once after each of its steps."""
         self.steps.assign_add(1)
         t = ops.cast(self.steps, "float32")
         share = 1 - ops.minimum(self.momentum, (1 + t) / (10 + t))
         for average, weight in zip(self.network.weights, network.weights, strict=True):
-            average.assign(average + ops.cast(share, average.dtype) * (weight - average))
+            # Statistics of batches are averages already.
+            rate = ops.cast(share if weight.trainable else 1.0, average.dtype)
+            average.assign(average + rate * (weight - average))
         for layer in keras_private.layers_of(self.network):
             # The singular vectors of an average are not the average of singular vectors.
             if isinstance(layer, SpectralNormalization):

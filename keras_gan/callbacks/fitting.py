@@ -8,11 +8,12 @@ from keras import ops
 from keras_gan.callbacks.backup import BackupAndRestore
 from keras_gan.callbacks.progress import Progress
 from keras_gan.callbacks.sample_grid import SampleGrid
+from keras_gan.callbacks.training_health import Finite, TrainingHealth
 from keras_gan.datasets import order
 
 
 class _Order(keras.callbacks.Callback):
-    """Makes the order of the data follow from how far training is, so that who goes on meets the same."""
+    """Seeds each pass over the data with the training step, so that a resumed run sees the same order."""
 
     def __init__(self, orders):
         super().__init__()
@@ -48,6 +49,9 @@ def complete(callbacks, verbose, data):
         others.append(Progress())
     if not any(isinstance(c, keras.callbacks.History) for c in others):
         others.append(keras.callbacks.History())
+    if not any(isinstance(c, TrainingHealth) for c in others):
+        others.append(Finite())
+    others = [_Terminate(c) if isinstance(c, keras.callbacks.TerminateOnNaN) else c for c in others]
     following = _Order(order.find(data))
     for backup in backups:
         backup.others, backup.order = others, following
@@ -67,8 +71,23 @@ def in_training(callbacks):
         yield
 
 
+class _Terminate(keras.callbacks.Callback):
+    """Shows `keras.callbacks.TerminateOnNaN` a `loss` that is NaN where something is: no log has that name."""
+
+    def __init__(self, callback):
+        super().__init__()
+        self.callback = callback
+
+    def set_model(self, model):
+        super().set_model(model)
+        self.callback.set_model(model)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.callback.on_batch_end(batch, {"loss": sum((logs or {}).values())})
+
+
 def without_writers(callbacks):
-    """What of a list of callbacks a process keeps that shares its folders with the chief: all that write no file."""
+    """Drops callbacks that write files, for workers other than the chief."""
     writers = (SampleGrid, keras.callbacks.ModelCheckpoint, keras.callbacks.TensorBoard, keras.callbacks.CSVLogger)
     kept = []
     for callback in keras.tree.flatten(callbacks) if callbacks else []:

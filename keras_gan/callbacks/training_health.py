@@ -136,3 +136,11 @@ class TrainingHealth(keras.callbacks.Callback):
 
 def _not_finite(logs, names):
     return {name for name in names if not math.isfinite(logs.get(name, 0.0))}
+
+
+class Finite(TrainingHealth):
+    """The alarm `not_finite` alone: `fit` adds it where there is no `TrainingHealth`."""
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        self._watched = []

@@ -54,11 +54,18 @@ def check_data(x, y, batch_size, check, check_batch_size):
         )
     if y is not None:
         raise ValueError("y must be None where x is a stream, which gives (images, labels). Received: both.")
-    iterator = iter(x)
+    # Some of Keras's own are their own iterators, without an end.
+    iterator = (x[i] for i in range(len(x))) if isinstance(x, keras.utils.PyDataset) else iter(x)
     first = next(iterator, None)
     if first is None:
         raise ValueError("x must hold at least one batch. Received: an empty dataset.")
-    first_x, first_y, _ = keras.utils.unpack_x_y_sample_weight(keras.tree.map_structure(backend.first_replica, first))
+    first_x, first_y, weight = keras.utils.unpack_x_y_sample_weight(
+        keras.tree.map_structure(backend.first_replica, first)
+    )
+    if weight is not None:
+        raise ValueError(
+            "x must give images or (images, labels): all examples count alike. Received: batches with weights, too."
+        )
     _, checked_y = check(first_x, first_y)
     n = len(keras.tree.flatten(first_x)[0])
     check_batch_size(n)

@@ -177,7 +177,7 @@ def export_gan(gan, filepath, card=None, **options):
     """Exports a GAN's generator with what the GAN knows: prior, condition, metrics, and facts for the model card."""
     if options.get("data") is not None:
         options.setdefault("metrics", gan.evaluation_metrics)
-    generator = gan.generator if gan.ema_generator is None else gan.ema_generator
+    generator = gan.best_generator
     card = {**_training(gan), **(card or {})}
     return export(generator, filepath, card=card, prior=gan.noise_prior, condition=gan.condition, **options)
 

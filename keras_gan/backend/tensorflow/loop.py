@@ -4,6 +4,8 @@ Keras 3.15 can't run more than one step an execution on several replicas (keras-
 several hosts (keras-team/keras#20585). `tests/test_distribute.py` notices when it can.
 """
 
+import warnings
+
 import tensorflow as tf
 
 from keras_gan import keras_private
@@ -23,6 +25,9 @@ class ReplicaLoop(keras_private.StepLoop):
                 name: strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None) for name, value in logs.items()
             }
 
+        if self.jit_compile:
+            warnings.warn("jit_compile=True is ignored on several replicas, where XLA can't be used.", stacklevel=2)
+
         def several(iterator):
             logs = one(next(iterator))
             for _ in tf.range(self.steps_per_execution - 1):
@@ -32,7 +37,18 @@ class ReplicaLoop(keras_private.StepLoop):
                 logs = one(batch.get_value())
             return logs
 
-        return several if self.run_eagerly else tf.function(several)
+        loop = several if self.run_eagerly else tf.function(several)
+
+        def distributed(iterator):
+            if isinstance(iterator, (tf.data.Iterator, tf.distribute.DistributedIterator)):
+                return loop(iterator)
+            # `train_on_batch` and `test_on_batch` bring one batch of arrays.
+            batch = tuple(part for part in next(iterator) if part is not None)
+            examples = tf.data.Dataset.from_tensor_slices(batch)
+            batches = examples.batch(len(tf.nest.flatten(batch)[0]))
+            return loop(iter(strategy.experimental_distribute_dataset(batches)))
+
+        return distributed
 
     @property
     def is_chief(self):
