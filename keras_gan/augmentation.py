@@ -75,13 +75,13 @@ class Augmentation(keras.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class DiffAugment(Augmentation):
-    """Colour, translation and cutout, each on every example with random numbers of its own.
+    """Color, translation and cutout, each on every example with random numbers of its own.
 
-    - `color`: brightness `x + b`, then saturation `(x - grey) * s + grey`, then contrast `(x - mean) * c + mean`, for
-      `b` in [-0.5, 0.5], `s` in [0, 2] and `c` in [0.5, 1.5]; `grey` is the mean over a pixel's channels, `mean` that
+    - `color`: brightness `x + b`, then saturation `(x - gray) * s + gray`, then contrast `(x - mean) * c + mean`, for
+      `b` in [-0.5, 0.5], `s` in [0, 2] and `c` in [0.5, 1.5]; `gray` is the mean over a pixel's channels, `mean` that
       over the image
     - `translation`: by a whole number of pixels, up to 1/8 of the height and of the width; zeros move in
-    - `cutout`: zeros in a rectangle of half the height and half the width, whose centre lies anywhere in the image
+    - `cutout`: zeros in a rectangle of half the height and half the width, whose center lies anywhere in the image
 
     Images lie in [-1, 1]; what comes out isn't clipped to it.
 
@@ -131,11 +131,11 @@ class DiffAugment(Augmentation):
 class Affine(Augmentation):
     """Rotation, scale, shear and translation in one map, on every example with random numbers of its own.
 
-    The pixel at `p`, from the centre of the image as `(x, y)`, takes the value at
+    The pixel at `p`, from the center of the image as `(x, y)`, takes the value at
 
     `R(angle) @ [[1, k], [0, 1]] @ diag(s_x, s_y) @ p + t`
 
-    interpolated bilinearly; beyond the image its edge goes on. All numbers are uniform and centred, `s_x` and `s_y` in
+    interpolated bilinearly; beyond the image its edge goes on. All numbers are uniform and centered, `s_x` and `s_y` in
     their logarithm.
 
     Args:
@@ -253,10 +253,10 @@ def _color(images, uniform):
     dtype = keras.backend.result_type(images.dtype, "float32")
     x, uniform = ops.cast(images, dtype), ops.cast(uniform, dtype)[:, :, None, None, None]
     brightness, saturation, contrast = uniform[:, 0] - 0.5, uniform[:, 1] * 2, uniform[:, 2] + 0.5
-    grey = ops.mean(x, axis=-1, keepdims=True)
-    mean = ops.mean(grey, axis=(1, 2), keepdims=True)
+    gray = ops.mean(x, axis=-1, keepdims=True)
+    mean = ops.mean(gray, axis=(1, 2), keepdims=True)
     # The three maps multiplied out: only the first product is as large as the images.
-    rest = contrast * (1 - saturation) * grey + (1 - contrast) * mean + brightness
+    rest = contrast * (1 - saturation) * gray + (1 - contrast) * mean + brightness
     return ops.cast(contrast * saturation * x + rest, images.dtype)
 
 
@@ -277,7 +277,7 @@ def _shift_rows(images, uniform):
 
 
 def _interpolate(images, x, y):
-    """The values at places `(batch, height, width)`, in pixels; beyond the image those of its edge.
+    """Returns the values at places `(batch, height, width)`, in pixels; beyond the image those of its edge.
 
     By hand, since the gradient of TensorFlow's own operation is only an approximation: the inverse map.
     """
@@ -305,12 +305,12 @@ def _cut_out(images, uniform):
 
 
 def _cut(uniform, size):
-    """Which of the rows are cut, `(batch, size)`."""
+    """Tells which of the rows are cut, `(batch, size)`."""
     length = int(size / 2 + 0.5)
     offset = ops.arange(size, dtype="int32") + length // 2 - _integer(uniform, size + 1 - length % 2)[:, None]
     return ops.logical_and(offset >= 0, offset < length)
 
 
 def _integer(uniform, n):
-    """Integers from 0 to n - 1, each as likely as the others."""
+    """Returns integers from 0 to n - 1, each as likely as the others."""
     return ops.cast(ops.floor(uniform * n), "int32")

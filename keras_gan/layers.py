@@ -366,14 +366,14 @@ def takes_given(layer):
 
 
 def _power_iteration(matrix, vectors, n):
-    """`n` times `W^T W`, orthonormal afterwards."""
+    """Applies `W^T W` `n` times, orthonormal afterwards."""
     for _ in range(n):
         vectors, _ = ops.qr(ops.matmul(ops.transpose(matrix), ops.matmul(matrix, vectors)))
     return vectors
 
 
 def _top_projection(gram):
-    """The projection on the first eigenvector of a positive matrix, as its 1024th power with unit trace.
+    """Returns the projection on a positive matrix's first eigenvector, as its 1024th power with unit trace.
 
     An eigendecomposition would do, but TensorFlow's raises where a network has diverged to NaN.
     """

@@ -133,11 +133,11 @@ class Minimax(_Smoothable):
         return -_mean_softplus(_float32(fake_logits))
 
     def score(self, logits):
-        """The probability that the discriminator gives an example of being real."""
+        """Returns the probability that the discriminator gives an example of being real."""
         return ops.sigmoid(logits)
 
     def implied_jensen_shannon(self, discriminator_loss):
-        """The divergence that a loss of the discriminator proves, without smoothing: `log 2 - loss / 2`, in nats.
+        """Returns the divergence that an unsmoothed loss of the discriminator proves: `log 2 - loss / 2`, in nats.
 
         A lower bound of the Jensen-Shannon divergence between data and generator, equal to it for the best
         discriminator; between 0 and log 2 for one that is better than a guess.
@@ -252,7 +252,7 @@ class Wasserstein(AdversarialLoss):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class Relativistic(AdversarialLoss):
-    """RpGAN, the loss of R3GAN: is the real of a pair more real than the fake?
+    """RpGAN, the loss of R3GAN: the real of a pair should be more real than the fake.
 
     With `C = logits`, and each real paired with the fake in its place of the batch, of maps position by position,
 
@@ -276,7 +276,7 @@ class Relativistic(AdversarialLoss):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class RelativisticAverage(Relativistic):
-    """RaGAN: is a real more real than the average fake, and a fake less real than the average real?
+    """RaGAN: reals should be more real than the average fake, and fakes less real than the average real.
 
     With `C = logits`,
 

@@ -165,7 +165,7 @@ class Categorical(Prior):
 class Mixture(Prior):
     """Several normal modes of equal weight and width: for data that fall into clusters.
 
-    A truncation bounds the distance to the centre of the latent's own mode.
+    A truncation bounds the distance to the center of the latent's own mode.
 
     Args:
         centers: Array `(num_modes, latent_dim)`, the mean of each mode; `circle` makes a common arrangement.
@@ -231,12 +231,12 @@ class Concatenated(Prior):
 
 
 def circle(num_modes, latent_dim, radius=1.0):
-    """Centres for a `Mixture`, evenly spread on a circle in the first two dimensions and 0 in the others.
+    """Returns centers for a `Mixture`, evenly spread on a circle in the first two dimensions and 0 in the others.
 
     Args:
         num_modes: Int > 0.
         latent_dim: Int > 1: the plane of the circle has two dimensions.
-        radius: Float. Defaults to `1.0`. Neighbours lie `2 * radius * sin(pi / num_modes)` apart.
+        radius: Float. Defaults to `1.0`. Neighbors lie `2 * radius * sin(pi / num_modes)` apart.
 
     Returns:
         NumPy array `(num_modes, latent_dim)`, float32.
@@ -285,7 +285,7 @@ _ERFINV_TAILS = (
 
 
 def _erfinv(x):
-    """`ops.erfinv` to float32's precision, of operations that phones have."""
+    """Computes `ops.erfinv` to float32's precision, of operations that phones have."""
     w = -ops.log((1 - x) * (1 + x))
     middle = _polynomial(_ERFINV_MIDDLE, w - 2.5)
     tails = _polynomial(_ERFINV_TAILS, ops.sqrt(w) - 3)

@@ -358,7 +358,7 @@ def warn_without_lipschitz_control(loss, penalties, discriminator):
     if not constrained and not normalized:
         warnings.warn(
             f"loss={type(loss).__name__} without control of the discriminator's slope: its loss has no bound and "
-            "training diverges. Pass penalties=[keras_gan.penalties.GradientPenalty()], or use spectral normalisation "
+            "training diverges. Pass penalties=[keras_gan.penalties.GradientPenalty()], or use spectral normalization "
             "or weight clipping.",
             stacklevel=3,
         )

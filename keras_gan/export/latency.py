@@ -36,7 +36,7 @@ class Latency:
 
 @dataclasses.dataclass(frozen=True)
 class Benchmark:
-    """What `benchmark` found.
+    """The result of `benchmark`.
 
     Attributes:
         filepath: Path.
@@ -59,7 +59,7 @@ class Benchmark:
     not_delegated: list | None
 
     def to_dict(self):
-        """The result as plain values, for JSON."""
+        """Returns the result as plain values, for JSON."""
         return {**dataclasses.asdict(self), "filepath": str(self.filepath)}
 
     def __str__(self):
@@ -127,7 +127,7 @@ def benchmark(filepath, threads=(1, 2), seconds=1.0):
 
 
 def measure(filepath, threads=(1, 2), seconds=1.0):
-    """As `benchmark`, in this process: for files that were written here."""
+    """Times as `benchmark` does, in this process: for files that were written here."""
     filepath = Path(filepath)
     format = runners.format_of(filepath)
     # The runtime is in memory before, so that what is counted is the file's.
@@ -148,19 +148,19 @@ def measure(filepath, threads=(1, 2), seconds=1.0):
 
 
 def size(path):
-    """Bytes on disk of a file or a folder."""
+    """Returns the bytes on disk of a file or a folder."""
     return sum(p.stat().st_size for p in path.rglob("*") if p.is_file()) if path.is_dir() else path.stat().st_size
 
 
 def latency_row(latency):
-    """A row of a table."""
+    """Returns a row of a table."""
     threads = {None: "all threads", 1: "1 thread"}.get(latency.threads, f"{latency.threads} threads")
     note = f"median of {latency.runs} runs, at best {latency.minimum:.3g}"
     return threads, f"{latency.median:.3g} ms", note
 
 
 def not_delegated_row(operations):
-    """A row of a table."""
+    """Returns a row of a table."""
     names = ", ".join(dict.fromkeys(operations)) or "none"
     return "not delegated", names, "operations that XNNPACK leaves to slower kernels"
 
@@ -186,7 +186,7 @@ def _time(function, seconds):
 
 
 def _resident():
-    """Bytes of this process in memory, or None where Linux does not tell."""
+    """Returns the bytes of this process in memory, or None where Linux does not tell."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""How good are the samples? `keras.metrics.Metric` classes that compare generated data with real data."""
+"""Quality of samples: `keras.metrics.Metric` classes that compare generated data with real data."""
 
 from keras_gan.metrics import features
 from keras_gan.metrics.base import BufferedMetric, FeatureMetric

@@ -1,4 +1,4 @@
-"""What metrics keep from batch to batch, in variables that add up over the replicas of `tf.distribute`."""
+"""Sums and rows that metrics keep from batch to batch, in variables that add up over `tf.distribute`'s replicas."""
 
 import warnings
 
@@ -10,7 +10,7 @@ from keras_gan import backend
 
 
 def widest_float():
-    """`"float64"`, or `"float32"` on a backend that has no wider one, which is JAX unless it is told to."""
+    """Returns `"float64"`, or `"float32"` on a backend that has no wider one, which is JAX unless it is told to."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return keras.backend.standardize_dtype(ops.zeros((), "float64").dtype)
@@ -48,7 +48,7 @@ class Sum:
             self._low.assign(low)
 
     def value(self):
-        """The sum so far, a float64 NumPy array."""
+        """Returns the sum so far, a float64 NumPy array."""
         variables = [self._high] if self._low is None else [self._high, self._low]
         return sum(np.asarray(ops.convert_to_numpy(v), "float64") for v in variables)
 
@@ -81,6 +81,6 @@ class Buffer:
         self._count.assign(self._count + n)
 
     def value(self):
-        """The rows so far, a float64 NumPy array `(n, size)`."""
+        """Returns the rows so far, a float64 NumPy array `(n, size)`."""
         filled = np.asarray(ops.convert_to_numpy(self._filled))[:-1] > 0
         return np.asarray(ops.convert_to_numpy(self._rows))[:-1][filled].astype("float64")

@@ -10,7 +10,7 @@ from keras_gan.metrics.base import FeatureMetric
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class ClassifierScore(FeatureMetric):
-    """How sure a classifier is of each generated example, and how evenly it finds its classes. Higher is better.
+    """Certainty of a classifier about each generated example, and evenness of its classes. Higher is better.
 
     `exp(mean_i KL(p(y | x_i) || p(y)))`, with `p(y)` the mean of `p(y | x_i)`: between 1 and the number of classes.
     It looks at generated examples alone, all at once and not in the ten splits of the paper. It streams: memory

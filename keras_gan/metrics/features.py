@@ -29,9 +29,9 @@ _VERSION = "classifier 1"
 
 
 def inception_v3(weights="imagenet"):
-    """InceptionV3's pooled features and the probabilities of ImageNet's classes.
+    """Returns InceptionV3's pooled features and the probabilities of ImageNet's classes.
 
-    Images are resized to 299x299, bilinear with antialiasing, and grey ones get three equal channels, in the graph.
+    Images are resized to 299x299, bilinear with antialiasing, and gray ones get three equal channels, in the graph.
     The weights are Keras's own and not those of the 2015 graph that papers use, and the resizing is another: Frechet
     and kernel distances come out near published ones but not equal, so compare them with each other only.
 
@@ -93,7 +93,7 @@ class InceptionV3:
 
 
 def classifier(dataset, epochs=10):
-    """A small convolutional classifier of the user's own images, trained once and kept on disk.
+    """Returns a small convolutional classifier of the user's own images, trained once and kept on disk.
 
     Blocks of a 3x3 convolution and a 2x2 maximum until images are smaller than 8x8, a layer of 64 units, the features,
     and a softmax over the classes. Distances on such features can't be compared with those of Inception, and are worth
@@ -146,7 +146,7 @@ def _keras_home():
 
 
 def _read(dataset):
-    """Images and labels in the order of their hashes, and a hash of all."""
+    """Reads images and labels in the order of their hashes, and a hash of all."""
     if hasattr(dataset, "cardinality") and int(dataset.cardinality()) == -1:
         raise ValueError("dataset must be finite. Received: one that repeats forever. Leave out repeat().")
     images, labels = [], []
@@ -200,7 +200,7 @@ def _train(images, labels, epochs):
 
 
 def _build(shape, num_classes):
-    """The model of both outputs, and one of the probabilities, on the same layers."""
+    """Builds the model of both outputs, and one of the probabilities, on the same layers."""
 
     # Seeds of their own: the caller's random state stays as it is.
     def kernel(seed):

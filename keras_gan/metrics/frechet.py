@@ -15,7 +15,7 @@ _HALF = {"float64": "float32", "float32": "bfloat16"}
 class FrechetDistance(FeatureMetric):
     """Frechet distance of real and generated features, both taken as normal distributions. Lower is better.
 
-    `||m_r - m_f||^2 + tr(C_r + C_f - 2 (C_r C_f)^(1/2))`, of means `m` and covariances `C`, normalised by `n - 1`.
+    `||m_r - m_f||^2 + tr(C_r + C_f - 2 (C_r C_f)^(1/2))`, of means `m` and covariances `C`, normalized by `n - 1`.
 
     It streams: memory depends on the number of features alone, `16 * features^2` bytes. Fewer examples give larger
     values, so compare figures of as many examples only, of 10,000 and more for 2,048 features; with fewer examples
@@ -91,33 +91,33 @@ class _Moments:
         # its own products exact; what this leaves of it, `rest`, is in the two rows that join the batch.
         wide = self._sum.dtype
         n = ops.shape(x)[0]
-        centre = ops.cast(ops.sum(x, axis=0) / ops.maximum(ops.cast(n, x.dtype), 1), _HALF[wide])
-        m = ops.cast(centre, x.dtype)
+        center = ops.cast(ops.sum(x, axis=0) / ops.maximum(ops.cast(n, x.dtype), 1), _HALF[wide])
+        m = ops.cast(center, x.dtype)
         left = x - m
         rest = ops.sum(left, axis=0)
         products = ops.matmul(
             ops.transpose(ops.concatenate([left, m[None], rest[None]])),
             ops.concatenate([left, rest[None], m[None]]),
         )
-        centre = ops.cast(centre, wide)
-        scaled = centre * ops.cast(n, wide)
+        center = ops.cast(center, wide)
+        scaled = center * ops.cast(n, wide)
         self._count.add(n)
         self._sum.add(rest, scaled)
-        self._outer.add(products, scaled[:, None] * centre)
+        self._outer.add(products, scaled[:, None] * center)
 
     @property
     def n(self):
         return float(self._count.value())
 
     def value(self):
-        """Mean and covariance, float64."""
+        """Returns mean and covariance, float64."""
         n, total = self.n, self._sum.value()
         mean = total / n
         return mean, (self._outer.value() - np.outer(total, mean)) / max(n - 1, 1)
 
 
 def frechet_distance(mean1, covariance1, mean2, covariance2):
-    """`||m1 - m2||^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))` of NumPy arrays `(n,)` and `(n, n)`, a float.
+    """Computes `||m1 - m2||^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))` of NumPy arrays `(n,)` and `(n, n)`, a float.
 
     `C1 C2` has the eigenvalues of the symmetric `R^T C2 R` for any `R` with `R R^T = C1`, so that no matrix root of a
     product is needed.
@@ -129,7 +129,7 @@ def frechet_distance(mean1, covariance1, mean2, covariance2):
 
 
 def _factor(covariance):
-    """A matrix `R` with `R R^T = covariance`, of as many columns as the covariance has dimensions."""
+    """Returns a matrix `R` with `R R^T = covariance`, of as many columns as the covariance has dimensions."""
     try:
         return np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError:  # Too few examples, or features that don't vary: it is singular.

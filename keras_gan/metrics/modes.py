@@ -1,4 +1,4 @@
-"""Which of the known modes of the data does a generator reach?"""
+"""Coverage of the known modes of the data."""
 
 import math
 
@@ -13,9 +13,9 @@ from keras_gan.metrics.base import FeatureMetric
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class ModeCoverage(FeatureMetric):
-    """How many of the known modes samples reach, how many samples lie in one, and how evenly they spread.
+    """Number of known modes that samples reach, the share of samples that lie in one, and how evenly they spread.
 
-    A sample belongs to the mode whose centre is nearest, and it is of high quality if it lies there:
+    A sample belongs to the mode whose center is nearest, and it is of high quality if it lies there:
     `||x - center|| < 3 * sigma`. Of these samples alone, `n_k` in mode `k` and `n` in all, with `p_k = n_k / n`,
 
     - `modes`: how many have `n_k > 0`
@@ -42,7 +42,7 @@ class ModeCoverage(FeatureMetric):
         dtype: As for any `keras.metrics.Metric`.
 
     Call arguments:
-        real: Not used: the centres stand for the data.
+        real: Not used: the centers stand for the data.
         fake: Tensor of samples `(batch, dim)`, or what `features` takes.
 
     Returns:
@@ -50,7 +50,7 @@ class ModeCoverage(FeatureMetric):
 
     Raises:
         TypeError: If `features` can't be called.
-        ValueError: If `centers` or `sigma` is out of range, or the features have another size than the centres.
+        ValueError: If `centers` or `sigma` is out of range, or the features have another size than the centers.
 
     Example:
 
@@ -84,7 +84,7 @@ class ModeCoverage(FeatureMetric):
         self._samples = Sum(self, (), "samples")
 
     def accumulate(self, real, fake):
-        # Around the centres' mean, and the nearest without its distance: where modes are far out and narrow, squares
+        # Around the centers' mean, and the nearest without its distance: where modes are far out and narrow, squares
         # would be small differences of large numbers.
         origin = self.centers.mean(0, dtype="float64").astype("float32")
         points, centers = self.extract(fake) - origin, self.centers - origin

@@ -1,4 +1,4 @@
-"""Fidelity and variety apart, from the nearest neighbours of examples in feature space."""
+"""Fidelity and variety apart, from the nearest neighbors of examples in feature space."""
 
 import keras
 import numpy as np
@@ -21,9 +21,9 @@ class _NeighborMetric(BufferedMetric):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class PrecisionRecall(_NeighborMetric):
-    """How many generated examples look real, and how many real ones could have been generated. Higher is better.
+    """Share of generated examples that look real, and of real ones that could be generated. Higher is better.
 
-    Around each example lies a ball that reaches to its `neighbors`-th nearest neighbour of the same kind.
+    Around each example lies a ball that reaches to its `neighbors`-th nearest neighbor of the same kind.
 
     - `precision`: the share of generated examples within the ball of some real one
     - `recall`: the share of real examples within the ball of some generated one
@@ -37,7 +37,7 @@ class PrecisionRecall(_NeighborMetric):
         features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict with
             `"features"`, such as those of `keras_gan.metrics.features`. A function must be registered with
             `keras.saving.register_keras_serializable` to be loaded again. Defaults to None, the data's own values.
-        neighbors: Int > 0, the rank of the neighbour. Defaults to `3`, the paper's.
+        neighbors: Int > 0, the rank of the neighbor. Defaults to `3`, the paper's.
         max_examples: Int > `neighbors`, how many examples to compare. Defaults to `10000`.
         name: String. Defaults to `"precision_recall"`.
         dtype: As for any `keras.metrics.Metric`.
@@ -64,7 +64,7 @@ class PrecisionRecall(_NeighborMetric):
         super().__init__(features, neighbors, max_examples, name, dtype)
 
     def compare(self, real, fake):
-        real, fake = _centre(real, fake)
+        real, fake = _center(real, fake)
         real_radii, fake_radii = _radii(real, self.neighbors), _radii(fake, self.neighbors)
         precise, recalled = np.zeros(len(fake), bool), np.zeros(len(real), bool)
         for part, distances in _distances(real, fake):
@@ -75,9 +75,9 @@ class PrecisionRecall(_NeighborMetric):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class DensityCoverage(_NeighborMetric):
-    """How densely generated examples lie among real ones, and how many real ones have some nearby. Higher is better.
+    """Density of generated examples among real ones, and share of real ones with some nearby. Higher is better.
 
-    Around each real example lies a ball that reaches to its `neighbors`-th nearest real neighbour. Unlike in
+    Around each real example lies a ball that reaches to its `neighbors`-th nearest real neighbor. Unlike in
     `PrecisionRecall` an outlier among the generated examples widens no ball, and one among the reals counts little.
 
     - `density`: in how many balls a generated example lies, on average, divided by `neighbors`; 1 on average for a
@@ -91,7 +91,7 @@ class DensityCoverage(_NeighborMetric):
         features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict with
             `"features"`, such as those of `keras_gan.metrics.features`. A function must be registered with
             `keras.saving.register_keras_serializable` to be loaded again. Defaults to None, the data's own values.
-        neighbors: Int > 0, the rank of the neighbour. Defaults to `5`, the paper's.
+        neighbors: Int > 0, the rank of the neighbor. Defaults to `5`, the paper's.
         max_examples: Int > `neighbors`, how many examples to compare. Defaults to `10000`.
         name: String. Defaults to `"density_coverage"`.
         dtype: As for any `keras.metrics.Metric`.
@@ -118,7 +118,7 @@ class DensityCoverage(_NeighborMetric):
         super().__init__(features, neighbors, max_examples, name, dtype)
 
     def compare(self, real, fake):
-        real, fake = _centre(real, fake)
+        real, fake = _center(real, fake)
         radii = _radii(real, self.neighbors)
         inside, covered = 0, 0
         for part, distances in _distances(real, fake):
@@ -128,14 +128,14 @@ class DensityCoverage(_NeighborMetric):
         return inside / (self.neighbors * len(fake)), covered / len(real)
 
 
-def _centre(real, fake):
+def _center(real, fake):
     """Moves both to the reals' mean: the squares below are then not small differences of large numbers."""
     mean = real.mean(0)
     return real - mean, fake - mean
 
 
 def _distances(a, b):
-    """Squared distances, a slice of `a` at a time."""
+    """Yields squared distances, a slice of `a` at a time."""
     squares = np.square(b).sum(1)
     for i in range(0, len(a), _BLOCK):
         part = a[i : i + _BLOCK]
@@ -147,5 +147,5 @@ def _distances(a, b):
 
 
 def _radii(x, k):
-    """The squared distance of each example to its k-th neighbour. The nearest is the example itself."""
+    """Returns the squared distance of each example to its k-th neighbor. The nearest is the example itself."""
     return np.concatenate([np.partition(distances, k, axis=1)[:, k] for _, distances in _distances(x, x)])

@@ -165,7 +165,7 @@ def _over_columns(distance, real, fake):
 
 
 def _difference(x, y):
-    """The difference of two samples' distribution functions, at each of their values in order."""
+    """Returns the difference of two samples' distribution functions, at each of their values in order."""
     t = np.sort(np.concatenate([x, y]))
     f, g = (np.searchsorted(np.sort(v), t, "right") / len(v) for v in (x, y))
     return t, f - g
