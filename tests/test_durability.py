@@ -22,10 +22,10 @@ from keras_gan.callbacks import BackupAndRestore
 
 def _start(folder, **options):
     folder.mkdir(exist_ok=True)
-    log = (folder / "log.txt").open("w")
     command = [sys.executable, str(Path(__file__).with_name("durable.py")), str(folder), json.dumps(options)]
     # What a shell starts in the background ignores SIGINT, and so would what it starts.
-    return subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=_hear_all)
+    with (folder / "log.txt").open("w") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=_hear_all)
 
 
 def _hear_all():

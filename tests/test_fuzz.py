@@ -4,6 +4,7 @@ No signal, no hang, no traceback, and no file but the one that was asked for. Mu
 that fails is kept, and the message names it.
 """
 
+import contextlib
 import copy
 import io
 import json
@@ -94,7 +95,8 @@ class Worker:
             stderr=subprocess.DEVNULL,
         )
         self.lines = queue.Queue()
-        threading.Thread(target=self._read, args=(self.process, self.lines), daemon=True).start()
+        self.reader = threading.Thread(target=self._read, args=(self.process, self.lines), daemon=True)
+        self.reader.start()
         assert self._answer(START) == "ready"
 
     @staticmethod
@@ -119,6 +121,11 @@ class Worker:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+            self.reader.join()
+            self.process.stdout.close()
+            # What the process has not read goes with it.
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.close()
             self.process = None
 
 

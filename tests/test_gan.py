@@ -62,6 +62,7 @@ def test_networks_that_share_weights_are_refused():
         keras_gan.GAN(generator, discriminator)
 
 
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")
 def test_a_weight_that_the_objective_does_not_use_stays(points):
     @keras.saving.register_keras_serializable()
     class Spare(keras.Model):
@@ -283,6 +284,8 @@ def test_fit_takes(kind, labels, points, make_gan):
     assert int(gan.optimizer.iterations) == 4
 
 
+# Keras, of every generator that ends.
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_a_generator_loses_no_batch_to_the_check(make_gan):
     seen = []
     gan = make_gan(run_eagerly=True)
@@ -292,6 +295,7 @@ def test_a_generator_loses_no_batch_to_the_check(make_gan):
     assert seen[:1] == [0.0] and seen[-1] == 2.0 and set(seen) == {0.0, 1.0, 2.0}
 
 
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_validation_from_a_generator_keeps_its_first_batch(make_gan, points):
     gan = make_gan()
     seen = []

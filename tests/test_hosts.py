@@ -34,8 +34,8 @@ def _start(folder, rank=0, addresses=None, last_step=-1, devices=1):
     if addresses is not None:
         task = {"type": "worker", "index": rank}
         env["TF_CONFIG"] = json.dumps({"cluster": {"worker": addresses}, "task": task})
-    log = (folder / f"log_{rank}.txt").open("w")
-    return subprocess.Popen(command, env=env, stdout=log, stderr=log)
+    with (folder / f"log_{rank}.txt").open("w") as log:
+        return subprocess.Popen(command, env=env, stdout=log, stderr=log)
 
 
 def _two(folder, last_step=-1, dies=None):
@@ -54,8 +54,8 @@ def _finish(processes, folder):
 
 
 def _weights(folder, rank=0):
-    arrays = np.load(folder / f"weights_{rank}.npz")
-    return [arrays[name] for name in arrays.files]
+    with np.load(folder / f"weights_{rank}.npz") as arrays:
+        return [arrays[name] for name in arrays.files]
 
 
 def _assert_close(a, b, atol=1e-5):

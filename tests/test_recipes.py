@@ -26,6 +26,11 @@ def run(name, *args, cwd):
     return done
 
 
+def width(path):
+    with Image.open(path) as image:
+        return image.width
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """A function that runs a recipe with --quick, once a session, and returns its output, summary and folder."""
@@ -89,7 +94,7 @@ def test_two_ways_to_know_digits_are_compared(finished):
     assert 0.8 < real["Gaussians, shared covariance"] < real["logistic regression"] < 0.95
     assert real["logistic regression"] < real["Gaussians, own covariance"] < 0.99
     assert summary["from_generated"].keys() == real.keys()
-    assert Image.open(folder / "comparison.png").width > 1000
+    assert width(folder / "comparison.png") > 1000
 
 
 def test_a_gan_and_an_autoencoder_train_equally_long(finished):
@@ -97,7 +102,7 @@ def test_a_gan_and_an_autoencoder_train_equally_long(finished):
     assert summary["GAN"]["steps"] == 2 and 1 <= summary["VAE"]["steps"] < 500
     # Untrained both are blurred, and far from any digit.
     assert all(0 < summary[name]["sharpness"] < 0.5 < summary[name]["reconstruction_error"] for name in ("VAE", "GAN"))
-    assert Image.open(folder / "comparison.png").width > 1000
+    assert width(folder / "comparison.png") > 1000
 
 
 def test_faces_walk_and_are_added(finished, tmp_path):
@@ -107,7 +112,7 @@ def test_faces_walk_and_are_added(finished, tmp_path):
         assert sum(shares.values()) == pytest.approx(1)
     with Image.open(folder / "walk.gif") as image:
         assert image.n_frames == 72 and image.size == (2 * (4 * 66 - 2), 2 * 64)
-    assert Image.open(folder / "faces.png").width > 1500
+    assert width(folder / "faces.png") > 1500
     # What one picks by hand, of data without a classifier; nothing is trained again, and nothing drawn.
     picks = ["--pick", *map(str, range(9)), "--data", "celeb_a"]
     done = run(
@@ -125,7 +130,7 @@ def test_a_latent_walk_is_drawn(finished):
     assert summary["lengths"]["lerp"] < 0.75 * summary["lengths"]["slerp"]
     with Image.open(folder / "walk.gif") as image:
         assert image.n_frames == 80 and image.size == (3 * (8 * 30 - 2), 3 * 56)
-    assert Image.open(folder / "walks.png").width > 1000
+    assert width(folder / "walks.png") > 1000
 
 
 def test_gaussians_are_judged_and_drawn(finished):
