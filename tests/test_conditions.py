@@ -8,7 +8,7 @@ from keras import layers, ops
 from scipy.special import softmax
 
 import keras_gan
-from keras_gan.conditions import AuxiliaryClassifier, Codes, Labels, Unconditional
+from keras_gan.conditions import AuxiliaryClassifier, Codes, Condition, Labels, Unconditional, Vector
 
 A = keras_gan.architectures
 
@@ -47,7 +47,13 @@ def labelled():
     return (CENTERS[labels] + rng.normal(size=(4096, 2)) * 0.2).astype("float32"), labels
 
 
-CONDITIONS = [Unconditional(), Labels(3), AuxiliaryClassifier(3, weight=0.5), Codes([3], 1, 1.0, 0.1)]
+def brought(labelled, condition):
+    """Data and what they bring, for a condition: a vector is the one-hot label, as integers."""
+    points, labels = labelled
+    return (points, np.eye(3, dtype=int)[labels]) if condition.given_name == "given" else (points, labels)
+
+
+CONDITIONS = [Unconditional(), Labels(3), AuxiliaryClassifier(3, weight=0.5), Codes([3], 1, 1.0, 0.1), Vector(3)]
 EACH = pytest.mark.parametrize("condition", CONDITIONS, ids=lambda c: type(c).__name__)
 
 
@@ -135,22 +141,28 @@ def test_codes_end_the_latent():
 @EACH
 def test_a_condition_trains_evaluates_saves_and_samples_the_same(condition, labelled, tmp_path):
     gan = conditional_gan(condition, ema=0.9)
-    gan.fit(*labelled, batch_size=512, verbose=0, validation_data=labelled)
+    data = brought(labelled, condition)
+    gan.fit(*data, batch_size=512, verbose=0, validation_data=data)
     gan.save(tmp_path / "gan.keras")
     loaded = keras.models.load_model(tmp_path / "gan.keras")
-    np.testing.assert_array_equal(loaded.sample(9, seed=0), gan.sample(9, seed=0))
-    assert loaded.condition.get_config() == condition.get_config()
-    loaded.fit(*labelled, batch_size=512, verbose=0)
+    given = np.eye(3)[np.arange(9) % 3] if condition.given_name == "given" else None
+    np.testing.assert_array_equal(loaded.sample(9, seed=0, given=given), gan.sample(9, seed=0, given=given))
+    assert loaded.condition == condition and loaded.condition is not condition
+    loaded.fit(*data, batch_size=512, verbose=0)
 
 
-@pytest.mark.parametrize("condition", [Labels(3), AuxiliaryClassifier(3)], ids=lambda c: type(c).__name__)
-def test_samples_follow_their_labels(condition, labelled):
+@pytest.mark.parametrize("condition", [Labels(3), AuxiliaryClassifier(3), Vector(3)], ids=lambda c: type(c).__name__)
+def test_samples_follow_what_they_are_given(condition, labelled):
     gan = conditional_gan(condition)
-    gan.fit(*labelled, batch_size=128, epochs=12, verbose=0)
-    samples = gan.sample(300, seed=0, labels=[0, 1, 2] * 100)
+    gan.fit(*brought(labelled, condition), batch_size=128, epochs=12, verbose=0)
+    labels = [0, 1, 2] * 100
+    given = labels if condition.given_name == "labels" else np.eye(3)[labels]
+    samples = gan.sample(300, seed=0, given=given)
     nearest = np.linalg.norm(samples[:, None] - CENTERS, axis=-1).argmin(1)
     assert np.mean(nearest == np.tile([0, 1, 2], 100)) > 0.9
-    np.testing.assert_array_equal(samples, gan.sample(300, seed=0))
+    if condition.given_name == "labels":
+        np.testing.assert_array_equal(samples, gan.sample(300, seed=0))
+        np.testing.assert_array_equal(samples, gan.sample(300, seed=0, labels=labels))
 
 
 def test_codes_are_found_again(labelled):
@@ -250,6 +262,215 @@ def test_export_of_a_conditional_generator(labelled, tmp_path):
     np.testing.assert_allclose(images, gan([np.ones((3, 4)), np.arange(3)]), atol=1e-6)
 
 
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="exports run on TensorFlow")
+def test_export_of_a_generator_that_is_given_vectors(labelled, tmp_path):
+    from ai_edge_litert.interpreter import Interpreter
+
+    gan = conditional_gan(Vector(3))
+    report = gan.export(tmp_path / "g.tflite", sample=True)
+    assert report.max_error <= 1e-5
+    assert report.signatures["generate"] == "latent float32 (1, 4), given float32 (1, 3) -> image float32 (1, 2)"
+    assert report.signatures["sample"] == "seed int32 (1), given float32 (1, 3) -> image float32 (1, 2)"
+    generate = Interpreter(str(tmp_path / "g.tflite")).get_signature_runner("generate")
+    latent, given = np.ones((1, 4), "float32"), np.array([[0.5, -2, 3]], "float32")
+    np.testing.assert_allclose(generate(latent=latent, given=given)["image"], gan([latent, given]), atol=1e-5)
+    # The rows of the data serve the metrics and the checks.
+    data = tf.data.Dataset.from_tensor_slices((CENTERS, 100 + np.eye(3, dtype=int))).batch(2)
+    seen = []
+
+    class Spy(Vector):
+        def example_given(self, n, seed=None, rows=None):
+            seen.append(rows)
+            return super().example_given(n, seed, rows)
+
+    options = {"metrics": [keras_gan.metrics.ModeCoverage(CENTERS, sigma=1.0)], "prior": gan._noise}
+    keras_gan.export.export(gan.generator, tmp_path / "h.tflite", data=iter(data), condition=Spy(3), **options)
+    assert len(seen) > 2
+    for rows in seen:
+        np.testing.assert_array_equal(rows, 100 + np.eye(3, dtype="float32")[:2])
+
+
+# === The networks' condition ===
+
+
+def images_gan(generator_condition, discriminator_condition, **options):
+    latent_dim = 4 + (discriminator_condition or Unconditional()).num_codes
+    return keras_gan.GAN(
+        A.dcgan_generator((8, 8, 1), latent_dim, width=4, condition=generator_condition),
+        A.dcgan_discriminator((8, 8, 1), width=4, condition=discriminator_condition),
+        seed=0,
+        **options,
+    )
+
+
+@EACH
+def test_a_gan_takes_the_condition_of_its_builders(condition, tmp_path):
+    gan = images_gan(condition, condition, ema=0.9)
+    assert gan.condition is condition and gan.latent_dim == 4 + condition.num_codes
+    assert gan.ema_generator.condition == condition
+    assert images_gan(condition, condition, condition=type(condition)(**condition.get_config())).condition == condition
+    gan.compile()
+    x = np.random.default_rng(0).uniform(-1, 1, (6, 8, 8, 1)).astype("float32")
+    given = condition.example_given(6, seed=0)
+    gan.fit(x, given, batch_size=3, verbose=0)
+    gan.save(tmp_path / "gan.keras")
+    sample_of = {"seed": 0, "given": given}
+    for load in (keras.models.load_model, keras_gan.saving.load_model):
+        loaded = load(tmp_path / "gan.keras")
+        for network in (loaded.generator, loaded.discriminator, loaded.ema_generator, loaded):
+            assert network.condition == condition
+        np.testing.assert_array_equal(loaded.sample(6, **sample_of), gan.sample(6, **sample_of))
+    loaded.generator.save(tmp_path / "generator.keras")
+    assert keras_gan.saving.load_model(tmp_path / "generator.keras").condition == condition
+
+
+def test_one_builder_is_enough_where_the_other_network_needs_nothing():
+    assert images_gan(None, Codes([3], 1)).condition == Codes([3], 1)
+    with pytest.raises(ValueError, match=r"discriminator must return a dict .*'codes': \(batch, 3\)"):
+        images_gan(Codes([3]), None)
+
+
+def test_conditions_that_differ_are_refused():
+    with pytest.raises(
+        ValueError,
+        match=r"Received: generator was built with Labels\(num_classes=3\), "
+        r"discriminator was built with Labels\(num_classes=4\)\. Build",
+    ):
+        images_gan(Labels(3), Labels(4))
+    with pytest.raises(
+        ValueError,
+        match=r"condition=Labels\(num_classes=5\), generator was built with Labels\(num_classes=3\), discriminator "
+        r"was built with Labels\(num_classes=3\)\..* Leave condition out",
+    ):
+        images_gan(Labels(3), Labels(3), condition=Labels(5))
+    for first, second in (
+        (Labels(3), AuxiliaryClassifier(3)),
+        (AuxiliaryClassifier(3), AuxiliaryClassifier(3, weight=2.0)),
+        (Vector(3), Vector(2)),
+        (Unconditional(), Labels(3)),
+    ):
+        with pytest.raises(ValueError, match="condition must be the same for all"):
+            images_gan(first, second)
+    with pytest.raises(ValueError, match=r"discriminator must take \[data, labels\]"):
+        images_gan(Labels(3), None)
+    with pytest.raises(TypeError, match="condition must be a keras_gan"):
+        images_gan(Labels(3), Labels(3), condition="labels")
+
+
+def test_conditions_are_equal_by_class_and_settings():
+    assert Labels(3) == Labels(np.int64(3)) != Labels(4) and hash(Labels(3)) == hash(Labels(3))
+    assert Labels(3) != AuxiliaryClassifier(3) and Labels(3) != 3
+    assert Codes([3], 1) == Codes((np.int32(3),), 1) != Codes([3], 1, consistency_weight=1.0)
+    assert Vector(3) == Vector(3) != Vector(2) and Unconditional() == Unconditional()
+    assert repr(AuxiliaryClassifier(3, 0.5)) == "AuxiliaryClassifier(num_classes=3, weight=0.5)"
+
+
+def own_networks(generator_classes, discriminator_classes):
+    """A pair made of plain layers."""
+    generator = conditional_gan(Labels(generator_classes), compiled=False).generator
+    return generator, conditional_gan(Labels(discriminator_classes), compiled=False).discriminator
+
+
+# Without the check TensorFlow fails within the compiled step, and JAX trains all weights to NaN.
+@pytest.mark.parametrize(("sizes", "name"), [((3, 4), "generator"), ((5, 4), "discriminator")])
+def test_own_networks_must_know_all_classes(sizes, name):
+    with pytest.raises(
+        ValueError, match=rf"{name} must take labels up to 4, as Labels\(num_classes=5\) says.*Received"
+    ):
+        keras_gan.GAN(*own_networks(*sizes), condition=Labels(5))
+    keras_gan.GAN(*own_networks(*sizes), condition=Labels(min(sizes)))
+    keras_gan.GAN(*own_networks(6, 5), condition=Labels(5))
+
+
+def test_own_networks_must_give_finite_values():
+    """What JAX gives for a row that is not there."""
+    for i, name in enumerate(("generator", "discriminator")):
+        networks = own_networks(5, 5)
+        (embedding,) = [layer for layer in networks[i].layers if isinstance(layer, layers.Embedding)]
+        table = embedding.get_weights()[0]
+        table[4] = np.nan
+        embedding.set_weights([table])
+        with pytest.raises(ValueError, match=rf"{name} must take labels up to 4.*Received: outputs that are NaN"):
+            keras_gan.GAN(*networks, condition=Labels(5))
+        keras_gan.GAN(*networks, condition=Labels(4))
+
+
+def test_an_error_of_an_own_network_is_told():
+    class Narrow(layers.Layer):
+        def call(self, labels):
+            if int(labels[0]) > 2:
+                raise RuntimeError("two at most")
+            return ops.one_hot(labels, 3)
+
+        def compute_output_spec(self, labels):
+            return keras.KerasTensor((None, 3))
+
+    z, y = keras.Input((4,)), keras.Input((), dtype="int32")
+    generator = keras.Model([z, y], layers.Dense(2)(layers.Concatenate()([z, Narrow()(y)])))
+    with pytest.raises(ValueError, match=r"generator must take labels up to 3.*Received: two at most"):
+        keras_gan.GAN(generator, own_networks(4, 4)[1], condition=Labels(4))
+
+
+def test_built_networks_are_not_run_in_the_constructor(monkeypatch):
+    ran = []
+    network = type(images_gan(Labels(3), Labels(3)).generator)
+    call = network.call
+
+    def spy(self, inputs, *args, **kwargs):
+        ran.append(self)
+        return call(self, inputs, *args, **kwargs)
+
+    monkeypatch.setattr(network, "call", spy)
+    gan = images_gan(Labels(3), Labels(3))
+    assert ran == []
+    gan.sample(1)
+    assert ran == [gan.generator]
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Direction(Condition):
+    """A condition of a user's own: a unit vector, which is all that this class says."""
+
+    given_name, given_shape, given_dtype, given_to_discriminator = "direction", (2,), "float32", True
+
+    def check_given(self, given, n, of):
+        super().check_given(given, n, of)
+        if not np.allclose(np.linalg.norm(given, axis=1), 1, atol=1e-3):
+            raise ValueError("direction must have length 1.")
+
+    def default_given(self, n):
+        angles = 2 * np.pi * np.arange(n) / n
+        return np.stack([np.cos(angles), np.sin(angles)], 1).astype("float32")
+
+    def extreme_given(self):
+        return self.default_given(1)
+
+
+@pytest.mark.parametrize("build", [A.dcgan_generator, A.resnet_generator, A.modern_generator])
+@pytest.mark.parametrize("labels_by", ["projection", "concatenation"])
+def test_a_condition_of_ones_own(build, labels_by, tmp_path):
+    gan = keras_gan.GAN(
+        build((8, 8, 1), 4, width=8, condition=Direction()),
+        A.sn_dcgan_discriminator((8, 8, 1), width=4, condition=Direction(), labels_by=labels_by),
+        seed=0,
+    )
+    gan.compile()
+    x = np.random.default_rng(0).uniform(-1, 1, (6, 8, 8, 1)).astype("float32")
+    with pytest.raises(ValueError, match="direction must have length 1"):
+        gan.fit(x, np.ones((6, 2)), verbose=0)
+    with pytest.raises(ValueError, match=r"x must give \(images, direction\).*Received: no direction"):
+        gan.fit(x, verbose=0)
+    gan.fit(x, Direction().default_given(6), batch_size=3, verbose=0)
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras_gan.saving.load_model(tmp_path / "gan.keras")
+    np.testing.assert_array_equal(loaded.sample(3, seed=0), gan.sample(3, seed=0))
+    with pytest.raises(ValueError, match=r"no condition on labels.*Pass given=, which is for Direction\(\)"):
+        gan.sample(2, labels=[0, 1])
+    if keras.config.backend() == "tensorflow":
+        report = gan.export(tmp_path / "g.tflite")
+        assert report.signatures["generate"].startswith("latent float32 (1, 4), direction float32 (1, 2)")
+
+
 # === Bad input ===
 
 
@@ -274,6 +495,55 @@ def test_bad_labels_in_fit(labels, error, message, stream, labelled):
         else:
             gan.fit(x, labels, verbose=0)
     assert int(gan.optimizer.iterations) == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        (None, ValueError, r"x must give \(images, given\).*Received: no given"),
+        (np.zeros((64, 2)), ValueError, r"given must have the shape \(batch, 3\). Received: shape \(64, 2\)"),
+        (np.zeros(64), ValueError, r"given must have the shape \(batch, 3\). Received: shape \(64,\)"),
+        (np.full((64, 3), np.nan), ValueError, "given must be finite. Received: 192 of 192 NaN or infinite"),
+        (np.full((64, 3), 1e39), ValueError, "given must be finite"),
+        (np.full((64, 3), "a"), TypeError, "given must be numbers. Received: dtype <U1"),
+        (np.zeros((64, 3), bool), TypeError, "given must be numbers. Received: dtype bool"),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_bad_vectors_in_fit(given, error, message, stream, labelled):
+    gan = conditional_gan(Vector(3))
+    x = labelled[0][:64]
+    if stream:
+        message = message.replace("<U1", "object")
+    with pytest.raises(error, match=message):
+        if stream:
+            data = x if given is None else (x, given)
+            gan.fit(tf.data.Dataset.from_tensor_slices(data).batch(64), verbose=0)
+        else:
+            gan.fit(x, given, verbose=0)
+    assert int(gan.optimizer.iterations) == 0
+
+
+def test_vectors_in_sample():
+    gan = conditional_gan(Vector(3))
+    with pytest.raises(ValueError, match=r"given must say.*Vector\(n=3\): an array \(2, 3\).*sample\(n, given="):
+        gan.sample(2)
+    with pytest.raises(ValueError, match=r"labels must be None.*Pass given=, which is for Vector\(n=3\)"):
+        gan.sample(2, labels=[0, 1])
+    with pytest.raises(ValueError, match=r"given must be as many as samples, 2\. Received: 3"):
+        gan.sample(2, given=np.zeros((3, 3)))
+    with pytest.raises(ValueError, match=r"given must have the shape \(batch, 3\)"):
+        gan.sample(2, given=[[0, 1]] * 2)
+    with pytest.raises(ValueError, match="both"):
+        conditional_gan(Labels(3)).sample(2, labels=[0, 1], given=[0, 1])
+    with pytest.raises(ValueError, match="given must be None: this GAN has no condition"):
+        conditional_gan(Codes([3])).sample(2, given=[0, 1])
+    whole, wide = gan.sample(2, seed=0, given=[[0, 1, 2]] * 2), gan.sample(2, seed=0, given=np.float64([[0, 1, 2]] * 2))
+    np.testing.assert_array_equal(whole, wide)
+    # More than one batch of samples.
+    given = np.random.default_rng(0).normal(size=(300, 3)).astype("float32")
+    latents = gan.prior.sample(300, 0)
+    np.testing.assert_allclose(gan.sample(300, seed=0, given=given), gan([latents, given]), atol=1e-6)
 
 
 def test_column_labels_are_taken(labelled):
@@ -314,6 +584,12 @@ def test_networks_that_lack_what_the_condition_needs():
     [
         lambda: Labels(1),
         lambda: Labels(2.0),
+        lambda: Labels(True),
+        lambda: Vector(0),
+        lambda: Vector(True),
+        lambda: Vector(2.0),
+        lambda: Codes([True]),
+        lambda: Codes([3], continuous=True),
         lambda: AuxiliaryClassifier(3, weight=-1),
         lambda: Codes(),
         lambda: Codes([1]),

@@ -37,7 +37,9 @@ def rebuild(generator, inputs, fast=True):
     mixed = sorted({layer.compute_dtype for layer in layers_of(generator)} - {"float32"})
     if not mixed and not fast:
         return generator
-    classes = {keras.saving.get_registered_name(type(layer)): type(layer) for layer in layers_of(generator)}
+    parts = layers_of(generator)
+    parts += [part.condition for part in parts if hasattr(part, "condition")]
+    classes = {keras.saving.get_registered_name(type(part)): type(part) for part in parts}
     try:
         config = _convert(keras.saving.serialize_keras_object(generator), _FAST if fast else {})
         copy = keras.saving.deserialize_keras_object(config, custom_objects=classes, safe_mode=False)
