@@ -21,8 +21,8 @@ import keras
 import numpy as np
 
 import keras_gan
-from keras_gan import checks
 from keras_gan.export import convert, rewrite, runners
+from keras_gan.networks import symbolic_inputs
 
 PRECISIONS = (None, "float16", "dynamic", "int8")
 PREDICT = "Keras predict"
@@ -64,7 +64,7 @@ def measure(gan, folder, threads, rounds):
         Dict of names to sizes, errors, operations outside XNNPACK, and milliseconds for one image.
     """
     generator = gan.best_generator
-    inputs = checks.symbolic_inputs(gan.condition, gan.latent_dim)
+    inputs = symbolic_inputs(gan.condition, gan.latent_dim)
     networks = {way: rewrite.rebuild(generator, inputs, fast=way == "rewritten") for way in ("plain", "rewritten")}
     (expected,) = convert.signatures(networks["plain"], gan.prior, gan.condition, (1,))
     feeds = expected.feeds(expected.draw(32, seed=0))

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gan import backend, checks, health, images, losses
+from keras_gan import backend, checks, health, images, losses, networks
 from keras_gan.conditions import Unconditional
 from keras_gan.export.export import export_gan
 from keras_gan.model import AdversarialModel
@@ -69,21 +69,21 @@ class GAN(AdversarialModel):
 
     def __init__(self, generator, discriminator, prior=None, condition=None, pack=1, ema=None, seed=None, **kwargs):
         super().__init__(seed, **kwargs)
-        condition = checks.common_condition(condition, generator=generator, discriminator=discriminator)
+        condition = networks.common_condition(condition, generator=generator, discriminator=discriminator)
         self.condition = condition or Unconditional()
         checks.check_options(self.condition, pack, ema)
-        size = checks.noise_size(generator, prior, self.condition)
+        size = networks.noise_size(generator, prior, self.condition)
         self.noise_prior = prior or Normal(size)
         self.prior = self.condition.complete(self.noise_prior)
-        self.data_shape = checks.connect(generator, discriminator, self.condition, self.prior.latent_dim, pack)
-        checks.try_given(generator, discriminator, self.condition, self.prior, self.data_shape)
+        self.data_shape = networks.connect(generator, discriminator, self.condition, self.prior.latent_dim, pack)
+        networks.try_given(generator, discriminator, self.condition, self.prior, self.data_shape)
         self.generator = generator
         self.discriminator = discriminator
         self.pack = int(pack)
         self.ema = None if ema is None else float(ema)
         self._average = None
         if ema is not None:
-            inputs = checks.symbolic_inputs(self.condition, self.prior.latent_dim)
+            inputs = networks.symbolic_inputs(self.condition, self.prior.latent_dim)
             self._average = MovingAverage(generator, ema, inputs)
 
     @property
@@ -177,7 +177,7 @@ class GAN(AdversarialModel):
         super().compile(optimizers, metrics, run_eagerly, steps_per_execution, jit_compile)
 
     def check_data(self, x, y):
-        expected = checks.Expected(self.data_shape, checks.output_activation(self.generator), self.condition)
+        expected = checks.Expected(self.data_shape, networks.output_activation(self.generator), self.condition)
         return checks.check_real(x, y, expected)
 
     def check_batch_size(self, n):

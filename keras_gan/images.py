@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan import checks
+from keras_gan import networks
 from keras_gan.checks.values import check_integer
 from keras_gan.saving import replacing
 
@@ -23,7 +23,7 @@ def to_uint8(images):
 
 def signed(samples, generator):
     """Maps what a generator made to [-1, 1]: from [0, 1] where it ends in a sigmoid."""
-    return samples * 2 - 1 if checks.output_activation(generator) == "sigmoid" else samples
+    return samples * 2 - 1 if networks.output_activation(generator) == "sigmoid" else samples
 
 
 def grid(images, columns=None, gap=2):

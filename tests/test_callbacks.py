@@ -1,3 +1,4 @@
+import contextlib
 import os
 import re
 
@@ -234,13 +235,23 @@ def test_health_returns_to_the_checkpoint_of_a_metric_that_nan_breaks(
         assert f"stays as it is: {best} is of the epoch that broke" in caplog.text
 
 
-def test_without_health_a_run_that_is_not_finite_goes_on_as_in_keras(points, make_gan):
+def test_fit_itself_ends_a_run_that_is_not_finite(points, make_gan, caplog):
     gan = _breaking(make_gan, 0)
     history = gan.fit(points, batch_size=64, epochs=2, verbose=0, validation_data=points).history
     assert np.isnan([history["val_generator_loss"], history["val_frechet_distance"]]).all()
-    assert len(history["val_frechet_distance"]) == 2
+    assert len(history["val_frechet_distance"]) == 1 and "Training ends here" in caplog.text
     with pytest.raises(ValueError, match="frechet_distance needs finite features"):
         gan.evaluate(points, verbose=0)
+
+
+@pytest.mark.parametrize("raise_error", [False, True])
+def test_keras_terminates_on_nan(raise_error, points, make_gan, capsys):
+    gan = _breaking(make_gan, 0)
+    terminate = keras.callbacks.TerminateOnNaN(raise_error=raise_error)
+    with pytest.raises(RuntimeError, match="NaN or Inf loss") if raise_error else contextlib.nullcontext():
+        history = gan.fit(points, batch_size=64, epochs=3, verbose=0, callbacks=[terminate])
+        assert len(history.epoch) == 1 and "loss" not in history.history
+        assert "Invalid loss, terminating training" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("loss", sorted(set(keras_gan.losses._BY_NAME)))

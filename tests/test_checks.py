@@ -35,7 +35,7 @@ def test_a_discriminator_that_ends_in_a_sigmoid(last):
 @pytest.mark.parametrize("last", [[L.Reshape((2, 1))], [L.Reshape((2, 1)), L.Flatten()]])
 def test_an_activation_before_a_change_of_shape(last):
     model = keras.Sequential([generator("sigmoid"), *last])
-    assert keras_gan.checks.output_activation(model) == "sigmoid"
+    assert keras_gan.networks.output_activation(model) == "sigmoid"
 
 
 def test_a_discriminator_with_another_output():
@@ -257,7 +257,7 @@ def test_the_activation_that_values_come_from():
         None: L.Reshape((2, 2))(bounded * 2 - 1),
     }
     for activation, output in ends.items():
-        assert keras_gan.checks.output_activation(keras.Model(x, output)) == activation
+        assert keras_gan.networks.output_activation(keras.Model(x, output)) == activation
 
 
 def test_batches_that_devices_can_not_share(monkeypatch, make_gan, points):

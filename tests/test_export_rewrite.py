@@ -6,12 +6,12 @@ import pytest
 from keras import layers as L
 
 import keras_gan
-from keras_gan import checks, conditions
+from keras_gan import conditions, networks
 from keras_gan.export import rewrite
 from keras_gan.layers import Residual, SpectralNormalization
 
 LATENT = np.random.default_rng(0).normal(size=(5, 6)).astype("float32")
-INPUTS = checks.symbolic_inputs(conditions.Unconditional(), 6)
+INPUTS = networks.symbolic_inputs(conditions.Unconditional(), 6)
 
 
 def network(*layers, shape=(3, 4, 5)):

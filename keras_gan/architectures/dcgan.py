@@ -4,7 +4,7 @@ from keras import layers
 
 from keras_gan.architectures.conditioning import as_is, build_discriminator, build_generator
 from keras_gan.architectures.shapes import check_data_shape, halvings
-from keras_gan.checks import check_positive
+from keras_gan.checks.values import check_integer
 from keras_gan.layers import SpectralNormalization
 
 # A multiple of the stride: each output pixel then sees as many weights as its neighbor, and no checkerboard shows
@@ -40,7 +40,7 @@ def dcgan_generator(image_shape, latent_dim, width=64, condition=None, synchroni
         [Radford et al., 2015](https://arxiv.org/abs/1511.06434)
     """
     height, width_, channels = image_shape = check_data_shape("image_shape", image_shape, ranks=(3,))
-    check_positive("width", width)
+    check_integer("width", width)
     width = int(width)
     stages = halvings(image_shape)
     base = (height // 2**stages, width_ // 2**stages, width * 2 ** (stages - 1))
@@ -120,7 +120,7 @@ def sn_dcgan_discriminator(image_shape, width=64, condition=None, labels_by="pro
 
 def _discriminator(image_shape, width, condition, labels_by, spectral=False):
     image_shape = check_data_shape("image_shape", image_shape, ranks=(3,))
-    check_positive("width", width)
+    check_integer("width", width)
     width = int(width)
     wrap = SpectralNormalization if spectral else as_is
     chain = []

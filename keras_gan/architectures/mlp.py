@@ -6,7 +6,7 @@ from keras import layers
 
 from keras_gan.architectures.conditioning import build_discriminator, build_generator
 from keras_gan.architectures.shapes import check_data_shape
-from keras_gan.checks import check_positive
+from keras_gan.checks.values import check_integer
 
 
 def mlp_generator(data_shape, latent_dim, units=(256, 512, 1024), negative_slope=0.2, condition=None):
@@ -74,7 +74,7 @@ def mlp_discriminator(
 def _hidden(units, negative_slope, dropout=0.0):
     chain = []
     for width in units:
-        check_positive("units", width)
+        check_integer("units", width)
         chain += [layers.Dense(int(width)), layers.LeakyReLU(negative_slope)]
         if dropout:
             chain.append(layers.Dropout(dropout))

@@ -6,7 +6,7 @@ from keras import layers
 
 from keras_gan.architectures.conditioning import build_discriminator, build_generator
 from keras_gan.architectures.shapes import check_data_shape, halvings
-from keras_gan.checks import check_positive
+from keras_gan.checks.values import check_integer
 from keras_gan.layers import ConditionalBatchNormalization, Residual, SpectralNormalization
 
 
@@ -35,7 +35,7 @@ def resnet_generator(image_shape, latent_dim, width=64, condition=None, synchron
         conditional: [Miyato and Koyama, 2018](https://arxiv.org/abs/1802.05637)
     """
     height, width_, channels = image_shape = check_data_shape("image_shape", image_shape, ranks=(3,))
-    check_positive("width", width)
+    check_integer("width", width)
     width = int(width)
     stages = halvings(image_shape)
     base = (height // 2**stages, width_ // 2**stages, width * 2 ** (stages - 1))
@@ -70,7 +70,7 @@ def resnet_discriminator(image_shape, width=64, condition=None, labels_by="proje
         [Miyato et al., 2018](https://arxiv.org/abs/1802.05957)
     """
     image_shape = check_data_shape("image_shape", image_shape, ranks=(3,))
-    check_positive("width", width)
+    check_integer("width", width)
     width = int(width)
     stages = halvings(image_shape)
     chain = [_first_block(width)]

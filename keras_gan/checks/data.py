@@ -14,7 +14,7 @@ from keras_gan.checks.values import check_integer, join, same_shape
 RANGES = {"tanh": (-1, 1), "sigmoid": (0, 1)}
 
 
-def check_data(x, y, batch_size, check, check_batch_size):
+def check_data(x, y, batch_size, check, check_batch_size=lambda n: None):
     """Checks what `fit` and `evaluate` take, before the first step.
 
     Args:

@@ -3,6 +3,7 @@
 import math
 import numbers
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -62,11 +63,6 @@ def check_number(name, value, low=None, high=None, open_low=False, open_high=Fal
             expected = f"a finite number{_bounds(low, high, open_low, open_high)}"
         raise ValueError(f"{name} must be {expected}. Received: {value!r}.")
     return float(value)
-
-
-def check_positive(name, value):
-    """Raises a ValueError unless `value` is a positive integer. As `check_integer`, which also returns it."""
-    check_integer(name, value)
 
 
 def check_seed(seed):
@@ -136,3 +132,14 @@ def _bounds(low, high, open_low=False, open_high=False):
     if low is not None:
         return f" {'>' if open_low else '>='} {low}"
     return "" if high is None else f" {'<' if open_high else '<='} {high}"
+
+
+def check_model(name, model):
+    """Raises a TypeError unless this is a `keras.Model`."""
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"{name} must be a keras.Model. Received: {model!r}.")
+
+
+def offers(thing, *methods):
+    """Tells if a thing is an object, and not its class, with these methods."""
+    return not isinstance(thing, type) and all(callable(getattr(thing, name, None)) for name in methods)

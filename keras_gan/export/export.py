@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 
-from keras_gan import checks
+from keras_gan import checks, networks
 from keras_gan.conditions import Unconditional
 from keras_gan.export import convert, latency, metadata, report, runners, verify
 from keras_gan.priors import Normal
@@ -99,10 +99,10 @@ def export(
     filepath = Path(filepath)
     format = _check_format(filepath, format)
     batch_sizes = _check_options(format, quantize, batch_sizes, sample, output, metrics, data)
-    condition = checks.common_condition(condition, generator=generator) or Unconditional()
-    size = checks.noise_size(generator, prior, condition)
+    condition = networks.common_condition(condition, generator=generator) or Unconditional()
+    size = networks.noise_size(generator, prior, condition)
     prior = condition.complete(prior or Normal(size))
-    symbolic = checks.symbolic_inputs(condition, prior.latent_dim)
+    symbolic = networks.symbolic_inputs(condition, prior.latent_dim)
     shape = _check_output(generator(symbolic), generator, output)
     if sample and not hasattr(prior, "from_uniform"):
         raise ValueError(f"prior must have from_uniform for sample=True. Received: {prior!r}.")
@@ -121,7 +121,7 @@ def export(
     # The Keras generator in float32 is what the file is compared with.
     reference = rewrite.rebuild(generator, symbolic, fast=False)
     expected = signatures(reference)
-    bounds = (-1, 1) if output == "uint8" else checks.RANGES.get(checks.output_activation(generator))
+    bounds = (-1, 1) if output == "uint8" else checks.RANGES.get(networks.output_activation(generator))
     try:
         # Beside the target, so that the last step is a rename within one file system.
         with tempfile.TemporaryDirectory(dir=filepath.parent, prefix=f".{filepath.name}.") as folder:
@@ -252,10 +252,10 @@ def _check_output(outputs, generator, output):
     if not hasattr(outputs, "shape"):
         raise ValueError(f"generator must have one output. Received: a {type(outputs).__name__} of outputs.")
     shape = tuple(outputs.shape[1:])
-    if output == "uint8" and (len(shape) != 3 or checks.output_activation(generator) == "sigmoid"):
+    if output == "uint8" and (len(shape) != 3 or networks.output_activation(generator) == "sigmoid"):
         raise ValueError(
             "output='uint8' needs a generator of images (height, width, channels) in [-1, 1]. "
-            f"Received: shape {shape}, activation {checks.output_activation(generator)}."
+            f"Received: shape {shape}, activation {networks.output_activation(generator)}."
         )
     return shape
 
@@ -266,11 +266,11 @@ def _check_data(data, shape, generator, condition):
     """
     # An array comes without labels.
     is_array = hasattr(data, "shape")
-    expected = checks.Expected(shape, checks.output_activation(generator), None if is_array else condition)
+    expected = checks.Expected(shape, networks.output_activation(generator), None if is_array else condition)
     # `fit` takes a list for examples; here it holds batches.
     batches = iter(data) if isinstance(data, (list, tuple)) else data
     try:
-        data, _ = checks.check_data(batches, None, None, expected)
+        data, _ = checks.check_data(batches, None, None, lambda x, y: checks.check_real(x, y, expected))
     except (TypeError, ValueError) as error:
         raise type(error)(f"data must be what fit takes as x, or a list of batches. {error}") from error
     if expected.given_name is None:

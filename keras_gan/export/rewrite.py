@@ -25,7 +25,7 @@ def rebuild(generator, inputs, fast=True):
 
     Args:
         generator: Built `keras.Model`.
-        inputs: Symbolic inputs, as `keras_gan.checks.symbolic_inputs` returns them.
+        inputs: Symbolic inputs, as `keras_gan.networks.symbolic_inputs` returns them.
         fast: Bool, whether layers may compute in another way what is the same up to rounding. Defaults to True.
 
     Returns:

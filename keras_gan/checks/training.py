@@ -1,0 +1,130 @@
+"""Checks of what `GAN` and `compile` are told."""
+
+import inspect
+import warnings
+
+import keras
+
+from keras_gan.checks.values import check_integer, check_model, check_number, offers
+from keras_gan.keras_private import layers_of
+
+# Where what is no penalty belongs.
+_ELSEWHERE = {
+    keras.constraints.Constraint: " A constraint belongs to layers of the discriminator: kernel_constraint=.",
+    keras.regularizers.Regularizer: " A regularizer belongs to layers: kernel_regularizer=.",
+    keras.losses.Loss: " Losses of keras_gan.losses belong to loss=.",
+    keras.metrics.Metric: " A metric belongs to metrics=.",
+}
+
+
+def check_options(condition, pack, ema):
+    """Raises an error unless the GAN's options are in range and go together."""
+    pack = check_integer("pack", pack)
+    if pack > 1 and (condition.given_name is not None or condition.heads):
+        raise ValueError(
+            "pack must be 1 with a condition: examples that are judged together would need one label. "
+            f"Received: pack={pack}, condition={condition!r}."
+        )
+    if ema is not None:
+        check_number("ema, the momentum of the average,", ema, 0, 1, open_high=True)
+
+
+def check_training(penalties, augmentation, discriminator_steps, shape, condition):
+    """Raises an error unless the arguments of `compile` are what they should be."""
+    _check_list("penalties", penalties)
+    for penalty in penalties:
+        _check_penalty(penalty)
+    if augmentation is not None:
+        if not offers(augmentation, "transform", "update"):
+            raise TypeError(
+                "augmentation must be a keras_gan.augmentation.Augmentation, such as DiffAugment(). "
+                f"Received: {augmentation!r}."
+            )
+        if len(shape) != 3:
+            raise ValueError(f"augmentation needs images (height, width, channels). Received: data of shape {shape}.")
+    elif condition.compares_views:
+        raise ValueError(
+            "augmentation must make two views of each example that the condition can compare (consistency_weight), "
+            "such as keras_gan.augmentation.Affine(). Received: None."
+        )
+    check_integer("discriminator_steps", discriminator_steps)
+
+
+def _check_penalty(penalty):
+    """Raises a TypeError unless this is called as `keras_gan.penalties.Penalty` is."""
+    try:
+        signature = inspect.signature(penalty)
+        # Keras's metrics and layers take anything, whatever they do with it.
+        fits = not isinstance(penalty, type) and "seed" in signature.parameters
+        signature.bind("discriminator", "real", "fake", seed=None)
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
+        hints = (place for kind, place in _ELSEWHERE.items() if isinstance(penalty, kind))
+        raise TypeError(
+            "penalties must be objects such as keras_gan.penalties.R1(1.0), called with (discriminator, real, fake, "
+            f"seed). Received: {penalty!r}.{next(hints, '')}"
+        )
+
+
+def check_metrics(metrics):
+    """Raises an error unless these are metrics whose results have different names.
+
+    Raises:
+        TypeError: If `metrics` is no list of `keras.metrics.Metric` objects.
+        ValueError: If two of them log a result of the same name.
+    """
+    _check_list("metrics", metrics)
+    owners = {}
+    for metric in metrics:
+        if not isinstance(metric, keras.metrics.Metric):
+            raise TypeError(
+                "metrics must be keras.metrics.Metric objects that compare reals with fakes, such as "
+                f"keras_gan.metrics.FrechetDistance(). Received: {metric!r}."
+            )
+        for name in result_names(metric):
+            if name in owners:
+                raise ValueError(
+                    "metrics must log results of different names, or one takes the place of another. Received: "
+                    f"{name!r} of {owners[name]} and of {type(metric).__name__}. Pass another name= to a metric of one "
+                    "value; evaluate metrics of several values one after the other, each with a compile() of its own."
+                )
+            owners[name] = type(metric).__name__
+
+
+def result_names(metric):
+    """The names under which a metric's results are logged, a tuple: its own, or those of several values."""
+    values = getattr(type(metric), "values", ())
+    return values if isinstance(values, tuple) and len(values) > 1 else (metric.name,)
+
+
+def check_trainable(name, networks):
+    """Raises a ValueError if a player, a list of networks, has nothing to learn with."""
+    for network in networks:
+        check_model(name, network)
+        if not network.trainable_variables:
+            raise ValueError(
+                f"{name} must have trainable weights. No network needs freezing: each update moves its own player "
+                f"alone. Received: a {name} with none. Set {name}.trainable = True."
+            )
+
+
+def _check_list(name, objects):
+    if not isinstance(objects, (list, tuple)):
+        raise TypeError(f"{name} must be a list of objects. Received: {objects!r}.")
+
+
+def warn_without_lipschitz_control(loss, penalties, discriminator):
+    """Warns of a loss that has no bound for a discriminator that has none either."""
+    if not getattr(loss, "needs_lipschitz", False) or penalties:
+        return
+    layers = layers_of(discriminator)
+    constrained = any(getattr(layer, "kernel_constraint", None) for layer in layers)
+    normalized = any(type(layer).__name__ == "SpectralNormalization" for layer in layers)
+    if not constrained and not normalized:
+        warnings.warn(
+            f"loss={type(loss).__name__} without control of the discriminator's slope: its loss has no bound and "
+            "training diverges. Pass penalties=[keras_gan.penalties.GradientPenalty()], or use spectral normalization "
+            "or weight clipping.",
+            stacklevel=3,
+        )
