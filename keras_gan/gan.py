@@ -12,6 +12,7 @@ from keras_gan.export.export import export_gan
 from keras_gan.model import AdversarialModel
 from keras_gan.moving_average import MovingAverage
 from keras_gan.optimizers import get_optimizer, scales_loss
+from keras_gan.penalties import PenaltyGroup
 from keras_gan.priors import Normal
 
 _SAMPLE_BATCH = 128
@@ -104,6 +105,16 @@ class GAN(AdversarialModel):
         self._begin_average()
         return self._average.network
 
+    @property
+    def penalties(self):
+        """List of the penalties of the discriminator."""
+        return list(self._penalties.penalties)
+
+    @property
+    def generator_penalties(self):
+        """List of the penalties of the generator."""
+        return list(self._generator_penalties.penalties)
+
     def players(self):
         return {"discriminator": self.discriminator, "generator": self.generator}
 
@@ -112,7 +123,8 @@ class GAN(AdversarialModel):
 
     @property
     def hidden_logs(self):
-        return health.names(self.loss, self.penalties, scales_loss(self.generator_optimizer))
+        penalties = [*self.penalties, *self.generator_penalties]
+        return health.names(self.loss, penalties, scales_loss(self.generator_optimizer))
 
     # === Training ===
 
@@ -122,6 +134,7 @@ class GAN(AdversarialModel):
         discriminator_optimizer=None,
         loss="non_saturating",
         penalties=(),
+        generator_penalties=(),
         metrics=(),
         augmentation=None,
         discriminator_steps=1,
@@ -140,6 +153,8 @@ class GAN(AdversarialModel):
                 Defaults to `"non_saturating"`.
             penalties: List of objects from `keras_gan.penalties`, added to the discriminator's objective. They see
                 the discriminator in inference mode.
+            generator_penalties: List of objects from `keras_gan.penalties`, such as `ModeSeeking()`, added to the
+                generator's objective.
             metrics: List of `keras.metrics.Metric` whose `update_state` takes `(real, fake)`, such as those of
                 `keras_gan.metrics`. `evaluate` and `validation_data` fill them; training does not.
             augmentation: `keras_gan.augmentation.Augmentation`, applied to all that the discriminator sees in
@@ -159,14 +174,17 @@ class GAN(AdversarialModel):
             TypeError: If a penalty, a metric or the augmentation is something else.
         """
         self.loss = losses.get(loss)
-        checks.check_training(penalties, augmentation, discriminator_steps, self.data_shape, self.condition)
+        checks.check_training(
+            penalties, generator_penalties, augmentation, discriminator_steps, self.data_shape, self.condition
+        )
         if simultaneous and discriminator_steps > 1:
             raise ValueError(
                 "discriminator_steps must be 1 with simultaneous=True, where each player is updated once a step. "
                 f"Received: discriminator_steps={discriminator_steps}. Leave one of them out."
             )
         checks.warn_without_lipschitz_control(self.loss, penalties, self.discriminator)
-        self.penalties = list(penalties)
+        self._penalties = PenaltyGroup(penalties)
+        self._generator_penalties = PenaltyGroup(generator_penalties)
         self.augmentation = augmentation
         self.discriminator_steps = discriminator_steps
         self.simultaneous = simultaneous
@@ -204,28 +222,33 @@ class GAN(AdversarialModel):
         Args:
             real: Tensor of data `(batch, ...)`.
             given: Tensor of what the condition takes, such as labels `(batch,)`, or None without one.
-            fakes: What `generate_fakes` returned, to judge these. Defaults to None, new ones.
+            fakes: Pair of latents and what the generator made of them. Defaults to None, new ones.
 
         Returns:
             The objective, a scalar tensor; and a dict of the adversarial `loss` alone, `real_logits`, `fake_logits`,
             `fake_heads`, the discriminator's other outputs, the `fake` data before any augmentation, and a dict of
             the `penalties`.
         """
-        fake, given = fakes or self.generate_fakes(real, given)
+        latents, fake = fakes or self.generate_fakes(real, given)
         if fakes is None:
             fake = ops.stop_gradient(fake)
-        real_view, fake_view = self._view(real), self._view(fake)
-        real_logits, real_heads = self.condition.judge(self.discriminator, real_view, given, training=True)
+        told = self.condition.given(latents, given)
+        real_logits, real_heads = self.condition.judge(self.discriminator, self._view(real), told, training=True)
         added = _added(self.discriminator)
-        fake_logits, fake_heads = self.condition.judge(self.discriminator, fake_view, given, training=True)
+        fake_logits, fake_heads = self.condition.judge(self.discriminator, self._view(fake), told, training=True)
         # Each call forgets what the one before has added.
         added = (added + _added(self.discriminator)) / 2
         loss = self.loss.discriminator(real_logits, fake_logits)
-        objective = loss + self.condition.discriminator_term(real_heads, fake_heads, given) + added
+        objective = loss + self.condition.discriminator_term(real_heads, fake_heads, told) + added
         if self.condition.compares_views:
-            _, other_heads = self.condition.judge(self.discriminator, self._view(real), given, training=True)
+            _, other_heads = self.condition.judge(self.discriminator, self._view(real), told, training=True)
             objective += self.condition.consistency_term(real_heads, other_heads)
-        penalties = self._penalize(real_view, ops.stop_gradient(fake_view), given)
+
+        def judge(data):
+            # In inference mode, by the picture.
+            return self.condition.judge(self.discriminator, self._view(data), told, training=False)[0]
+
+        penalties = self._penalties.measure((judge, real, ops.stop_gradient(fake)), self.training_seed)
         report = {
             "loss": loss,
             "real_logits": real_logits,
@@ -238,12 +261,14 @@ class GAN(AdversarialModel):
 
     def generator_objective(self, real, given=None):
         """Computes what the generator minimizes, through the fixed discriminator. As `discriminator_objective`."""
-        fake, given = self.generate_fakes(real, given)
-        fake_logits, fake_heads = self.condition.judge(self.discriminator, self._view(fake), given, training=True)
+        latents, fake = self.generate_fakes(real, given)
+        told = self.condition.given(latents, given)
+        fake_logits, fake_heads = self.condition.judge(self.discriminator, self._view(fake), told, training=True)
         real_logits = None
         if getattr(self.loss, "generator_uses_real", True):
-            real_logits, _ = self.condition.judge(self.discriminator, self._view(real), given, training=True)
-        return self._generator_terms(real_logits, fake_logits, fake_heads, given)
+            real_logits, _ = self.condition.judge(self.discriminator, self._view(real), told, training=True)
+        judged = {"real_logits": real_logits, "fake_logits": fake_logits, "fake_heads": fake_heads}
+        return self._generator_terms(judged, (latents, fake), given)
 
     def simultaneous_objectives(self, real, given=None):
         """Computes what both minimize on the same fakes, judged once: a list of the discriminator's, the generator's.
@@ -252,24 +277,20 @@ class GAN(AdversarialModel):
         """
         fakes = self.generate_fakes(real, given)
         objective, d = self.discriminator_objective(real, given, fakes)
-        g = self._generator_terms(d["real_logits"], d["fake_logits"], d["fake_heads"], fakes[1])
-        return [(objective, d), g]
+        return [(objective, d), self._generator_terms(d, fakes, given)]
 
-    def _generator_terms(self, real_logits, fake_logits, fake_heads, given):
-        loss = self.loss.generator(real_logits, fake_logits)
-        return loss + self.condition.generator_term(fake_heads, given) + _added(self.generator), {"loss": loss}
+    def _generator_terms(self, judged, fakes, given):
+        """Computes the generator's objective from what the discriminator returned. As `discriminator_objective`."""
+        loss = self.loss.generator(judged["real_logits"], judged["fake_logits"])
+        latents, fake = fakes
+        told = self.condition.given(latents, given)
+        objective = loss + self.condition.generator_term(judged["fake_heads"], told) + _added(self.generator)
 
-    def _penalize(self, real, fake, given):
-        """Computes the penalties by name. They see the discriminator in inference mode, as a function of data."""
+        def generate(latents, given):
+            return self._generate(self.generator, latents, given, training=True)
 
-        def discriminator(data):
-            return self.condition.judge(self.discriminator, data, given, training=False)[0]
-
-        values = {}
-        for penalty in self.penalties:
-            name = health.penalty_name(penalty)
-            values[name] = values.get(name, 0.0) + penalty(discriminator, real, fake, seed=self.training_seed)
-        return values
+        penalties = self._generator_penalties.measure((generate, latents, given, fake), self.training_seed)
+        return objective + sum(penalties.values()), {"loss": loss, "penalties": penalties}
 
     def generate_fakes(self, real, given=None):
         """Generates as many fakes as there are reals, in training mode, on new latents.
@@ -279,10 +300,10 @@ class GAN(AdversarialModel):
             given: Tensor of what the condition takes, such as labels `(batch,)`, or None without one.
 
         Returns:
-            The fakes, a tensor like `real`; and what reals and fakes are conditioned on.
+            The latents `(batch, latent_dim)`, and the fakes, a tensor like `real`.
         """
         latents = self._draw_latents(real, self.training_seed)
-        return self._generate(self.generator, latents, given, training=True), self.condition.given(latents, given)
+        return latents, self._generate(self.generator, latents, given, training=True)
 
     def evaluation_step(self, data):
         real, given = self._unpack(data)
@@ -339,7 +360,8 @@ class GAN(AdversarialModel):
         return [health.discriminator_won(self.loss), health.generator_collapsed()]
 
     def culprit(self, broken):
-        return health.culprit(broken, self.penalties, self.discriminator_steps * self.steps_per_execution)
+        updates = self.discriminator_steps * self.steps_per_execution
+        return health.culprit(broken, self.penalties, self.generator_penalties, updates)
 
     # === Generating ===
 
@@ -437,6 +459,7 @@ class GAN(AdversarialModel):
             **{f"{name}_optimizer": optimizer for name, optimizer in optimizers.items()},
             "loss": serialize(self.loss),
             "penalties": [serialize(penalty) for penalty in self.penalties],
+            "generator_penalties": [serialize(penalty) for penalty in self.generator_penalties],
             "augmentation": serialize(self.augmentation),
             "discriminator_steps": self.discriminator_steps,
             "simultaneous": self.simultaneous,

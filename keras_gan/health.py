@@ -2,11 +2,12 @@
 
 import dataclasses
 import math
-import re
 from collections.abc import Callable
 
 import keras
 from keras import ops
+
+from keras_gan.penalties import penalty_name
 
 __all__ = ["Alarm", "discriminator_won", "diversity", "generator_collapsed", "measure"]
 
@@ -79,11 +80,6 @@ def names(loss, penalties=(), loss_scales=True):
     ]
 
 
-def penalty_name(penalty):
-    """Returns a penalty's name in the logs: that of its class, such as `r1` or `gradient_penalty`."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(penalty).__name__).lower()
-
-
 def measure(loss, real, d, g):
     """Measures one step of both players.
 
@@ -92,7 +88,8 @@ def measure(loss, real, d, g):
         real: Tensor of data `(batch, ...)`.
         d: Dict of the discriminator's update: its `loss`, `real_logits`, `fake_logits`, the `fake` data, a dict of its
             `penalties` and its `gradient_norm`; in float16 its `loss_scale`.
-        g: Dict of the generator's update: its `gradient_norm`; in float16 its `loss_scale`.
+        g: Dict of the generator's update: a dict of its `penalties` and its `gradient_norm`; in float16 its
+            `loss_scale`.
 
     Returns:
         Dict of scalar tensors: `real_score` and `fake_score`, the means of D(x) and D(G(z)), probabilities for a loss
@@ -106,6 +103,7 @@ def measure(loss, real, d, g):
         "fake_score": ops.mean(score(ops.cast(d["fake_logits"], "float32"))),
         "diversity": diversity(real, d["fake"]),
         **d["penalties"],
+        **g["penalties"],
         "discriminator_gradient_norm": d["gradient_norm"],
         "generator_gradient_norm": g["gradient_norm"],
     }
@@ -134,12 +132,13 @@ def diversity(real, fake):
     return (_nearest(fake) + smallest) / (_nearest(real) + smallest)
 
 
-def culprit(broken, penalties, updates=1):
+def culprit(broken, penalties, generator_penalties=(), updates=1):
     """Names the part of a step that made the first value that is not finite.
 
     Args:
         broken: Set of the names of logs that are not finite, where all were finite before this step.
-        penalties: List of the penalties of `compile`.
+        penalties: List of the discriminator's penalties.
+        generator_penalties: List of the generator's.
         updates: Int, how often the discriminator was updated since then. Of several, the first carries the others with
             it, so that less can be said. Defaults to `1`.
 
@@ -164,6 +163,9 @@ def culprit(broken, penalties, updates=1):
         return "the gradient of the discriminator, whose adversarial loss and penalties are finite"
     if "generator_loss" in broken:
         return "the generator's adversarial loss, after the discriminator's update"
+    for name in map(penalty_name, generator_penalties):
+        if name in broken:
+            return f"the penalty {name} of the generator"
     if "generator_gradient_norm" in broken:
         return "the gradient of the generator, whose adversarial loss is finite"
     return " and ".join(sorted(broken))

@@ -1,12 +1,14 @@
-"""Penalties: one small class per published control of the discriminator's slope."""
+"""Penalties: one small class per published term that is added to a player's objective."""
+
+import re
 
 import keras
 from keras import ops
 
 from keras_gan import backend
-from keras_gan.checks.values import check_number
+from keras_gan.checks.values import check_integer, check_number
 
-__all__ = ["R1", "R2", "GradientPenalty", "LipschitzPenalty", "Penalty"]
+__all__ = ["R1", "R2", "GeneratorPenalty", "GradientPenalty", "LeCam", "LipschitzPenalty", "ModeSeeking", "Penalty"]
 
 
 def __dir__():
@@ -16,13 +18,27 @@ def __dir__():
 class Penalty:
     """Base class: a term, already weighted, that is added to the discriminator's objective.
 
-    A subclass implements `__call__`. It sees the discriminator as a function that takes each example by itself: in
-    inference mode, so that the statistics of a batch neither tie its examples together nor move.
+    A subclass implements `__call__`. It gets data as they are, and the discriminator as a function that augments, packs
+    and judges them, so that it differentiates by the picture, as the papers do. The discriminator takes each example by
+    itself: it runs in inference mode, so that the statistics of a batch neither tie its examples together nor move.
 
     Where a patch discriminator gives a map of logits, `D(x)` is the mean over its entries in all penalties of this
     module: their weights mean the same for a map of any size. (CycleGAN's and StarGAN's code differentiates the sum
     over a map, whose slope is as many times steeper as the map has entries.)
+
+    State that lasts from step to step is made in `build` and listed in `variables`: files keep it.
+
+    Attributes:
+        interval: Int > 0. The penalty is computed at each so many updates of its player, times as much, which leaves
+            its mean as it is: lazy regularization, [Karras et al., 2019](https://arxiv.org/abs/1912.04958), appendix B.
+        variables: List of `keras.Variable` that are not trainable. Empty by default.
     """
+
+    interval = 1
+    variables = ()
+
+    def build(self):
+        """Makes the variables. `GAN.compile` calls it once, under the strategy that trains."""
 
     def __call__(self, discriminator, real, fake, seed=None):
         """Computes the penalty, in float32.
@@ -46,6 +62,25 @@ class Penalty:
         return cls(**config)
 
 
+class GeneratorPenalty(Penalty):
+    """Base class: a term, already weighted, that is added to the generator's objective."""
+
+    def __call__(self, generator, latents, given, fake, seed=None):
+        """Computes the penalty, in float32.
+
+        Args:
+            generator: Callable, `(latents, given)` to data, in training mode.
+            latents: Tensor `(batch, latent_dim)` that the fakes were made of.
+            given: Tensor `(batch, ...)` of what the condition takes, such as labels; None without one.
+            fake: Tensor of generated data `(batch, ...)`, through which gradients flow.
+            seed: `keras.random.SeedGenerator`, int, or None, for penalties that draw random numbers.
+
+        Returns:
+            Scalar tensor.
+        """
+        raise NotImplementedError
+
+
 @keras.saving.register_keras_serializable(package="keras_gan")
 class R1(Penalty):
     """Zero-centered gradient penalty on reals.
@@ -54,22 +89,24 @@ class R1(Penalty):
 
     Args:
         gamma: Float >= 0, weight of the penalty. Defaults to `10.0`.
+        interval: Int > 0, the penalty is computed at each so many updates, times as much. Defaults to `1`.
 
     Raises:
-        ValueError: If `gamma` is negative or no finite number.
+        ValueError: If `gamma` is negative or no finite number, or `interval` no positive integer.
 
     Reference:
         [Mescheder et al., 2018](https://arxiv.org/abs/1801.04406)
     """
 
-    def __init__(self, gamma=10.0):
+    def __init__(self, gamma=10.0, interval=1):
         self.gamma = check_number("gamma", gamma, 0)
+        self.interval = check_integer("interval", interval)
 
     def __call__(self, discriminator, real, fake, seed=None):
         return self.gamma / 2 * ops.mean(_squared_gradient_norm(discriminator, real))
 
     def get_config(self):
-        return {"gamma": self.gamma}
+        return {"gamma": self.gamma, "interval": self.interval}
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
@@ -80,9 +117,10 @@ class R2(R1):
 
     Args:
         gamma: Float >= 0, weight of the penalty. Defaults to `10.0`.
+        interval: Int > 0, the penalty is computed at each so many updates, times as much. Defaults to `1`.
 
     Raises:
-        ValueError: If `gamma` is negative or no finite number.
+        ValueError: If `gamma` is negative or no finite number, or `interval` no positive integer.
 
     Reference:
         [Mescheder et al., 2018](https://arxiv.org/abs/1801.04406)
@@ -101,16 +139,18 @@ class GradientPenalty(Penalty):
 
     Args:
         weight: Float >= 0, weight of the penalty. Defaults to `10.0`.
+        interval: Int > 0, the penalty is computed at each so many updates, times as much. Defaults to `1`.
 
     Raises:
-        ValueError: If `weight` is negative or no finite number.
+        ValueError: If `weight` is negative or no finite number, or `interval` no positive integer.
 
     Reference:
         [Gulrajani et al., 2017](https://arxiv.org/abs/1704.00028)
     """
 
-    def __init__(self, weight=10.0):
+    def __init__(self, weight=10.0, interval=1):
         self.weight = check_number("weight", weight, 0)
+        self.interval = check_integer("interval", interval)
 
     def __call__(self, discriminator, real, fake, seed=None):
         squared = _squared_gradient_norm(discriminator, _interpolate(real, fake, seed))
@@ -122,7 +162,7 @@ class GradientPenalty(Penalty):
         return norm - 1
 
     def get_config(self):
-        return {"weight": self.weight}
+        return {"weight": self.weight, "interval": self.interval}
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
@@ -133,9 +173,10 @@ class LipschitzPenalty(GradientPenalty):
 
     Args:
         weight: Float >= 0, weight of the penalty. Defaults to `10.0`.
+        interval: Int > 0, the penalty is computed at each so many updates, times as much. Defaults to `1`.
 
     Raises:
-        ValueError: If `weight` is negative or no finite number.
+        ValueError: If `weight` is negative or no finite number, or `interval` no positive integer.
 
     Reference:
         [Petzka et al., 2017](https://arxiv.org/abs/1709.08894)
@@ -143,6 +184,137 @@ class LipschitzPenalty(GradientPenalty):
 
     def _excess(self, norm):
         return ops.relu(norm - 1)
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class LeCam(Penalty):
+    """Ties the logits to moving averages of the other side's, against overfitting on few data.
+
+    `penalty = weight * (mean_i((D(x_i) - f)^2) + mean_i((D(G(z_i)) - r)^2))`, with `D = logits`, `r` and `f` the moving
+    averages of the mean logit of reals and of fakes, `r <- decay * r + (1 - decay) * mean_i(D(x_i))`, from 0 on.
+
+    Args:
+        weight: Float >= 0, weight of the penalty. Defaults to `0.1`.
+        decay: Float in [0, 1), of the moving averages. Defaults to `0.99`.
+
+    Attributes:
+        real_mean: `keras.Variable`, a scalar, `r`.
+        fake_mean: `keras.Variable`, a scalar, `f`.
+
+    Raises:
+        ValueError: If a number is out of range.
+
+    Reference:
+        [Tseng et al., 2021](https://arxiv.org/abs/2104.03310)
+    """
+
+    def __init__(self, weight=0.1, decay=0.99):
+        self.weight = check_number("weight", weight, 0)
+        self.decay = check_number("decay", decay, 0, 1, open_high=True)
+
+    def build(self):
+        self.real_mean, self.fake_mean = self.variables = [
+            keras.Variable(0.0, dtype="float32", trainable=False, aggregation="mean", name=name)
+            for name in ("real_mean", "fake_mean")
+        ]
+
+    def __call__(self, discriminator, real, fake, seed=None):
+        real_logits, fake_logits = (ops.cast(discriminator(data), "float32") for data in (real, fake))
+        r, f = self._follow(self.real_mean, real_logits), self._follow(self.fake_mean, fake_logits)
+        return self.weight * (ops.mean(ops.square(real_logits - f)) + ops.mean(ops.square(fake_logits - r)))
+
+    def _follow(self, average, logits):
+        value = self.decay * average + (1 - self.decay) * ops.stop_gradient(ops.mean(logits))
+        average.assign(value)
+        return value
+
+    def get_config(self):
+        return {"weight": self.weight, "decay": self.decay}
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class ModeSeeking(GeneratorPenalty):
+    """Makes samples differ as much as their latents do, against the collapse to few modes.
+
+    `penalty = weight / (mean|G(z) - G(z')| / mean|z - z'| + 1e-5)`, means over all entries, with `z'` the latents of
+    the batch moved on by one example, under the same condition.
+
+    Args:
+        weight: Float >= 0, weight of the penalty. Defaults to `1.0`.
+
+    Raises:
+        ValueError: If `weight` is negative or no finite number.
+
+    Reference:
+        [Mao et al., 2019](https://arxiv.org/abs/1903.05628)
+    """
+
+    def __init__(self, weight=1.0):
+        self.weight = check_number("weight", weight, 0)
+
+    def __call__(self, generator, latents, given, fake, seed=None):
+        others = ops.roll(latents, 1, axis=0)
+        fake, other_fake = (ops.cast(x, "float32") for x in (fake, generator(others, given)))
+        ratio = ops.mean(ops.abs(fake - other_fake)) / (ops.mean(ops.abs(latents - others)) + 1e-5)
+        return self.weight / (ratio + 1e-5)
+
+    def get_config(self):
+        return {"weight": self.weight}
+
+
+class PenaltyGroup(keras.layers.Layer):
+    """All penalties of one player, with their state, which files keep.
+
+    Args:
+        penalties: List of penalties, objects of `Penalty` or functions of the same arguments.
+    """
+
+    def __init__(self, penalties):
+        super().__init__()
+        self.penalties = tuple(penalties)
+        for penalty in penalties:
+            if isinstance(penalty, Penalty) and not penalty.variables:
+                penalty.build()
+        self.state = [v for penalty in penalties for v in getattr(penalty, "variables", ())]
+        self.updates = self.add_weight(
+            (), "zeros", "int32", trainable=False, aggregation="only_first_replica", name="updates"
+        )
+        self.built = True
+
+    def measure(self, arguments, seed):
+        """Computes the penalties at one update of their player.
+
+        Args:
+            arguments: Tuple of tensors and functions that each penalty is called with.
+            seed: `keras.random.SeedGenerator`.
+
+        Returns:
+            Dict of names, such as `"r1"`, to scalar tensors.
+        """
+        values = {}
+        for penalty in self.penalties:
+            name = penalty_name(penalty)
+            values[name] = values.get(name, 0.0) + self._measure(penalty, arguments, seed)
+        self.updates.assign_add(1)
+        return values
+
+    def _measure(self, penalty, arguments, seed):
+        interval = getattr(penalty, "interval", 1)
+        if interval == 1:
+            return penalty(*arguments, seed=seed)
+        # What changes within a branch can't leave it on JAX: its random numbers go on from a state of their own.
+        seed.next()
+
+        def compute():
+            with keras.StatelessScope(state_mapping=[(seed.state, ops.convert_to_tensor(seed.state))]):
+                return ops.cast(interval * penalty(*arguments, seed=seed), "float32")
+
+        return ops.cond(self.updates % interval == 0, compute, lambda: ops.zeros((), "float32"))
+
+
+def penalty_name(penalty):
+    """Returns a penalty's name in the logs: that of its class, such as `r1` or `gradient_penalty`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(penalty).__name__).lower()
 
 
 def _squared_gradient_norm(discriminator, x):

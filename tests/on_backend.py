@@ -41,7 +41,7 @@ for loss in keras_gan.losses._BY_NAME:
         results[f"{player}_objective/{loss}"] = ops.convert_to_numpy(objective(batch)[0])
 for penalty in (P.R1(2.0), P.R2(2.0), P.GradientPenalty(3.0), P.LipschitzPenalty(3.0)):
     gan = load()
-    gan.penalties = [penalty]
+    gan.compile(penalties=[penalty])
     kind = type(penalty).__name__
     results[f"d_objective/{kind}"] = ops.convert_to_numpy(gan.discriminator_objective(batch)[0])
     for network, objective in (

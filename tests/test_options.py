@@ -36,14 +36,17 @@ def arrays(weights):
 # === Moving average ===
 
 
-def test_ema_follows_its_recurrence_statistics_included(points):
+def test_ema_follows_its_recurrence_and_copies_statistics(points):
     gan = sgd_gan(ema=0.3)
     expected = arrays(gan.generator.weights)
     # (1 + t) / (10 + t) of the first steps, and then the momentum asked for.
     for i, m in enumerate([2 / 11, 3 / 12, 0.3, 0.3]):
         gan.fit(points[i * 32 : (i + 1) * 32], batch_size=32, verbose=0)
         now = arrays(gan.generator.weights)
-        expected = [m * a + (1 - m) * w for a, w in zip(expected, now, strict=True)]
+        kinds = [w.trainable for w in gan.generator.weights]
+        # Statistics of batches are averages already.
+        expected = [m * a + (1 - m) * w if k else w for k, a, w in zip(kinds, expected, now, strict=True)]
+        assert kinds.count(False) == 2
         for a, b in zip(expected, arrays(gan.ema_generator.weights), strict=True):
             np.testing.assert_allclose(a, b, atol=1e-6)
     assert any(np.abs(a - w).max() > 1e-3 for a, w in zip(expected, now, strict=True))
@@ -58,9 +61,44 @@ def test_the_average_outlives_compile_and_files(points, tmp_path):
         before = arrays(same.ema_generator.weights)
         same.fit(points[:16], batch_size=16, verbose=0)
         now, after = arrays(same.generator.weights), arrays(same.ema_generator.weights)
+        kinds = [w.trainable for w in same.generator.weights]
         # Step 81: 82 / 91 is more than 0.9.
-        for a, w, b in zip(before, now, after, strict=True):
-            np.testing.assert_allclose(b, 0.9 * a + 0.1 * w, atol=1e-6)
+        for trained, a, w, b in zip(kinds, before, now, after, strict=True):
+            np.testing.assert_allclose(b, 0.9 * a + 0.1 * w if trained else w, atol=1e-6)
+
+
+def test_before_the_first_step_the_average_is_the_generator(points, tmp_path):
+    gan, trained = sgd_gan(ema=0.9), sgd_gan(ema=0.9)
+    trained.fit(points, batch_size=32, verbose=0)
+    trained.generator.save_weights(tmp_path / "g.weights.h5")
+    before = gan.sample(5, seed=0), gan.evaluate(points, verbose=0, return_dict=True)
+    gan.generator.load_weights(tmp_path / "g.weights.h5")
+    latents = gan.prior.sample(5, seed=0)
+    expected = ops.convert_to_numpy(trained.generator(latents))
+    for found in (gan.sample(5, seed=0), gan.predict(latents, verbose=0)):
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert np.abs(expected - before[0]).max() > 1e-3
+    assert gan.evaluate(points, verbose=0, return_dict=True) != before[1]
+    # From the first step on it goes its own way.
+    gan.fit(points[:32], batch_size=32, verbose=0)
+    average = arrays(gan.ema_generator.weights)
+    gan.generator.set_weights([w * 0 for w in gan.generator.get_weights()])
+    gan.sample(2)
+    for a, b in zip(average, arrays(gan.ema_generator.weights), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_generator_that_can_not_be_copied_has_no_average():
+    class Own(keras.Model):
+        def __init__(self, size):
+            super().__init__()
+            self.dense = keras.layers.Dense(size)
+
+        def call(self, x):
+            return self.dense(x)
+
+    with pytest.raises(ValueError, match=r"ema needs a generator that can be copied.*get_config"):
+        keras_gan.GAN(Own(2), A.mlp_discriminator((2,), units=(8,)), keras_gan.priors.Normal(4), ema=0.9)
 
 
 def test_samples_evaluations_and_exports_use_the_average(points, tmp_path):

@@ -29,11 +29,10 @@ def check_options(condition, pack, ema):
         check_number("ema, the momentum of the average,", ema, 0, 1, open_high=True)
 
 
-def check_training(penalties, augmentation, discriminator_steps, shape, condition):
+def check_training(penalties, generator_penalties, augmentation, discriminator_steps, shape, condition):
     """Raises an error unless the arguments of `compile` are what they should be."""
-    _check_list("penalties", penalties)
-    for penalty in penalties:
-        _check_penalty(penalty)
+    _check_penalties("penalties", penalties, ("discriminator", "real", "fake"))
+    _check_penalties("generator_penalties", generator_penalties, ("generator", "latents", "given", "fake"))
     if augmentation is not None:
         if not offers(augmentation, "transform", "update"):
             raise TypeError(
@@ -50,21 +49,24 @@ def check_training(penalties, augmentation, discriminator_steps, shape, conditio
     check_integer("discriminator_steps", discriminator_steps)
 
 
-def _check_penalty(penalty):
-    """Raises a TypeError unless this is called as `keras_gan.penalties.Penalty` is."""
-    try:
-        signature = inspect.signature(penalty)
-        # Keras's metrics and layers take anything, whatever they do with it.
-        fits = not isinstance(penalty, type) and "seed" in signature.parameters
-        signature.bind("discriminator", "real", "fake", seed=None)
-    except (TypeError, ValueError):
-        fits = False
-    if not fits:
-        hints = (place for kind, place in _ELSEWHERE.items() if isinstance(penalty, kind))
-        raise TypeError(
-            "penalties must be objects such as keras_gan.penalties.R1(1.0), called with (discriminator, real, fake, "
-            f"seed). Received: {penalty!r}.{next(hints, '')}"
-        )
+def _check_penalties(name, penalties, arguments):
+    """Raises a TypeError unless these are called as `keras_gan.penalties.Penalty`, or `GeneratorPenalty`, is."""
+    _check_list(name, penalties)
+    example = "R1(1.0)" if name == "penalties" else "ModeSeeking()"
+    for penalty in penalties:
+        try:
+            signature = inspect.signature(penalty)
+            # Keras's metrics and layers take anything, whatever they do with it.
+            fits = not isinstance(penalty, type) and "seed" in signature.parameters
+            signature.bind(*arguments, seed=None)
+        except (TypeError, ValueError):
+            fits = False
+        if not fits:
+            hints = (place for kind, place in _ELSEWHERE.items() if isinstance(penalty, kind))
+            raise TypeError(
+                f"{name} must be objects such as keras_gan.penalties.{example}, called with ({', '.join(arguments)}, "
+                f"seed). Received: {penalty!r}.{next(hints, '')}"
+            )
 
 
 def check_metrics(metrics):
