@@ -11,7 +11,7 @@ from keras_gan.conditions import Unconditional
 from keras_gan.export.export import export_gan
 from keras_gan.model import AdversarialModel
 from keras_gan.moving_average import MovingAverage
-from keras_gan.optimizers import get_optimizer, scales_loss
+from keras_gan.optimizers import count_steps, get_optimizer, scales_loss
 from keras_gan.penalties import PenaltyGroup
 from keras_gan.priors import Normal
 
@@ -192,6 +192,7 @@ class GAN(AdversarialModel):
             "discriminator": _optimizer("discriminator_optimizer", discriminator_optimizer),
             "generator": _optimizer("generator_optimizer", generator_optimizer),
         }
+        count_steps(optimizers["discriminator"], discriminator_steps)
         super().compile(optimizers, metrics, run_eagerly, steps_per_execution, jit_compile)
 
     def check_data(self, x, y):
@@ -248,7 +249,7 @@ class GAN(AdversarialModel):
             # In inference mode, by the picture.
             return self.condition.judge(self.discriminator, self._view(data), told, training=False)[0]
 
-        penalties = self._penalties.measure((judge, real, ops.stop_gradient(fake)), self.training_seed)
+        penalties = self._penalties.measure((judge, real, ops.stop_gradient(fake)), self.training_seed, self.variables)
         report = {
             "loss": loss,
             "real_logits": real_logits,
@@ -289,7 +290,9 @@ class GAN(AdversarialModel):
         def generate(latents, given):
             return self._generate(self.generator, latents, given, training=True)
 
-        penalties = self._generator_penalties.measure((generate, latents, given, fake), self.training_seed)
+        penalties = self._generator_penalties.measure(
+            (generate, latents, given, fake), self.training_seed, self.variables
+        )
         return objective + sum(penalties.values()), {"loss": loss, "penalties": penalties}
 
     def generate_fakes(self, real, given=None):

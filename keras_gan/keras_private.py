@@ -70,6 +70,22 @@ def inputs_of(dataset):
     return list(dataset._inputs()) if isinstance(dataset, tf.data.Dataset) else []
 
 
+def forget(model, part):
+    """Ends Keras's tracking of a part of a model: a layer or a metric that another is about to replace."""
+    model._tracker.untrack(part)
+
+
+def schedule_of(optimizer):
+    """Returns an optimizer's learning rate schedule; None where its rate is a number."""
+    rate = getattr(optimizer, "inner_optimizer", optimizer)._learning_rate
+    return rate if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule) else None
+
+
+def set_schedule(optimizer, schedule):
+    """Replaces an optimizer's learning rate schedule."""
+    getattr(optimizer, "inner_optimizer", optimizer)._learning_rate = schedule
+
+
 def variables_of(optimizer):
     """Lists the variables that an optimizer moves; empty where it is not built."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
@@ -194,6 +210,8 @@ NAMES = {
     "_flatten_layers": lambda: keras.Layer._flatten_layers,
     "_inputs": lambda: import_module("tensorflow").data.Dataset._inputs,
     "_original_dataset": lambda: _distributed()._original_dataset,
+    "_tracker": lambda: keras.Layer()._tracker.untrack,
+    "_learning_rate": lambda: keras.optimizers.SGD()._learning_rate,
     "_trainable_variables": lambda: keras.optimizers.SGD()._trainable_variables,
     # TensorFlow and LiteRT.
     "saved_model_pb2": lambda: import_module("tensorflow.core.protobuf.saved_model_pb2").SavedModel,

@@ -85,6 +85,14 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         self._evaluated = []
         self.built = True
 
+    def __setattr__(self, name, value):
+        # Keras goes on tracking, and saving, what another compile() replaces.
+        old = self.__dict__.get(name)
+        for part in old if isinstance(old, (list, tuple)) else [old]:
+            if part is not value and isinstance(part, (keras.Layer, keras.metrics.Metric)):
+                keras_private.forget(self, part)
+        super().__setattr__(name, value)
+
     # === For subclasses ===
 
     def players(self):

@@ -45,6 +45,39 @@ def _public(config):
     return config
 
 
+@keras.saving.register_keras_serializable(package="keras_gan")
+class EveryFew(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate schedule that counts the model's steps, for an optimizer that makes several updates a step.
+
+    Args:
+        schedule: `keras.optimizers.schedules.LearningRateSchedule` of the model's steps.
+        updates: Int > 0, how many updates there are in a step.
+    """
+
+    def __init__(self, schedule, updates):
+        self.schedule = schedule
+        self.updates = updates
+
+    def __call__(self, step):
+        return self.schedule(step // self.updates)
+
+    def get_config(self):
+        return {"schedule": keras.saving.serialize_keras_object(self.schedule), "updates": self.updates}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{**config, "schedule": keras.saving.deserialize_keras_object(config["schedule"])})
+
+
+def count_steps(optimizer, updates):
+    """Makes an optimizer's schedule, if it has one, count the model's steps, each of so many updates."""
+    schedule = keras_private.schedule_of(optimizer)
+    if isinstance(schedule, EveryFew):
+        schedule = schedule.schedule
+    if schedule is not None:
+        keras_private.set_schedule(optimizer, schedule if updates == 1 else EveryFew(schedule, updates))
+
+
 class OptimizerGroup:
     """The optimizers of all players, as Keras and its callbacks see them in `model.optimizer`.
 

@@ -281,12 +281,13 @@ class PenaltyGroup(keras.layers.Layer):
         )
         self.built = True
 
-    def measure(self, arguments, seed):
+    def measure(self, arguments, seed, variables):
         """Computes the penalties at one update of their player.
 
         Args:
             arguments: Tuple of tensors and functions that each penalty is called with.
             seed: `keras.random.SeedGenerator`.
+            variables: List of all variables that the penalties may read, the seed's state among them.
 
         Returns:
             Dict of names, such as `"r1"`, to scalar tensors.
@@ -294,11 +295,11 @@ class PenaltyGroup(keras.layers.Layer):
         values = {}
         for penalty in self.penalties:
             name = penalty_name(penalty)
-            values[name] = values.get(name, 0.0) + self._measure(penalty, arguments, seed)
+            values[name] = values.get(name, 0.0) + self._measure(penalty, arguments, seed, variables)
         self.updates.assign_add(1)
         return values
 
-    def _measure(self, penalty, arguments, seed):
+    def _measure(self, penalty, arguments, seed, variables):
         interval = getattr(penalty, "interval", 1)
         if interval == 1:
             return penalty(*arguments, seed=seed)
@@ -306,7 +307,7 @@ class PenaltyGroup(keras.layers.Layer):
         seed.next()
 
         def compute():
-            with keras.StatelessScope(state_mapping=[(seed.state, ops.convert_to_tensor(seed.state))]):
+            with keras.StatelessScope(state_mapping=[(v, v.value) for v in variables]):
                 return ops.cast(interval * penalty(*arguments, seed=seed), "float32")
 
         return ops.cond(self.updates % interval == 0, compute, lambda: ops.zeros((), "float32"))

@@ -65,3 +65,22 @@ def test_both_players_averages_are_swapped(points, make_gan):
 def test_without_averages_swapping_says_so(points, make_gan):
     with pytest.raises(ValueError, match="use_ema=True"):
         make_gan().fit(points, verbose=0, validation_data=points, callbacks=[keras.callbacks.SwapEMAWeights()])
+
+
+def test_a_schedule_counts_the_models_steps(points, make_gan, tmp_path):
+    def rate():
+        return K.schedules.PolynomialDecay(1e-2, 16, 0.0)
+
+    gan = make_gan(generator_optimizer=K.Adam(rate()), discriminator_optimizer=K.Adam(rate()), discriminator_steps=4)
+    gan.fit(points, batch_size=32, verbose=0)
+    # 8 of 16 steps, of 4 updates each.
+    assert int(gan.discriminator_optimizer.iterations) == 32 and int(gan.generator_optimizer.iterations) == 8
+    assert float(gan.generator_optimizer.learning_rate) == pytest.approx(5e-3, rel=1e-4)
+    assert float(gan.discriminator_optimizer.learning_rate) == pytest.approx(5e-3, rel=1e-4)
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras.models.load_model(tmp_path / "gan.keras")
+    loaded.fit(points[:128], batch_size=32, verbose=0)
+    assert float(loaded.discriminator_optimizer.learning_rate) == pytest.approx(2.5e-3, rel=1e-4)
+    # The same optimizers with one update a step count these.
+    loaded.compile(loaded.generator_optimizer, loaded.discriminator_optimizer)
+    assert float(loaded.discriminator_optimizer.learning_rate) == pytest.approx(0.0, abs=1e-9)

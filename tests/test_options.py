@@ -418,6 +418,25 @@ def test_bad_augmentation(points):
         sgd_gan(augmentation=keras_gan.augmentation.DiffAugment())
 
 
+def test_compiling_again_forgets_what_it_replaces(images):
+    gan = image_gan(keras_gan.augmentation.AdaptiveAugmentation())
+    counts = set()
+    for _ in range(3):
+        gan.compile(
+            penalties=[P.LeCam()],
+            metrics=[keras_gan.metrics.KernelDistance(max_examples=50)],
+            augmentation=keras_gan.augmentation.AdaptiveAugmentation(),
+        )
+        held = len(gan.layers), len(gan.variables), len(gan.get_weights()), len(gan.metrics_variables)
+        counts.add((*held, len(gan._metrics)))
+    assert len(counts) == 1
+    # What is compiled with again stays.
+    metric, ada = gan.evaluation_metrics[0], gan.augmentation
+    gan.compile(metrics=[metric], augmentation=ada)
+    assert any(layer is ada for layer in gan.layers)
+    assert np.isfinite(gan.fit(images, batch_size=16, verbose=0, validation_data=images).history["val_kernel_distance"])
+
+
 # === Truncation ===
 
 
