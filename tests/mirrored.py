@@ -52,6 +52,20 @@ def gan_of_images():
     return gan
 
 
+def conditional_gan():
+    """Labels that set scale and offset of batch normalization over the global batch."""
+    keras.utils.set_random_seed(0)
+    A, labels = keras_gan.architectures, keras_gan.conditions.Labels(3)
+    gan = keras_gan.GAN(
+        A.resnet_generator((8, 8, 1), 4, width=4, condition=labels, synchronized=True),
+        A.mlp_discriminator((8, 8, 1), units=(16,), dropout=0.0, condition=labels),
+        ema=0.9,
+        seed=0,
+    )
+    gan.compile(keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05))
+    return gan
+
+
 def overflows(replica):
     """What is left of a GAN in float16 when one replica gets what float16 can't hold."""
     keras.config.set_dtype_policy("mixed_float16")
@@ -92,6 +106,12 @@ with strategy.scope():
 lonely_points = tf.data.Dataset.from_tensor_slices(x[:17]).batch(16)
 result["lonely"] = lonely.fit(lonely_points, epochs=2, verbose=0, validation_data=lonely_points).history
 np.savez(f"{folder}/{replicas}_lonely.npz", *lonely.get_weights())
+
+with strategy.scope():
+    conditional = conditional_gan()
+pictures = np.random.default_rng(0).uniform(-1, 1, (45, 8, 8, 1)).astype("float32")
+conditional.fit(tf.data.Dataset.from_tensor_slices((pictures, np.arange(45) % 3)).batch(16), epochs=2, verbose=0)
+np.savez(f"{folder}/{replicas}_conditional.npz", *conditional.get_weights())
 
 if replicas > 1:
     with strategy.scope():

@@ -43,6 +43,29 @@ def test_sample_grid_leaves_training_alone(make_image_gan, images, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+def test_sample_grid_of_given_rows(images, tmp_path):
+    vector = keras_gan.conditions.Vector(2)
+    gan = keras_gan.GAN(
+        keras_gan.architectures.dcgan_generator((8, 8, 1), latent_dim=4, width=4, condition=vector),
+        keras_gan.architectures.dcgan_discriminator((8, 8, 1), width=4, condition=vector),
+    )
+    gan.compile()
+    rows = np.random.default_rng(0).normal(size=(6, 2))
+    fit = {"x": images, "y": np.ones((48, 2)), "batch_size": 16, "verbose": 0}
+    gan.fit(**fit, callbacks=[callbacks.SampleGrid(tmp_path, n=6, columns=3, given=rows)])
+    drawn = np.asarray(Image.open(tmp_path / "samples" / "epoch_0001.png")).reshape(18, 28, 1)
+    np.testing.assert_array_equal(drawn, keras_gan.images.grid(gan.sample(6, seed=0, given=rows), 3))
+    steps = int(gan.optimizer.iterations)
+    for options, message in (
+        ({}, r"given must say.*SampleGrid\(log_dir, given="),
+        ({"n": 5, "given": rows}, "given must be as many as samples, 5"),
+        ({"n": 6, "given": rows[:, :1]}, r"given must have the shape \(batch, 2\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            gan.fit(**fit, callbacks=[callbacks.SampleGrid(tmp_path, **options)])
+    assert int(gan.optimizer.iterations) == steps
+
+
 def test_sample_grid_of_no_images(points, make_gan, tmp_path):
     with pytest.raises(ValueError, match=r"SampleGrid draws images.*\(2,\)"):
         make_gan().fit(points, verbose=0, callbacks=[callbacks.SampleGrid(tmp_path)])

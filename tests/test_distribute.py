@@ -21,7 +21,7 @@ def mirrored(tmp_path_factory):
     return folder, {replicas: _run(script, replicas, folder) for replicas in (1, 2)}
 
 
-@pytest.mark.parametrize("kind", ["", "_simultaneous", "_lonely"])
+@pytest.mark.parametrize("kind", ["", "_simultaneous", "_lonely", "_conditional"])
 def test_two_replicas_train_as_one_does(kind, mirrored):
     folder, results = mirrored
     assert [r["replicas"] for r in results.values()] == [1, 2]

@@ -231,6 +231,34 @@ def test_architectures_run_in_one_piece(build, options, tmp_path):
     assert report.not_delegated == [] and report.psnr > 30
 
 
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("condition", [keras_gan.conditions.Labels(3), keras_gan.conditions.Vector(4)], ids=repr)
+def test_conditional_batch_normalization(condition, policy, tmp_path):
+    before = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy(policy)
+        generator = A.resnet_generator((8, 8, 3), 5, width=16, condition=condition)
+    finally:
+        keras.config.set_dtype_policy(before)
+    rng = np.random.default_rng(0)
+    for v in generator.trainable_variables:
+        v.assign(rng.normal(scale=0.5 / np.sqrt(np.prod(v.shape[:-1])), size=v.shape))
+    for quantize, error in ((None, 1e-5), ("float16", 0.02), ("dynamic", 0.1)):
+        if quantize != "float16" or policy == "float32":
+            report = keras_gan.export.export(generator, tmp_path / "g.tflite", quantize=quantize, sample=True)
+            assert report.max_error <= error and report.psnr > 30
+    name, dtype = ("labels", "int32 (1)") if condition.given_name == "labels" else ("given", "float32 (1, 4)")
+    assert report.signatures["generate"] == f"latent float32 (1, 5), {name} {dtype} -> image float32 (1, 8, 8, 3)"
+    # Only looking up labels is left to slower kernels.
+    assert set(report.not_delegated) <= {"LESS", "ADD", "SELECT", "GATHER"}
+    generate = signature(tmp_path / "g.tflite")
+    given = condition.example_given(3, seed=0)
+    latent = np.repeat(rng.normal(size=(1, 5)).astype("float32"), 3, axis=0)
+    images = np.concatenate([generate(latent=latent[i : i + 1], **{name: given[i : i + 1]})["image"] for i in range(3)])
+    np.testing.assert_allclose(images, ops.cast(generator([latent, given]), "float32"), atol=0.1)
+    assert np.abs(images[0] - images[1]).max() > 0.1
+
+
 def test_mixed_precision(tmp_path):
     policy = keras.config.dtype_policy()
     try:
