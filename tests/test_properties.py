@@ -8,6 +8,7 @@ from pathlib import Path
 import hypothesis
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from hypothesis import strategies as st
 
@@ -282,7 +283,8 @@ SAMPLES = st.fixed_dictionaries(
 
 
 def weights(gan):
-    return [np.array(w) for w in (*gan.generator.trainable_variables, *gan.discriminator.trainable_variables)]
+    variables = [*gan.generator.trainable_variables, *gan.discriminator.trainable_variables]
+    return [np.array(keras.ops.convert_to_numpy(v)) for v in variables]
 
 
 def examples(gan):
@@ -291,6 +293,8 @@ def examples(gan):
     return st.tuples(st.just(gan[0]), compile_options(shape), data(shape, classes), data(shape, classes))
 
 
+# What a user passes may deserve them.
+@pytest.mark.filterwarnings("ignore:.*without control", "ignore:Your input ran out of data")
 @hypothesis.given(example=gans().flatmap(examples), sampling=SAMPLES)
 @hypothesis.settings(suppress_health_check=list(hypothesis.HealthCheck))
 def test_it_trains_or_says_why_not(example, sampling):
