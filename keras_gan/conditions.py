@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from keras_gan.checks.values import check_integer, check_number
 from keras_gan.priors import Categorical, Concatenated, Uniform
 
 __all__ = ["AuxiliaryClassifier", "Codes", "Condition", "Labels", "Unconditional", "Vector"]
@@ -231,9 +232,7 @@ class Labels(Condition):
     given_to_discriminator = True
 
     def __init__(self, num_classes):
-        if not _is_integer(num_classes) or num_classes < 2:
-            raise ValueError(f"num_classes must be an integer of at least 2. Received: {num_classes!r}.")
-        self.num_classes = int(num_classes)
+        self.num_classes = check_integer("num_classes", num_classes, 2)
 
     def check_given(self, given, n, of):
         if given.ndim == 0 or given.size != given.shape[0]:
@@ -293,9 +292,7 @@ class Vector(Condition):
     given_to_discriminator = True
 
     def __init__(self, n):
-        if not _is_integer(n) or n < 1:
-            raise ValueError(f"n must be a positive integer. Received: {n!r}.")
-        self.n = int(n)
+        self.n = check_integer("n", n)
         self.given_shape = (self.n,)
 
     def prepare(self, given):
@@ -330,7 +327,7 @@ class AuxiliaryClassifier(Labels):
 
     def __init__(self, num_classes, weight=1.0):
         super().__init__(num_classes)
-        self.weight = _check_weight("weight", weight)
+        self.weight = check_number("weight", weight, 0)
         self.heads = {"classes": self.num_classes}
 
     def discriminator_term(self, real_extra, fake_extra, given):
@@ -389,25 +386,21 @@ class Codes(Condition):
     def __init__(
         self, categorical=(), continuous=0, categorical_weight=1.0, continuous_weight=1.0, consistency_weight=0.0
     ):
-        categorical = tuple(categorical)
-        if not all(_is_integer(k) and k > 1 for k in categorical):
-            raise ValueError(f"categorical must be integers of at least 2. Received: {categorical!r}.")
-        if not _is_integer(continuous) or continuous < 0 or not (categorical or continuous):
-            raise ValueError(
-                "continuous must be an integer of at least 0, and there must be a code. "
-                f"Received: categorical={categorical!r}, continuous={continuous!r}."
-            )
-        self.categorical = tuple(map(int, categorical))
-        self.continuous = int(continuous)
-        self.categorical_weight = _check_weight("categorical_weight", categorical_weight)
-        self.continuous_weight = _check_weight("continuous_weight", continuous_weight)
-        self.consistency_weight = _check_weight("consistency_weight", consistency_weight)
-        if consistency_weight and not categorical:
+        if not isinstance(categorical, (list, tuple)):
+            raise ValueError(f"categorical must be a list of integers >= 2. Received: {categorical!r}.")
+        self.categorical = tuple(check_integer("categorical", k, 2) for k in categorical)
+        self.continuous = check_integer("continuous", continuous, 0)
+        if not (self.categorical or self.continuous):
+            raise ValueError("categorical or continuous must give a code. Received: neither.")
+        self.categorical_weight = check_number("categorical_weight", categorical_weight, 0)
+        self.continuous_weight = check_number("continuous_weight", continuous_weight, 0)
+        self.consistency_weight = check_number("consistency_weight", consistency_weight, 0)
+        if self.consistency_weight and not self.categorical:
             raise ValueError(
                 "consistency_weight must be 0 without a categorical code, whose distributions it compares. "
                 f"Received: {consistency_weight!r}."
             )
-        self.compares_views = consistency_weight > 0
+        self.compares_views = self.consistency_weight > 0
         self.num_codes = sum(self.categorical) + self.continuous
         self.heads = {"codes": self.num_codes}
 
@@ -467,13 +460,3 @@ def _nt_xent(x, y):
     # A view is not set against itself.
     others = similarities - 1e9 * ops.eye(2 * n)
     return ops.mean(ops.logsumexp(others, axis=-1)) - ops.mean(pairs)
-
-
-def _is_integer(value):
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-
-
-def _check_weight(name, value):
-    if not value >= 0:
-        raise ValueError(f"{name} must not be negative. Received: {value!r}.")
-    return float(value)

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_gan.checks.values import check_integer
+from keras_gan.checks.values import check_integer, check_number
 
 __all__ = ["GroupedConv2D", "MinibatchStandardDeviation", "PixelNormalization", "Residual", "SpectralNormalization"]
 
@@ -209,7 +209,7 @@ class ConditionalBatchNormalization(keras.layers.Layer):
 
     Raises:
         TypeError: If `condition` is something else.
-        ValueError: If nothing is given under that condition.
+        ValueError: If nothing is given under that condition, or a number is out of range.
 
     Reference:
         - [de Vries et al., 2017](https://arxiv.org/abs/1707.00683)
@@ -231,8 +231,8 @@ class ConditionalBatchNormalization(keras.layers.Layer):
             )
         super().__init__(**kwargs)
         self.condition = condition
-        self.momentum = momentum
-        self.epsilon = epsilon
+        self.momentum = check_number("momentum", momentum, 0, 1)
+        self.epsilon = check_number("epsilon", epsilon, 0, open_low=True)
         self.synchronized = synchronized
 
     def build(self, input_shape):

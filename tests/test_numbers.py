@@ -80,19 +80,20 @@ IMAGE_SIZES = {"image_shape": (16, 16, 1), "width": 2}
 # default, is one; of a tuple each entry is.
 VALID = {
     "GAN": {**networks(), "ema": 0.5, "seed": 3},
-    "architectures.dcgan_discriminator": {**IMAGE_SIZES, "num_classes": 3},
-    "architectures.dcgan_generator": {**IMAGE_SIZES, "latent_dim": 4, "num_classes": 3},
-    "architectures.mlp_discriminator": {"data_shape": (3,), "units": (4, 5), "num_classes": 3},
-    "architectures.mlp_generator": {"data_shape": (3,), "latent_dim": 4, "units": (4, 5), "num_classes": 3},
-    "architectures.modern_discriminator": {**IMAGE_SIZES, "num_classes": 3},
-    "architectures.modern_generator": {**IMAGE_SIZES, "latent_dim": 4, "num_classes": 3},
-    "architectures.resnet_discriminator": {**IMAGE_SIZES, "num_classes": 3},
-    "architectures.resnet_generator": {**IMAGE_SIZES, "latent_dim": 4, "num_classes": 3},
-    "architectures.sn_dcgan_discriminator": {**IMAGE_SIZES, "num_classes": 3},
+    "architectures.dcgan_discriminator": {**IMAGE_SIZES},
+    "architectures.dcgan_generator": {**IMAGE_SIZES, "latent_dim": 4},
+    "architectures.mlp_discriminator": {"data_shape": (3,), "units": (4, 5)},
+    "architectures.mlp_generator": {"data_shape": (3,), "latent_dim": 4, "units": (4, 5)},
+    "architectures.modern_discriminator": {**IMAGE_SIZES},
+    "architectures.modern_generator": {**IMAGE_SIZES, "latent_dim": 4},
+    "architectures.resnet_discriminator": {**IMAGE_SIZES},
+    "architectures.resnet_generator": {**IMAGE_SIZES, "latent_dim": 4},
+    "architectures.sn_dcgan_discriminator": {**IMAGE_SIZES},
     "callbacks.BackupAndRestore": {"backup_dir": "backup", "save_freq": 3},
     "callbacks.SampleGrid": {"log_dir": "run", "columns": 3},
     "conditions.AuxiliaryClassifier": {"num_classes": 3},
     "conditions.Codes": {"categorical": (3, 2), "continuous": 2},
+    "conditions.Vector": {"n": 3},
     "conditions.Labels": {"num_classes": 3},
     "datasets.load": {"name": "digits", "batch_size": 4, "image_size": (8, 8), "seed": 3},
     "export.benchmark": {"filepath": "generator.tflite"},
@@ -129,52 +130,6 @@ WITHOUT_NUMBERS = {
 SLOW = {"datasets.load", "export.benchmark", "export.export", "metrics.features.classifier"}
 # Numbers that may be negative.
 OF_ANY_SIGN = {"high", "low", "mean", "radius"}
-# Arguments that don't follow the rule yet.
-_NOT_YET = {
-    "architectures.dcgan_discriminator(image_shape)",
-    "architectures.dcgan_discriminator(num_classes)",
-    "architectures.dcgan_discriminator(num_codes)",
-    "architectures.dcgan_generator(image_shape)",
-    "architectures.dcgan_generator(latent_dim)",
-    "architectures.dcgan_generator(num_classes)",
-    "architectures.dcgan_generator(width)",
-    "architectures.mlp_discriminator(data_shape)",
-    "architectures.mlp_discriminator(dropout)",
-    "architectures.mlp_discriminator(negative_slope)",
-    "architectures.mlp_discriminator(num_classes)",
-    "architectures.mlp_discriminator(num_codes)",
-    "architectures.mlp_discriminator(units)",
-    "architectures.mlp_generator(data_shape)",
-    "architectures.mlp_generator(latent_dim)",
-    "architectures.mlp_generator(negative_slope)",
-    "architectures.mlp_generator(num_classes)",
-    "architectures.mlp_generator(units)",
-    "architectures.modern_discriminator(image_shape)",
-    "architectures.modern_discriminator(num_classes)",
-    "architectures.modern_discriminator(num_codes)",
-    "architectures.modern_generator(image_shape)",
-    "architectures.modern_generator(latent_dim)",
-    "architectures.modern_generator(num_classes)",
-    "architectures.modern_generator(width)",
-    "architectures.resnet_discriminator(image_shape)",
-    "architectures.resnet_discriminator(num_classes)",
-    "architectures.resnet_discriminator(num_codes)",
-    "architectures.resnet_generator(image_shape)",
-    "architectures.resnet_generator(latent_dim)",
-    "architectures.resnet_generator(num_classes)",
-    "architectures.resnet_generator(width)",
-    "architectures.sn_dcgan_discriminator(image_shape)",
-    "architectures.sn_dcgan_discriminator(num_classes)",
-    "architectures.sn_dcgan_discriminator(num_codes)",
-    "conditions.AuxiliaryClassifier(num_classes)",
-    "conditions.AuxiliaryClassifier(weight)",
-    "conditions.Codes(categorical)",
-    "conditions.Codes(categorical_weight)",
-    "conditions.Codes(consistency_weight)",
-    "conditions.Codes(continuous)",
-    "conditions.Codes(continuous_weight)",
-    "conditions.Labels(num_classes)",
-}
 
 
 @functools.cache
@@ -218,10 +173,7 @@ def arguments():
 
 def walk():
     for path, name, value, default in arguments():
-        marks = ()
-        if f"{path}({name})" in _NOT_YET:
-            marks = pytest.mark.xfail(strict=True, reason="does not follow the rule yet")
-        yield pytest.param(path, name, value, default, id=f"{path}({name})", marks=marks)
+        yield pytest.param(path, name, value, default, id=f"{path}({name})")
 
 
 def make(path, **changed):
@@ -235,7 +187,6 @@ def test_the_walk_passes_everywhere():
     gone = (set(VALID) | WITHOUT_NUMBERS | SLOW) - set(things())
     assert not gone, f"these are no longer there: {sorted(gone)}"
     walked = {f"{path}({name})" for path, name, _, _ in arguments()}
-    assert walked >= _NOT_YET
     assert {"penalties.R1(gamma)", "priors.circle(radius)", "export.export(batch_sizes)"} < walked
     assert len(walked) > 80
 
@@ -327,7 +278,7 @@ def check_numbers_of_numpy(path, name, value):
         assert not any(isinstance(leaf, np.generic) for leaf in keras.tree.flatten(found))
 
 
-@pytest.mark.parametrize(("path", "name", "value", "default"), walk())
+@pytest.mark.parametrize(("path", "name", "value", "default"), list(walk()))
 def test_numbers_and_what_is_none(path, name, value, default):
     check_refusals(path, name, value, default)
     if path not in SLOW:

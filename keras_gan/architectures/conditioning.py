@@ -61,7 +61,7 @@ def build_generator(chain, latent_dim, condition):
         ValueError: If `latent_dim` is out of range.
         TypeError: If the condition is something else.
     """
-    check_integer("latent_dim", latent_dim)
+    latent_dim = check_integer("latent_dim", latent_dim)
     latent_dim = int(latent_dim)
     _check_condition(condition)
     latent = keras.Input((latent_dim,), name="latent")

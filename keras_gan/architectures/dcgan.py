@@ -40,20 +40,20 @@ def dcgan_generator(image_shape, latent_dim, width=64, condition=None, synchroni
         [Radford et al., 2015](https://arxiv.org/abs/1511.06434)
     """
     height, width_, channels = image_shape = check_data_shape("image_shape", image_shape, ranks=(3,))
-    check_integer("width", width)
+    width = check_integer("width", width)
     width = int(width)
     stages = halvings(image_shape)
     base = (height // 2**stages, width_ // 2**stages, width * 2 ** (stages - 1))
     chain = [
         layers.Dense(base[0] * base[1] * base[2], use_bias=False),
         layers.Reshape(base),
-        layers.BatchNormalization(synchronized=synchronized),
+        layers.BatchNormalization(momentum=0.9, synchronized=synchronized),
         layers.ReLU(),
     ]
     for stage in reversed(range(stages - 1)):
         chain += [
             layers.Conv2DTranspose(width * 2**stage, _KERNEL, _STRIDE, padding="same", use_bias=False),
-            layers.BatchNormalization(synchronized=synchronized),
+            layers.BatchNormalization(momentum=0.9, synchronized=synchronized),
             layers.ReLU(),
         ]
     chain.append(layers.Conv2DTranspose(channels, _KERNEL, _STRIDE, padding="same", activation="tanh", dtype="float32"))
@@ -120,7 +120,7 @@ def sn_dcgan_discriminator(image_shape, width=64, condition=None, labels_by="pro
 
 def _discriminator(image_shape, width, condition, labels_by, spectral=False):
     image_shape = check_data_shape("image_shape", image_shape, ranks=(3,))
-    check_integer("width", width)
+    width = check_integer("width", width)
     width = int(width)
     wrap = SpectralNormalization if spectral else as_is
     chain = []

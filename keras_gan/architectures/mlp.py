@@ -6,7 +6,7 @@ from keras import layers
 
 from keras_gan.architectures.conditioning import build_discriminator, build_generator
 from keras_gan.architectures.shapes import check_data_shape
-from keras_gan.checks.values import check_integer
+from keras_gan.checks.values import check_integer, check_number
 
 
 def mlp_generator(data_shape, latent_dim, units=(256, 512, 1024), negative_slope=0.2, condition=None):
@@ -72,10 +72,13 @@ def mlp_discriminator(
 
 
 def _hidden(units, negative_slope, dropout=0.0):
+    if not isinstance(units, (list, tuple)):
+        raise ValueError(f"units must be a list of positive integers. Received: {units!r}.")
+    negative_slope = check_number("negative_slope", negative_slope, 0)
+    dropout = check_number("dropout", dropout, 0, 1, open_high=True)
     chain = []
     for width in units:
-        check_integer("units", width)
-        chain += [layers.Dense(int(width)), layers.LeakyReLU(negative_slope)]
+        chain += [layers.Dense(check_integer("units", width)), layers.LeakyReLU(negative_slope)]
         if dropout:
             chain.append(layers.Dropout(dropout))
     return chain

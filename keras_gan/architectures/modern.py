@@ -46,7 +46,7 @@ def modern_generator(image_shape, latent_dim, width=64, condition=None):
         fix-up: [Zhang et al., 2019](https://arxiv.org/abs/1901.09321)
     """
     height, width_, channels = image_shape = check_data_shape("image_shape", image_shape, ranks=(3,))
-    check_integer("width", width)
+    width = check_integer("width", width)
     width = int(width)
     *lower, bottom = _widths(image_shape, width)
     stages = len(lower)
@@ -87,7 +87,7 @@ def modern_discriminator(image_shape, width=64, condition=None, labels_by="proje
         fix-up: [Zhang et al., 2019](https://arxiv.org/abs/1901.09321)
     """
     image_shape = check_data_shape("image_shape", image_shape, ranks=(3,))
-    check_integer("width", width)
+    width = check_integer("width", width)
     width = int(width)
     widths = _widths(image_shape, width)
     stages = len(widths) - 1

@@ -35,7 +35,7 @@ def resnet_generator(image_shape, latent_dim, width=64, condition=None, synchron
         conditional: [Miyato and Koyama, 2018](https://arxiv.org/abs/1802.05637)
     """
     height, width_, channels = image_shape = check_data_shape("image_shape", image_shape, ranks=(3,))
-    check_integer("width", width)
+    width = check_integer("width", width)
     width = int(width)
     stages = halvings(image_shape)
     base = (height // 2**stages, width_ // 2**stages, width * 2 ** (stages - 1))
@@ -70,7 +70,7 @@ def resnet_discriminator(image_shape, width=64, condition=None, labels_by="proje
         [Miyato et al., 2018](https://arxiv.org/abs/1802.05957)
     """
     image_shape = check_data_shape("image_shape", image_shape, ranks=(3,))
-    check_integer("width", width)
+    width = check_integer("width", width)
     width = int(width)
     stages = halvings(image_shape)
     chain = [_first_block(width)]
@@ -84,8 +84,8 @@ def resnet_discriminator(image_shape, width=64, condition=None, labels_by="proje
 def _normalization(condition, synchronized):
     """Returns a function that makes a layer of batch normalization."""
     if getattr(condition, "given_name", None) is None:
-        return functools.partial(layers.BatchNormalization, synchronized=synchronized)
-    return functools.partial(ConditionalBatchNormalization, condition, synchronized=synchronized)
+        return functools.partial(layers.BatchNormalization, momentum=0.9, synchronized=synchronized)
+    return functools.partial(ConditionalBatchNormalization, condition, momentum=0.9, synchronized=synchronized)
 
 
 def _up_block(filters, normalize):

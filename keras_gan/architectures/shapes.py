@@ -1,6 +1,6 @@
 """Checks of sizes that the architectures share."""
 
-import numpy as np
+from keras_gan.checks.values import check_integer
 
 
 def check_data_shape(name, shape, ranks):
@@ -12,16 +12,12 @@ def check_data_shape(name, shape, ranks):
     """
     forms = " or ".join({1: "(features,)", 3: "(height, width, channels)"}[rank] for rank in ranks)
     try:
-        shape = tuple(shape)
-    except TypeError:
-        shape = (shape,)
-        ok = False
-    else:
-        integers = all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in shape)
-        ok = len(shape) in ranks and integers and all(n > 0 for n in shape)
-    if not ok:
+        sizes = tuple(check_integer(name, n) for n in shape)
+    except (TypeError, ValueError):
+        sizes = ()
+    if len(sizes) not in ranks:
         raise ValueError(f"{name} must be {forms}, of positive integers. Received: {shape!r}.")
-    return tuple(map(int, shape))
+    return sizes
 
 
 def halvings(image_shape):
