@@ -10,7 +10,7 @@ from keras_gan.checks import check_positive
 
 
 def mlp_generator(data_shape, latent_dim, units=(256, 512, 1024), negative_slope=0.2, condition=None):
-    """A fully connected generator.
+    """Builds a fully connected generator.
 
     Args:
         data_shape: Tuple, the shape of one example: `(features,)`, which gives a linear output, or
@@ -46,7 +46,7 @@ def mlp_discriminator(
     condition=None,
     labels_by="projection",
 ):
-    """A fully connected discriminator.
+    """Builds a fully connected discriminator.
 
     Args:
         data_shape: Tuple, the shape of one example: `(features,)` or `(height, width, channels)`.

@@ -1,4 +1,4 @@
-"""Do the networks, the prior and the condition fit each other?"""
+"""Checks of networks, prior and condition against each other."""
 
 import numbers
 import warnings
@@ -64,7 +64,7 @@ def _is_condition(thing):
 
 
 def noise_size(generator, prior, condition):
-    """The size of the latent without codes, an int: the prior's, or what the generator's input leaves.
+    """Returns the size of the latent without codes, an int: the prior's, or what the generator's input leaves.
 
     Raises:
         ValueError: If the generator has other inputs than `(batch, latent_dim)` and what is given under the condition,
@@ -108,7 +108,7 @@ def noise_size(generator, prior, condition):
 
 
 def symbolic_inputs(condition, latent_dim):
-    """Symbolic inputs of the generator: a model that is called on them gets built."""
+    """Returns symbolic inputs of the generator: a model that is called on them gets built."""
     return condition.generator_inputs(keras.KerasTensor((None, latent_dim)), _symbolic_given(condition))
 
 
