@@ -1,4 +1,11 @@
+<<<<<<< HEAD:keras_gan/networks.py
 """What can be read off networks: inputs, outputs, the last activation; and how a pair of them fits together."""
+=======
+"""Checks of networks, prior and condition against each other."""
+
+import numbers
+import warnings
+>>>>>>> conditions:keras_gan/checks/networks.py
 
 import keras
 import numpy as np
@@ -48,7 +55,7 @@ def _is_condition(thing):
 
 
 def noise_size(generator, prior, condition):
-    """The size of the latent without codes, an int: the prior's, or what the generator's input leaves.
+    """Returns the size of the latent without codes, an int: the prior's, or what the generator's input leaves.
 
     Raises:
         ValueError: If the generator has other inputs than `(batch, latent_dim)` and what is given under the condition,
@@ -92,7 +99,7 @@ def noise_size(generator, prior, condition):
 
 
 def symbolic_inputs(condition, latent_dim):
-    """Symbolic inputs of the generator: a model that is called on them gets built."""
+    """Returns symbolic inputs of the generator: a model that is called on them gets built."""
     return condition.generator_inputs(keras.KerasTensor((None, latent_dim)), _symbolic_given(condition))
 
 

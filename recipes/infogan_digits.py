@@ -34,7 +34,9 @@ def main(argv=None):
     condition = keras_gan.conditions.Codes(categorical=[CODES], consistency_weight=1.0)
     with args.strategy.scope():
         gan = keras_gan.GAN(
-            generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=noise + CODES),
+            generator=keras_gan.architectures.dcgan_generator(
+                common.DIGITS, latent_dim=noise + CODES, condition=condition
+            ),
             discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS, condition=condition),
             ema=0.99,
             seed=args.seed,

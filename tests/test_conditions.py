@@ -283,7 +283,7 @@ def test_export_of_a_generator_that_is_given_vectors(labelled, tmp_path):
             seen.append(rows)
             return super().example_given(n, seed, rows)
 
-    options = {"metrics": [keras_gan.metrics.ModeCoverage(CENTERS, sigma=1.0)], "prior": gan._noise}
+    options = {"metrics": [keras_gan.metrics.ModeCoverage(CENTERS, sigma=1.0)], "prior": gan.noise_prior}
     keras_gan.export.export(gan.generator, tmp_path / "h.tflite", data=iter(data), condition=Spy(3), **options)
     assert len(seen) > 2
     for rows in seen:
@@ -315,13 +315,13 @@ def test_a_gan_takes_the_condition_of_its_builders(condition, tmp_path):
     gan.fit(x, given, batch_size=3, verbose=0)
     gan.save(tmp_path / "gan.keras")
     sample_of = {"seed": 0, "given": given}
-    for load in (keras.models.load_model, keras_gan.saving.load_model):
+    for load in (keras.models.load_model, keras_gan.saving.load_untrusted):
         loaded = load(tmp_path / "gan.keras")
         for network in (loaded.generator, loaded.discriminator, loaded.ema_generator, loaded):
             assert network.condition == condition
         np.testing.assert_array_equal(loaded.sample(6, **sample_of), gan.sample(6, **sample_of))
     loaded.generator.save(tmp_path / "generator.keras")
-    assert keras_gan.saving.load_model(tmp_path / "generator.keras").condition == condition
+    assert keras_gan.saving.load_untrusted(tmp_path / "generator.keras").condition == condition
 
 
 def test_one_builder_is_enough_where_the_other_network_needs_nothing():
@@ -462,7 +462,7 @@ def test_a_condition_of_ones_own(build, labels_by, tmp_path):
         gan.fit(x, verbose=0)
     gan.fit(x, Direction().default_given(6), batch_size=3, verbose=0)
     gan.save(tmp_path / "gan.keras")
-    loaded = keras_gan.saving.load_model(tmp_path / "gan.keras")
+    loaded = keras_gan.saving.load_untrusted(tmp_path / "gan.keras")
     np.testing.assert_array_equal(loaded.sample(3, seed=0), gan.sample(3, seed=0))
     with pytest.raises(ValueError, match=r"no condition on labels.*Pass given=, which is for Direction\(\)"):
         gan.sample(2, labels=[0, 1])

@@ -14,7 +14,7 @@ _STRIDE = 2
 
 
 def dcgan_generator(image_shape, latent_dim, width=64, condition=None, synchronized=False):
-    """The generator of DCGAN: transposed convolutions, each of which doubles the size.
+    """Builds the generator of DCGAN: transposed convolutions, each of which doubles the size.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
@@ -61,7 +61,7 @@ def dcgan_generator(image_shape, latent_dim, width=64, condition=None, synchroni
 
 
 def dcgan_discriminator(image_shape, width=64, condition=None, labels_by="projection"):
-    """The discriminator of DCGAN: convolutions, each of which halves the size.
+    """Builds the discriminator of DCGAN: convolutions, each of which halves the size.
 
     Unlike the paper's it has no batch normalization. Its statistics would mix reals and fakes and fit neither, so that
     the discriminator could judge in training alone, and an example's logit would depend on its neighbors, which
@@ -95,7 +95,7 @@ def dcgan_discriminator(image_shape, width=64, condition=None, labels_by="projec
 
 
 def sn_dcgan_discriminator(image_shape, width=64, condition=None, labels_by="projection"):
-    """The discriminator of DCGAN with spectral normalization.
+    """Builds the discriminator of DCGAN with spectral normalization.
 
     Its generator is `dcgan_generator`.
 

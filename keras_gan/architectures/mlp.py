@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 from keras import layers
 
 from keras_gan.architectures.conditioning import build_discriminator, build_generator
@@ -10,7 +11,7 @@ from keras_gan.checks.values import check_integer, check_number
 
 
 def mlp_generator(data_shape, latent_dim, units=(256, 512, 1024), negative_slope=0.2, condition=None):
-    """A fully connected generator.
+    """Builds a fully connected generator.
 
     Args:
         data_shape: Tuple, the shape of one example: `(features,)`, which gives a linear output, or
@@ -46,7 +47,7 @@ def mlp_discriminator(
     condition=None,
     labels_by="projection",
 ):
-    """A fully connected discriminator.
+    """Builds a fully connected discriminator.
 
     Args:
         data_shape: Tuple, the shape of one example: `(features,)` or `(height, width, channels)`.
@@ -72,7 +73,7 @@ def mlp_discriminator(
 
 
 def _hidden(units, negative_slope, dropout=0.0):
-    if not isinstance(units, (list, tuple)):
+    if isinstance(units, str) or not np.iterable(units):
         raise ValueError(f"units must be a list of positive integers. Received: {units!r}.")
     negative_slope = check_number("negative_slope", negative_slope, 0)
     dropout = check_number("dropout", dropout, 0, 1, open_high=True)

@@ -18,7 +18,7 @@ _SLOPE = 0.2
 
 
 def modern_generator(image_shape, latent_dim, width=64, condition=None):
-    """A generator in the manner of R3GAN: two residual blocks at each size, bilinear upsampling between sizes.
+    """Builds a generator in the manner of R3GAN: two residual blocks at each size, bilinear upsampling between sizes.
 
     A block is a 1x1 convolution to twice the channels, a 3x3 convolution in groups of 16 channels and a 1x1
     convolution back, with leaky ReLUs between, added to its input. There is no normalization; fix-up initialization
@@ -64,7 +64,7 @@ def modern_generator(image_shape, latent_dim, width=64, condition=None):
 
 
 def modern_discriminator(image_shape, width=64, condition=None, labels_by="projection"):
-    """A discriminator in the manner of R3GAN: two residual blocks at each size, bilinear downsampling between sizes.
+    """Builds a discriminator in the manner of R3GAN: two residual blocks at each size, bilinear downsampling between.
 
     Blocks and initialization are those of `modern_generator`. A depthwise convolution as large as the last feature map
     makes the features. The paper trains it with the relativistic loss, R1 and R2.
@@ -104,7 +104,7 @@ def modern_discriminator(image_shape, width=64, condition=None, labels_by="proje
 
 
 def _widths(image_shape, width):
-    """Channels at each size, from full size down."""
+    """Returns the channels at each size, from full size down."""
     stages = halvings(image_shape)
     return [width * 2 ** min(stage, stages - 1) for stage in range(stages + 1)]
 
@@ -114,7 +114,7 @@ def _blocks(filters, stages):
 
 
 def _block(filters, depth):
-    """A residual block of a network of `depth` of them."""
+    """Makes a residual block of a network of `depth` of them."""
     expanded = _EXPANSION * filters
     groups = expanded // math.gcd(expanded, _GROUP_SIZE)
     return Residual(

@@ -11,7 +11,7 @@ from keras_gan.layers import ConditionalBatchNormalization, Residual, SpectralNo
 
 
 def resnet_generator(image_shape, latent_dim, width=64, condition=None, synchronized=False):
-    """The residual generator of SNGAN: each block doubles the size.
+    """Builds the residual generator of SNGAN: each block doubles the size.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
@@ -51,7 +51,7 @@ def resnet_generator(image_shape, latent_dim, width=64, condition=None, synchron
 
 
 def resnet_discriminator(image_shape, width=64, condition=None, labels_by="projection"):
-    """The residual discriminator of SNGAN: each block halves the size, all weights are spectrally normalized.
+    """Builds the residual discriminator of SNGAN: each block halves the size, all weights are spectrally normalized.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.

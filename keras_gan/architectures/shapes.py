@@ -21,7 +21,7 @@ def check_data_shape(name, shape, ranks):
 
 
 def halvings(image_shape):
-    """How often to halve an image: down to about 4 pixels, or to an odd size before.
+    """Counts how often to halve an image: down to about 4 pixels, or to an odd size before.
 
     Raises:
         ValueError: If height or width is not divisible by 4.

@@ -1,4 +1,4 @@
-"""Are the data what the networks can learn from?"""
+"""Checks of training data, and of what samples are conditioned on."""
 
 import dataclasses
 import itertools

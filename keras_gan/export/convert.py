@@ -55,7 +55,7 @@ class Signature:
 
 
 def signatures(generator, prior, condition, batch_sizes=(None,), sample=False, output="float32", rows=None):
-    """The functions of a file: `generate` and, if asked for, `sample`, once for each batch size.
+    """Returns the functions of a file: `generate` and, if asked for, `sample`, once for each batch size.
 
     Args:
         generator: Built `keras.Model`.
