@@ -1,11 +1,4 @@
-<<<<<<< HEAD:keras_gan/networks.py
 """What can be read off networks: inputs, outputs, the last activation; and how a pair of them fits together."""
-=======
-"""Checks of networks, prior and condition against each other."""
-
-import numbers
-import warnings
->>>>>>> conditions:keras_gan/checks/networks.py
 
 import keras
 import numpy as np
