@@ -30,10 +30,10 @@ test: $(BIN)/.installed
 
 # The tests that draw their cases at random: kills, mutated files, options.
 test-long: $(BIN)/.installed
-	$(BIN)/python -m pytest --long tests/test_durability.py tests/test_fuzz.py tests/test_properties.py
+	$(BIN)/python -m pytest --long tests/system/test_durability.py tests/system/test_fuzz.py tests/system/test_properties.py
 
 # What trains, saves and measures.
-BACKEND_TESTS := $(addprefix tests/test_,gan.py options.py conditions.py health.py mixed_precision.py metrics.py metrics_modes.py)
+BACKEND_TESTS := $(addprefix tests/,test_gan.py test_gan_options.py test_conditions.py test_health.py system/test_mixed_precision.py metrics/test_metrics.py metrics/test_modes.py)
 
 $(BIN)/.backends: $(BIN)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'jax>=0.10,<0.11' torch==2.13.0
@@ -42,11 +42,11 @@ $(BIN)/.backends: $(BIN)/.installed
 # Networks this small gain nothing from torch's threads, which then wait for each other: ten times as long on a busy machine.
 test-backends: export OMP_NUM_THREADS = 1
 test-backends: $(BIN)/.backends
-	$(BIN)/python -m pytest tests/test_backends.py
-	KERAS_BACKEND=jax $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(BACKEND_TESTS) tests/test_hosts.py
+	$(BIN)/python -m pytest tests/system/test_backends.py
+	KERAS_BACKEND=jax $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(BACKEND_TESTS) tests/system/test_hosts.py
 	KERAS_BACKEND=torch $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(BACKEND_TESTS)
-	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/test_durability.py -k killed
-	KERAS_BACKEND=torch $(BIN)/python -m pytest tests/test_durability.py -k killed
+	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/system/test_durability.py -k killed
+	KERAS_BACKEND=torch $(BIN)/python -m pytest tests/system/test_durability.py -k killed
 
 lint: $(BIN)/.installed
 	$(BIN)/ruff check .

@@ -1,7 +1,8 @@
 """All that the package uses of Keras, TensorFlow and LiteRT beside their public names.
 
 Mixins stand for methods that are overridden: each calls a public method of ours. Functions stand for what is read.
-`NAMES` lists them: `tests/test_architecture.py` says which is gone when they move, and keeps them out of other files.
+`NAMES` lists them: `tests/system/test_architecture.py` says which is gone when they move, and keeps them out of other
+files.
 """
 
 import contextlib

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import keras
+import model_cyclegan as points
 import numpy as np
 import pytest
 from keras import ops
@@ -14,10 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import keras_gan
 
-SCRIPT = Path(__file__).parent / "scripts" / "points_cyclegan.py"
-sys.path.insert(0, str(SCRIPT.parent))
-
-import points_cyclegan as points  # noqa: E402
+SCRIPT = Path(points.__file__)
 
 APART = ["discriminator_a", "discriminator_b", "generator_ab", "generator_ba"]
 

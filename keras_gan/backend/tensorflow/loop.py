@@ -1,7 +1,7 @@
 """The loop over batches on several replicas, where Keras's own stands in the way.
 
 Keras 3.15 can't run more than one step an execution on several replicas (keras-team/keras#19246), and not at all on
-several hosts (keras-team/keras#20585). `tests/test_distribute.py` notices when it can.
+several hosts (keras-team/keras#20585). `tests/system/test_distribute.py` notices when it can.
 """
 
 import warnings

@@ -30,7 +30,12 @@ def _start(folder, rank=0, addresses=None, last_step=-1, devices=1):
     folder.mkdir(exist_ok=True)
     # JAX takes a GPU whole, and here several processes would.
     env = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
-    command = [sys.executable, str(Path(__file__).with_name("worker.py")), str(folder), str(last_step)]
+    command = [
+        sys.executable,
+        str(Path(__file__).parents[1] / "scripts" / "hosts_worker.py"),
+        str(folder),
+        str(last_step),
+    ]
     if addresses is not None:
         task = {"type": "worker", "index": rank}
         env["TF_CONFIG"] = json.dumps({"cluster": {"worker": addresses}, "task": task})

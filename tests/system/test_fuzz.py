@@ -84,7 +84,7 @@ class Worker:
         env = {**os.environ, "TMPDIR": str(self.folder / "tmp"), "TF_NUM_INTRAOP_THREADS": "1"}
         # Where the package is imported from, whatever the working folder.
         env["PYTHONPATH"] = str(Path(keras_gan.__file__).parent.parent)
-        script = Path(__file__).parent / "fuzz_worker.py"
+        script = Path(__file__).parents[1] / "scripts" / "fuzz_worker.py"
         self.process = subprocess.Popen(
             [sys.executable, "-X", "faulthandler=0", str(script)],
             cwd=self.folder,

@@ -36,7 +36,7 @@ def runs(tmp_path_factory):
     gan.compile(keras.optimizers.Adam(1e-3), keras.optimizers.SGD(1e-2), penalties=[keras_gan.penalties.R1(0.5)])
     gan.fit(np.random.default_rng(1).uniform(-1, 1, (32, 8, 8, 1)).astype("float32"), batch_size=16, verbose=0)
     gan.save(folder / "gan.keras")
-    script = Path(__file__).with_name("on_backend.py")
+    script = Path(__file__).parents[1] / "scripts" / "backends_run.py"
     for name in ["tensorflow", *OTHERS]:
         done = subprocess.run(
             [sys.executable, str(script), str(folder)],

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPT = Path(__file__).parent.parent / "benchmarks" / "metrics.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "metrics.py"
 
 
 def run(*args, cwd):

@@ -11,11 +11,11 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
-from browser import Browser, find_chromium
+from web_browser import Browser, find_chromium
 
 import keras_gan
 
-PAGE = Path(__file__).parent.parent / "export" / "web"
+PAGE = Path(__file__).parents[2] / "export" / "web"
 
 pytestmark = [
     pytest.mark.skipif(not find_chromium(), reason="the page needs a browser; on Debian: apt-get install chromium"),

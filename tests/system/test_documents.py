@@ -14,7 +14,7 @@ from PIL import Image
 import keras_gan
 from keras_gan import cli
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def blocks(name, language):

@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter, laplace
 from scipy.special import softmax
 from scipy.stats import bernoulli, multivariate_normal
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "recipes"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "recipes"))
 import common
 import dcgan_faces
 import gan_vs_vae

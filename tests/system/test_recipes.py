@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-RECIPES = Path(__file__).parent.parent / "recipes"
+RECIPES = Path(__file__).parents[2] / "recipes"
 
 
 def run(name, *args, cwd):

@@ -437,7 +437,7 @@ def test_fakes_of_the_metrics_are_the_generators(images, make_image_gan):
 
 @pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="replicas are of TensorFlow")
 def test_under_mirrored_strategy():
-    script = Path(__file__).with_name("mirrored_metrics.py")
+    script = Path(__file__).parents[1] / "scripts" / "metrics_mirrored.py"
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     result = json.loads(done.stdout.splitlines()[-1])

@@ -17,7 +17,7 @@ def _run(*command):
 @pytest.fixture(scope="module")
 def mirrored(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mirrored")
-    script = Path(__file__).with_name("mirrored.py")
+    script = Path(__file__).parents[1] / "scripts" / "distribute_run.py"
     return folder, {replicas: _run(script, replicas, folder) for replicas in (1, 2)}
 
 

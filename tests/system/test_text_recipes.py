@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "recipes"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "recipes"))
 import common
 import heights
 import minimax_game as game

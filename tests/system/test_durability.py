@@ -19,10 +19,17 @@ import keras_gan
 from keras_gan import datasets
 from keras_gan.callbacks import BackupAndRestore
 
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+
 
 def _start(folder, **options):
     folder.mkdir(exist_ok=True)
-    command = [sys.executable, str(Path(__file__).with_name("durable.py")), str(folder), json.dumps(options)]
+    command = [
+        sys.executable,
+        str(SCRIPTS / "durability_run.py"),
+        str(folder),
+        json.dumps(options),
+    ]
     # What a shell starts in the background ignores SIGINT, and so would what it starts.
     with (folder / "log.txt").open("w") as log:
         return subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=_hear_all)
@@ -110,7 +117,13 @@ def test_a_signal_saves_the_step_and_ends(number, code, unbroken, tmp_path):
 
 def test_a_long_run_takes_no_more_memory_and_is_traced_once(tmp_path, rounds):
     epochs, every, warm, growth = rounds((24, 6, 14, 1.06), (200, 50, 60, 1.03))
-    script = [sys.executable, str(Path(__file__).with_name("endless.py")), str(tmp_path), str(epochs), str(every)]
+    script = [
+        sys.executable,
+        str(SCRIPTS / "durability_memory.py"),
+        str(tmp_path),
+        str(epochs),
+        str(every),
+    ]
     done = subprocess.run(script, capture_output=True, text=True, timeout=1800)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout)
