@@ -33,7 +33,9 @@ test-long: $(BIN)/.installed
 	$(BIN)/python -m pytest --long tests/system/test_durability.py tests/system/test_fuzz.py tests/system/test_properties.py
 
 # What trains, saves and measures.
-BACKEND_TESTS := $(addprefix tests/,test_gan.py test_gan_options.py test_conditions.py test_health.py system/test_mixed_precision.py metrics/test_metrics.py metrics/test_modes.py)
+BACKEND_TESTS := $(addprefix tests/,test_gan.py test_gan_options.py test_model.py test_optimizers.py \
+	test_penalties_state.py test_conditions.py test_health.py system/test_mixed_precision.py system/test_maps.py \
+	metrics/test_metrics.py metrics/test_modes.py)
 
 $(BIN)/.backends: $(BIN)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'jax>=0.10,<0.11' torch==2.13.0
