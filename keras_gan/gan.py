@@ -230,7 +230,7 @@ class GAN(AdversarialModel):
             `fake_heads`, the discriminator's other outputs, the `fake` data before any augmentation, and a dict of
             the `penalties`.
         """
-        latents, fake = fakes or self.generate_fakes(real, given)
+        latents, fake = fakes or self._generate_fakes(real, given)
         if fakes is None:
             fake = ops.stop_gradient(fake)
         told = self.condition.given(latents, given)
@@ -262,7 +262,7 @@ class GAN(AdversarialModel):
 
     def generator_objective(self, real, given=None):
         """Computes what the generator minimizes, through the fixed discriminator. As `discriminator_objective`."""
-        latents, fake = self.generate_fakes(real, given)
+        latents, fake = self._generate_fakes(real, given)
         told = self.condition.given(latents, given)
         fake_logits, fake_heads = self.condition.judge(self.discriminator, self._view(fake), told, training=True)
         real_logits = None
@@ -276,7 +276,7 @@ class GAN(AdversarialModel):
 
         Each is a pair as of `discriminator_objective`.
         """
-        fakes = self.generate_fakes(real, given)
+        fakes = self._generate_fakes(real, given)
         objective, d = self.discriminator_objective(real, given, fakes)
         return [(objective, d), self._generator_terms(d, fakes, given)]
 
@@ -295,7 +295,7 @@ class GAN(AdversarialModel):
         )
         return objective + sum(penalties.values()), {"loss": loss, "penalties": penalties}
 
-    def generate_fakes(self, real, given=None):
+    def _generate_fakes(self, real, given=None):
         """Generates as many fakes as there are reals, in training mode, on new latents.
 
         Args:

@@ -186,7 +186,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
 
         movers = [(self._variables(name), self.optimizer.by_player[name]) for name in names]
         reports = []
-        for (_, optimizer), (report, norm) in zip(movers, self.descend(movers, objectives_with_reports), strict=True):
+        for (_, optimizer), (report, norm) in zip(movers, self._descend(movers, objectives_with_reports), strict=True):
             if scales_loss(optimizer):
                 # Where the scaled gradient overflows, the optimizer takes no step and lowers the scale.
                 norm = ops.where(ops.isfinite(norm), norm, 0.0)
@@ -367,7 +367,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
     def _check(self, x, y, batch_size):
         return checks.check_data(x, y, batch_size, self.check_data, self.check_batch_size)
 
-    def log_means(self, values, data):
+    def _log_means(self, values, data):
         """Adds what a step returned to the means, and returns the means so far."""
         trackers = self._trackers(values)
         unknown = set(values) - {tracker.name for tracker in trackers}

@@ -1,8 +1,10 @@
 """A model kind of a user's own, a CycleGAN on points, inherits all that `AdversarialModel` gives."""
 
+import inspect
 import json
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -220,3 +222,17 @@ def test_a_kind_without_get_config_says_so():
 
     with pytest.raises(NotImplementedError, match="Forgetful must have get_config"):
         Forgetful().get_config()
+
+
+def test_the_example_of_the_docstring_runs(tmp_path):
+    example = inspect.getdoc(keras_gan.AdversarialModel).split("```python\n")[1].split("```")[0]
+    names = {"keras": keras, "keras_gan": keras_gan}
+    exec(textwrap.dedent(example), names)
+    model = names["model"]
+    x = np.random.default_rng(0).normal(size=(64, 2)).astype("float32")
+    y = x @ np.array([[1.0], [-2.0]], "float32")
+    history = model.fit(x, y, epochs=20, verbose=0, validation_data=(x, y)).history
+    assert history["error"][0] > 0.5 and history["error"][-1] < 1e-2 and history["val_error"][-1] < 1e-2
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.evaluate(x, y, verbose=0, return_dict=True) == {"error": pytest.approx(history["val_error"][-1])}

@@ -24,11 +24,11 @@ class Trainer:
     def train_step(self, state, data):
         groups = self.trainable_variables, self.non_trainable_variables, self.optimizer.variables
         groups = (*groups, self.metrics_variables)
-        return _pure(lambda: self.log_means(self.adversarial_step(data), data), groups, state)
+        return _pure(lambda: self._log_means(self.adversarial_step(data), data), groups, state)
 
     def test_step(self, state, data):
         groups = self.trainable_variables, self.non_trainable_variables, self.metrics_variables
-        return _pure(lambda: self.log_means(self.evaluation_step(data), data), groups, state)
+        return _pure(lambda: self._log_means(self.evaluation_step(data), data), groups, state)
 
     def skip_batches(self, logs, state, iterator):
         """Replaces `train_function` while resuming: consumes batches without training, and returns `logs`."""
@@ -36,7 +36,7 @@ class Trainer:
             next(iterator, None)
         return logs, state
 
-    def descend(self, players, objectives):
+    def _descend(self, players, objectives):
         """Moves each player's weights, and no others, down the gradient of its own objective. As on TensorFlow."""
         owns = [variables for variables, _ in players]
         state = self.non_trainable_variables

@@ -17,16 +17,16 @@ class Trainer:
         devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
         with torch.random.fork_rng(devices):
             torch.manual_seed(int(self.training_seed.next().sum()))
-            return self.log_means(self.adversarial_step(data), data)
+            return self._log_means(self.adversarial_step(data), data)
 
     def test_step(self, data):
-        return self.log_means(self.evaluation_step(data), data)
+        return self._log_means(self.evaluation_step(data), data)
 
     def skip_batches(self, logs, data):
         """Replaces `train_function` while resuming: returns `logs` without training."""
         return logs
 
-    def descend(self, players, objectives):
+    def _descend(self, players, objectives):
         """Moves each player's weights, and no others, down the gradient of its own objective. As on TensorFlow."""
         scales = [optimizer.scale_loss(1.0) for _, optimizer in players]
         results = objectives()

@@ -14,13 +14,13 @@ class Trainer(ReplicaLoop):
 
     def train_step(self, data):
         data = own_part(data)
-        return self.log_means(self.adversarial_step(data), data)
+        return self._log_means(self.adversarial_step(data), data)
 
     def test_step(self, data):
         data = own_part(data)
-        return self.log_means(self.evaluation_step(data), data)
+        return self._log_means(self.evaluation_step(data), data)
 
-    def descend(self, players, objectives):
+    def _descend(self, players, objectives):
         """Moves each player's weights, and no others, down the gradient of its own objective, all at once.
 
         Args:
