@@ -54,6 +54,59 @@ def test_weights_of_examples_are_refused(weights, points, make_gan):
         make_gan().fit(points, verbose=0, **weights)
 
 
+def test_weights_are_refused_at_every_door(points, make_gan):
+    gan, w = make_gan(), np.zeros(256, "float32")
+    weighted = tf.data.Dataset.from_tensor_slices((points, w, w)).batch(64)
+    doors = [
+        lambda: gan.evaluate(points, sample_weight=w, verbose=0),
+        lambda: gan.fit(points, validation_data=(points, None, w), verbose=0),
+        lambda: gan.train_on_batch(points, sample_weight=w),
+        lambda: gan.train_on_batch(points, class_weight={0: 1.0}),
+        lambda: gan.test_on_batch(points, sample_weight=w),
+        lambda: gan.fit(weighted, verbose=0),
+        lambda: gan.fit(points, validation_data=weighted, verbose=0),
+        lambda: gan.evaluate(weighted, verbose=0),
+    ]
+    for door in doors:
+        with pytest.raises(ValueError, match="all examples count alike"):
+            door()
+    assert int(gan.optimizer.iterations) == 0
+
+
+def test_single_batches_are_checked_and_logged(points, make_gan):
+    gan, other = make_gan(metrics=[keras_gan.metrics.KolmogorovSmirnov()]), make_gan()
+    logs = gan.train_on_batch(points[:64], return_dict=True)
+    expected = other.fit(points[:64], batch_size=64, shuffle=False, verbose=0).history
+    assert set(logs) == set(expected)
+    for name, value in logs.items():
+        assert float(value) == pytest.approx(expected[name][0], rel=1e-4, abs=1e-5)
+    found = gan.test_on_batch(points, return_dict=True)
+    assert set(found) == LOGS | {"kolmogorov_smirnov"} and 0 < found["kolmogorov_smirnov"] <= 1
+    assert dict(zip(gan.metrics_names, gan.test_on_batch(points), strict=True)) == pytest.approx(found)
+    for wrong in (gan.train_on_batch, gan.test_on_batch):
+        with pytest.raises(ValueError, match="x must have the shape"):
+            wrong(points[:, :1])
+
+
+def test_evaluate_and_metrics_names_are_in_one_order(points, make_gan):
+    gan = make_gan(metrics=[keras_gan.metrics.PrecisionRecall(), keras_gan.metrics.FrechetDistance()])
+    named = gan.evaluate(points, verbose=0, return_dict=True)
+    assert dict(zip(gan.metrics_names, gan.evaluate(points, verbose=0), strict=True)) == pytest.approx(named)
+    assert {"precision", "recall", "frechet_distance"} < set(named)
+
+
+def test_a_network_that_is_frozen_after_compile_is_refused(points, make_gan):
+    gan = make_gan()
+    gan.discriminator.trainable = False
+    with pytest.raises(ValueError, match=r"The trainable weights of discriminator must be those of compile"):
+        gan.fit(points, verbose=0)
+    gan.discriminator.trainable = True
+    gan.fit(points, batch_size=64, verbose=0)
+    gan.generator.layers[0].trainable = False
+    with pytest.raises(ValueError, match=r"The trainable weights of generator must be those of compile"):
+        gan.fit(points, verbose=0)
+
+
 def test_networks_that_share_weights_are_refused():
     shared = keras.layers.Dense(2)
     generator = keras.Sequential([keras.Input((2,)), shared])
@@ -286,6 +339,45 @@ def test_fit_takes(kind, labels, points, make_gan):
 
 # Keras, of every generator that ends.
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
+class Endless(keras.utils.PyDataset):
+    """As some of Keras's own: its own iterator, without an end."""
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, i):
+        return np.full((8, 2), i, "float32")
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return self[0]
+
+
+def test_a_py_dataset_that_is_its_own_iterator_keeps_its_length(make_gan):
+    gan = make_gan()
+    gan.fit(Endless(), epochs=2, verbose=0, validation_data=Endless())
+    assert int(gan.optimizer.iterations) == 6
+    assert len(gan.evaluate(Endless(), verbose=0)) == 4
+
+
+def test_a_py_dataset_is_shuffled_between_epochs(make_gan):
+    seen = []
+
+    class Seen(Endless):
+        def __getitem__(self, i):
+            seen.append(i)
+            return super().__getitem__(i)
+
+        def __len__(self):
+            return 8
+
+    make_gan().fit(Seen(), epochs=6, verbose=0)
+    epochs = [tuple(seen[-8 * i : len(seen) - 8 * (i - 1)]) for i in range(5, 0, -1)]
+    assert all(sorted(epoch) == list(range(8)) for epoch in epochs) and len(set(epochs)) > 2
+
+
 def test_a_generator_loses_no_batch_to_the_check(make_gan):
     seen = []
     gan = make_gan(run_eagerly=True)

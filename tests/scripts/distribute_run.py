@@ -128,6 +128,10 @@ if replicas > 1:
     first, second = (np.asarray(v) for v in strategy.experimental_local_results(strategy.run(tf.function(draw))))
     result["drawn"] = [len(first), len(second)]
     result["common_latents"] = float(np.abs(first[:, None] - second[None]).max(-1).min())
+    single = several.train_on_batch(x[:15], return_dict=True)
+    result["on_batch"] = {name: float(value) for name, value in single.items()}
+    result["test_on_batch"] = several.test_on_batch(x[:15], return_dict=True)
+    result["evaluated"] = several.evaluate(x[:15], batch_size=15, verbose=0, return_dict=True)
     result["overflows"] = [overflows(0), overflows(1)]
 
     with strategy.scope():

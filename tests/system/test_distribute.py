@@ -70,6 +70,14 @@ def test_an_overflow_on_one_replica_is_a_step_that_none_takes(replica, mirrored)
     assert finite and scale == 2**14
 
 
+def test_single_batches_on_replicas(mirrored):
+    result = mirrored[1][2]
+    assert result["on_batch"].keys() > {"discriminator_loss", "generator_loss"}
+    assert np.isfinite(list(result["on_batch"].values())).all()
+    for name, value in result["evaluated"].items():
+        assert result["test_on_batch"][name] == pytest.approx(value, rel=1e-5, abs=1e-6), name
+
+
 def test_images_under_mirrored_strategy(mirrored):
     folder, results = mirrored
     result = results[2]
