@@ -420,7 +420,7 @@ class Codes(Condition):
         return self.generator_term(fake_extra, given)
 
     def generator_term(self, fake_extra, given):
-        found = ops.cast(fake_extra["codes"], "float32")
+        given, found = (ops.cast(x, "float32") for x in (given, fake_extra["codes"]))
         total = 0.0
         for part in self._categorical_parts():
             total += self.categorical_weight * _cross_entropy(given[:, part], found[:, part])

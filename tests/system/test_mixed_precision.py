@@ -109,3 +109,28 @@ def test_metrics_compare_data_that_nothing_has_rounded(policy, make_gan):
     gan.generator.layers[-1].set_weights([np.zeros((16, 2)), x[0]])
     found = gan.evaluate(x, verbose=0, return_dict=True)
     assert found["real"] == found["fake"] == x[0, 0]
+
+
+@pytest.mark.parametrize("policy", ["float16", "bfloat16", "float64"])
+def test_builders_train_under_pure_policies(policy, points):
+    """Their last layers stay in float32, so that types differ within a network."""
+    A, labels = keras_gan.architectures, np.arange(64) % 3
+    if policy == "float64":
+        keras.config.set_floatx(policy)
+    keras.config.set_dtype_policy(policy)
+    try:
+        for condition in (None, keras_gan.conditions.Labels(3), keras_gan.conditions.Codes([3], 2)):
+            gan = keras_gan.GAN(
+                A.mlp_generator((2,), 9, units=(8,), condition=condition),
+                A.mlp_discriminator((2,), units=(8,), condition=condition),
+                ema=0.9,
+                seed=0,
+            )
+            gan.compile(penalties=[keras_gan.penalties.R1(1.0)])
+            before = gan.generator.get_weights()
+            logs = gan.fit(points[:64], labels if gan.condition.given_name else None, verbose=0).history
+            assert np.isfinite(logs["discriminator_loss"]).all() and 0.1 < logs["discriminator_loss"][0] < 10
+            assert any(np.abs(a - b).max() > 0 for a, b in zip(before, gan.generator.get_weights(), strict=True))
+    finally:
+        keras.config.set_dtype_policy("float32")
+        keras.config.set_floatx("float32")

@@ -60,8 +60,13 @@ def fail_together(gradients):
     context = tf.distribute.get_replica_context()
     if context.num_replicas_in_sync == 1:
         return gradients
-    norm = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.linalg.global_norm(gradients))
+    norm = context.all_reduce(tf.distribute.ReduceOp.SUM, global_norm(gradients))
     return [g if g is None else tf.where(tf.math.is_finite(norm), g, float("nan")) for g in gradients]
+
+
+def global_norm(gradients):
+    """Returns the norm of a list of gradients, float32: their types may differ within a network."""
+    return tf.linalg.global_norm([g if g is None else tf.cast(g, "float32") for g in gradients])
 
 
 def local_draw(draw, n, per_example=True):

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from keras_gan.backend.tensorflow.loop import ReplicaLoop
-from keras_gan.backend.tensorflow.replica import fail_together, own_part, share, without_padding
+from keras_gan.backend.tensorflow.replica import fail_together, global_norm, own_part, share, without_padding
 from keras_gan.optimizers import scales_loss
 
 
@@ -37,11 +37,13 @@ class Trainer(ReplicaLoop):
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(weights)
             results = objectives()
-            scalars = [scalar * scale for (scalar, _), scale in zip(results, scales, strict=True)]
+            scalars = [s * tf.cast(scale, s.dtype) for (s, _), scale in zip(results, scales, strict=True)]
         gradients = [tape.gradient(scalar, own) for scalar, own in zip(scalars, weights, strict=True)]
         for (variables, optimizer), own in zip(players, gradients, strict=True):
             optimizer.apply(fail_together(own) if scales_loss(optimizer) else own, variables)
-        norms = [tf.math.divide_no_nan(tf.linalg.global_norm(g), k) for g, k in zip(gradients, scales, strict=True)]
+        norms = [
+            tf.math.divide_no_nan(global_norm(g), tf.cast(k, "float32")) for g, k in zip(gradients, scales, strict=True)
+        ]
         return [(report, norm) for (_, report), norm in zip(results, norms, strict=True)]
 
 
