@@ -1,6 +1,7 @@
 """The GAN: latents to data, against one discriminator."""
 
 import random
+import weakref
 
 import keras
 import numpy as np
@@ -81,7 +82,7 @@ class GAN(AdversarialModel):
         self.discriminator = discriminator
         self.pack = int(pack)
         self.ema = None if ema is None else float(ema)
-        self._average = None
+        self._average = self._inference = None
         if ema is not None:
             inputs = checks.symbolic_inputs(self.condition, self.prior.latent_dim)
             self._average = MovingAverage(generator, ema, inputs)
@@ -389,12 +390,15 @@ class GAN(AdversarialModel):
         seed = random.getrandbits(31) if seed is None else int(seed)
         # A prior of the user's own need not know of truncation.
         latents = self.prior.sample(int(n), seed, *([] if truncation is None else [truncation]))
-        batches, generator = [], self.best_generator
-        for i in range(0, n, _SAMPLE_BATCH):
-            part = slice(i, i + _SAMPLE_BATCH)
-            inputs = self.condition.generator_inputs(latents[part], None if given is None else given[part])
-            batches.append(ops.convert_to_numpy(generator(inputs, training=False)))
-        return np.concatenate(batches)
+        generator = self.best_generator
+        if self._inference is None or self._inference[0]() is not generator:
+            # Kept, since the backend may compile it.
+            self._inference = weakref.ref(generator), backend.inference(generator)
+        inputs = self.condition.generator_inputs(latents, given)
+        parts = [slice(i, i + _SAMPLE_BATCH) for i in range(0, n, _SAMPLE_BATCH)]
+        return np.concatenate(
+            [self._inference[1](keras.tree.map_structure(lambda x, part=part: x[part], inputs)) for part in parts]
+        )
 
     def export(self, filepath, **options):
         """Writes the generator as a file for another program, checked, with the averaged weights if there is an `ema`.

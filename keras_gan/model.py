@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_gan import backend, checks, keras_private
 from keras_gan.callbacks import fitting
+from keras_gan.metrics import base as metrics
 from keras_gan.optimizers import OptimizerGroup, get_optimizer, scales_loss, serialize
 from keras_gan.saving import random_state, replacing
 
@@ -385,8 +386,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
 
     def update_metrics(self, real, fake):
         """Gives the metrics of `compile` a batch of data and one of outputs, in `evaluation_step`."""
-        for metric in self.evaluation_metrics:
-            metric.update_state(self.without_padding(real), self.without_padding(fake))
+        metrics.update(self.evaluation_metrics, self.without_padding(real), self.without_padding(fake))
 
     def evaluate(
         self,
