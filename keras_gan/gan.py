@@ -16,7 +16,6 @@ from keras_gan.optimizers import get_optimizer, scales_loss
 from keras_gan.priors import Normal
 
 _SAMPLE_BATCH = 128
-_GAME = ("discriminator_loss", "generator_loss", "real_accuracy", "fake_accuracy")
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
@@ -109,7 +108,8 @@ class GAN(AdversarialModel):
         return {"discriminator": self.discriminator, "generator": self.generator}
 
     def log_names(self):
-        return [*_GAME, *self.hidden_logs]
+        accuracies = losses.accuracies(self.loss, ops.zeros((1, 1)), ops.zeros((1, 1)))
+        return ["discriminator_loss", "generator_loss", *accuracies, *self.hidden_logs]
 
     @property
     def hidden_logs(self):
@@ -166,6 +166,7 @@ class GAN(AdversarialModel):
                 "discriminator_steps must be 1 with simultaneous=True, where each player is updated once a step. "
                 f"Received: discriminator_steps={discriminator_steps}. Leave one of them out."
             )
+        checks.check_adaptive(augmentation, losses.boundary(self.loss), self.loss)
         checks.warn_without_lipschitz_control(self.loss, penalties, self.discriminator)
         self.penalties = list(penalties)
         self.augmentation = augmentation
@@ -196,7 +197,9 @@ class GAN(AdversarialModel):
         if self._average is not None:
             self._average.update(self.generator)
         if self.augmentation is not None:
-            self.augmentation.update(self.without_padding(d["real_logits"]))
+            # A logit for each image, also where several are judged together.
+            logits = ops.repeat(self.without_padding(d["real_logits"]), self.pack, axis=0)
+            self.augmentation.update(logits - (losses.boundary(self.loss) or 0.0))
         return {**self._losses_and_accuracies(d, g), **health.measure(self.loss, real, d, g)}
 
     def discriminator_objective(self, real, given=None, fakes=None):
@@ -320,13 +323,10 @@ class GAN(AdversarialModel):
         return backend.local_draw(lambda n: self.prior.sample(n, seed), ops.shape(real)[0])
 
     def _losses_and_accuracies(self, d, g):
-        # The logit at which the discriminator is undecided.
-        boundary = getattr(self.loss, "boundary", 0.0)
         return {
             "discriminator_loss": d["loss"],
             "generator_loss": g["loss"],
-            "real_accuracy": ops.mean(ops.cast(d["real_logits"] > boundary, "float32")),
-            "fake_accuracy": ops.mean(ops.cast(d["fake_logits"] < boundary, "float32")),
+            **losses.accuracies(self.loss, d["real_logits"], d["fake_logits"]),
         }
 
     # === Watching ===

@@ -41,7 +41,7 @@ def discriminator_won(loss):
     Args:
         loss: The adversarial loss, from `keras_gan.losses`. Where a guess costs nothing, the alarm never sounds.
     """
-    undecided = ops.full((1, 1), getattr(loss, "boundary", 0.0))
+    undecided = ops.full((1, 1), getattr(loss, "boundary", None) or 0.0)
     guess = float(ops.convert_to_numpy(loss.discriminator(undecided, undecided)))
     return Alarm(
         "discriminator_won",

@@ -2,6 +2,7 @@
 
 from keras_gan.checks.data import RANGES, Expected, check_data, check_real, check_sample_given, is_arrays
 from keras_gan.checks.networks import (
+    check_adaptive,
     check_metrics,
     check_options,
     check_trainable,
@@ -20,6 +21,7 @@ from keras_gan.checks.values import check_integer, check_number, check_positive,
 __all__ = [
     "RANGES",
     "Expected",
+    "check_adaptive",
     "check_data",
     "check_integer",
     "check_metrics",
