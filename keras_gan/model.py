@@ -1,6 +1,7 @@
 """The base of all models whose players train against each other."""
 
 import math
+from pathlib import Path
 
 import keras
 from keras import ops
@@ -490,6 +491,12 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
 
         A file takes the place of another only once it is whole.
         """
+        if not str(filepath).endswith(".keras") and "://" not in str(filepath):
+            instead = str(Path(filepath).with_suffix(".keras"))
+            raise ValueError(
+                "filepath must end in .keras, the format that holds all of a model. "
+                f"Received: {str(filepath)!r}. Write {instead!r}, or save_weights('NAME.weights.h5')."
+            )
         self._write(super().save, filepath, overwrite, kwargs, whole=kwargs.get("zipped") is not False)
 
     def save_weights(self, filepath, overwrite=True, **kwargs):
