@@ -15,6 +15,10 @@ def __dir__():
     return __all__
 
 
+# Images whose signs decide a step of `AdaptiveAugmentation`. Of one, the mean is never near a target of 0.6.
+_FEWEST = 8
+
+
 class Augmentation(keras.Layer):
     """Base class: a random, differentiable map of images that the discriminator sees in place of the images.
 
@@ -23,6 +27,8 @@ class Augmentation(keras.Layer):
 
     Attributes:
         num_uniforms: Int, how many uniform numbers one example takes.
+        needs_boundary: Bool, whether `update` needs logits whose sign means something, which losses without a
+            `boundary` don't give.
 
     Call arguments:
         images: Tensor `(batch, height, width, channels)` of floats.
@@ -36,6 +42,7 @@ class Augmentation(keras.Layer):
     """
 
     num_uniforms = 0
+    needs_boundary = False
 
     def __init__(self, **kwargs):
         super().__init__(autocast=False, **kwargs)
@@ -69,7 +76,8 @@ class Augmentation(keras.Layer):
         """Learns from the discriminator's logits on augmented data. Called once a step, outside any gradient.
 
         Args:
-            real_logits: Tensor `(batch, ..., 1)`.
+            real_logits: Tensor `(images, ..., 1)`, counted from the loss's `boundary`, where the discriminator is
+                undecided. Images that are judged together share theirs.
         """
 
 
@@ -184,8 +192,10 @@ class Affine(Augmentation):
 class AdaptiveAugmentation(Augmentation):
     """Augments each example with a probability that follows how much the discriminator overfits (ADA).
 
-    Overfitting shows as `r = mean(sign(real_logits))`: near 0 while the discriminator is unsure of the data, 1 once it
-    knows them by heart. Each step moves the probability by `sign(r - target) * batch / ramp_images`, within [0, 1]. An
+    Overfitting shows as `r = mean(sign(real_logits - boundary))`, with the loss's `boundary`: near 0 while the
+    discriminator is unsure of the data, 1 once it knows them by heart. Each step moves the probability by
+    `sign(r - target) * images / ramp_images`, within [0, 1]; steps of fewer than 8 images move it together, since the
+    signs of a few say little. Relativistic losses and `Wasserstein` have no boundary and are refused. An
     example is augmented as a whole or not at all: as long as the probability stays well below 1, plain images are the
     likeliest, and the generator learns to make those.
 
@@ -206,6 +216,8 @@ class AdaptiveAugmentation(Augmentation):
         [Karras et al., 2020](https://arxiv.org/abs/2006.06676)
     """
 
+    needs_boundary = True
+
     def __init__(self, augmentation=None, target=0.6, ramp_images=500_000, **kwargs):
         super().__init__(**kwargs)
         augmentation = DiffAugment() if augmentation is None else augmentation
@@ -218,6 +230,7 @@ class AdaptiveAugmentation(Augmentation):
         self.probability = self._add_state("probability", ())
         # A variable only to be summed over the replicas: all must see one sign of one global mean.
         self._signs = self._add_state("signs", (2,), aggregation="sum")
+        self._collected = self._add_state("collected", (2,))
 
     def _add_state(self, name, shape, **kwargs):
         return self.add_weight(shape, "zeros", dtype="float32", trainable=False, autocast=False, name=name, **kwargs)
@@ -232,9 +245,12 @@ class AdaptiveAugmentation(Augmentation):
         # A map of logits counts as one image.
         signs = ops.mean(signs, axis=tuple(range(1, len(signs.shape))))
         self._signs.assign(ops.stack([ops.sum(signs), ops.sum(ops.ones_like(signs))]))
-        total, count = self._signs[0], self._signs[1]
-        step = ops.sign(total / count - self.target) * count / self.ramp_images
-        self.probability.assign(ops.clip(self.probability + step, 0, 1))
+        collected = self._collected + self._signs
+        total, count = collected[0], collected[1]
+        enough = count >= _FEWEST
+        step = ops.sign(total / ops.maximum(count, 1) - self.target) * count / self.ramp_images
+        self.probability.assign(ops.clip(self.probability + ops.where(enough, step, 0), 0, 1))
+        self._collected.assign(ops.where(enough, 0, collected))
 
     def get_config(self):
         return {

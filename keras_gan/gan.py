@@ -1,6 +1,7 @@
 """The GAN: latents to data, against one discriminator."""
 
 import random
+import weakref
 
 import keras
 import numpy as np
@@ -16,7 +17,6 @@ from keras_gan.penalties import PenaltyGroup
 from keras_gan.priors import Normal
 
 _SAMPLE_BATCH = 128
-_GAME = ("discriminator_loss", "generator_loss", "real_accuracy", "fake_accuracy")
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
@@ -82,7 +82,7 @@ class GAN(AdversarialModel):
         self.discriminator = discriminator
         self.pack = int(pack)
         self.ema = None if ema is None else float(ema)
-        self._average = None
+        self._average = self._inference = None
         if ema is not None:
             inputs = networks.symbolic_inputs(self.condition, self.prior.latent_dim)
             self._average = MovingAverage(generator, ema, inputs)
@@ -119,7 +119,8 @@ class GAN(AdversarialModel):
         return {"discriminator": self.discriminator, "generator": self.generator}
 
     def log_names(self):
-        return [*_GAME, *self.hidden_logs]
+        accuracies = losses.accuracies(self.loss, ops.zeros((1, 1)), ops.zeros((1, 1)))
+        return ["discriminator_loss", "generator_loss", *accuracies, *self.hidden_logs]
 
     @property
     def hidden_logs(self):
@@ -182,6 +183,7 @@ class GAN(AdversarialModel):
                 "discriminator_steps must be 1 with simultaneous=True, where each player is updated once a step. "
                 f"Received: discriminator_steps={discriminator_steps}. Leave one of them out."
             )
+        checks.check_adaptive(augmentation, losses.boundary(self.loss), self.loss)
         checks.warn_without_lipschitz_control(self.loss, penalties, self.discriminator)
         self._penalties = PenaltyGroup(penalties)
         self._generator_penalties = PenaltyGroup(generator_penalties)
@@ -214,7 +216,9 @@ class GAN(AdversarialModel):
         if self._average is not None:
             self._average.update(self.generator)
         if self.augmentation is not None:
-            self.augmentation.update(self.without_padding(d["real_logits"]))
+            # A logit for each image, also where several are judged together.
+            logits = ops.repeat(self.without_padding(d["real_logits"]), self.pack, axis=0)
+            self.augmentation.update(logits - (losses.boundary(self.loss) or 0.0))
         return {**self._losses_and_accuracies(d, g), **health.measure(self.loss, real, d, g)}
 
     def discriminator_objective(self, real, given=None, fakes=None):
@@ -343,13 +347,10 @@ class GAN(AdversarialModel):
         return backend.local_draw(lambda n: self.prior.sample(n, seed), ops.shape(real)[0])
 
     def _losses_and_accuracies(self, d, g):
-        # The logit at which the discriminator is undecided.
-        boundary = getattr(self.loss, "boundary", 0.0)
         return {
             "discriminator_loss": d["loss"],
             "generator_loss": g["loss"],
-            "real_accuracy": ops.mean(ops.cast(d["real_logits"] > boundary, "float32")),
-            "fake_accuracy": ops.mean(ops.cast(d["fake_logits"] < boundary, "float32")),
+            **losses.accuracies(self.loss, d["real_logits"], d["fake_logits"]),
         }
 
     # === Watching ===
@@ -414,12 +415,15 @@ class GAN(AdversarialModel):
         seed = random.getrandbits(31) if seed is None else int(seed)
         # A prior of the user's own need not know of truncation.
         latents = self.prior.sample(int(n), seed, *([] if truncation is None else [truncation]))
-        batches, generator = [], self.best_generator
-        for i in range(0, n, _SAMPLE_BATCH):
-            part = slice(i, i + _SAMPLE_BATCH)
-            inputs = self.condition.generator_inputs(latents[part], None if given is None else given[part])
-            batches.append(ops.convert_to_numpy(generator(inputs, training=False)))
-        return np.concatenate(batches)
+        generator = self.best_generator
+        if self._inference is None or self._inference[0]() is not generator:
+            # Kept, since the backend may compile it.
+            self._inference = weakref.ref(generator), backend.inference(generator)
+        inputs = self.condition.generator_inputs(latents, given)
+        parts = [slice(i, i + _SAMPLE_BATCH) for i in range(0, n, _SAMPLE_BATCH)]
+        return np.concatenate(
+            [self._inference[1](keras.tree.map_structure(lambda x, part=part: x[part], inputs)) for part in parts]
+        )
 
     def export(self, filepath, **options):
         """Writes the generator as a file for another program, checked, with the averaged weights if there is an `ema`.

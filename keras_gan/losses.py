@@ -37,8 +37,9 @@ class AdversarialLoss:
             over the real batch in the generator's update; the argument is None then.
         needs_lipschitz: Bool, whether the loss means something only for a discriminator whose slope is bounded, by a
             gradient penalty, weight clipping or spectral normalization.
-        boundary: Float, the logit at which the discriminator is undecided; what `real_accuracy` and `fake_accuracy`
-            count from.
+        boundary: Float, the logit at which the discriminator is undecided; what `real_accuracy`, `fake_accuracy` and
+            `keras_gan.augmentation.AdaptiveAugmentation` count from. None for a loss that no single logit says
+            anything to, such as one of differences: adding a number to all changes nothing then.
     """
 
     generator_uses_real = True
@@ -69,6 +70,20 @@ class AdversarialLoss:
             Scalar tensor.
         """
         raise NotImplementedError
+
+    def accuracies(self, real_logits, fake_logits):
+        """Computes what the logs call `real_accuracy` and `fake_accuracy`.
+
+        Args:
+            real_logits: Tensor `(batch, ..., 1)`.
+            fake_logits: Tensor `(batch, ..., 1)`.
+
+        Returns:
+            Two scalar tensors, the shares of reals and of fakes on their side of `boundary`; None without one.
+        """
+        if self.boundary is None:
+            return None
+        return _share(real_logits > self.boundary), _share(fake_logits < self.boundary)
 
     def get_config(self):
         return {}
@@ -235,6 +250,7 @@ class Wasserstein(AdversarialLoss):
     - generator: `-mean(D(G(z)))`
 
     Use it with `keras_gan.penalties.GradientPenalty` or `LipschitzPenalty`, or `keras_gan.constraints.WeightClipping`.
+    Adding a number to all logits changes nothing, so that there is no right side of any, and no accuracy in the logs.
 
     Reference:
         [Arjovsky et al., 2017](https://arxiv.org/abs/1701.07875)
@@ -242,6 +258,7 @@ class Wasserstein(AdversarialLoss):
 
     generator_uses_real = False
     needs_lipschitz = True
+    boundary = None
 
     def discriminator(self, real_logits, fake_logits):
         return ops.mean(_float32(fake_logits)) - ops.mean(_float32(real_logits))
@@ -259,12 +276,19 @@ class Relativistic(AdversarialLoss):
     - discriminator: `-mean(log sigmoid(C(x) - C(G(z))))`, which is log 2 at equilibrium
     - generator: `-mean(log sigmoid(C(G(z)) - C(x)))`
 
-    Real and fake batches must have one size.
+    Real and fake batches must have one size. Both accuracies in the logs are the share of pairs in the right order,
+    `C(x) > C(G(z))`, with ties counted half.
 
     Reference:
         - [Jolicoeur-Martineau, 2018](https://arxiv.org/abs/1807.00734)
         - [Huang et al., 2024](https://arxiv.org/abs/2501.05441): R3GAN
     """
+
+    boundary = None
+
+    def accuracies(self, real_logits, fake_logits):
+        right = _above(real_logits, fake_logits)
+        return right, right
 
     def discriminator(self, real_logits, fake_logits):
         return _mean_softplus(_float32(fake_logits) - _float32(real_logits))
@@ -283,6 +307,8 @@ class RelativisticAverage(Relativistic):
     - discriminator: `-mean(log sigmoid(C(x) - mean(C(G(z))))) - mean(log sigmoid(mean(C(x)) - C(G(z))))`
     - generator: `-mean(log sigmoid(C(G(z)) - mean(C(x)))) - mean(log sigmoid(mean(C(G(z))) - C(x)))`
 
+    The accuracies in the logs are the shares of `C(x) > mean(C(G(z)))` and `C(G(z)) < mean(C(x))`, ties counted half.
+
     The inner means are those of this replica's batch, of maps over all positions. They stand inside a nonlinearity, so
     `RelativisticAverage` is left out of what is equal over replicas: on two replicas it trains as on two batches of
     half the size.
@@ -295,14 +321,51 @@ class RelativisticAverage(Relativistic):
         real, fake = _float32(real_logits), _float32(fake_logits)
         return _mean_softplus(ops.mean(fake) - real) + _mean_softplus(fake - ops.mean(real))
 
+    def accuracies(self, real_logits, fake_logits):
+        real, fake = _float32(real_logits), _float32(fake_logits)
+        return _above(real, ops.mean(fake)), _above(ops.mean(real), fake)
+
 
 def _float32(logits):
     return ops.cast(logits, "float32")
 
 
+def _share(right):
+    return ops.mean(ops.cast(right, "float32"))
+
+
+def _above(a, b):
+    """Computes the share of `a > b`, with ties counted half."""
+    return (_share(a > b) + _share(a >= b)) / 2
+
+
 def _mean_softplus(x):
     # -log sigmoid(-x), without the overflow.
     return ops.mean(ops.softplus(x))
+
+
+def accuracies(loss, real_logits, fake_logits):
+    """Computes the accuracies in the logs of any loss.
+
+    Args:
+        loss: What `get` returns. One that has no `accuracies` counts from its `boundary`, or from 0.
+        real_logits: Tensor `(batch, ..., 1)`.
+        fake_logits: Tensor `(batch, ..., 1)`.
+
+    Returns:
+        Dict of the scalar tensors `real_accuracy` and `fake_accuracy`; empty for a loss that has none.
+    """
+    if not hasattr(loss, "accuracies"):
+        found = AdversarialLoss()
+        found.boundary = boundary(loss)
+        loss = found
+    found = loss.accuracies(real_logits, fake_logits)
+    return {} if found is None else dict(zip(("real_accuracy", "fake_accuracy"), found, strict=True))
+
+
+def boundary(loss):
+    """Returns the logit at which the discriminator is undecided, or None; 0 for a loss that does not say."""
+    return getattr(loss, "boundary", 0.0)
 
 
 _BY_NAME = {

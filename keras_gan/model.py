@@ -1,12 +1,14 @@
 """The base of all models whose players train against each other."""
 
 import math
+from pathlib import Path
 
 import keras
 from keras import ops
 
 from keras_gan import backend, checks, keras_private
 from keras_gan.callbacks import fitting
+from keras_gan.metrics import base as metrics
 from keras_gan.optimizers import OptimizerGroup, get_optimizer, scales_loss, serialize
 from keras_gan.saving import random_state, replacing
 
@@ -393,8 +395,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
 
     def update_metrics(self, real, fake):
         """Gives the metrics of `compile` a batch of data and one of outputs, in `evaluation_step`."""
-        for metric in self.evaluation_metrics:
-            metric.update_state(self.without_padding(real), self.without_padding(fake))
+        metrics.update(self.evaluation_metrics, self.without_padding(real), self.without_padding(fake))
 
     def evaluate(
         self,
@@ -498,6 +499,12 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
 
         A file takes the place of another only once it is whole.
         """
+        if not str(filepath).endswith(".keras") and "://" not in str(filepath):
+            instead = str(Path(filepath).with_suffix(".keras"))
+            raise ValueError(
+                "filepath must end in .keras, the format that holds all of a model. "
+                f"Received: {str(filepath)!r}. Write {instead!r}, or save_weights('NAME.weights.h5')."
+            )
         self._write(super().save, filepath, overwrite, kwargs, whole=kwargs.get("zipped") is not False)
 
     def save_weights(self, filepath, overwrite=True, **kwargs):

@@ -344,6 +344,23 @@ def test_probability_settles_where_the_discriminator_meets_the_target():
     assert min(path[100:]) > 0.2 and max(path[100:]) < 0.8
 
 
+def test_adaptive_probability_waits_for_eight_images():
+    layer = AdaptiveAugmentation(ramp_images=100)
+    for sign in (1, 1, 1, 1, 1, 1, -1):
+        layer.update(np.full((1, 1), sign, "float32"))
+        assert float(layer.probability) == 0
+    # Of 8 signs 6 / 8 is above the target of 0.6, and moves as far as 8 images at once.
+    layer.update(np.full((1, 1), 1, "float32"))
+    assert float(layer.probability) == pytest.approx(0.08)
+    layer.update(np.full((7, 1), -1, "float32"))
+    assert float(layer.probability) == pytest.approx(0.08)
+    # All that were collected count, once.
+    layer.update(np.full((2, 1), -1, "float32"))
+    assert float(layer.probability) == 0
+    layer.update(np.full((8, 1), 1, "float32"))
+    assert float(layer.probability) == pytest.approx(0.08)
+
+
 @pytest.mark.parametrize("layer", [only("cutout"), AdaptiveAugmentation(only("cutout"), 0.4, 1000, name="ada")])
 def test_options_survive_serialisation(layer):
     config = keras.saving.serialize_keras_object(layer)

@@ -627,3 +627,34 @@ def test_optimizers_come_by_name(points, make_gan):
     gan = make_gan(generator_optimizer="sgd", discriminator_optimizer="adam")
     assert isinstance(gan.generator_optimizer, keras.optimizers.SGD)
     assert gan.optimizer.iterations is gan.generator_optimizer.iterations
+
+
+@pytest.mark.parametrize("ema", [None, 0.5])
+def test_samples_are_the_generators_whatever_their_number(ema):
+    generator = keras_gan.architectures.mlp_generator((2,), latent_dim=4, units=(16,))
+    gan = keras_gan.GAN(generator, keras_gan.architectures.mlp_discriminator((2,), units=(16,)), ema=ema)
+    for n in (1, 5, 16, 17, 128, 300):
+        expected = ops.convert_to_numpy(generator(gan.prior.sample(n, 3), training=False))
+        np.testing.assert_allclose(gan.sample(n, seed=3), expected, rtol=1e-5, atol=1e-6)
+    # The weights of now, not those of the first call.
+    generator.set_weights([w + 0.5 for w in generator.get_weights()])
+    expected = ops.convert_to_numpy(generator(gan.prior.sample(5, 3), training=False))
+    np.testing.assert_allclose(gan.sample(5, seed=3), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_sampling_compiles_once_where_the_backend_compiles(points):
+    traced = []
+
+    class Traced(keras.layers.Layer):
+        def call(self, x):
+            traced.append(x.shape)
+            return x
+
+    generator = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2), Traced()])
+    gan = keras_gan.GAN(generator, keras_gan.architectures.mlp_discriminator((2,), units=(4,)))
+    gan.sample(3)
+    traced.clear()
+    for n in (5, 7, 40, 130):
+        gan.sample(n)
+    # TensorFlow learns from the second size that the batch varies.
+    assert len(traced) <= {"tensorflow": 1, "jax": 0, "torch": 5}[keras.config.backend()]

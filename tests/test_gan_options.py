@@ -515,3 +515,81 @@ def test_each_loss_and_penalty_finds_the_mean(pair, points):
     tolerance = 0.4 if pair.endswith("GP") else 0.2
     np.testing.assert_allclose(samples.mean(0), points.mean(0), atol=tolerance)
     assert samples.std(0).min() > 0.1 and samples.std(0).max() < 1.0
+
+
+def still_gan(logit, pack=1, **options):
+    """A GAN that never moves, whose discriminator gives every example one logit."""
+    d = keras.Sequential(
+        [
+            keras.Input((8, 8, pack)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(1, kernel_initializer="zeros", bias_initializer=keras.initializers.Constant(logit)),
+        ]
+    )
+    gan = keras_gan.GAN(A.mlp_generator((8, 8, 1), 4, units=(8,)), d, pack=pack, seed=0)
+    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0), **options)
+    return gan
+
+
+@pytest.mark.parametrize("pack", [1, 4])
+def test_adaptive_augmentation_counts_images_whatever_the_pack(pack, images):
+    ada = keras_gan.augmentation.AdaptiveAugmentation(ramp_images=192)
+    still_gan(1.0, pack, augmentation=ada).fit(images, batch_size=16, verbose=0)
+    assert float(ada.probability) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(("loss", "boundary"), [("hinge", 0.0), ("least_squares", 0.5)])
+def test_adaptive_augmentation_counts_from_the_boundary_of_the_loss(loss, boundary, images):
+    for logit, expected in ((boundary + 0.1, 0.5), (boundary - 0.1, 0.0), (boundary, 0.0)):
+        ada = keras_gan.augmentation.AdaptiveAugmentation(ramp_images=96)
+        still_gan(logit, loss=loss, augmentation=ada).fit(images, batch_size=16, verbose=0)
+        assert float(ada.probability) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("loss", ["relativistic", "relativistic_average", "wasserstein"])
+def test_adaptive_augmentation_needs_a_loss_with_a_boundary(loss):
+    options = {"loss": loss, "penalties": [P.GradientPenalty()]}
+    with pytest.raises(ValueError, match="boundary"):
+        still_gan(0.0, augmentation=keras_gan.augmentation.AdaptiveAugmentation(), **options)
+    still_gan(0.0, augmentation=keras_gan.augmentation.DiffAugment(), **options)
+
+
+def test_accuracies_of_losses_without_a_boundary():
+    real, fake = (np.array(x, "float32")[:, None] for x in ([5, 7, 9, 4], [4, 7, 10, 3]))
+    for shift in (0, -100):
+        found = keras_gan.losses.accuracies(keras_gan.losses.Relativistic(), real + shift, fake + shift)
+        # Two of four pairs in the right order, and a tie.
+        assert {k: float(v) for k, v in found.items()} == {"real_accuracy": 0.625, "fake_accuracy": 0.625}
+        found = keras_gan.losses.accuracies(keras_gan.losses.RelativisticAverage(), real + shift, fake + shift)
+        # Means of 6.25 and 6: two reals above 6; two fakes below 6.25.
+        assert {k: float(v) for k, v in found.items()} == {"real_accuracy": 0.5, "fake_accuracy": 0.5}
+    assert keras_gan.losses.accuracies(keras_gan.losses.Wasserstein(), real, fake) == {}
+    average = keras_gan.losses.RelativisticAverage()
+    found = keras_gan.losses.accuracies(average, real, np.array([[5], [5], [1], [9]], "float32"))
+    assert {k: float(v) for k, v in found.items()} == {"real_accuracy": 0.625, "fake_accuracy": 0.75}
+
+
+@pytest.mark.parametrize("bias", [-1.0, 1.0])
+def test_a_bias_decides_no_accuracy_of_relativistic_losses(bias, images):
+    for loss in ("relativistic", "relativistic_average"):
+        logs = still_gan(bias, loss=loss).fit(images, validation_data=images, verbose=0).history
+        assert logs["real_accuracy"] == logs["val_fake_accuracy"] == [0.5]
+    gan = still_gan(bias, loss="wasserstein", penalties=[P.GradientPenalty()])
+    logs = gan.fit(images, validation_data=images, verbose=0, callbacks=[keras_gan.callbacks.TrainingHealth()]).history
+    assert not [name for name in logs if "accuracy" in name]
+    assert np.isfinite([*logs.values()]).all()
+
+
+def test_a_loss_of_the_users_own_counts_from_its_boundary_or_from_zero(images):
+    class Own:
+        def discriminator(self, real_logits, fake_logits):
+            return keras.ops.mean(fake_logits - real_logits)
+
+        def generator(self, real_logits, fake_logits):
+            return -keras.ops.mean(fake_logits)
+
+    logs = still_gan(0.4, loss=Own()).fit(images, verbose=0).history
+    assert logs["real_accuracy"] == [1.0] and logs["fake_accuracy"] == [0.0]
+    Own.boundary = 0.5
+    logs = still_gan(0.4, loss=Own()).fit(images, verbose=0).history
+    assert logs["real_accuracy"] == [0.0] and logs["fake_accuracy"] == [1.0]

@@ -77,3 +77,11 @@ def test_gradient_norms_are_those_of_the_update(points, make_gan):
         moved = np.sqrt(sum(np.square(a - b).sum() for a, b in zip(old, new, strict=True)))
         assert logs[name.replace("optimizer", "gradient_norm")] == pytest.approx(moved / rate, rel=1e-2)
         assert moved > 0
+
+
+def test_diversity_compares_the_first_256():
+    x = np.random.default_rng(0).normal(size=(300, 2)).astype("float32")
+    first = float(health.diversity(x[:256], 3 * x[:256]))
+    assert float(health.diversity(x, np.concatenate([3 * x[:256], x[:44] * 0]))) == pytest.approx(first, rel=1e-6)
+    assert first == pytest.approx(3, rel=1e-4)
+    assert float(health.diversity(x[:250], 3 * x[:250] + 1)) == pytest.approx(3, rel=1e-4)

@@ -55,6 +55,22 @@ def input_gradient(function, x):
     return torch.autograd.grad(y, x, create_graph=True)[0]
 
 
+def write_rows(variable, places, rows):
+    """Writes rows into a variable, in place. As on TensorFlow."""
+    with torch.no_grad():
+        variable.value[places.long()] = rows
+
+
+def inference(network):
+    """Returns a function that runs a network in inference mode, without a graph. As on TensorFlow."""
+
+    @torch.no_grad()
+    def call(inputs):
+        return keras.ops.convert_to_numpy(network(inputs, training=False))
+
+    return call
+
+
 def first_replica(batch):
     """Returns a batch as it is: on TensorFlow, a dataset may be distributed."""
     return batch

@@ -2,6 +2,7 @@
 
 from keras_gan.checks.data import RANGES, Expected, check_data, check_real, check_sample_given, is_arrays
 from keras_gan.checks.training import (
+    check_adaptive,
     check_metrics,
     check_options,
     check_trainable,
@@ -14,6 +15,7 @@ from keras_gan.checks.values import check_integer, check_number, check_seed
 __all__ = [
     "RANGES",
     "Expected",
+    "check_adaptive",
     "check_data",
     "check_integer",
     "check_metrics",

@@ -49,6 +49,17 @@ def check_training(penalties, generator_penalties, augmentation, discriminator_s
     check_integer("discriminator_steps", discriminator_steps)
 
 
+def check_adaptive(augmentation, boundary, loss):
+    """Raises a ValueError if an augmentation learns from the signs of logits, and the loss gives them no meaning."""
+    if getattr(augmentation, "needs_boundary", False) and boundary is None:
+        raise ValueError(
+            f"augmentation={type(augmentation).__name__} needs a loss with a boundary, from which it counts how often "
+            f"the discriminator is right about single images. Received: loss={type(loss).__name__}, which leaves open "
+            "where logits lie: a bias alone would set the probability. Use a loss such as 'non_saturating' or 'hinge', "
+            "or a fixed augmentation such as DiffAugment()."
+        )
+
+
 def _check_penalties(name, penalties, arguments):
     """Raises a TypeError unless these are called as `keras_gan.penalties.Penalty`, or `GeneratorPenalty`, is."""
     _check_list(name, penalties)

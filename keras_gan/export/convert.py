@@ -9,16 +9,18 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_gan.keras_private import layers_of
+from keras_gan.keras_private import layers_of, parse_saved_model
 
 OUTPUT = "image"
 # Fewer clip rare latents: twice the largest error with 128. More take long, since calibration runs on slow kernels.
 _CALIBRATION_EXAMPLES = 256
+_LOOPS = {"For", "StatelessWhile", "While"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,6 +141,8 @@ def to_tflite(generator, signatures, quantize=None):
 
     with tempfile.TemporaryDirectory() as folder:
         write_saved_model(generator, signatures, folder)
+        if quantize == "int8":
+            _refuse_loops(generator, Path(folder))
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[s.name for s in signatures])
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         if quantize is not None:
@@ -155,6 +159,25 @@ def to_tflite(generator, signatures, quantize=None):
                 f"generator must consist of operations that .tflite has. Received: {_culprits(generator, str(error))}. "
                 "Replace what uses them, or export a SavedModel."
             ) from error
+
+
+def _refuse_loops(generator, folder):
+    """Raises a ValueError if a SavedModel has loops: TensorFlow's calibrator ends the process on them."""
+    graph = parse_saved_model((folder / "saved_model.pb").read_bytes()).meta_graphs[0].graph_def
+    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+    loops = sorted({node.op for node in nodes if node.op in _LOOPS or node.op.startswith("TensorList")})
+    if not loops:
+        return
+    layers = [f"{layer.name!r} ({type(layer).__name__})" for layer in layers_of(generator) if _is_rolled(layer)]
+    raise ValueError(
+        "generator must have no loops for quantize='int8', whose calibration can't run them. Received: "
+        f"{', '.join(layers) or 'the operations ' + ', '.join(loops)}. Build recurrent layers with unroll=True, which "
+        "takes the same weights, or use quantize='dynamic'."
+    )
+
+
+def _is_rolled(layer):
+    return getattr(layer, "unroll", None) is False
 
 
 def write_onnx(generator, inputs, path):

@@ -75,9 +75,9 @@ class Buffer:
         # Replicas fill rows in turn and leave the others zero: the sum of their buffers holds the rows of all.
         replica, replicas = backend.replica()
         places = (self._count.value + ops.arange(n, dtype="int32")) * replicas + replica
-        places = ops.minimum(places, self.capacity)[:, None]
-        self._rows.assign(ops.scatter_update(self._rows.value, places, ops.cast(x, "float32")))
-        self._filled.assign(ops.scatter_update(self._filled.value, places, ops.ones((n,), "float32")))
+        places = ops.minimum(places, self.capacity)
+        backend.write_rows(self._rows, places, ops.cast(x, "float32"))
+        backend.write_rows(self._filled, places, ops.ones((n,), "float32"))
         self._count.assign(self._count + n)
 
     def value(self):

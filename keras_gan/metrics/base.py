@@ -1,5 +1,6 @@
 """Base classes of metrics, for those of your own, too."""
 
+import contextvars
 import math
 
 import keras
@@ -8,6 +9,36 @@ from keras import ops
 
 from keras_gan.checks.values import check_integer
 from keras_gan.metrics.accumulators import Buffer
+
+# Within `update`, what was extracted from the batch. Of this thread alone: each replica is traced in its own.
+_found = contextvars.ContextVar("found", default=None)
+
+
+def update(metrics, real, fake):
+    """Gives metrics one batch. Those that share a features object share what it extracts.
+
+    Args:
+        metrics: List of `keras.metrics.Metric` whose `update_state` takes `(real, fake)`.
+        real: Tensor of data `(batch, ...)`.
+        fake: Tensor of generated data, of the same shape.
+    """
+    token = _found.set({})
+    try:
+        for metric in metrics:
+            metric.update_state(real, fake)
+    finally:
+        _found.reset(token)
+
+
+def _extract(features, data):
+    found = _found.get()
+    if found is None:
+        return features(data)
+    key = id(features), id(data)
+    if key not in found:
+        # With the data, so that no other tensor gets their id meanwhile.
+        found[key] = data, features(data)
+    return found[key][1]
 
 
 class FeatureMetric(keras.metrics.Metric):
@@ -138,7 +169,7 @@ class FeatureMetric(keras.metrics.Metric):
         return ops.reshape(found, (ops.shape(found)[0], self._size))
 
     def _call(self, data):
-        found = data if self.features is None else self.features(data)
+        found = data if self.features is None else _extract(self.features, data)
         return found[self.output] if isinstance(found, dict) else found
 
     def update_state(self, real, fake):

@@ -69,8 +69,9 @@ def load_untrusted(filepath):
         return keras.saving.load_model(filepath, compile=False, safe_mode=True)
     # Broken content makes parsers and constructors raise whatever they come across.
     except Exception as error:
-        # Keras's messages may go on with the whole configuration.
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+        # Keras's messages go on with the whole configuration, and say at their end what happened inside.
+        inner = str(error).rpartition("Exception encountered:")[2]
+        reason = (inner.strip() or type(error).__name__).splitlines()[0][:300]
         raise ValueError(
             f"filepath must be a .keras file that is whole and safe to load. Received: {filepath}. {reason}"
         ) from error
@@ -109,11 +110,13 @@ def _check_class(config):
     if not {name, registered, shown}.isdisjoint(_REFUSED):
         raise ValueError(f"It has a {shown}, which can run code or read other files.")
     is_internal = name.startswith("__") and name.endswith("__")
-    is_known = module in (None, "builtins") or _MODULES.fullmatch(str(module))
+    if name == "function" and ">" in shown:
+        registered = shown
+    # Keras writes no module for what was registered, and its own classes without a package.
+    is_known = ">" not in registered and (module in (None, "builtins") or _MODULES.fullmatch(str(module)))
     if not (is_internal or is_known or keras.saving.get_registered_object(registered)):
-        raise ValueError(
-            f"It needs {module}.{shown}, which is not registered. If you have its code, import that before."
-        )
+        named = registered if module in (None, "builtins") else f"{module}.{shown}"
+        raise ValueError(f"It needs {named}, which is not registered. If you have its code, import that before.")
 
 
 def _check_weights(weights):

@@ -782,3 +782,42 @@ def test_benchmark(full):
     assert found.not_delegated == report.not_delegated and len(found.latencies) == 1
     assert found.latencies[0].runs >= 5 and (found.memory is None or 0 <= found.memory < 1e9)
     assert "1 thread" in str(found) and json.dumps(found.to_dict())
+
+
+# === Loops ===
+
+
+def recurrent(layer):
+    layers = [keras.layers.RepeatVector(5), layer, keras.layers.Dense(2)]
+    return keras.Sequential([keras.Input((4,)), *layers])
+
+
+class Looping(keras.layers.Layer):
+    def call(self, x):
+        return ops.fori_loop(0, ops.shape(x)[1], lambda i, y: y * 0.9 + x, x)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "SimpleRNN"])
+def test_int8_refuses_recurrent_layers_that_are_not_unrolled(kind, tmp_path):
+    layer = getattr(keras.layers, kind)
+    with pytest.raises(ValueError, match=rf"loops.*\({kind}\)\. .*unroll=True"):
+        keras_gan.export.export(recurrent(layer(3, return_sequences=True)), tmp_path / "r.tflite", quantize="int8")
+    assert list(tmp_path.iterdir()) == []
+    rolled = recurrent(layer(3, return_sequences=True, unroll=True))
+    report = keras_gan.export.export(rolled, tmp_path / "r.tflite", quantize="int8")
+    assert report.psnr > 25
+
+
+def test_int8_refuses_any_loop(tmp_path):
+    for layer in (
+        keras.layers.Bidirectional(keras.layers.GRU(3, return_sequences=True)),
+        keras.layers.RNN(keras.layers.LSTMCell(3), return_sequences=True),
+        keras.layers.ConvLSTM1D(2, 3, padding="same", return_sequences=True),
+        Looping(),
+    ):
+        around = [keras.layers.Reshape((5, 4, 1))] if isinstance(layer, keras.layers.ConvLSTM1D) else []
+        layers = [keras.layers.RepeatVector(5), *around, layer, keras.layers.Flatten(), keras.layers.Dense(2)]
+        generator = keras.Sequential([keras.Input((4,)), *layers])
+        with pytest.raises(ValueError, match="loops for quantize='int8'"):
+            keras_gan.export.export(generator, tmp_path / "r.tflite", quantize="int8")
+        assert list(tmp_path.iterdir()) == []

@@ -501,3 +501,56 @@ def test_hooks_must_be_there():
             hook(*inspect.signature(hook).parameters)
         # None of Keras's own.
         assert not hasattr(keras.metrics.Metric, hook.__name__)
+
+
+# === What metrics share ===
+
+
+def test_metrics_on_one_features_object_share_what_it_extracts(images, make_image_gan):
+    calls = []
+
+    @keras.saving.register_keras_serializable(package="test_shared")
+    def features(x):
+        calls.append(x)
+        return ops.reshape(x, (-1, 64))[:, :3] * 2
+
+    def chosen():
+        kinds = metrics.FrechetDistance, metrics.PrecisionRecall, metrics.KernelDistance
+        return [kind(features) for kind in kinds]
+
+    gan, alone = make_image_gan(), chosen()
+    gan.compile(metrics=chosen(), run_eagerly=True)
+    fake = gan.predict(gan.prior.sample(48, 1), verbose=0)
+    gan.evaluation_metrics[0].reset_state()
+    calls.clear()
+    gan.update_metrics(images, fake)
+    assert len(calls) == 2
+    assert {id(x) for x in calls} == {id(images), id(fake)}
+    for shared, own in zip(gan.evaluation_metrics, alone, strict=True):
+        own.update_state(images, fake)
+        assert shared.result() == own.result()
+    # Nothing is kept: another batch is extracted anew.
+    gan.update_metrics(images, fake)
+    assert len(calls) == 2 + 6 + 3 + 2
+
+
+def test_buffers_write_rows_in_place():
+    x, y = pair(96)
+    metric = metrics.PrecisionRecall(max_examples=70)
+    metric.build((6,))
+    update = metric.update_state
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        update = tf.function(update)
+        operations = {
+            op.type for op in update.get_concrete_function(*map(ops.convert_to_tensor, (x, y))).graph.get_operations()
+        }
+        assert "ResourceScatterNdUpdate" in operations and "TensorScatterUpdate" not in operations
+    for i in range(0, 96, 32):
+        update(*map(ops.convert_to_tensor, (x[i : i + 32], y[i : i + 32])))
+    np.testing.assert_array_equal(metric._real.value(), x[:70])
+    np.testing.assert_array_equal(metric._fake.value(), y[:70])
+    metric.reset_state()
+    update(*map(ops.convert_to_tensor, (y[:32], x[:32])))
+    np.testing.assert_array_equal(metric._real.value(), y[:32])

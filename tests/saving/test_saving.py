@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import keras_gan
+from keras_gan import architectures as A
 from keras_gan import saving
 
 
@@ -91,6 +92,25 @@ def test_the_users_own_layers_are_known_once_they_are_imported(tmp_path):
     assert saving.load_untrusted(path).predict(np.ones((1, 2)), verbose=0).tolist() == [[2, 2]]
     edit_config(path, lambda c: c["config"]["layers"][1].update(class_name="Other", registered_name="x>Other"))
     refused(path, "needs .*Other, which is not registered")
+
+
+def test_what_is_not_registered_is_named_within_a_gan(tmp_path):
+    custom = keras.saving.get_custom_objects()
+    networks = keras.Sequential([keras.Input((4,)), Mine(), keras.layers.Dense(2)]), A.mlp_discriminator((2,), (4,))
+    keras_gan.GAN(*networks).save(tmp_path / "gan.keras")
+    registered = custom.pop("test_saving>Mine")
+    try:
+        refused(tmp_path / "gan.keras", r"It needs test_saving[.>]Mine, which is not registered\.")
+    finally:
+        custom["test_saving>Mine"] = registered
+    assert saving.load_untrusted(tmp_path / "gan.keras").count_params() > 0
+
+
+@pytest.mark.parametrize("name", ["x.h5", "x.hdf5", "x", "x.tf"])
+def test_a_gan_is_saved_as_keras_alone(name, make_gan, tmp_path):
+    with pytest.raises(ValueError, match=r"must end in \.keras.*Received: .*x.*Write '.*x\.keras', or save_weights"):
+        make_gan().save(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
 
 
 # === What is no .keras file ===

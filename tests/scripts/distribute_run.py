@@ -45,7 +45,6 @@ def gan_of_images():
         seed=0,
     )
     gan.compile(
-        loss="relativistic",
         augmentation=keras_gan.augmentation.AdaptiveAugmentation(),
         discriminator_steps=2,
     )

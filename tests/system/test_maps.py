@@ -58,7 +58,8 @@ def test_every_loss_and_penalty_trains(loss, penalties, simultaneous, images):
     before = [w.numpy() for w in (*gan.generator.trainable_weights, *gan.discriminator.trainable_weights)]
     logs = gan.fit(images, batch_size=16, epochs=2, validation_data=images, verbose=0).history
     after = [w.numpy() for w in (*gan.generator.trainable_weights, *gan.discriminator.trainable_weights)]
-    assert np.isfinite([*logs.values()]).all() and len(logs["val_real_accuracy"]) == 2
+    assert np.isfinite([*logs.values()]).all() and len(logs["val_generator_loss"]) == 2
+    assert ("val_real_accuracy" in logs) == (loss != "wasserstein")
     for i, (a, b) in enumerate(zip(before, after, strict=True)):
         assert np.isfinite(b).all() and np.abs(a - b).max() > 1e-5, f"weight {i} has not moved"
     for penalty in penalties:
@@ -111,15 +112,15 @@ def test_a_penalty_differentiates_the_mean_of_a_map(penalty, images):
 
 
 def test_a_map_counts_as_one_image_for_adaptive_augmentation():
-    for shape in ((5, 1), (5, 3, 4, 1)):
-        layer = keras_gan.augmentation.AdaptiveAugmentation(ramp_images=100)
+    for shape in ((10, 1), (10, 3, 4, 1)):
+        layer = keras_gan.augmentation.AdaptiveAugmentation(ramp_images=200)
         layer.update(ops.ones(shape))
         assert float(layer.probability) == pytest.approx(0.05)
     # A mean of signs of 0.5 over all entries is below the target, one of 0.75 above it.
-    half, most = np.ones((2, 2, 2, 1), "float32"), np.ones((2, 2, 2, 1), "float32")
-    half[0, 0], most[0, 0, 0] = -1, -1
+    half, most = np.ones((8, 2, 2, 1), "float32"), np.ones((8, 2, 2, 1), "float32")
+    half[::2, 0], most[::2, 0, 0] = -1, -1
     layer.update(half)
-    assert float(layer.probability) == pytest.approx(0.03)
+    assert float(layer.probability) == pytest.approx(0.01)
     layer.update(most)
     assert float(layer.probability) == pytest.approx(0.05)
 

@@ -47,6 +47,34 @@ class Trainer(ReplicaLoop):
         return [(report, norm) for (_, report), norm in zip(results, norms, strict=True)]
 
 
+def write_rows(variable, places, rows):
+    """Writes rows into a variable, in place: an assignment would copy all of it.
+
+    Args:
+        variable: `keras.Variable` `(n, ...)`, this replica's own under `tf.distribute`.
+        places: Tensor of integers `(m,)`, which rows.
+        rows: Tensor `(m, ...)`, their new values.
+    """
+    tf.raw_ops.ResourceScatterNdUpdate(ref=variable.value.handle, indices=places[:, None], updates=rows)
+
+
+def inference(network):
+    """Returns a function that runs a network in inference mode, compiled once for batches of any size.
+
+    Args:
+        network: Built `keras.Model`. It runs with the weights that it has at each call.
+
+    Returns:
+        Function of what the network takes that returns a NumPy array.
+    """
+    run = tf.function(lambda inputs: network(inputs, training=False), reduce_retracing=True)
+
+    def call(inputs):
+        return run(tf.nest.map_structure(tf.convert_to_tensor, inputs)).numpy()
+
+    return call
+
+
 def input_gradient(function, x):
     """Returns the gradient of `sum(function(x))` with respect to `x`, which can itself be differentiated.
 
