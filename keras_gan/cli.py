@@ -222,11 +222,12 @@ def _evaluate(args):
     needs_labels = gan.condition.given_name is not None
     # The result alone goes to stdout.
     with contextlib.redirect_stdout(sys.stderr):
-        data = _load(args, args.batch_size, split, needs_labels, size)
+        channels = gan.data_shape[2] if is_folder and gan.data_shape[2] in (1, 4) else None
+        data = _load(args, args.batch_size, split, needs_labels, size, channels)
         features = None
         if args.features == "classifier":
             try:
-                labelled = _load(args, 1000, "train", True, size)
+                labelled = _load(args, 1000, "train", True, size, channels)
             except ValueError as error:
                 raise ValueError(f"{error} Or give --features none, which compares pixels.") from error
             features = metrics.features.classifier(labelled)
@@ -257,10 +258,10 @@ def _evaluate(args):
     )
 
 
-def _load(args, batch_size, split, labels, image_size):
+def _load(args, batch_size, split, labels, image_size, channels):
     on_error = "skip" if args.skip_bad_images else "raise"
     try:
-        return datasets.load(args.data, batch_size, split, labels, image_size, on_error=on_error)
+        return datasets.load(args.data, batch_size, split, labels, image_size, on_error=on_error, channels=channels)
     except ValueError as error:
         # Written for who calls it in Python.
         raise ValueError(str(error).replace("pass on_error='skip'", "give --skip-bad-images")) from error

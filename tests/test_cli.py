@@ -255,6 +255,13 @@ def test_evaluate_speaks_of_options(make_image_gan, folder, tmp_path, capfd):
     assert "give --skip-bad-images" in said and "on_error" not in said
 
 
+@pytest.mark.parametrize("channels", [1, 4])
+def test_evaluate_reads_a_folder_in_the_channels_of_the_gan(channels, make_image_gan, folder, tmp_path, capfd):
+    make_image_gan(channels=channels).save(tmp_path / "gan.keras")
+    assert cli.main(["evaluate", str(tmp_path / "gan.keras"), "--data", folder, "--features", "none", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["count"] == 24
+
+
 def test_evaluate_skips_bad_images_if_asked(make_image_gan, folder, tmp_path, capfd, caplog):
     make_image_gan(channels=3).save(tmp_path / "gan.keras")
     (tmp_path / "pictures" / "a" / "0.png").write_bytes(b"no picture")
@@ -266,7 +273,9 @@ def test_evaluate_skips_bad_images_if_asked(make_image_gan, folder, tmp_path, ca
 
 def test_evaluate_names_what_is_wrong(saved, make_gan, make_image_gan, folder, tmp_path, capfd):
     assert "name must be a known dataset" in fails(capfd, "evaluate", saved, "--data", "digit")
-    assert "x must have the shape" in fails(capfd, "evaluate", saved, "--data", folder, "--features", "none")
+    make_image_gan(channels=2).save(tmp_path / "two.keras")
+    said = fails(capfd, "evaluate", tmp_path / "two.keras", "--data", folder, "--features", "none")
+    assert "x must have the shape" in said
     make_gan().save(tmp_path / "points.keras")
     assert "must generate images" in fails(capfd, "evaluate", tmp_path / "points.keras", "--data", "digits")
     make_image_gan().generator.save(tmp_path / "generator.keras")

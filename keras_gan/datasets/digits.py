@@ -37,6 +37,11 @@ def read(split, size):
     return images, labels[order]
 
 
+def class_names():
+    """Lists the classes in the order of their numbers."""
+    return [str(digit) for digit in range(10)]
+
+
 # The package keeps them as text, which takes seconds to read.
 @functools.cache
 def _parse(mnist_data):

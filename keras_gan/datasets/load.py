@@ -1,5 +1,7 @@
 """Loads a set of images by name as a `tf.data` pipeline."""
 
+import os
+
 import numpy as np
 
 from keras_gan.checks import check_integer, check_seed
@@ -7,7 +9,17 @@ from keras_gan.datasets import digits, folder, tfds
 from keras_gan.datasets.order import Order
 
 
-def load(name, batch_size, split="train", labels=False, image_size=None, stack=1, seed=None, on_error="raise"):
+def load(
+    name,
+    batch_size,
+    split="train",
+    labels=False,
+    image_size=None,
+    stack=1,
+    seed=None,
+    on_error="raise",
+    channels=None,
+):
     """Loads a set of images for training: in memory, shuffled anew for each epoch, batched, prefetched.
 
     Args:
@@ -18,7 +30,7 @@ def load(name, batch_size, split="train", labels=False, image_size=None, stack=1
         split: `"train"`, `"test"`, or for TensorFlow Datasets any split such as `"train[:90%]"`. A folder is one
             split, `"train"`.
         labels: Bool, whether to give `(images, labels)` instead of `images`. A folder's labels are its subfolders, in
-            alphabetical order. Defaults to False.
+            alphabetical order; `class_names` lists them. Defaults to False.
         image_size: Int, or `(height, width)`: crop the center to that shape and resize. Defaults to None, the
             images' own size, which must then be the same for all.
         stack: Int > 0, how many images, drawn at random anew for each epoch, become one, side by side in its
@@ -28,12 +40,17 @@ def load(name, batch_size, split="train", labels=False, image_size=None, stack=1
             the GAN had made when the epoch began, also behind `take`, `map` or `zip`, so that a GAN which was saved or
             backed up meets the order that it would have met. With `repeat` each pass of an epoch has an order of its
             own. Defaults to None, drawn by Python's `random`, which `keras.utils.set_random_seed` seeds.
-        on_error: What to do about a folder's images that can't be read, for whatever reason: `"raise"`, or `"skip"`,
-            which says on the logger `keras_gan` how many were left out and which. Defaults to `"raise"`.
+        on_error: What to do about a folder's images that can't be read, for whatever reason, and about its files of
+            another kind, such as .tif: `"raise"`, or `"skip"`, which says on the logger `keras_gan` how many were left
+            out and which. Defaults to `"raise"`.
+        channels: Int, for a folder: 1 for gray (ITU-R 601 luma), 3 for RGB or 4 for RGBA. Defaults to None, 3; the
+            other sets have channels of their own.
 
-    Images in a folder become RGB with 8 bits as they look in a viewer: upright (EXIF orientation), the first frame of
-    an animation, on white where they are transparent, and 16-bit gray scaled to 8 bits. Larger ones than 89 million
-    pixels are not read, nor is what has a name that begins with a dot. Links are followed, but to a folder above.
+    Images in a folder have 8 bits as they look in a viewer: upright (EXIF orientation), the first frame of an
+    animation, on white where they are transparent, but for RGBA, and 16-bit gray scaled to 8 bits. BMP, GIF, JPEG, PNG
+    and WebP are read, all but BMP under any suffix. Larger ones than 89 million pixels are not read, nor is what has a
+    name that begins with a dot. Notes, tables and what systems leave, such as .txt, .json, .csv and Thumbs.db, may lie
+    beside them. Links are followed, but to a folder above.
 
     Returns:
         `tf.data.Dataset` of known length, of images `(batch, height, width, stack * channels)`, float32 in [-1, 1], or
@@ -41,7 +58,8 @@ def load(name, batch_size, split="train", labels=False, image_size=None, stack=1
 
     Raises:
         ValueError: If the name or the split is unknown, the images are of different sizes, some can't be read (all are
-            counted, the first ten named), or there are no labels, as for stacks of several.
+            counted, the first ten named), files are of another kind (counted by suffix), or there are no labels, as
+            for stacks of several.
         ImportError: If the package that brings the data is missing; the message says what to install.
     """
     check_integer("batch_size", batch_size)
@@ -52,16 +70,51 @@ def load(name, batch_size, split="train", labels=False, image_size=None, stack=1
     if on_error not in ("raise", "skip"):
         raise ValueError(f"on_error must be 'raise' or 'skip'. Received: {on_error!r}.")
     size = _check_size(image_size)
-    if not isinstance(name, str):
-        raise ValueError(f"name must be a string, such as 'digits' or 'folder:PATH'. Received: {name!r}.")
+    _check_name(name)
+    _check_channels(channels, name)
     if name == "digits":
         arrays = digits.read(split, size)
     elif name.startswith("folder:"):
-        arrays = folder.read(name.removeprefix("folder:"), split, size, labels, on_error)
+        arrays = folder.read(name.removeprefix("folder:"), split, size, labels, on_error, channels or 3)
     else:
         arrays = tfds.read(name, split, size, labels)
     images = arrays[0]
     return _pipeline(images, arrays[1] if labels else None, Order(seed, len(images), stack), int(batch_size))
+
+
+def class_names(name):
+    """Lists the classes of a set of images in the order of the labels that `load` gives them.
+
+    Args:
+        name: String, as in `load`.
+
+    Returns:
+        List of strings: of a folder the names of its subfolders, `names[label]` being the one that holds an image.
+
+    Raises:
+        ValueError: If the name is unknown, or the set has no labels.
+    """
+    _check_name(name)
+    if name == "digits":
+        return digits.class_names()
+    if name.startswith("folder:"):
+        return folder.class_names(name.removeprefix("folder:"))
+    return tfds.class_names(name)
+
+
+def _check_name(name):
+    if not isinstance(name, str):
+        hint = f" Pass {f'folder:{name}'!r}." if isinstance(name, os.PathLike) else ""
+        raise ValueError(f"name must be a string, such as 'digits' or 'folder:PATH'. Received: {name!r}.{hint}")
+
+
+def _check_channels(channels, name):
+    if channels is None:
+        return
+    if not name.startswith("folder:"):
+        raise ValueError(f"channels must be None for {name!r}, whose images have their own. Received: {channels!r}.")
+    if not isinstance(channels, (int, np.integer)) or isinstance(channels, bool) or channels not in (1, 3, 4):
+        raise ValueError(f"channels must be 1 (gray), 3 (RGB) or 4 (RGBA). Received: {channels!r}.")
 
 
 def _pipeline(images, labels, order, batch_size):

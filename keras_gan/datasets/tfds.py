@@ -1,6 +1,7 @@
 """Image sets of TensorFlow Datasets."""
 
 import difflib
+import os
 
 import numpy as np
 
@@ -25,16 +26,7 @@ def read(name, split, size, with_labels):
     """
     import tensorflow_datasets as tfds
 
-    try:
-        builder = tfds.builder(name)
-    except (tfds.core.registered.DatasetNotFoundError, ValueError) as error:
-        known = ["digits", "mnist", "fashion_mnist", "cifar10", "celeb_a"]
-        close = difflib.get_close_matches(name, [*known, *tfds.list_builders(with_community_datasets=False)], 3)
-        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
-        raise ValueError(
-            f"name must be a known dataset: {', '.join(map(repr, known))}, another image set of TensorFlow Datasets, "
-            f"or 'folder:PATH'. Received: {name!r}.{hint}"
-        ) from error
+    builder = _builder(name)
     _check_features(builder.info.features, name, size, with_labels)
     if not builder.is_prepared():
         try:
@@ -60,6 +52,38 @@ def read(name, split, size, with_labels):
 
     images = collect(examples(), n, f"Reading {name}", lambda i: f"number {i} of {name}")
     return images, np.array(labels, "int32")
+
+
+def class_names(name):
+    """Lists the classes of an image set in the order of their numbers.
+
+    Args:
+        name: String.
+
+    Raises:
+        ValueError: If the name is unknown, or the set has no labels.
+    """
+    features = _builder(name).info.features
+    _check_features(features, name, (), True)
+    return list(features["label"].names)
+
+
+def _builder(name):
+    import tensorflow_datasets as tfds
+
+    try:
+        return tfds.builder(name)
+    except (tfds.core.registered.DatasetNotFoundError, ValueError) as error:
+        known = ["digits", "mnist", "fashion_mnist", "cifar10", "celeb_a"]
+        close = difflib.get_close_matches(name, [*known, *tfds.list_builders(with_community_datasets=False)], 3)
+        # A folder is meant more often than a set of a similar name.
+        if os.path.isdir(os.path.expanduser(name)):
+            close = [f"folder:{name}"]
+        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+        raise ValueError(
+            f"name must be a known dataset: {', '.join(map(repr, known))}, another image set of TensorFlow Datasets, "
+            f"or 'folder:PATH'. Received: {name!r}.{hint}"
+        ) from error
 
 
 def _check_features(features, name, size, with_labels):

@@ -1,7 +1,9 @@
 import io
 import logging
 import os
+import re
 import struct
+import time
 import zlib
 
 import numpy as np
@@ -374,6 +376,173 @@ def test_images_of_different_sizes_are_named(folder):
     with pytest.raises(ValueError, match=r"image_size must be given.*\(20, 30, 3\).*\(8, 8, 3\).*small\.png"):
         datasets.load(f"folder:{folder}", 2)
     assert collect(datasets.load(f"folder:{folder}", 2, image_size=8))[0].shape == (6, 8, 8, 3)
+
+
+@pytest.fixture
+def watched(tmp_path, monkeypatch):
+    """A folder of 200 pictures, the second of another size, and a list that grows with each that is decoded."""
+    for i in range(200):
+        Image.new("RGB", (8, 9 if i == 1 else 8)).save(tmp_path / f"{i:03}.png")
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    decoded, read = [], datasets.folder._read
+    monkeypatch.setattr(datasets.folder, "_read", lambda *args: decoded.append(args[0]) or read(*args))
+    return tmp_path, decoded
+
+
+def test_the_second_picture_settles_that_sizes_differ(watched):
+    path, decoded = watched
+    with pytest.raises(ValueError, match=r"\(8, 8, 3\).*000\.png.*\(9, 8, 3\).*001\.png"):
+        datasets.load(f"folder:{path}", 2)
+    # Two threads and four that wait to be asked for: 200 without a bound.
+    assert 2 <= len(decoded) <= 7
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_whatever_ends_reading_ends_decoding(watched, monkeypatch, error):
+    path, decoded = watched
+
+    def collect(images, *args):
+        for _ in range(50):
+            next(images)
+        raise error
+
+    monkeypatch.setattr(datasets.folder, "collect", collect)
+    with pytest.raises(error):
+        datasets.load(f"folder:{path}", 2)
+    count = len(decoded)
+    assert 50 <= count <= 55
+    time.sleep(0.2)
+    assert len(decoded) == count
+
+
+def test_no_more_pictures_wait_than_a_few(watched, monkeypatch):
+    path, decoded = watched
+    waiting = []
+
+    def collect(images, n, *args):
+        for taken, _ in enumerate(images):
+            waiting.append(len(decoded) - taken)
+        assert taken == n - 1
+        return np.zeros((n, 8, 8, 3), "uint8")
+
+    monkeypatch.setattr(datasets.folder, "collect", collect)
+    datasets.load(f"folder:{path}", 2)
+    assert 1 <= max(waiting) <= 5 and len(decoded) == 200
+
+
+def test_images_under_any_suffix_are_read_by_their_content(tmp_path):
+    ramp = Image.fromarray(RAMP)
+    for name, format in {
+        "a.jfif": "JPEG",
+        "b": "JPEG",
+        "c.jpg?w=640": "PNG",
+        "d.large": "WEBP",
+        "e.dat": "GIF",
+    }.items():
+        content = encoded(ramp, format, **({"lossless": True} if format == "WEBP" else {"quality": 100}))
+        np.testing.assert_allclose(read_one(tmp_path, name, content)[..., 0], RAMP, atol=4)
+
+
+@pytest.fixture
+def kinds(tmp_path):
+    """Three classes of two pictures each, those of the second TIFF; beside them what people and systems leave."""
+    for name, suffix in (("adipose", "png"), ("background", "TIF"), ("debris", "png")):
+        (tmp_path / name).mkdir()
+        for i in range(2):
+            Image.new("RGB", (4, 4)).save(tmp_path / name / f"{i}.{suffix}")
+        for left in (
+            "Thumbs.db",
+            "desktop.ini",
+            ".DS_Store",
+            "notes.TXT",
+            "0.json",
+            "0.csv",
+            "0.xml",
+            "a.md",
+            "README",
+        ):
+            (tmp_path / name / left).write_bytes(b"left")
+    (tmp_path / "__MACOSX").mkdir()
+    (tmp_path / "__MACOSX" / "._0.png").write_bytes(b"left")
+    return tmp_path
+
+
+def test_files_of_another_kind_are_counted_by_suffix(kinds, caplog):
+    (kinds / "debris" / "film.mp4").write_bytes(b"....ftypisom")
+    os.mkfifo(kinds / "debris" / "pipe")
+    said = (
+        r"4 of 8 files in .* not read \(BMP, GIF, JPEG, PNG, WEBP are\): 2 \.tif, such as background/0\.TIF; "
+        r"1 \.mp4, such as debris/film\.mp4; 1 without a suffix, such as debris/pipe\. "
+    )
+    with pytest.raises(ValueError, match=said + r"Convert .* take them out .* pass on_error='skip' to go on without"):
+        datasets.load(f"folder:{kinds}", 8, labels=True)
+    with caplog.at_level(logging.WARNING, "keras_gan"):
+        images, labels = collect(datasets.load(f"folder:{kinds}", 8, labels=True, on_error="skip"))
+    (record,) = caplog.records
+    assert re.match(said + "They are left out", record.message)
+    # A class that holds nothing else keeps its number, and one that holds nothing has none.
+    assert sorted(labels) == [0, 0, 2, 2] and len(images) == 4
+    assert datasets.class_names(f"folder:{kinds}") == ["adipose", "background", "debris"]
+
+
+def test_a_folder_of_another_kind_alone(kinds):
+    for on_error in ("raise", "skip"):
+        with pytest.raises(ValueError, match=r"2 of 2 files .*2 \.tif.*take them out of the folder\.$"):
+            datasets.load(f"folder:{kinds / 'background'}", 2, on_error=on_error)
+    for i in range(12):
+        (kinds / "background" / f"scan.{i:03}").write_bytes(b"scan")
+    with pytest.raises(ValueError, match=r"14 of 14 .* 2 \.tif.*1 \.008, such as scan\.008; and 3 more kinds\. "):
+        datasets.load(f"folder:{kinds / 'background'}", 2)
+
+
+def test_class_names(folder, data_dir):
+    assert datasets.class_names(f"folder:{folder}") == ["dark", "light"]
+    for i in (2, 10):
+        (folder / str(i)).mkdir()
+        Image.new("RGB", (30, 20), "white").save(folder / str(i) / "0.png")
+    # Labels are numbers of names in alphabetical order, whatever the names say.
+    assert datasets.class_names(f"folder:{folder}") == ["10", "2", "dark", "light"]
+    assert np.bincount(collect(datasets.load(f"folder:{folder}", 2, labels=True))[1]).tolist() == [1, 1, 3, 2]
+    assert datasets.class_names(f"folder:{folder / 'dark'}") == []
+    assert datasets.class_names("digits") == list("0123456789")
+    assert datasets.class_names("tiny_shapes") == ["0", "1", "2"]
+    for name, message in ((None, "must be a string"), ("folder:/no/such", "that exists"), ("mnst", "mean 'mnist'")):
+        with pytest.raises(ValueError, match=message):
+            datasets.class_names(name)
+
+
+def test_channels_of_a_folder(tmp_path):
+    rgba = np.array([[[255, 0, 0, 255], [0, 255, 0, 0], [0, 0, 255, 51], [7, 7, 7, 255]]], "uint8")
+    Image.fromarray(rgba).save(tmp_path / "x.png")
+
+    def read(**options):
+        image = collect(datasets.load(f"folder:{tmp_path}", 1, **options))[0][0]
+        return np.round(image * 127.5 + 127.5).astype(int)
+
+    # On white, the third is (204, 204, 255); gray is 0.299 R + 0.587 G + 0.114 B.
+    assert read(channels=1).tolist() == [[[76], [255], [210], [7]]]
+    assert read(channels=3)[0].tolist() == [[255, 0, 0], [255, 255, 255], [204, 204, 255], [7, 7, 7]]
+    assert (read() == read(channels=3)).all() and (read(channels=4) == rgba).all()
+    for channels in (1, 3, 4):
+        assert read(channels=channels, image_size=6).shape == (6, 6, channels)
+    assert read(channels=np.int64(1), stack=2).shape == (1, 4, 2)
+    Image.fromarray(np.array([[0, 25700, 65535, 257]], "uint16")).save(tmp_path / "x.png")
+    assert read(channels=1)[0, :, 0].tolist() == [0, 100, 255, 1]
+    assert read(channels=4)[0].tolist() == [[0, 0, 0, 255], [100, 100, 100, 255], [255] * 4, [1, 1, 1, 255]]
+    for channels in (2, 0, 1.0, True, "1", [1]):
+        with pytest.raises(ValueError, match=r"channels must be 1 \(gray\), 3 \(RGB\) or 4 \(RGBA\)\. Received: "):
+            read(channels=channels)
+    with pytest.raises(ValueError, match="channels must be None for 'digits', whose images have their own"):
+        datasets.load("digits", 8, channels=1)
+
+
+def test_a_folder_without_the_word_is_suggested(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    for name in (folder.name, f"./{folder.name}/", str(folder)):
+        with pytest.raises(ValueError, match=rf"Received: '{name}'\. Did you mean 'folder:{name}'\?"):
+            datasets.load(name, 2)
+    with pytest.raises(ValueError, match=rf"name must be a string.*Pass 'folder:{folder}'"):
+        datasets.load(folder, 2)
 
 
 def test_bad_folders(folder, tmp_path_factory):

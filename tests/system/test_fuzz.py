@@ -306,11 +306,13 @@ def test_mutants(check, short, long, rounds, worker, originals, tmp_path, monkey
 def test_the_originals_are_whole(worker, originals, tmp_path):
     """What the mutants are made of passes, or the tests above would test little."""
     case = Case(worker, originals, tmp_path, seed=0)
-    for name in ("gan.keras", "photo.jpg"):
-        shutil.copy(originals / name, case.folder)
+    photos = case.folder / "photos"
+    photos.mkdir()
+    shutil.copy(originals / "gan.keras", case.folder)
+    shutil.copy(originals / "photo.jpg", photos)
     command = ["sample", str(case.folder / "gan.keras"), "--count", "2", "--out", str(case.folder / "out.npy")]
     assert worker.ask("cli", command) == [0, ""]
-    assert worker.ask("images", [str(case.folder), "raise"]) == [0, ""]
+    assert worker.ask("images", [str(photos), "raise"]) == [0, ""]
     for name in ("g.tflite", "all.tflite", "g.onnx", "saved"):
         assert worker.ask("measure", [str(originals / name), "[[1], 0.001]"])[0] == 0
 
