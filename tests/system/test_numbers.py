@@ -114,6 +114,7 @@ VALID = {
 }
 # They take no number of the user's own.
 WITHOUT_NUMBERS = {
+    "datasets.class_names",
     "health.discriminator_won",
     "health.diversity",
     "health.generator_collapsed",
