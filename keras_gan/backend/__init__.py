@@ -4,15 +4,42 @@ import keras
 
 match keras.config.backend():
     case "tensorflow":
-        from keras_gan.backend.tensorflow import OpError, Trainer, first_replica, input_gradient, local_draw, replica
+        from keras_gan.backend.tensorflow import (
+            OpError,
+            Trainer,
+            first_replica,
+            input_gradient,
+            length,
+            local_draw,
+            replica,
+            with_shape,
+        )
     case "jax":
-        from keras_gan.backend.jax import OpError, Trainer, first_replica, input_gradient, local_draw, replica
+        from keras_gan.backend.jax import (
+            OpError,
+            Trainer,
+            first_replica,
+            input_gradient,
+            length,
+            local_draw,
+            replica,
+            with_shape,
+        )
     case "torch":
-        from keras_gan.backend.torch import OpError, Trainer, first_replica, input_gradient, local_draw, replica
+        from keras_gan.backend.torch import (
+            OpError,
+            Trainer,
+            first_replica,
+            input_gradient,
+            length,
+            local_draw,
+            replica,
+            with_shape,
+        )
     case other:
         raise ImportError(
             f"keras_gan trains on Keras's tensorflow, jax and torch backends. Received: {other!r}. "
             "Set the environment variable KERAS_BACKEND before Keras is imported."
         )
 
-__all__ = ["OpError", "Trainer", "first_replica", "input_gradient", "local_draw", "replica"]
+__all__ = ["OpError", "Trainer", "first_replica", "input_gradient", "length", "local_draw", "replica", "with_shape"]

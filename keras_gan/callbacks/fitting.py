@@ -31,6 +31,11 @@ class _Order(keras.callbacks.Callback):
             each.end()
 
 
+def has_order(data):
+    """Tells if data come in an order that follows the training step, as those of `keras_gan.datasets.load` do."""
+    return bool(order.find(data))
+
+
 def complete(callbacks, verbose, data):
     """Completes a list of callbacks, one callback, or none, with those that training needs.
 

@@ -15,11 +15,13 @@ from keras_gan.checks.networks import (
     try_given,
     warn_without_lipschitz_control,
 )
+from keras_gan.checks.streams import Later
 from keras_gan.checks.values import check_integer, check_number, check_positive, check_seed
 
 __all__ = [
     "RANGES",
     "Expected",
+    "Later",
     "check_data",
     "check_integer",
     "check_metrics",

@@ -2,7 +2,7 @@
 
 from tensorflow.errors import OpError
 
-from keras_gan.backend.tensorflow.replica import first_replica, local_draw, replica
+from keras_gan.backend.tensorflow.replica import first_replica, length, local_draw, replica, with_shape
 from keras_gan.backend.tensorflow.trainer import Trainer, input_gradient
 
-__all__ = ["OpError", "Trainer", "first_replica", "input_gradient", "local_draw", "replica"]
+__all__ = ["OpError", "Trainer", "first_replica", "input_gradient", "length", "local_draw", "replica", "with_shape"]
