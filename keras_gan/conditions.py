@@ -235,17 +235,32 @@ class Labels(Condition):
         self.num_classes = check_integer("num_classes", num_classes, 2)
 
     def check_given(self, given, n, of):
+        if given.dtype.kind not in "biuf" and given.dtype.name != "bfloat16":
+            raise TypeError(
+                f"labels must be integers. Received: dtype {given.dtype}. Names become class numbers with "
+                "names, labels = numpy.unique(labels, return_inverse=True)."
+            )
         if given.ndim == 0 or given.size != given.shape[0]:
             raise ValueError(
-                f"labels must be class numbers of shape (batch,). Received: shape {given.shape}. One-hot labels become "
-                "class numbers with numpy.argmax(labels, axis=-1)."
+                f"labels must be class numbers of shape (batch,). Received: shape {given.shape}.{_rows_hint(given)}"
             )
         if given.dtype.kind not in "iu":
-            raise TypeError(f"labels must be integers. Received: dtype {given.dtype}.")
+            whole = given.dtype.kind == "b" or (given == np.round(given)).all()
+            hint = ' Cast them: labels.astype("int32"), or tf.cast(labels, "int32").'
+            if not whole:
+                hint = " Numbers that are no classes are a condition of their own, Vector(1)."
+            raise TypeError(f"labels must be integers. Received: dtype {given.dtype}.{hint}")
         self._check_count(given, n, of)
         low, high = int(given.min()), int(given.max())
         if low < 0 or high >= self.num_classes:
-            raise ValueError(f"labels must lie in [0, {self.num_classes}). Received: labels from {low} to {high}.")
+            hint = ""
+            if low > 0 and high == self.num_classes:
+                hint = " Classes are counted from 0: if yours are counted from 1, subtract 1."
+            elif low >= 0:
+                hint = f" As many classes are {type(self).__name__}({high + 1})."
+            raise ValueError(
+                f"labels must lie in [0, {self.num_classes}). Received: labels from {low} to {high}.{hint}"
+            )
 
     def prepare(self, given):
         return ops.reshape(ops.cast(given, "int32"), (-1,))
@@ -460,3 +475,12 @@ def _nt_xent(x, y):
     # A view is not set against itself.
     others = similarities - 1e9 * ops.eye(2 * n)
     return ops.mean(ops.logsumexp(others, axis=-1)) - ops.mean(pairs)
+
+
+def _rows_hint(given):
+    """Says what to do with rows in the place of labels."""
+    if given.ndim != 2 or not np.isin(given, (0, 1)).all():
+        return ""
+    if (np.count_nonzero(given, axis=1) <= 1).all():
+        return " One-hot labels become class numbers with numpy.argmax(labels, axis=-1)."
+    return f" Rows of zeros and ones with several ones are a condition of their own: Vector({given.shape[1]})."

@@ -201,6 +201,9 @@ class GAN(AdversarialModel):
         expected = checks.Expected(self.data_shape, networks.output_activation(self.generator), self.condition)
         return checks.check_real(x, y, expected)
 
+    def check_given(self, given, n):
+        self.condition.check_given(given, n, "examples")
+
     def check_batch_size(self, n):
         if n < self.pack:
             raise ValueError(f"x must come in batches of at least pack={self.pack} examples. Received: {n}.")
@@ -335,6 +338,9 @@ class GAN(AdversarialModel):
 
     def _unpack(self, data):
         real, given, _ = keras.utils.unpack_x_y_sample_weight(data)
+        real = backend.with_shape(real, self.data_shape)
+        if self.condition.given_shape:
+            given = backend.with_shape(given, self.condition.given_shape)
         given = None if self.condition.given_name is None else self.condition.prepare(given)
         # `variable_dtype`, not `compute_dtype`: metrics and losses need unrounded reals.
         return ops.cast(real, self.variable_dtype), given

@@ -1,5 +1,6 @@
 """The base of all models whose players train against each other."""
 
+import contextlib
 import math
 from pathlib import Path
 
@@ -21,8 +22,9 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
     A subclass names its players, and says what a step of training and one of evaluation do. It inherits all else:
     `fit` and `evaluate` on TensorFlow, JAX and torch, on several replicas and hosts; one optimizer for each player,
     with loss scaling in float16; callbacks, backups, metrics and means; saving with the random state. It writes
-    `get_config`, as any Keras model, and may override `check_data`, `check_batch_size`, `preview`, `alarms`, `culprit`
-    and `hidden_logs`. Options of its own in `compile` are set before `super().compile(optimizers, ...)` is called.
+    `get_config`, as any Keras model, and may override `check_data`, `check_given`, `check_batch_size`, `preview`,
+    `alarms`, `culprit` and `hidden_logs`. Options of its own in `compile` are set before
+    `super().compile(optimizers, ...)` is called.
 
     Args:
         seed: Int, makes the random numbers of training reproducible. Defaults to None, another seed for each run.
@@ -85,6 +87,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         # For `final_logs`: an evaluation that runs, and the names that the last one logged.
         self._evaluating = None
         self._evaluated = []
+        self._later = checks.Later(self.check_given)
         self.built = True
 
     def __setattr__(self, name, value):
@@ -141,6 +144,17 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
             ValueError: If the data can't be trained on.
         """
         return x, y
+
+    def check_given(self, given, n):
+        """Checks what belongs to the data of a later batch of a stream, such as labels, while training goes on.
+
+        Args:
+            given: NumPy array, the `y` of a batch.
+            n: Int, how many examples the batch has.
+
+        Raises:
+            ValueError: If the batch can't be trained on. Training ends.
+        """
 
     def check_batch_size(self, n):
         """Raises a ValueError if batches of `n` examples are too small."""
@@ -340,7 +354,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks = fitting.complete(callbacks, verbose, (x, validation_data))
         try:
-            with fitting.in_training(callbacks):
+            with self._later.shown(), fitting.in_training(callbacks):
                 history = super().fit(
                     x,
                     y,
@@ -367,7 +381,8 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         return history
 
     def _check(self, x, y, batch_size):
-        return checks.check_data(x, y, batch_size, self.check_data, self.check_batch_size)
+        later = None if type(self).check_given is AdversarialModel.check_given else self._later
+        return checks.check_data(x, y, batch_size, self.check_data, self.check_batch_size, later)
 
     def _log_means(self, values, data):
         """Adds what a step returned to the means, and returns the means so far."""
@@ -379,7 +394,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
                 f"Received: {', '.join(sorted(unknown))}."
             )
         examples = next(x for x in keras.tree.flatten(data) if x is not None)
-        n = ops.shape(self.without_padding(examples))[0]
+        n = backend.length(self.without_padding(examples))
         for tracker in trackers:
             tracker.update_state(values[tracker.name], sample_weight=n)
         return {tracker.name: tracker.result() for tracker in trackers}
@@ -434,9 +449,10 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
             x, y = self._check(x, y, batch_size)
         self._evaluating = "in fit" if in_fit else "alone"
         try:
-            return super().evaluate(
-                x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict=return_dict, **kwargs
-            )
+            with contextlib.nullcontext() if in_fit else self._later.shown():
+                return super().evaluate(
+                    x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict=return_dict, **kwargs
+                )
         finally:
             self._evaluating = None
 

@@ -78,6 +78,7 @@ def noise_size(generator, prior, condition):
         raise ValueError(
             f"generator must take {expected}. "
             f"Received: a model with {'input' if len(shapes) == 1 else 'inputs'} {', '.join(map(str, shapes))}."
+            f"{_noise_hint(shapes[0])}"
         )
     size = shapes[0][1] - condition.num_codes
     if size < 1:
@@ -89,6 +90,15 @@ def noise_size(generator, prior, condition):
             f"takes {shapes[0][1]}{codes}."
         )
     return size
+
+
+def _noise_hint(shape):
+    # As PyTorch has it, with the channels first or last.
+    sizes = [n for n in shape[1:] if n != 1]
+    if len(shape) < 3 or len(sizes) > 1 or None in sizes:
+        return ""
+    n, ones = (sizes or [1])[0], ", ".join(["1"] * (len(shape) - 2))
+    return f" Let it begin with keras.Input(({n},)) and keras.layers.Reshape(({ones}, {n}))."
 
 
 def symbolic_inputs(condition, latent_dim):

@@ -10,8 +10,10 @@ match keras.config.backend():
             first_replica,
             inference,
             input_gradient,
+            length,
             local_draw,
             replica,
+            with_shape,
             write_rows,
         )
     case "jax":
@@ -21,8 +23,10 @@ match keras.config.backend():
             first_replica,
             inference,
             input_gradient,
+            length,
             local_draw,
             replica,
+            with_shape,
             write_rows,
         )
     case "torch":
@@ -32,8 +36,10 @@ match keras.config.backend():
             first_replica,
             inference,
             input_gradient,
+            length,
             local_draw,
             replica,
+            with_shape,
             write_rows,
         )
     case other:
@@ -42,4 +48,15 @@ match keras.config.backend():
             "Set the environment variable KERAS_BACKEND before Keras is imported."
         )
 
-__all__ = ["OpError", "Trainer", "first_replica", "inference", "input_gradient", "local_draw", "replica", "write_rows"]
+__all__ = [
+    "OpError",
+    "Trainer",
+    "first_replica",
+    "inference",
+    "input_gradient",
+    "length",
+    "local_draw",
+    "replica",
+    "with_shape",
+    "write_rows",
+]

@@ -84,3 +84,13 @@ def replica():
 def local_draw(draw, n, per_example=True):
     """Draws all the random numbers of a batch: on torch there is one device."""
     return draw(n)
+
+
+def with_shape(x, shape):
+    """Returns a batch as it is: on TensorFlow, shapes may be unknown."""
+    return x
+
+
+def length(x):
+    """Returns how many examples a batch has."""
+    return x.shape[0]

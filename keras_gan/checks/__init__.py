@@ -1,6 +1,7 @@
 """Errors before work is spent, which name the argument, what was expected and what came."""
 
 from keras_gan.checks.data import RANGES, Expected, check_data, check_real, check_sample_given, is_arrays
+from keras_gan.checks.streams import Later
 from keras_gan.checks.training import (
     check_adaptive,
     check_metrics,
@@ -15,6 +16,7 @@ from keras_gan.checks.values import check_integer, check_number, check_seed
 __all__ = [
     "RANGES",
     "Expected",
+    "Later",
     "check_adaptive",
     "check_data",
     "check_integer",

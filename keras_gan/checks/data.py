@@ -1,20 +1,21 @@
 """Checks of training data, and of what samples are conditioned on."""
 
 import dataclasses
-import itertools
+import logging
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_gan import backend
+from keras_gan.checks import streams
 from keras_gan.checks.values import check_integer, join, same_shape
 
 # What the activations that a generator may end in can reach.
 RANGES = {"tanh": (-1, 1), "sigmoid": (0, 1)}
 
 
-def check_data(x, y, batch_size, check, check_batch_size=lambda n: None):
+def check_data(x, y, batch_size, check, check_batch_size=lambda n: None, later=None):
     """Checks what `fit` and `evaluate` take, before the first step.
 
     Args:
@@ -24,10 +25,10 @@ def check_data(x, y, batch_size, check, check_batch_size=lambda n: None):
         check: Function of `(x, y)`, whole arrays or a stream's first batch, that raises an error or returns both as
             training takes them, with None for a `y` to leave out.
         check_batch_size: Function of an int that raises an error if batches of that size are too small.
+        later: `Later`, which checks what belongs to later batches of a stream; or None.
 
     Returns:
-        Both, such as `fit` passes them on; a generator, which can't be rewound, as a new one that begins with the same
-        batch.
+        Both, such as `fit` passes them on; a stream as Keras takes it.
 
     Raises:
         ValueError: If there are no data, or `keras.distribution` has devices that can't share a batch equally.
@@ -37,9 +38,8 @@ def check_data(x, y, batch_size, check, check_batch_size=lambda n: None):
         raise ValueError("x, the real data, must be given to fit. Received: None.")
     if batch_size is not None:
         check_integer("batch_size", batch_size)
-    if hasattr(x, "to_numpy"):
-        x = x.to_numpy()
     if is_arrays(x):
+        x, y = keras.tree.map_structure(streams.plain, x), streams.plain(y)
         x, y = check(x, y)
         first = keras.tree.flatten(x)[0]
         n = len(first) if len(first.shape) else 1
@@ -54,13 +54,11 @@ def check_data(x, y, batch_size, check, check_batch_size=lambda n: None):
         )
     if y is not None:
         raise ValueError("y must be None where x is a stream, which gives (images, labels). Received: both.")
-    # Some of Keras's own are their own iterators, without an end.
-    iterator = (x[i] for i in range(len(x))) if isinstance(x, keras.utils.PyDataset) else iter(x)
-    first = next(iterator, None)
+    first, iterator = streams.draw(x)
     if first is None:
         raise ValueError("x must hold at least one batch. Received: an empty dataset.")
     first_x, first_y, weight = keras.utils.unpack_x_y_sample_weight(
-        keras.tree.map_structure(backend.first_replica, first)
+        keras.tree.map_structure(lambda part: streams.plain(backend.first_replica(part)), first)
     )
     if weight is not None:
         raise ValueError(
@@ -70,18 +68,16 @@ def check_data(x, y, batch_size, check, check_batch_size=lambda n: None):
     n = len(keras.tree.flatten(first_x)[0])
     check_batch_size(n)
     _check_divisible(n)
-    if iterator is x:
-        # Keras takes only tuples from a generator, and looks at labels of any kind.
-        parts = 1 if checked_y is None else 2
-        batches = map(keras.utils.unpack_x_y_sample_weight, itertools.chain([first], iterator))
-        x = (batch[:parts] for batch in batches)
-    return x, None
+    parts = 1 if checked_y is None else 2
+    return streams.as_keras_takes(x, first, iterator, parts, later), None
 
 
 def is_arrays(x):
-    """Tells if data are an array, or a structure of arrays, rather than a stream of batches."""
+    """Tells if data are an array or a data frame, or a structure of them, rather than a stream of batches."""
     leaves = keras.tree.flatten(x)
-    return len(leaves) > 0 and all(hasattr(leaf, "shape") and hasattr(leaf, "dtype") for leaf in leaves)
+    return len(leaves) > 0 and all(
+        hasattr(leaf, "shape") and (hasattr(leaf, "dtype") or hasattr(leaf, "to_numpy")) for leaf in leaves
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,12 +128,21 @@ def _check_batch(batch, given, expected):
             f"Received: a {type(batch).__name__}."
         )
     if isinstance(batch, dict):
-        raise TypeError(f"x must give images or (images, labels). Received: a {type(batch).__name__} in their place.")
+        raise TypeError(
+            f"x must give images or (images, labels). Received: a dict of {', '.join(map(repr, batch))} in their "
+            "place. Take the images out of it, as dataset.map(lambda batch: batch[KEY]) does."
+        )
+    for name, part in (("x", batch), (expected.given_name, given)):
+        if name is not None and _is_sparse_or_ragged(part):
+            raise TypeError(
+                f"{name} must be dense. Received: a {type(part).__name__}. tf.sparse.to_dense(), .to_tensor() of a "
+                "RaggedTensor, .todense() and .toarray() make arrays."
+            )
     received, shape = tuple(batch.shape), expected.shape
     if not same_shape(received[1:], shape) or len(received) == 0:
-        hint = " Add the channel axis with x[..., None]." if (*received[1:], 1) == shape else ""
         raise ValueError(
-            f"x must have the shape of what the generator makes, (batch, {join(shape)}). Received: {received}.{hint}"
+            f"x must have the shape of what the generator makes, (batch, {join(shape)}). Received: {received}."
+            f"{_shape_hint(received, shape)}"
         )
     if received[0] == 0:
         raise ValueError(f"x must hold at least one example. Received: an array of shape {received}.")
@@ -159,6 +164,31 @@ def _check_batch(batch, given, expected):
                 f"Received: no {name}.{hint}"
             )
         expected.condition.check_given(ops.convert_to_numpy(given), received[0], "examples")
+
+
+def _is_sparse_or_ragged(data):
+    # SciPy's, and torch's; the other two are TensorFlow's, and JAX's derive from a class of that name.
+    kinds = {kind.__name__ for kind in type(data).__mro__}
+    return (
+        hasattr(data, "tocoo")
+        or getattr(data, "is_sparse", False)
+        or kinds
+        & {
+            "RaggedTensor",
+            "SparseTensor",
+            "JAXSparse",
+        }
+    )
+
+
+def _shape_hint(received, shape):
+    if (*received[1:], 1) == shape:
+        return " Add the channel axis with x[..., None]."
+    if received and same_shape(received, shape):
+        return " Put examples into batches: .batch() of a tf.data.Dataset, batch_size= of a torch DataLoader."
+    if len(received) > 2 and same_shape((*received[2:], received[1]), shape):
+        return " Move the channels to the end: numpy.moveaxis(x, 1, -1), or permute(0, 2, 3, 1) of a torch tensor."
+    return ""
 
 
 def _check_divisible(*sizes):
@@ -218,22 +248,20 @@ def check_sample_given(condition, n, labels, given):
 
 def _check_range(low, high, is_image, activation):
     lowest, highest = RANGES[activation]
-    # A picture without one dark pixel is rarer than one that was scaled to [0, 1].
-    unsigned = is_image and lowest == -1 and low >= 0 and high <= 1
-    if low >= lowest - 1e-3 and high <= highest + 1e-3 and not unsigned:
+    if low >= lowest - 1e-3 and high <= highest + 1e-3:
+        # A picture without one dark pixel is rarer than one that was scaled to [0, 1].
+        if is_image and lowest == -1 and low >= 0:
+            logging.getLogger("keras_gan").warning(
+                f"x lies between {low:g} and {high:g}, as far as it was looked at, and the generator's {activation} in "
+                f"[{lowest}, {highest}]. If these are images scaled to [0, 1], rescale them with x * 2 - 1."
+            )
         return
-    rescale = {
-        (-1, True): "Rescale with x / 127.5 - 1.",
-        (0, True): "Rescale with x / 255.",
-        (-1, False): "Rescale with x * 2 - 1.",
-        (0, False): "Rescale with (x + 1) / 2.",
-    }
-    hint = ""
+    hint = "Rescale it, or end the generator in a linear layer."
     if low >= 0 and 1 < high <= 255:
-        hint = rescale[lowest, True]
-    elif (low >= 0 or lowest == 0) and low >= -1 and high <= 1:
-        hint = rescale[lowest, False]
+        hint = "Rescale with x / 127.5 - 1." if lowest == -1 else "Rescale with x / 255."
+    elif lowest == 0 and low >= -1 and high <= 1:
+        hint = "Rescale with (x + 1) / 2."
     raise ValueError(
         f"x must lie in [{lowest}, {highest}], the range of the generator's {activation}. "
-        f"Received: values from {low:g} to {high:g}. {hint or 'Rescale it, or end the generator in a linear layer.'}"
+        f"Received: values from {low:g} to {high:g}. {hint}"
     )

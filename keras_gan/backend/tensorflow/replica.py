@@ -45,6 +45,17 @@ def own_part(data):
     return tf.nest.map_structure(lambda x: tf.pad(x, [[0, missing], *[[0, 0]] * (x.shape.rank - 1)]), data)
 
 
+def with_shape(x, shape):
+    """Returns a batch whose examples have this shape, known to TensorFlow, as some datasets don't know it."""
+    known = tf.TensorShape(x.shape)
+    return x if known.rank is not None and known[1:].is_fully_defined() else tf.ensure_shape(x, [None, *shape])
+
+
+def length(x):
+    """Returns how many examples a batch has, a scalar tensor, also where the rank is not known."""
+    return tf.shape(x)[0]
+
+
 def share():
     """Returns the weight of this replica's part in a mean over the global batch: 0 where it has none."""
     return _here.share
