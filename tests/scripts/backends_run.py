@@ -51,7 +51,8 @@ for penalty in (P.R1(2.0), P.R2(2.0), P.GradientPenalty(3.0), P.LipschitzPenalty
         optimizer = keras.optimizers.SGD(1.0)
         optimizer.build(network.trainable_variables)
         before = arrays(network)
-        ((_, norm),) = gan.update([(network, optimizer)], lambda objective=objective: [objective(batch)])
+        players = [(network.trainable_variables, optimizer)]
+        ((_, norm),) = gan._descend(players, lambda objective=objective: [objective(batch)])
         gradients = [a - b for a, b in zip(before, arrays(network), strict=True)]
         results[f"{network.name}_norm/{kind}"] = ops.convert_to_numpy(norm)
         results.update({f"{network.name}_gradient/{kind}/{i}": g for i, g in enumerate(gradients)})
