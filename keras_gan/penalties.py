@@ -276,9 +276,11 @@ class PenaltyGroup(keras.layers.Layer):
             if isinstance(penalty, Penalty) and not penalty.variables:
                 penalty.build()
         self.state = [v for penalty in penalties for v in getattr(penalty, "variables", ())]
-        self.updates = self.add_weight(
-            (), "zeros", "int32", trainable=False, aggregation="only_first_replica", name="updates"
-        )
+        self.updates = None
+        if any(getattr(penalty, "interval", 1) > 1 for penalty in penalties):
+            self.updates = self.add_weight(
+                (), "zeros", "int32", trainable=False, aggregation="only_first_replica", name="updates"
+            )
         self.built = True
 
     def measure(self, arguments, seed, variables):
@@ -296,7 +298,8 @@ class PenaltyGroup(keras.layers.Layer):
         for penalty in self.penalties:
             name = penalty_name(penalty)
             values[name] = values.get(name, 0.0) + self._measure(penalty, arguments, seed, variables)
-        self.updates.assign_add(1)
+        if self.updates is not None:
+            self.updates.assign_add(1)
         return values
 
     def _measure(self, penalty, arguments, seed, variables):

@@ -337,8 +337,6 @@ def test_fit_takes(kind, labels, points, make_gan):
     assert int(gan.optimizer.iterations) == 4
 
 
-# Keras, of every generator that ends.
-@pytest.mark.filterwarnings("ignore:Your input ran out of data")
 class Endless(keras.utils.PyDataset):
     """As some of Keras's own: its own iterator, without an end."""
 
@@ -378,6 +376,8 @@ def test_a_py_dataset_is_shuffled_between_epochs(make_gan):
     assert all(sorted(epoch) == list(range(8)) for epoch in epochs) and len(set(epochs)) > 2
 
 
+# Keras, of every generator that ends.
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_a_generator_loses_no_batch_to_the_check(make_gan):
     seen = []
     gan = make_gan(run_eagerly=True)

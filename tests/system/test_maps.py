@@ -151,11 +151,11 @@ def test_a_map_of_unknown_size(images):
 
 
 def test_maps_beside_heads():
-    generator = keras_gan.architectures.dcgan_generator((8, 8, 1), 4, width=4, num_classes=3)
     x = keras.Input((8, 8, 1))
     features = L.Conv2D(4, 4, 2, padding="same")(x)
     outputs = {"logits": L.Conv2D(1, 4, 2)(features), "classes": L.Dense(3)(L.Flatten()(features))}
     condition = keras_gan.conditions.AuxiliaryClassifier(3)
+    generator = keras_gan.architectures.dcgan_generator((8, 8, 1), 4, width=4, condition=condition)
     gan = keras_gan.GAN(generator, keras.Model(x, outputs), condition=condition, seed=0)
     gan.compile()
     images, labels = np.full((8, 8, 8, 1), -0.5, "float32"), np.arange(8) % 3
