@@ -43,7 +43,8 @@ class MovingAverage(keras.layers.Layer):
         """Copies the weights of `network` before the first step, in which they may have been set or loaded."""
         if int(ops.convert_to_numpy(self.steps)) == 0:
             for average, weight in zip(self.network.weights, network.weights, strict=True):
-                average.assign(weight)
+                # A copy: JAX gives the memory of each variable away once a step.
+                average.assign(ops.convert_to_numpy(weight))
 
     def update(self, network):
         """Moves the average towards the weights of `network`, once after each of its steps."""
