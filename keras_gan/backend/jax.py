@@ -95,15 +95,15 @@ def inference(network):
 
     @jax.jit
     def run(state, inputs):
-        outputs, _ = network.stateless_call(*state, inputs, training=False)
-        return outputs
+        with keras.StatelessScope(state_mapping=list(zip(network.variables, state, strict=True))):
+            return network(inputs, training=False)
 
     def call(inputs):
         n = len(keras.tree.flatten(inputs)[0])
         # Filled up with examples that are there: a network may not take others.
         places = np.arange(-(-n // _BLOCK) * _BLOCK).reshape(-1, _BLOCK) % n
         inputs = keras.tree.map_structure(np.asarray, inputs)
-        state = [v.value for v in network.trainable_variables], [v.value for v in network.non_trainable_variables]
+        state = [v.value for v in network.variables]
         blocks = [run(state, keras.tree.map_structure(lambda x, p=p: x[p], inputs)) for p in places]
         return np.concatenate([np.asarray(block) for block in blocks])[:n]
 
