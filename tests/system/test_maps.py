@@ -94,8 +94,12 @@ def test_accuracies_and_scores_are_means_over_all_entries():
 @pytest.mark.parametrize("penalty", PENALTIES, ids=lambda p: type(p).__name__)
 def test_a_penalty_differentiates_the_mean_of_a_map(penalty, images):
     real, fake = images[:6], images[6:12]
+
     # The mean of the quadrants' means is the mean of the image.
-    value, flat = (float(penalty(block_means(20.0, flat), real, fake, seed=3)) for flat in (False, True))
+    def measured(judge):
+        return float(ops.convert_to_numpy(penalty(judge, real, fake, seed=3)))
+
+    value, flat = (measured(block_means(20.0, flat)) for flat in (False, True))
     assert value == pytest.approx(flat, rel=1e-5)
     # Of slope 20 / 64 at each of 64 pixels.
     norm = 20 / 8
@@ -108,7 +112,7 @@ def test_a_penalty_differentiates_the_mean_of_a_map(penalty, images):
         def repeated(x, shape=shape):
             return ops.broadcast_to(ops.reshape(one(x), (6, *[1] * len(shape))), (6, *shape))
 
-        assert float(penalty(repeated, real, fake, seed=3)) == pytest.approx(flat, rel=1e-5)
+        assert measured(repeated) == pytest.approx(flat, rel=1e-5)
 
 
 def test_a_map_counts_as_one_image_for_adaptive_augmentation():
