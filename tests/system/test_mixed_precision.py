@@ -129,10 +129,12 @@ def test_builders_train_under_pure_policies(policy, points):
             # A rate whose steps half precision does not round away.
             optimizers = [keras.optimizers.Adam(1e-2) for _ in range(2)]
             gan.compile(*optimizers, penalties=[keras_gan.penalties.R1(1.0)])
-            before = gan.generator.get_weights()
+            # A copy: torch's arrays share the memory of the weights.
+            before = [np.array(w, "float64") for w in gan.generator.get_weights()]
             logs = gan.fit(points[:64], labels if gan.condition.given_name else None, verbose=0).history
             assert np.isfinite(logs["discriminator_loss"]).all() and 0.1 < logs["discriminator_loss"][0] < 10
-            assert any(np.abs(a - b).max() > 0 for a, b in zip(before, gan.generator.get_weights(), strict=True))
+            after = [np.array(w, "float64") for w in gan.generator.get_weights()]
+            assert any(np.abs(a - b).max() > 0 for a, b in zip(before, after, strict=True))
     finally:
         keras.config.set_dtype_policy("float32")
         keras.config.set_floatx("float32")
