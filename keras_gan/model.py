@@ -92,7 +92,8 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
 
     def __setattr__(self, name, value):
         # Keras goes on tracking, and saving, what another compile() replaces.
-        old = self.__dict__.get(name)
+        # On torch, layers are kept as modules.
+        old = self.__dict__.get(name, self.__dict__.get("_modules", {}).get(name))
         for part in old if isinstance(old, (list, tuple)) else [old]:
             if part is not value and isinstance(part, (keras.Layer, keras.metrics.Metric)):
                 keras_private.forget(self, part)
