@@ -4,59 +4,24 @@ import keras
 
 match keras.config.backend():
     case "tensorflow":
-        from keras_gan.backend.tensorflow import (
-            OpError,
-            Trainer,
-            first_replica,
-            inference,
-            input_gradient,
-            length,
-            local_draw,
-            replica,
-            with_shape,
-            write_rows,
-        )
+        from keras_gan.backend import tensorflow as _room
     case "jax":
-        from keras_gan.backend.jax import (
-            OpError,
-            Trainer,
-            first_replica,
-            inference,
-            input_gradient,
-            length,
-            local_draw,
-            replica,
-            with_shape,
-            write_rows,
-        )
+        from keras_gan.backend import jax as _room
     case "torch":
-        from keras_gan.backend.torch import (
-            OpError,
-            Trainer,
-            first_replica,
-            inference,
-            input_gradient,
-            length,
-            local_draw,
-            replica,
-            with_shape,
-            write_rows,
-        )
+        from keras_gan.backend import torch as _room
     case other:
         raise ImportError(
             f"keras_gan trains on Keras's tensorflow, jax and torch backends. Received: {other!r}. "
             "Set the environment variable KERAS_BACKEND before Keras is imported."
         )
 
-__all__ = [
-    "OpError",
-    "Trainer",
-    "first_replica",
-    "inference",
-    "input_gradient",
-    "length",
-    "local_draw",
-    "replica",
-    "with_shape",
-    "write_rows",
-]
+OpError = _room.OpError
+Trainer = _room.Trainer
+first_replica = _room.first_replica
+inference = _room.inference
+input_gradient = _room.input_gradient
+length = _room.length
+local_draw = _room.local_draw
+replica = _room.replica
+with_shape = _room.with_shape
+write_rows = _room.write_rows
