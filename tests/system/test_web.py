@@ -1,5 +1,6 @@
 """The page of export/web in a real browser, beside Python."""
 
+import contextlib
 import functools
 import http.server
 import json
@@ -44,18 +45,22 @@ FILES = {
 }
 
 
+@contextlib.contextmanager
 def serve(folder):
-    """A server of one folder on a port of its own; `server.paths` lists what was asked for."""
+    """Serves one folder on a port of its own; `server.paths` lists what was asked for."""
 
     class Handler(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *args):
             self.server.paths.append(self.path)
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
-    server.paths = []
-    server.url = f"http://127.0.0.1:{server.server_port}/"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder)) as server:
+        server.paths = []
+        server.url = f"http://127.0.0.1:{server.server_port}/"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -76,10 +81,9 @@ def site(tmp_path_factory):
         keras_gan.export.export(generator, folder / f"{name}.tflite", **options)
     (folder / "cut.tflite").write_bytes((folder / "plain.tflite").read_bytes()[:2000])
     (folder / "text.tflite").write_text("no generator at all")
-    server = serve(folder)
-    server.folder = folder
-    yield server
-    server.shutdown()
+    with serve(folder) as server:
+        server.folder = folder
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -229,16 +233,15 @@ def test_the_numbers_are_pythons(page, site, name, size, label):
 
 
 def test_nothing_leaves_the_computer(page, site, tmp_path):
-    elsewhere = serve(tmp_path)
     open_model(page, site, "plain.tflite")
     assert any(url.endswith(".wasm") for url in page.requested)
     assert all(url.startswith((site.url, "data:")) for url in page.requested)
-    tried = f"fetch('{elsewhere.url}').then(() => 'sent', () => 'refused')"
-    assert page.evaluate(tried) == "refused"
-    page.open(f"{site.url}?model={elsewhere.url}g.tflite")
-    assert "could not be loaded" in message(page)
-    assert elsewhere.paths == []
-    elsewhere.shutdown()
+    with serve(tmp_path) as elsewhere:
+        tried = f"fetch('{elsewhere.url}').then(() => 'sent', () => 'refused')"
+        assert page.evaluate(tried) == "refused"
+        page.open(f"{site.url}?model={elsewhere.url}g.tflite")
+        assert "could not be loaded" in message(page)
+        assert elsewhere.paths == []
 
 
 @pytest.mark.parametrize(
@@ -286,10 +289,9 @@ def test_without_litert_the_page_says_what_to_run(page, site, tmp_path):
     for path in site.folder.iterdir():
         if path.name != "node_modules":
             (tmp_path / path.name).symlink_to(path)
-    server = serve(tmp_path)
-    page.open(f"{server.url}?model=plain.tflite")
-    assert "Run npm ci in the folder of this page" in message(page)
-    server.shutdown()
+    with serve(tmp_path) as server:
+        page.open(f"{server.url}?model=plain.tflite")
+        assert "Run npm ci in the folder of this page" in message(page)
 
 
 def test_a_walk_plays_and_pauses(page, site):
