@@ -224,6 +224,8 @@ def _evaluate(args):
     with contextlib.redirect_stdout(sys.stderr):
         channels = gan.data_shape[2] if is_folder and gan.data_shape[2] in (1, 4) else None
         data = _load(args, args.batch_size, split, needs_labels, size, channels)
+        if gan.data_range == (0, 1):
+            data = data.map(lambda x, *labels: ((x + 1) / 2, *labels) if labels else (x + 1) / 2)
         features = None
         if args.features == "classifier":
             try:

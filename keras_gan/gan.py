@@ -77,6 +77,7 @@ class GAN(AdversarialModel):
         self.noise_prior = prior or Normal(size)
         self.prior = self.condition.complete(self.noise_prior)
         self.data_shape = networks.connect(generator, discriminator, self.condition, self.prior.latent_dim, pack)
+        self.data_range = checks.RANGES.get(networks.output_activation(generator))
         networks.try_given(generator, discriminator, self.condition, self.prior, self.data_shape)
         self.generator = generator
         self.discriminator = discriminator
@@ -204,9 +205,9 @@ class GAN(AdversarialModel):
     def check_given(self, given, n):
         self.condition.check_given(given, n, "examples")
 
-    def check_batch_size(self, n):
-        if n < self.pack:
-            raise ValueError(f"x must come in batches of at least pack={self.pack} examples. Received: {n}.")
+    @property
+    def smallest_batch(self):
+        return self.pack
 
     def adversarial_step(self, data):
         real, given = self._unpack(data)
@@ -495,7 +496,7 @@ def _pack(data, m):
         return data
     n = ops.shape(data)[0]
     shape = tuple(data.shape[1:])
-    # Examples repeat where a last batch is smaller than a pack; a remainder is dropped otherwise.
+    # Examples repeat where evaluation, or a replica, has fewer than a pack; a remainder is dropped otherwise.
     groups = max(n // m, 1) if isinstance(n, int) else ops.maximum(n // m, 1)
     data = ops.take(data, ops.arange(groups * m) % n, axis=0)
     data = ops.moveaxis(ops.reshape(data, (-1, m, *shape)), 1, -2)

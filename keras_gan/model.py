@@ -22,7 +22,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
     A subclass names its players, and says what a step of training and one of evaluation do. It inherits all else:
     `fit` and `evaluate` on TensorFlow, JAX and torch, on several replicas and hosts; one optimizer for each player,
     with loss scaling in float16; callbacks, backups, metrics and means; saving with the random state. It writes
-    `get_config`, as any Keras model, and may override `check_data`, `check_given`, `check_batch_size`, `preview`,
+    `get_config`, as any Keras model, and may override `check_data`, `check_given`, `smallest_batch`, `preview`,
     `alarms`, `culprit` and `hidden_logs`. Options of its own in `compile` are set before
     `super().compile(optimizers, ...)` is called.
 
@@ -35,6 +35,8 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         evaluation_seed: `keras.random.SeedGenerator` for evaluations. Each begins with the same state.
         evaluation_metrics: List of the metrics of `compile`.
         data_shape: Tuple, the shape of one example that metrics compare. A subclass with metrics sets it.
+        data_range: Pair of numbers, what the data lie between, for features that take another range. Defaults to None,
+            not known.
 
     Example:
 
@@ -72,6 +74,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
     """
 
     data_shape = None
+    data_range = None
 
     def __init__(self, seed=None, **kwargs):
         super().__init__(**kwargs)
@@ -157,8 +160,10 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
             ValueError: If the batch can't be trained on. Training ends.
         """
 
-    def check_batch_size(self, n):
-        """Raises a ValueError if batches of `n` examples are too small."""
+    @property
+    def smallest_batch(self):
+        """Int, how many examples a step of training needs. A last batch of fewer is left out."""
+        return 1
 
     def preview(self, n, seed=0, given=None):
         """Returns images `(n, height, width, channels)` in [-1, 1] for `keras_gan.callbacks.SampleGrid`."""
@@ -353,7 +358,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         if not self.is_chief:
             verbose, callbacks = 0, fitting.without_writers(callbacks)
         if not isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks = fitting.complete(callbacks, verbose, (x, validation_data))
+            callbacks = fitting.complete(callbacks, verbose, (x, validation_data), self.evaluation_metrics)
         try:
             with self._later.shown(), fitting.in_training(callbacks):
                 history = super().fit(
@@ -383,7 +388,18 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
 
     def _check(self, x, y, batch_size):
         later = None if type(self).check_given is AdversarialModel.check_given else self._later
-        return checks.check_data(x, y, batch_size, self.check_data, self.check_batch_size, later)
+        return checks.check_data(x, y, batch_size, self.check_data, self.smallest_batch, later)
+
+    def _train(self, data):
+        """Trains on one batch, and returns the means so far of what is logged."""
+
+        def step():
+            return self._log_means(self.adversarial_step(data), data)
+
+        if self.smallest_batch == 1:
+            return step()
+        n = backend.length(keras.tree.flatten(data)[0])
+        return backend.cond(n >= self.smallest_batch, step, lambda: {m.name: m.result() for m in self.step_means})
 
     def _log_means(self, values, data):
         """Adds what a step returned to the means, and returns the means so far."""
@@ -411,7 +427,8 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
 
     def update_metrics(self, real, fake):
         """Gives the metrics of `compile` a batch of data and one of outputs, in `evaluation_step`."""
-        metrics.update(self.evaluation_metrics, self.without_padding(real), self.without_padding(fake))
+        real, fake = self.without_padding(real), self.without_padding(fake)
+        metrics.update(self.evaluation_metrics, real, fake, self.data_range)
 
     def evaluate(
         self,

@@ -138,9 +138,7 @@ def callbacks(run_dir, force=False, best=True, **grid):
         keras.callbacks.TensorBoard(run_dir),
         keras_gan.callbacks.SampleGrid(run_dir, **grid),
         keras_gan.callbacks.TrainingHealth(run_dir),
-        keras.callbacks.ModelCheckpoint(
-            run_dir / "gan.keras", monitor="val_frechet_distance", mode="min", save_best_only=best
-        ),
+        keras.callbacks.ModelCheckpoint(run_dir / "gan.keras", monitor="val_frechet_distance", save_best_only=best),
     ]
 
 

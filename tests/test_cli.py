@@ -196,6 +196,23 @@ def test_evaluate_of_a_gan_with_labels(folder, tmp_path, capfd):
     assert found["count"] == 24 and found["frechet_distance"] > 0
 
 
+def test_evaluate_of_a_generator_that_ends_in_a_sigmoid(folder, tmp_path, capfd):
+    found = []
+    for activation, scale in (("tanh", 1), ("sigmoid", 2)):
+        dense = keras.layers.Dense(192, activation)
+        generator = keras.Sequential([keras.Input((4,)), dense, keras.layers.Reshape((8, 8, 3))])
+        dense.set_weights([np.random.default_rng(0).normal(size=(4, 192)) * scale, np.zeros(192)])
+        gan = keras_gan.GAN(generator, keras_gan.architectures.dcgan_discriminator((8, 8, 3), width=4))
+        gan.save(tmp_path / f"{activation}.keras")
+        command = ["evaluate", str(tmp_path / f"{activation}.keras"), "--data", folder, "--batch-size", "10", "--json"]
+        assert cli.main(command) == 0
+        found.append(json.loads(capfd.readouterr().out))
+    signed, unsigned = found
+    assert unsigned["classifier_score"] == pytest.approx(signed["classifier_score"], rel=1e-3)
+    assert unsigned["frechet_distance"] == pytest.approx(signed["frechet_distance"], rel=1e-2)
+    assert unsigned["precision"] == signed["precision"]
+
+
 def test_evaluate_of_codes_that_compare_views(folder, tmp_path, capfd):
     codes = keras_gan.conditions.Codes([2], consistency_weight=1.0)
     keras_gan.GAN(

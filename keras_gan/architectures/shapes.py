@@ -1,5 +1,7 @@
 """Checks of sizes that the architectures share."""
 
+import keras
+
 from keras_gan.checks.values import check_integer
 
 
@@ -8,8 +10,13 @@ def check_data_shape(name, shape, ranks):
 
     Raises:
         ValueError: If it does not have one of the ranks 1, `(features,)`, and 3, `(height, width, channels)`, that
-            `ranks` allows, or an entry is not a positive integer.
+            `ranks` allows, or an entry is not a positive integer; or if layers of images take channels first.
     """
+    if ranks == (3,) and keras.config.image_data_format() != "channels_last":
+        raise ValueError(
+            f"{name} is (height, width, channels), and Keras's image data format must be 'channels_last'. "
+            "Received: 'channels_first'. Call keras.config.set_image_data_format('channels_last')."
+        )
     forms = " or ".join({1: "(features,)", 3: "(height, width, channels)"}[rank] for rank in ranks)
     try:
         sizes = tuple(check_integer(name, n) for n in shape)

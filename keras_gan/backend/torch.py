@@ -17,7 +17,7 @@ class Trainer:
         devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
         with torch.random.fork_rng(devices):
             torch.manual_seed(int(self.training_seed.next().sum()))
-            return self._log_means(self.adversarial_step(data), data)
+            return self._train(data)
 
     def test_step(self, data):
         return self._log_means(self.evaluation_step(data), data)
@@ -94,3 +94,8 @@ def with_shape(x, shape):
 def length(x):
     """Returns how many examples a batch has."""
     return x.shape[0]
+
+
+def cond(condition, true, false):
+    """Calls one of two functions: the sizes of batches are known."""
+    return true() if condition else false()

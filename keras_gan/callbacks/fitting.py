@@ -5,6 +5,7 @@ import contextlib
 import keras
 from keras import ops
 
+from keras_gan import checks
 from keras_gan.callbacks.backup import BackupAndRestore
 from keras_gan.callbacks.progress import Progress
 from keras_gan.callbacks.sample_grid import SampleGrid
@@ -31,18 +32,20 @@ class _Order(keras.callbacks.Callback):
             each.end()
 
 
-def complete(callbacks, verbose, data):
+def complete(callbacks, verbose, data, metrics=()):
     """Completes a list of callbacks, one callback, or none, with those that training needs.
 
     Args:
         callbacks: What `fit` takes.
         verbose: What `fit` takes.
         data: All data that `fit` takes, for training and for validation, in any structure.
+        metrics: List of the metrics of `compile`, which callbacks may watch. Defaults to none.
 
     Returns:
         List of callbacks. `BackupAndRestore` comes last, since it keeps what the others have found.
     """
     callbacks = keras.tree.flatten(callbacks) if callbacks else []
+    checks.check_monitors(callbacks, metrics)
     backups = [c for c in callbacks if isinstance(c, BackupAndRestore)]
     others = [c for c in callbacks if c not in backups]
     if verbose and not any(isinstance(c, keras.callbacks.ProgbarLogger) for c in others):

@@ -5,6 +5,7 @@ from keras_gan.checks.streams import Later
 from keras_gan.checks.training import (
     check_adaptive,
     check_metrics,
+    check_monitors,
     check_options,
     check_trainable,
     check_training,
@@ -21,6 +22,7 @@ __all__ = [
     "check_data",
     "check_integer",
     "check_metrics",
+    "check_monitors",
     "check_number",
     "check_options",
     "check_real",

@@ -15,7 +15,7 @@ from keras_gan.checks.values import check_integer, join, same_shape
 RANGES = {"tanh": (-1, 1), "sigmoid": (0, 1)}
 
 
-def check_data(x, y, batch_size, check, check_batch_size=lambda n: None, later=None):
+def check_data(x, y, batch_size, check, smallest_batch=1, later=None):
     """Checks what `fit` and `evaluate` take, before the first step.
 
     Args:
@@ -24,7 +24,7 @@ def check_data(x, y, batch_size, check, check_batch_size=lambda n: None, later=N
         batch_size: What `fit` takes as `batch_size`.
         check: Function of `(x, y)`, whole arrays or a stream's first batch, that raises an error or returns both as
             training takes them, with None for a `y` to leave out.
-        check_batch_size: Function of an int that raises an error if batches of that size are too small.
+        smallest_batch: Int, how many examples a batch must have. Defaults to `1`.
         later: `Later`, which checks what belongs to later batches of a stream; or None.
 
     Returns:
@@ -44,7 +44,7 @@ def check_data(x, y, batch_size, check, check_batch_size=lambda n: None, later=N
         first = keras.tree.flatten(x)[0]
         n = len(first) if len(first.shape) else 1
         batch_size = min(batch_size or 32, n)
-        check_batch_size(batch_size)
+        _check_batch_size(batch_size, smallest_batch)
         _check_divisible(batch_size, n % batch_size)
         return x, y
     if isinstance(x, (list, tuple, dict)):
@@ -66,10 +66,17 @@ def check_data(x, y, batch_size, check, check_batch_size=lambda n: None, later=N
         )
     _, checked_y = check(first_x, first_y)
     n = len(keras.tree.flatten(first_x)[0])
-    check_batch_size(n)
+    _check_batch_size(n, smallest_batch)
     _check_divisible(n)
     parts = 1 if checked_y is None else 2
     return streams.as_keras_takes(x, first, iterator, parts, later), None
+
+
+def _check_batch_size(n, smallest):
+    if n < smallest:
+        raise ValueError(
+            f"x must come in batches of at least {smallest} examples, the model's smallest_batch (pack). Received: {n}."
+        )
 
 
 def is_arrays(x):

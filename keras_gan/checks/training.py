@@ -99,16 +99,45 @@ def check_metrics(metrics):
             if name in owners:
                 raise ValueError(
                     "metrics must log results of different names, or one takes the place of another. Received: "
-                    f"{name!r} of {owners[name]} and of {type(metric).__name__}. Pass another name= to a metric of one "
-                    "value; evaluate metrics of several values one after the other, each with a compile() of its own."
+                    f"{name!r} of {owners[name]} and of {type(metric).__name__}. Pass another name= to one of them."
                 )
             owners[name] = type(metric).__name__
 
 
 def result_names(metric):
-    """The names under which a metric's results are logged, a tuple: its own, or those of several values."""
-    values = getattr(type(metric), "values", ())
-    return values if isinstance(values, tuple) and len(values) > 1 else (metric.name,)
+    """Returns the names that a metric's results are logged under, a tuple."""
+    return getattr(metric, "result_names", (metric.name,))
+
+
+def check_monitors(callbacks, metrics):
+    """Tells callbacks that watch a metric which way is better, where the user has not.
+
+    Args:
+        callbacks: List of `keras.callbacks.Callback`. Those such as `keras.callbacks.EarlyStopping` with `mode="auto"`
+            get a mode.
+        metrics: List of `keras.metrics.Metric`, those of `compile`.
+
+    Raises:
+        ValueError: If a callback watches something else and has no mode. Keras raises it after an epoch.
+    """
+    modes = {}
+    for metric in metrics:
+        modes.update(zip(result_names(metric), getattr(metric, "directions", ()), strict=False))
+    for callback in callbacks:
+        # A checkpoint of each epoch watches nothing.
+        watches = hasattr(callback, "monitor") and getattr(callback, "save_best_only", True)
+        if not watches or getattr(callback, "mode", None) != "auto":
+            continue
+        mode = modes.get(callback.monitor.removeprefix("val_"))
+        if mode is None:
+            known = [f"'val_{name}'" for name, mode in modes.items() if mode]
+            advice = f"one of {', '.join(known)}" if known else "a metric of compile(metrics=[...])"
+            raise ValueError(
+                f"monitor of {type(callback).__name__} must be what says which epoch is better, such as {advice}, or "
+                f"come with mode='min' or mode='max'. Received: monitor={callback.monitor!r}. The losses of players "
+                "that train against each other do not fall as samples get better."
+            )
+        callback.mode = mode
 
 
 def check_trainable(name, networks):

@@ -200,7 +200,40 @@ def write_onnx(generator, inputs, path):
         node.output[:] = [renamed.get(name, name) for name in node.output]
     for value in (*model.graph.input, *model.graph.output):
         value.name = renamed[value.name]
+    _mend(model.graph)
     onnx.save(model, str(path))
+
+
+def _mend(graph):
+    """Replaces what tf2onnx writes and ONNX does not know.
+
+    - `Erfc`, of GELU, which is `1 - Erf`.
+    - Negative pads of a transposed convolution whose kernel is smaller than its stride. TensorFlow pads at the end
+      alone, as zeros at the end of the kernel do; tf2onnx shifts by half.
+    """
+    from onnx import helper, numpy_helper
+
+    for node in list(graph.node):
+        if node.op_type == "Erfc":
+            [x], [y] = node.input, node.output
+            one = numpy_helper.from_array(np.float32(1), f"{y}/one")
+            graph.initializer.append(one)
+            at = list(graph.node).index(node)
+            graph.node.remove(node)
+            graph.node.insert(at, helper.make_node("Sub", [one.name, f"{y}/erf"], [y]))
+            graph.node.insert(at, helper.make_node("Erf", [x], [f"{y}/erf"]))
+        pads = next((a.ints for a in node.attribute if a.name == "pads"), [])
+        weights = [w for w in graph.initializer if node.op_type == "ConvTranspose" and w.name == node.input[1]]
+        if weights and min(pads, default=0) < 0:
+            axes = len(pads) // 2
+            missing = [(0, max(-low - high, 0)) for low, high in zip(pads[:axes], pads[axes:], strict=True)]
+            kernel = np.pad(numpy_helper.to_array(weights[0]), [(0, 0), (0, 0), *missing])
+            graph.initializer.append(numpy_helper.from_array(kernel, f"{node.output[0]}/kernel"))
+            node.input[1] = f"{node.output[0]}/kernel"
+            pads[:] = [max(pad, 0) for pad in pads]
+            for attribute in node.attribute:
+                if attribute.name == "kernel_shape":
+                    attribute.ints[:] = kernel.shape[2:]
 
 
 @contextlib.contextmanager

@@ -136,7 +136,7 @@ def export(
             errors = _check(written, expected, quantize, bounds, filepath)
             compared = {}
             if data is not None:
-                compared = verify.compare_metrics(runners.run(written), expected[0], twins, data, condition)
+                compared = verify.compare_metrics(runners.run(written), expected[0], twins, data, condition, bounds)
             functions = {s.name: _describe(s, shape, output) for s in expected}
             card = report.complete_card(card, compared, _range(bounds, output))
             facts = {
@@ -199,7 +199,10 @@ def _check(written, expected, quantize, bounds, filepath):
     try:
         return verify.check(runners.run(written), expected, quantize, bounds)
     except ValueError as error:
-        raise ValueError(f"The export failed its check and {filepath} was not written. {error}") from error
+        other = " Write NAME.tflite or a SavedModel, or replace the layer that it is about." * (
+            written.suffix == ".onnx"
+        )
+        raise ValueError(f"The export failed its check and {filepath} was not written. {error}{other}") from error
 
 
 def _check_format(filepath, format):

@@ -6,6 +6,8 @@ import math
 import keras
 import numpy as np
 
+from keras_gan.metrics.base import update
+
 _EXAMPLES = 32
 # One step of 1/127.5 at a value that lies between two bytes.
 _BYTE = 1 / 127.5
@@ -125,7 +127,7 @@ def twins(metrics):
         ) from error
 
 
-def compare_metrics(file, signature, twins, data, condition):
+def compare_metrics(file, signature, twins, data, condition, data_range):
     """Evaluates metrics on the Keras generator's images and on the file's, of the same latents and the same given.
 
     Args:
@@ -134,6 +136,7 @@ def compare_metrics(file, signature, twins, data, condition):
         twins: Two lists of like metrics whose `update_state` takes `(real, fake)`.
         data: Real data: an array `(n, ...)`, or batches of images or of `(images, labels)`.
         condition: `keras_gan.conditions.Condition`.
+        data_range: Pair of numbers, what the data lie between, or None.
 
     Returns:
         Dict of names to pairs of floats, before and after.
@@ -150,8 +153,7 @@ def compare_metrics(file, signature, twins, data, condition):
         feeds = signature.feeds(examples)
         for generate, metrics in zip(generators, twins, strict=True):
             fake = to_float(np.concatenate([generate(feed) for feed in feeds])[: len(real)]).astype("float32")
-            for metric in metrics:
-                metric.update_state(real, fake)
+            update(metrics, real, fake, data_range)
     before, after = map(_results, twins)
     return {name: (before[name], after[name]) for name in before}
 

@@ -2,6 +2,7 @@
 
 import contextvars
 import math
+import re
 
 import keras
 import numpy as np
@@ -10,35 +11,45 @@ from keras import ops
 from keras_gan.checks.values import check_integer
 from keras_gan.metrics.accumulators import Buffer
 
-# Within `update`, what was extracted from the batch. Of this thread alone: each replica is traced in its own.
-_found = contextvars.ContextVar("found", default=None)
+# Within `update`, what was extracted from the batch, and the range of the data. Of this thread alone: each replica is
+# traced in its own.
+_batch = contextvars.ContextVar("batch", default=None)
 
 
-def update(metrics, real, fake):
+def update(metrics, real, fake, data_range=None):
     """Gives metrics one batch. Those that share a features object share what it extracts.
 
     Args:
         metrics: List of `keras.metrics.Metric` whose `update_state` takes `(real, fake)`.
         real: Tensor of data `(batch, ...)`.
         fake: Tensor of generated data, of the same shape.
+        data_range: Pair of numbers, what the data lie between. Features that have a `data_range` of their own get them
+            mapped to it. Defaults to None, not known: features get the data as they are.
     """
-    token = _found.set({})
+    token = _batch.set(({}, data_range))
     try:
         for metric in metrics:
             metric.update_state(real, fake)
     finally:
-        _found.reset(token)
+        _batch.reset(token)
 
 
 def _extract(features, data):
-    found = _found.get()
-    if found is None:
+    if _batch.get() is None:
         return features(data)
+    found, data_range = _batch.get()
     key = id(features), id(data)
     if key not in found:
         # With the data, so that no other tensor gets their id meanwhile.
-        found[key] = data, features(data)
+        found[key] = data, features(_rescale(data, data_range, getattr(features, "data_range", None)))
     return found[key][1]
+
+
+def _rescale(data, data_range, expected):
+    if data_range is None or expected is None or tuple(data_range) == tuple(expected):
+        return data
+    (low, high), (expected_low, expected_high) = data_range, expected
+    return (data - low) * ((expected_high - expected_low) / (high - low)) + expected_low
 
 
 class FeatureMetric(keras.metrics.Metric):
@@ -49,14 +60,17 @@ class FeatureMetric(keras.metrics.Metric):
 
     Attributes:
         values: Tuple of strings, the names of the results. A single one is returned as a float under the metric's own
-            name, several as a dict.
+            name, several as a dict. A `name` of the user's own comes before each of several, with an underscore.
+        directions: Tuple of `"min"`, `"max"` or None for each of `values`, which way is better: callbacks such as
+            `keras.callbacks.EarlyStopping` then need no `mode`. Defaults to none.
         output: String, which of several outputs of `features` to take. Defaults to `"features"`.
 
     Args:
         features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict of them;
-            None for the data's own values. It is saved with the metric, and the GAN that this is compiled into: a
-            function must be registered with `keras.saving.register_keras_serializable` to be loaded again, and a
-            lambda can't be.
+            None for the data's own values. Where it has an attribute `data_range`, such as `(-1, 1)`, a GAN whose
+            generator ends in another range maps its data. It is saved with the metric, and the GAN that this is
+            compiled into: a function must be registered with `keras.saving.register_keras_serializable` to be loaded
+            again, and a lambda can't be.
         name: String.
         dtype: As for any `keras.metrics.Metric`.
 
@@ -78,6 +92,7 @@ class FeatureMetric(keras.metrics.Metric):
         # How far the mean of generated features lies from that of real ones.
 
         values = ("mean_distance",)
+        directions = ("min",)
 
         def create_variables(self, size):
             self.count = self.add_weight((), "zeros", name="count")
@@ -101,6 +116,7 @@ class FeatureMetric(keras.metrics.Metric):
     """
 
     values = ()
+    directions = ()
     output = "features"
 
     def __init__(self, features=None, name=None, dtype=None):
@@ -112,6 +128,14 @@ class FeatureMetric(keras.metrics.Metric):
             )
         self.features = features
         self._size = None
+
+    @property
+    def result_names(self):
+        """Tuple of strings, the names that results are logged under."""
+        if len(self.values) == 1:
+            return (self.name,)
+        default = re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
+        return self.values if self.name == default else tuple(f"{self.name}_{value}" for value in self.values)
 
     def build(self, data_shape):
         """Makes the variables. `GAN.compile` does this, since none can be made inside compiled code.
@@ -192,7 +216,9 @@ class FeatureMetric(keras.metrics.Metric):
         found = None if self._size is None else self.compute()
         if found is None:
             found = [math.nan] * len(self.values)
-        return float(found[0]) if len(self.values) == 1 else dict(zip(self.values, map(float, found), strict=True))
+        if len(self.values) == 1:
+            return float(found[0])
+        return dict(zip(self.result_names, map(float, found), strict=True))
 
     def check_finite(self, real, fake):
         """Raises a ValueError unless both arrays are finite."""
@@ -244,6 +270,7 @@ class BufferedMetric(FeatureMetric):
         # How far the median of generated features lies from that of real ones.
 
         values = ("median_distance",)
+        directions = ("min",)
 
         def compare(self, real, fake):
             return [np.linalg.norm(np.median(real, axis=0) - np.median(fake, axis=0))]

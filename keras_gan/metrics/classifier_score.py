@@ -40,6 +40,7 @@ class ClassifierScore(FeatureMetric):
     """
 
     values = ("classifier_score",)
+    directions = ("max",)
     output = "probabilities"
 
     def __init__(self, features, name="classifier_score", dtype=None):

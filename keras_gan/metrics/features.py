@@ -25,7 +25,7 @@ _INCEPTION_FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels.h5"
 _INCEPTION_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/inception_v3/{_INCEPTION_FILE}"
 _BATCH = 64
 # Names the network and its training below; another number makes caches start anew.
-_VERSION = "classifier 1"
+_VERSION = "classifier 2"
 
 
 def inception_v3(weights="imagenet"):
@@ -59,8 +59,13 @@ def inception_v3(weights="imagenet"):
 class InceptionV3:
     """See `inception_v3`. No layer on purpose: Keras would write its weights into every checkpoint of a GAN."""
 
+    data_range = (-1, 1)
+
     def __init__(self, weights="imagenet"):
         self.weights = str(weights)
+        policy = keras.config.dtype_policy()
+        # Distances in half precision could not be compared with others.
+        keras.config.set_dtype_policy("float32")
         try:
             network = keras.applications.InceptionV3(weights=self.weights)
         except Exception as error:
@@ -70,6 +75,8 @@ class InceptionV3:
                 "weights='PATH/TO/THE/FILE'. A GAN that was saved with this metric loads without it by "
                 "load_model(..., compile=False)."
             ) from error
+        finally:
+            keras.config.set_dtype_policy(policy)
         outputs = {"features": network.get_layer("avg_pool").output, "probabilities": network.output}
         self._model = keras.Model(network.input, outputs)
 
@@ -92,6 +99,13 @@ class InceptionV3:
         return cls(**config)
 
 
+@keras.saving.register_keras_serializable(package="keras_gan")
+class ImageClassifier(keras.Model):
+    """See `classifier`."""
+
+    data_range = (-1, 1)
+
+
 def classifier(dataset, epochs=10):
     """Returns a small convolutional classifier of the user's own images, trained once and kept on disk.
 
@@ -110,10 +124,11 @@ def classifier(dataset, epochs=10):
         epochs: Int > 0, how often to go through the data. Defaults to `10`.
 
     Returns:
-        `keras.Model` from images to a dict of `features` `(batch, 64)` and `probabilities` `(batch, num_classes)`.
+        `keras.Model` from images in [-1, 1] to a dict of `features` `(batch, 64)` and `probabilities`
+        `(batch, num_classes)`. In metrics of a GAN whose generator ends in a sigmoid it gets images in [0, 1] mapped.
 
     Raises:
-        ValueError: If the dataset does not give images with labels of at least two classes.
+        ValueError: If the dataset does not give images in [-1, 1] with labels of at least two classes.
 
     Example:
 
@@ -170,6 +185,12 @@ def _read(dataset):
         raise ValueError(
             f"dataset must have labels of at least two classes, from 0. Received: {labels.min()} to {labels.max()}."
         )
+    low, high = images.min(), images.max()
+    if not -1.001 <= low < 0 or not high <= 1.001:
+        raise ValueError(
+            f"dataset must have images in [-1, 1], with dark pixels. Received: values from {low:g} to {high:g}. "
+            "Map them, such as by dataset.map(lambda x, y: (x * 2 - 1, y)) from [0, 1]."
+        )
     images, labels = np.ascontiguousarray(images, "float32"), labels.astype("int32")
     hashes = [hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest() for x, y in zip(images, labels, strict=True)]
     order = np.argsort(hashes)
@@ -219,5 +240,5 @@ def _build(shape, num_classes):
     features = layers.Dense(64, activation="relu", kernel_initializer=kernel(100), **options)(x)
     x = layers.Dropout(0.3, seed=0, **options)(features)
     x = layers.Dense(num_classes, activation="softmax", kernel_initializer=kernel(101), **options)(x)
-    model = keras.Model(inputs, {"features": features, "probabilities": x}, name="classifier")
+    model = ImageClassifier(inputs, {"features": features, "probabilities": x}, name="classifier")
     return model, keras.Model(inputs, x)

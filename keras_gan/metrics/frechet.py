@@ -53,6 +53,7 @@ class FrechetDistance(FeatureMetric):
     """
 
     values = ("frechet_distance",)
+    directions = ("min",)
 
     def __init__(self, features=None, name="frechet_distance", dtype=None):
         super().__init__(features, name, dtype)

@@ -47,6 +47,7 @@ class KernelDistance(BufferedMetric):
     """
 
     values = ("kernel_distance", "kernel_distance_error")
+    directions = ("min", None)
 
     def __init__(self, features=None, max_examples=10_000, name="kernel_distance", dtype=None):
         super().__init__(features, max_examples, 2, name, dtype)

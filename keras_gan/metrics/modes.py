@@ -67,6 +67,7 @@ class ModeCoverage(FeatureMetric):
     """
 
     values = ("modes", "high_quality", "reverse_kl")
+    directions = ("max", "max", "min")
     output = "probabilities"
 
     def __init__(self, centers, sigma=None, features=None, name="mode_coverage", dtype=None):

@@ -59,6 +59,7 @@ class PrecisionRecall(_NeighborMetric):
     """
 
     values = ("precision", "recall")
+    directions = ("max", "max")
 
     def __init__(self, features=None, neighbors=3, max_examples=10_000, name="precision_recall", dtype=None):
         super().__init__(features, neighbors, max_examples, name, dtype)
@@ -113,6 +114,7 @@ class DensityCoverage(_NeighborMetric):
     """
 
     values = ("density", "coverage")
+    directions = ("max", "max")
 
     def __init__(self, features=None, neighbors=5, max_examples=10_000, name="density_coverage", dtype=None):
         super().__init__(features, neighbors, max_examples, name, dtype)

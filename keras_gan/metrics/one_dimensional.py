@@ -43,6 +43,7 @@ class SlicedWasserstein(BufferedMetric):
     """
 
     values = ("sliced_wasserstein",)
+    directions = ("min",)
 
     def __init__(self, features=None, projections=128, max_examples=10_000, name="sliced_wasserstein", dtype=None):
         super().__init__(features, max_examples, name=name, dtype=dtype)
@@ -95,6 +96,7 @@ class JensenShannon(BufferedMetric):
     """
 
     values = ("jensen_shannon",)
+    directions = ("min",)
 
     def __init__(self, features=None, bins=50, max_examples=10_000, name="jensen_shannon", dtype=None):
         super().__init__(features, max_examples, name=name, dtype=dtype)
@@ -152,6 +154,7 @@ class KolmogorovSmirnov(BufferedMetric):
     """
 
     values = ("kolmogorov_smirnov",)
+    directions = ("min",)
 
     def __init__(self, features=None, max_examples=10_000, name="kolmogorov_smirnov", dtype=None):
         super().__init__(features, max_examples, name=name, dtype=dtype)

@@ -68,6 +68,14 @@ def test_discriminators_give_one_logit(name, shape):
     assert model.output_shape == (None, 1)
 
 
+@pytest.mark.parametrize("build", [*[(generator, n) for n in IMAGE_GENERATORS], (discriminator, "dcgan_discriminator")])
+def test_channels_first_is_refused(build, monkeypatch):
+    monkeypatch.setattr(keras.config, "image_data_format", lambda: "channels_first")
+    make, name = build
+    with pytest.raises(ValueError, match=r"image_shape is \(height, width, channels\).*Received: 'channels_first'"):
+        make(name)
+
+
 @pytest.mark.parametrize("shape", [(5,), (8, 8, 1), (28, 28, 3)], ids=str)
 def test_mlp_takes_vectors_and_images(shape):
     assert generator("mlp_generator", shape).output_shape == (None, *shape)

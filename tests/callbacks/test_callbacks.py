@@ -224,6 +224,44 @@ def test_health_without_a_checkpoint_yet_says_so(points, make_gan, tmp_path, cap
     assert "there is no" in caplog.text
 
 
+class Silent(keras.callbacks.Callback):
+    """A callback of the user's own with a `mode` that has nothing to do with Keras's."""
+
+    mode = "auto"
+
+
+def test_monitors_of_metrics_need_no_mode(points, make_gan, tmp_path):
+    metrics = [keras_gan.metrics.FrechetDistance(), keras_gan.metrics.PrecisionRecall(name="near")]
+    gan = make_gan(metrics=metrics)
+    watching = [
+        keras.callbacks.EarlyStopping("val_frechet_distance", patience=9),
+        keras.callbacks.ModelCheckpoint(tmp_path / "best.keras", "val_near_recall", save_best_only=True),
+        keras.callbacks.ModelCheckpoint(tmp_path / "each.keras"),
+        keras.callbacks.ReduceLROnPlateau("discriminator_loss", mode="min"),
+        Silent(),
+    ]
+    history = gan.fit(points, batch_size=64, verbose=0, validation_data=points[:64], callbacks=watching).history
+    assert [c.mode for c in watching] == ["min", "max", "auto", "min", "auto"]
+    assert watching[0].best == history["val_frechet_distance"][0]
+    assert watching[1].best == history["val_near_recall"][0]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: keras.callbacks.EarlyStopping(),
+        lambda: keras.callbacks.EarlyStopping("val_generator_loss"),
+        lambda: keras.callbacks.ModelCheckpoint("best.keras", "val_frechet", save_best_only=True),
+        lambda: keras.callbacks.ReduceLROnPlateau("val_kernel_distance_error"),
+    ],
+)
+def test_a_monitor_without_a_direction_is_refused_before_training(make, points, make_gan):
+    gan = make_gan(metrics=[keras_gan.metrics.FrechetDistance(), keras_gan.metrics.KernelDistance()])
+    with pytest.raises(ValueError, match="such as one of 'val_frechet_distance', 'val_kernel_distance', or come with"):
+        gan.fit(points, batch_size=64, verbose=0, validation_data=points[:64], callbacks=[make()])
+    assert int(gan.optimizer.iterations) == 0
+
+
 def _breaking(make_gan, last_good):
     """A GAN with a metric that the step after `last_good + 1` steps breaks, of 4 in an epoch."""
     rate = keras.optimizers.schedules.PiecewiseConstantDecay([last_good], [1e-3, 1e30])

@@ -215,14 +215,17 @@ def test_metrics_that_would_log_the_same_name(make_gan):
     M = keras_gan.metrics
     for metrics, names in (
         ([M.FrechetDistance(), M.FrechetDistance()], "'frechet_distance' of FrechetDistance and of FrechetDistance"),
-        ([M.PrecisionRecall(), M.PrecisionRecall(name="other")], "'precision' of PrecisionRecall and of "),
+        ([M.PrecisionRecall(), M.PrecisionRecall(neighbors=5)], "'precision' of PrecisionRecall and of "),
         ([M.PrecisionRecall(), keras.metrics.Mean(name="recall")], "'recall' of PrecisionRecall and of Mean"),
     ):
-        with pytest.raises(ValueError, match=f"Received: {names}.*name=.*one after the other"):
+        with pytest.raises(ValueError, match=f"Received: {names}.*name= to one of them"):
             make_gan(metrics=metrics)
-    two = make_gan(metrics=[M.FrechetDistance(), M.FrechetDistance(name="other"), M.PrecisionRecall()])
+    metrics = [M.FrechetDistance(), M.FrechetDistance(name="other"), M.PrecisionRecall(), M.PrecisionRecall(name="b")]
+    two = make_gan(metrics=metrics)
     found = two.evaluate(np.zeros((8, 2), "float32"), verbose=0, return_dict=True)
-    assert {"frechet_distance", "other", "precision", "recall"} < set(found)
+    names = {"frechet_distance", "other", "precision", "recall", "b_precision", "b_recall"}
+    assert names < set(found)
+    assert names < set(two.metrics_names)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**40, 1.5, "x", True])

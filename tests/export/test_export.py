@@ -124,6 +124,22 @@ assert not any(m.startswith("keras_gan") for m in sys.modules)
     assert keras_gan.export.benchmark(tmp_path / "saved", seconds=0.01).latencies[0].threads is None
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        keras.layers.Activation("gelu"),
+        *(
+            keras.layers.Conv2DTranspose(3, kernel, strides, padding, bias_initializer="ones")
+            for kernel, strides, padding in [(1, 2, "same"), (1, 3, "same"), (2, 3, "valid"), ((1, 3), (4, 2), "same")]
+        ),
+    ],
+)
+def test_onnx_of_what_its_converter_gets_wrong(layer, tmp_path):
+    pytest.importorskip("onnxruntime")
+    generator = keras.Sequential([keras.Input((4,)), keras.layers.Dense(32), keras.layers.Reshape((2, 2, 8)), layer])
+    assert keras_gan.export.export(generator, tmp_path / "g.onnx").max_error <= 1e-5
+
+
 def test_onnx(labelled, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     report = labelled.export(tmp_path / "g.onnx")

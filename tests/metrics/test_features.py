@@ -91,6 +91,8 @@ def test_classifier_works_where_nothing_can_be_kept(cache):
         (tf.data.Dataset.from_tensors((np.zeros((4, 8, 8, 1)), np.zeros((4, 2)))), "integer labels"),
         (tf.data.Dataset.from_tensors((np.zeros((4, 8, 8, 1)), np.zeros(4, "int32"))), "two classes"),
         (labelled().take(0), "empty"),
+        (labelled().map(lambda x, y: ((x + 1) / 2, y)), r"images in \[-1, 1\].*values from \d.*x \* 2 - 1"),
+        (labelled().map(lambda x, y: (x * 127.5 + 127.5, y)), r"images in \[-1, 1\].*Received: values from 0"),
         (labelled().repeat(), "finite"),
         ([1, 2], "must give"),
     ],
@@ -111,6 +113,45 @@ def test_a_gan_carries_the_classifier_in_its_file(make_image_gan, tmp_path, cach
     loaded = keras.models.load_model(tmp_path / "gan.keras")
     assert loaded.evaluate(images, verbose=0, return_dict=True) == pytest.approx(found, rel=1e-5)
     assert not list(cache.iterdir())
+
+
+def twins(shape):
+    """Two GANs of the same pictures: one in [-1, 1], and one that ends in a sigmoid, in [0, 1]."""
+    size = int(np.prod(shape))
+    kernel = np.random.default_rng(0).normal(size=(4, size)).astype("float32")
+    for activation, scale in (("tanh", 1), ("sigmoid", 2)):
+        dense = keras.layers.Dense(size, activation)
+        generator = keras.Sequential([keras.Input((4,)), dense, keras.layers.Reshape(shape)])
+        dense.set_weights([kernel * scale, np.zeros(size)])
+        yield keras_gan.GAN(generator, keras_gan.architectures.dcgan_discriminator(shape, width=4))
+
+
+def test_features_see_the_pictures_of_a_sigmoid_as_those_of_a_tanh(tmp_path):
+    model = features.classifier(labelled(), epochs=2)
+    images = images_of(labelled())
+    found = []
+    for gan, data in zip(twins((8, 8, 1)), (images, (images + 1) / 2), strict=True):
+        metrics = [keras_gan.metrics.FrechetDistance(model), keras_gan.metrics.ClassifierScore(model)]
+        gan.compile(metrics=[*metrics, keras_gan.metrics.FrechetDistance(name="pixels")])
+        found.append(gan.evaluate(data, verbose=0, return_dict=True))
+        report = gan.export(tmp_path / f"{len(found)}.tflite", data=data)
+        found[-1].update({f"file_{name}": after for name, (_, after) in report.metrics.items()})
+    signed, unsigned = found
+    for name in ("frechet_distance", "classifier_score", "file_frechet_distance", "file_classifier_score"):
+        assert unsigned[name] == pytest.approx(signed[name], rel=2e-3)
+    # The data's own values are compared as they are.
+    assert unsigned["pixels"] == pytest.approx(signed["pixels"] / 4, rel=1e-3)
+
+
+def test_features_without_a_range_see_data_as_they_are():
+    gan = list(twins((8, 8, 1)))[1]
+    gan.compile(metrics=[keras_gan.metrics.FrechetDistance(lambda x: keras.ops.mean(x, axis=(1, 2)))])
+    metric = keras_gan.metrics.FrechetDistance()
+    brightness = images_of(labelled()).mean(axis=(1, 2)) / 2 + 0.5
+    fakes = keras.ops.convert_to_numpy(gan.sample(96, seed=0)).mean(axis=(1, 2))
+    metric.update_state(brightness, fakes)
+    found = gan.evaluate((images_of(labelled()) + 1) / 2, verbose=0, return_dict=True)["frechet_distance"]
+    assert found == pytest.approx(metric.result(), rel=0.3)
 
 
 # === inception_v3 ===
@@ -141,6 +182,21 @@ def test_inception_resizes_repeats_channels_and_serializes(weights):
     np.testing.assert_allclose(again, found["features"], rtol=1e-4, atol=1e-5)
     with pytest.raises(ValueError, match="1 or 3 channels"):
         inception(np.zeros((2, 8, 8, 2), "float32"))
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "float16"])
+def test_inception_computes_in_float32_whatever_the_policy(weights, policy):
+    before = keras.config.dtype_policy()
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 28, 28, 1)).astype("float32")
+    expected = features.inception_v3(weights)(images)["features"]
+    keras.config.set_dtype_policy(policy)
+    try:
+        found = features.inception_v3(weights)(images)["features"]
+        assert keras.config.dtype_policy().name == policy
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert keras.backend.standardize_dtype(found.dtype) == "float32"
+    np.testing.assert_allclose(*map(keras.ops.convert_to_numpy, (found, expected)), rtol=1e-4, atol=1e-5)
 
 
 def test_inception_without_a_network_says_what_to_do(monkeypatch):

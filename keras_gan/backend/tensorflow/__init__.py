@@ -3,11 +3,12 @@
 from tensorflow.errors import OpError
 
 from keras_gan.backend.tensorflow.replica import first_replica, length, local_draw, replica, with_shape
-from keras_gan.backend.tensorflow.trainer import Trainer, inference, input_gradient, write_rows
+from keras_gan.backend.tensorflow.trainer import Trainer, cond, inference, input_gradient, write_rows
 
 __all__ = [
     "OpError",
     "Trainer",
+    "cond",
     "first_replica",
     "inference",
     "input_gradient",

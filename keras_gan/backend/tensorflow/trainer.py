@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from keras_gan.backend.tensorflow.loop import ReplicaLoop
-from keras_gan.backend.tensorflow.replica import fail_together, global_norm, own_part, share, without_padding
+from keras_gan.backend.tensorflow.replica import fail_together, global_norm, own_part, replica, share, without_padding
 from keras_gan.optimizers import scales_loss
 
 
@@ -13,8 +13,7 @@ class Trainer(ReplicaLoop):
     without_padding = staticmethod(without_padding)
 
     def train_step(self, data):
-        data = own_part(data)
-        return self._log_means(self.adversarial_step(data), data)
+        return self._train(own_part(data))
 
     def test_step(self, data):
         data = own_part(data)
@@ -45,6 +44,11 @@ class Trainer(ReplicaLoop):
             tf.math.divide_no_nan(global_norm(g), tf.cast(k, "float32")) for g, k in zip(gradients, scales, strict=True)
         ]
         return [(report, norm) for (_, report), norm in zip(results, norms, strict=True)]
+
+
+def cond(condition, true, false):
+    """Calls one of two functions that return the same structure of tensors. Replicas, which differ, call the first."""
+    return true() if replica()[1] > 1 else tf.cond(condition, true, false)
 
 
 def write_rows(variable, places, rows):
