@@ -118,6 +118,13 @@ def remember_what_saving_skips():
 # === TensorFlow and LiteRT ===
 
 
+def lacks_onednn():
+    """Tells if TensorFlow computes on an x86 processor without oneDNN. It decides for good when it is imported."""
+    from tensorflow.python.util import _pywrap_util_port as port
+
+    return port.IsX86Available() and not port.IsMklEnabled()
+
+
 def parse_saved_model(content):
     """Parses the bytes of `saved_model.pb` into its protocol buffer, `SavedModel`."""
     from tensorflow.core.protobuf import saved_model_pb2
@@ -215,6 +222,7 @@ NAMES = {
     "_learning_rate": lambda: keras.optimizers.SGD()._learning_rate,
     "_trainable_variables": lambda: keras.optimizers.SGD()._trainable_variables,
     # TensorFlow and LiteRT.
+    "_pywrap_util_port": lambda: import_module("tensorflow.python.util._pywrap_util_port").IsMklEnabled(),
     "saved_model_pb2": lambda: import_module("tensorflow.core.protobuf.saved_model_pb2").SavedModel,
     "op_def_registry": lambda: import_module("tensorflow.python.framework.op_def_registry").get,
     "schema_py_generated": lambda: import_module("ai_edge_litert.schema_py_generated").BuiltinOperator.VAR_HANDLE,

@@ -355,6 +355,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
             _refuse_weights(None, weight)
             x_val, y_val = self._check(x_val, y_val, validation_batch_size or batch_size)
             validation_data = keras.utils.pack_x_y_sample_weight(x_val, y_val)
+        backend.say_what_slows()
         if not self.is_chief:
             verbose, callbacks = 0, fitting.without_writers(callbacks)
         if not isinstance(callbacks, keras.callbacks.CallbackList):

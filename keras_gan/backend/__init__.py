@@ -24,5 +24,6 @@ input_gradient = _room.input_gradient
 length = _room.length
 local_draw = _room.local_draw
 replica = _room.replica
+say_what_slows = _room.say_what_slows
 with_shape = _room.with_shape
 write_rows = _room.write_rows

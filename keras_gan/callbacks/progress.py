@@ -1,26 +1,83 @@
 """The progress bar of `fit`."""
 
 import shutil
+import sys
+import time
 
 import keras
 
+_BAR = 12
+
 
 class Progress(keras.callbacks.ProgbarLogger):
-    """Keras's progress bar, without the model's `hidden_logs`.
+    """Keras's progress bar with the time left of the whole run, in one line of the terminal, without `hidden_logs`.
 
-    The metrics stand in it while they fit into the terminal's width, else at the end of an epoch: a line that wraps is
-    printed anew at each step instead of in its place. `fit` uses it.
+    While an epoch runs, as many of its means are shown as fit into the line: one that wraps could not be printed in its
+    own place. The end of an epoch shows all, as Keras does. Where standard output is a file, that alone is printed.
+    `fit` uses it.
     """
 
-    _WIDTH = 140
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        # Times and steps that paces are counted from: the begin of the epoch before, and of this one.
+        self._marks = []
+        self._printed = 0.0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        super().on_epoch_begin(epoch, logs)
+        self._epoch = epoch
+        # The first epoch is counted from its first step, which compiles.
+        if self._marks:
+            self._mark(time.time(), epoch * (self.target or 0))
 
     def on_train_batch_end(self, batch, logs=None):
-        wide = shutil.get_terminal_size().columns >= self._WIDTH
-        super().on_train_batch_end(batch, self._brief(logs) if wide else None)
+        now = time.time()
+        self.seen = batch + 1
+        if not self._marks:
+            self._mark(now, self._epoch * (self.target or 0) + self.seen)
+        if self.verbose == 1 and _is_terminal() and now - self._printed > 0.1:
+            self._printed = now
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r{self._line(now, self._brief(logs), width).ljust(width)}", end="", flush=True)
 
     def on_epoch_end(self, epoch, logs=None):
+        if self.verbose == 1 and _is_terminal():
+            print(f"\r{' ' * (shutil.get_terminal_size().columns - 1)}\r", end="", flush=True)
         super().on_epoch_end(epoch, self._brief(logs))
 
+    def _mark(self, now, step):
+        self._marks = [*self._marks[-1:], (now, step)]
+
+    def _line(self, now, logs, width):
+        """Returns a line of at most `width` characters."""
+        line = f"{self.seen}/{self.target or '?'}"
+        if self.target:
+            full = round(_BAR * self.seen / self.target)
+            line += f" {'━' * full}{'─' * (_BAR - full)}"
+            (then, step), done = self._marks[0], self._epoch * self.target + self.seen
+            if done > step:
+                pace = (now - then) / (done - step)
+                line += f" {_clock(pace * (self.epochs * self.target - done))} left"
+        for name, value in logs.items():
+            value = float(value)
+            part = f"  {name} {value:.3f}" if abs(value) >= 1e-3 or value == 0 else f"  {name} {value:.1e}"
+            if len(line) + len(part) > width:
+                break
+            line += part
+        return line[:width]
+
     def _brief(self, logs):
-        hidden = self.model.hidden_logs
-        return {name: value for name, value in (logs or {}).items() if name not in hidden}
+        """Returns what is not hidden, in the model's order: Keras sorts by name."""
+        names = dict.fromkeys([*self.model.log_names(), *(logs or {})])
+        return {name: logs[name] for name in names if name in (logs or {}) and name not in self.model.hidden_logs}
+
+
+def _is_terminal():
+    shown = sys.stdout.isatty() or "ipykernel" in sys.modules
+    return shown and keras.config.is_interactive_logging_enabled()
+
+
+def _clock(seconds):
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

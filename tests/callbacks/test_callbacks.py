@@ -1,6 +1,8 @@
 import contextlib
+import itertools
 import os
 import re
+import types
 
 import keras
 import numpy as np
@@ -335,18 +337,34 @@ def test_health_refuses_bad_arguments(tmp_path):
         callbacks.TrainingHealth(checkpoint=tmp_path / "best.h5")
 
 
-@pytest.mark.parametrize(("columns", "during"), [(80, False), (200, True)])
-def test_progress_fits_the_terminal(columns, during, points, make_gan, capsys, monkeypatch):
+@pytest.mark.parametrize(("columns", "shown"), [(40, 0), (80, 2), (200, 4)])
+def test_progress_fits_the_terminal(columns, shown, points, make_gan, capsys, monkeypatch):
     monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((columns, 24)))
-    make_gan().fit(points, batch_size=8)
-    lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[\d+m|\x08", "", capsys.readouterr().out))
-    running = [line for line in lines if re.match(r" *\d+/32 ", line)]
-    assert running
-    assert all("discriminator_loss" in line for line in running[-1:])
-    assert during == ("discriminator_loss" in running[0])
-    assert not any("gradient_norm" in line for line in lines)
-    if not during:
-        assert max(map(len, running[:-1])) < columns
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    clock = types.SimpleNamespace(time=itertools.count(1.0, 1.0).__next__)
+    monkeypatch.setattr(callbacks.progress, "time", clock)
+    make_gan().fit(points, batch_size=8, epochs=2)
+    *running, last = capsys.readouterr().out.split("\r")
+    lines = [line for line in running if re.match(r"\d+/32 ", line)]
+    assert len(lines) == 64 and {len(line) for line in lines} == {columns - 1}
+    names = ["discriminator_loss", "generator_loss", "real_accuracy", "fake_accuracy"]
+    for line in lines:
+        assert [name in line for name in names] == [i < shown for i in range(4)]
+    # A clock that goes on by a second at each look: a second a step, and a few at the end of an epoch.
+    assert " left" not in lines[0]
+    assert re.match(r"2/32 ━─{11} 1:0\d left", lines[1]) and re.match(r"32/32 ━{12} 0:3\d left", lines[31])
+    assert re.match(r"32/32 ━{12} 0:00 left", lines[63])
+    assert all(f"{name}: " in last for name in names) and "gradient_norm" not in "".join([*running, last])
+
+
+def test_progress_in_a_file_is_a_line_for_each_epoch(points, make_gan, capsys):
+    make_gan().fit(points, batch_size=8, epochs=3)
+    text = re.sub(r"\x1b\[\d+m|\x08", "", capsys.readouterr().out)
+    assert len(re.findall(r"32/32 ", text)) == 3 and not re.search(r" \d/32| left", text)
+
+
+def test_the_time_left_is_that_of_all_epochs():
+    assert [callbacks.progress._clock(s) for s in (0.4, 59.6, 125, 3725)] == ["0:00", "1:00", "2:05", "1:02:05"]
 
 
 def test_a_progress_bar_of_ones_own_stays_alone(points, make_gan, capsys):

@@ -67,6 +67,15 @@ def test_shell_commands_exist():
         assert words[0] != "keras-gan" or cli.main([words[1], "--help"]) == 0, command
 
 
+def test_files_that_documents_name_exist():
+    documents = [path for folder in (".", "docs", "export", "recipes") for path in (ROOT / folder).glob("*.md")]
+    assert len(documents) >= 5
+    for document in documents:
+        text = document.read_text("utf-8")
+        for path in re.findall(r"`((?:keras_gan|recipes|benchmarks|tests|docs)/[a-z0-9_/.]+)`", text):
+            assert (ROOT / path).exists(), f"{document} names {path}"
+
+
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "export/README.md", "recipes/README.md"])
 def test_links_lead_somewhere(name):
     text = (ROOT / name).read_text(encoding="utf-8")

@@ -3,7 +3,7 @@
 from tensorflow.errors import OpError
 
 from keras_gan.backend.tensorflow.replica import first_replica, length, local_draw, replica, with_shape
-from keras_gan.backend.tensorflow.trainer import Trainer, cond, inference, input_gradient, write_rows
+from keras_gan.backend.tensorflow.trainer import Trainer, cond, inference, input_gradient, say_what_slows, write_rows
 
 __all__ = [
     "OpError",
@@ -15,6 +15,7 @@ __all__ = [
     "length",
     "local_draw",
     "replica",
+    "say_what_slows",
     "with_shape",
     "write_rows",
 ]
