@@ -6,10 +6,13 @@ import json
 import logging
 import os
 import sys
+import tempfile
 import time
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
+
+BEGUN = time.monotonic()
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Off by default on processors without AVX-512, where convolutions then take up to twice as long.
@@ -33,6 +36,8 @@ import keras_gan
 from keras_gan import saving
 
 DIGITS = (28, 28, 1)
+# Of `plan`: what comes after training, in times of what comes before its first step.
+CLOSING = 2.0
 
 # The classes of drawn faces, in the order of their labels.
 FACES = ("glasses_long", "glasses_short", "plain_long", "plain_short")
@@ -47,7 +52,7 @@ tf.get_logger().setLevel("ERROR")
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 
-def parse(name, doc, epochs, argv=None, quick_epochs=2, distributed=False, resumes=False, flags=()):
+def parse(name, doc, epochs, argv=None, quick_epochs=2, distributed=False, resumes=False, minutes=None, flags=()):
     """Reads a recipe's flags and makes its run folder.
 
     Args:
@@ -58,16 +63,21 @@ def parse(name, doc, epochs, argv=None, quick_epochs=2, distributed=False, resum
         quick_epochs: Int, what `--quick` stands for.
         distributed: Bool, whether the recipe can train on many devices.
         resumes: Bool, whether a run that was cut off goes on from its folder. Else the folder is refused.
+        minutes: Float, what the whole may take by default: `plan` then finds the epochs. Defaults to None, `epochs`.
         flags: Dict of the recipe's own, name to the arguments of `ArgumentParser.add_argument`.
 
     Returns:
         Namespace of `epochs`, `seed`, `run_dir`, `quick` and the recipe's own; if distributed also `strategy`, a
-        `tf.distribute.Strategy`; if it resumes also `force`.
+        `tf.distribute.Strategy`; if it resumes also `force`; with minutes also `minutes`, and `epochs` is None where
+        they count.
     """
     parser = argparse.ArgumentParser(
         prog=f"{name}.py", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--epochs", type=int, help=f"how often to go through the data (default: {epochs})")
+    default = f"what fits into {minutes} minutes" if minutes else epochs
+    parser.add_argument("--epochs", type=int, help=f"how often to go through the data (default: {default})")
+    if minutes:
+        parser.add_argument("--minutes", type=float, help=f"how long the whole may take (default: {minutes})")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives another run (default: 0)")
     parser.add_argument("--run-dir", type=Path, help=f"where to write (default: runs/{name}-DATE-TIME)")
     parser.add_argument("--quick", action="store_true", help="only to see that it runs: a few steps")
@@ -83,8 +93,18 @@ def parse(name, doc, epochs, argv=None, quick_epochs=2, distributed=False, resum
     if resumes:
         parser.add_argument("--force", action="store_true", help="go on with a run that began with other flags")
     args = parser.parse_args(argv)
-    args.epochs = args.epochs if args.epochs is not None else quick_epochs if args.quick else epochs
-    if args.epochs < 1:
+    if minutes and args.minutes is not None and not 0 < args.minutes < float("inf"):
+        parser.error(f"argument --minutes: must be more than 0, received {args.minutes}")
+    if minutes and args.minutes is not None and args.epochs is not None:
+        parser.error("argument --minutes: leave out either it or --epochs")
+    if args.epochs is None and args.quick:
+        args.epochs = quick_epochs
+    elif args.epochs is None and minutes and not (distributed and args.strategy == "multiworker"):
+        args.minutes = args.minutes or minutes
+    elif args.epochs is None:
+        # Workers that each measured would disagree.
+        args.epochs = epochs
+    if args.epochs is not None and args.epochs < 1:
         parser.error(f"argument --epochs: must be at least 1, received {args.epochs}")
     chief = not distributed or _begin(parser, args)
     keras.utils.set_random_seed(args.seed)
@@ -106,8 +126,41 @@ def parse(name, doc, epochs, argv=None, quick_epochs=2, distributed=False, resum
     return args
 
 
+def plan(args, build, train, validation_data):
+    """Sets `args.epochs` to what fits into `args.minutes`, unless they are known, and writes them to `options.json`.
+
+    A run that goes on keeps the number that it began with.
+
+    Args:
+        args: Namespace that `parse` returned.
+        build: Function of a number of epochs that returns a compiled GAN for them.
+        train: `tf.data.Dataset` to train on.
+        validation_data: As in `fit`.
+    """
+    path = args.run_dir / "options.json"
+    if args.epochs is None and path.exists():
+        args.epochs = json.loads(path.read_text("utf-8"))["epochs"]
+    elif args.epochs is None:
+        print("Measuring how fast this machine is", flush=True)
+        with tempfile.TemporaryDirectory() as scratch:
+            pace = keras_gan.pace.measure(build(1), train, validation_data, callbacks(Path(scratch))[1:])
+        # What comes after training, such as the export, takes time as compiling does.
+        left = 60 * args.minutes - (time.monotonic() - BEGUN) - CLOSING * pace.start
+        args.epochs = pace.epochs_within(left, len(train))
+        steps = f"{args.epochs} epochs of {len(train)} steps"
+        print(f"A step takes {1000 * pace.step:.0f} ms: {steps} fit into {args.minutes:g} minutes", flush=True)
+    if args.strategy.extended.should_checkpoint:
+        options = {"minutes": args.minutes, "epochs": args.epochs, "steps": args.epochs * len(train), "seed": args.seed}
+        with saving.replacing(path) as part:
+            part.write_text(json.dumps(options, indent=2) + "\n", encoding="utf-8")
+    # As if nothing had been measured.
+    keras.utils.set_random_seed(args.seed)
+
+
 def _holds_a_run(folder):
     """Whether a folder looks like that of a run which was cut off: with backups, or with a place for them alone."""
+    if [p.name for p in folder.iterdir()] == ["options.json"]:
+        return True
     backup = folder / "backup"
     return backup.is_dir() and all(
         p.is_dir() or p.match("epoch_*.keras") or p.name[:1] == "." for p in backup.rglob("*")

@@ -22,24 +22,30 @@ import keras_gan
 
 
 def main(argv=None):
-    args = common.parse("digits", __doc__, epochs=84, argv=argv, distributed=True, resumes=True)
+    args = common.parse("digits", __doc__, epochs=84, argv=argv, distributed=True, resumes=True, minutes=6)
     train = keras_gan.datasets.load("digits", batch_size=64, seed=args.seed)
     classifier = common.classifier(args.quick)
-    with args.strategy.scope():
-        gan = keras_gan.GAN(
-            generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=8),
-            discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS),
-            ema=0.998,
-            seed=args.seed,
-        )
-        # A high rate that decays and a light penalty: of what was tried, the best digits in these minutes.
-        rate = keras.optimizers.schedules.CosineDecay(1e-3, args.epochs * len(train))
-        gan.compile(
-            generator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),
-            discriminator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),
-            penalties=[keras_gan.penalties.R1(0.05)],
-            metrics=[keras_gan.metrics.FrechetDistance(classifier)],
-        )
+
+    def build(epochs):
+        with args.strategy.scope():
+            gan = keras_gan.GAN(
+                generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=8),
+                discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS),
+                ema=0.998,
+                seed=args.seed,
+            )
+            # A high rate that decays and a light penalty: of what was tried, the best digits in these minutes.
+            rate = keras.optimizers.schedules.CosineDecay(1e-3, epochs * len(train))
+            gan.compile(
+                generator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),
+                discriminator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),
+                penalties=[keras_gan.penalties.R1(0.05)],
+                metrics=[keras_gan.metrics.FrechetDistance(classifier)],
+            )
+        return gan
+
+    common.plan(args, build, train, common.real_digits())
+    gan = build(args.epochs)
     start = time.time()
     history = gan.fit(
         train,
@@ -65,6 +71,7 @@ def main(argv=None):
         {
             "minutes": minutes,
             "epochs": args.epochs,
+            "steps": args.epochs * len(train),
             "seed": args.seed,
             **found,
             "val_frechet_distance": distances,

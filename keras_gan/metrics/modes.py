@@ -88,8 +88,10 @@ class ModeCoverage(FeatureMetric):
         # Around the centers' mean, and the nearest without its distance: where modes are far out and narrow, squares
         # would be small differences of large numbers.
         origin = self.centers.mean(0, dtype="float64").astype("float32")
-        points, centers = self.extract(fake) - origin, self.centers - origin
-        nearness = 2 * ops.matmul(points, centers.T) - np.square(centers).sum(1)
+        # As tensors: torch takes an array of NumPy's beside one with a warning.
+        origin, centers = ops.convert_to_tensor(origin), ops.convert_to_tensor(self.centers - origin)
+        points = self.extract(fake) - origin
+        nearness = 2 * ops.matmul(points, ops.transpose(centers)) - ops.sum(ops.square(centers), axis=1)
         mode = ops.argmax(nearness, axis=1)
         distance = ops.norm(points - ops.take(centers, mode, axis=0), axis=1)
         found = ops.cast(distance < (math.inf if self.sigma is None else 3 * self.sigma), "float32")

@@ -1,0 +1,89 @@
+"""How long training takes on this machine, and how much of it fits into a time."""
+
+import dataclasses
+import itertools
+import math
+import statistics
+import time
+
+import keras
+
+from keras_gan.checks.values import check_number
+
+__all__ = ["Pace", "measure"]
+
+
+def __dir__():
+    return __all__
+
+
+@dataclasses.dataclass(frozen=True)
+class Pace:
+    """The seconds that parts of training take.
+
+    Attributes:
+        start: Float, until the first step and the first evaluation have run: the backend compiles them.
+        step: Float, a step.
+        epoch_end: Float, the end of an epoch: evaluation and callbacks.
+    """
+
+    start: float
+    step: float
+    epoch_end: float
+
+    def seconds(self, epochs, steps_per_epoch):
+        """Returns how many seconds a training takes, a float."""
+        return self.start + epochs * (steps_per_epoch * self.step + self.epoch_end)
+
+    def epochs_within(self, seconds, steps_per_epoch):
+        """Returns how many whole epochs fit into a time, an int: at least 1."""
+        return max(1, math.floor((seconds - self.start) / (steps_per_epoch * self.step + self.epoch_end)))
+
+
+def measure(gan, data, validation_data=None, callbacks=(), seconds=5.0):
+    """Times training by doing some of it: a few steps with all that the end of an epoch brings.
+
+    Args:
+        gan: Compiled `keras_gan.AdversarialModel`. It is trained: make one for this alone.
+        data: `tf.data.Dataset` to train on.
+        validation_data: As in `fit`. Defaults to None.
+        callbacks: List of `keras.callbacks.Callback`, such as training will have, that write into a folder for this
+            alone. Defaults to none.
+        seconds: Float > 0, how long to time steps, after the first ones. Defaults to `5.0`.
+
+    Returns:
+        `Pace`.
+
+    Raises:
+        ValueError: If `seconds` is out of range, or `fit` can't train on the data.
+
+    Example:
+
+    ```python
+    def build(epochs):
+        gan = keras_gan.GAN(
+            keras_gan.architectures.dcgan_generator((28, 28, 1), latent_dim=64),
+            keras_gan.architectures.dcgan_discriminator((28, 28, 1)),
+        )
+        rate = keras.optimizers.schedules.CosineDecay(2e-4, epochs * len(train))
+        gan.compile(keras.optimizers.Adam(rate, beta_1=0.5), keras.optimizers.Adam(rate, beta_1=0.5))
+        return gan
+
+
+    train = keras_gan.datasets.load("digits", batch_size=64)
+    pace = keras_gan.pace.measure(build(1), train)
+    epochs = pace.epochs_within(6 * 60, len(train))
+    build(epochs).fit(train, epochs=epochs)
+    ```
+    """
+    seconds = check_number("seconds", seconds, 0, open_low=True)
+
+    def fit(steps):
+        times = [time.monotonic()]
+        end = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: times.append(time.monotonic()))
+        gan.fit(data.repeat().take(steps), validation_data=validation_data, verbose=0, callbacks=[end, *callbacks])
+        return [*times, time.monotonic()]
+
+    begin, first, second, end = fit(2)
+    _, *steps, done = fit(max(4, min(200, math.ceil(seconds / max(second - first, 1e-3)))))
+    return Pace(end - begin, statistics.median(b - a for a, b in itertools.pairwise(steps)), done - steps[-1])
