@@ -1,23 +1,19 @@
 """The exact relations behind the recipes on latents, on Gaussians, on autoencoders and on faces."""
 
-import sys
 from math import gamma, sqrt
-from pathlib import Path
 
+import common
+import dcgan_faces
+import gan_vs_vae
+import generative_vs_discriminative as two_ways
 import keras
+import latent_walk
 import numpy as np
 import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter, laplace
 from scipy.special import softmax
 from scipy.stats import bernoulli, multivariate_normal
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "recipes"))
-import common
-import dcgan_faces
-import gan_vs_vae
-import generative_vs_discriminative as two_ways
-import latent_walk
 
 import keras_gan
 

@@ -7,9 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import common
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
+
+import keras_gan
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -184,6 +188,37 @@ def test_a_run_that_was_cut_off_goes_on(finished, tmp_path):
     # The classifier that judges is trained anew by the run that goes on.
     assert summary["shares"] == finished("digits")[1]["shares"]
     assert not (tmp_path / "run" / "backup").exists()
+
+
+def test_minutes_become_epochs_which_a_run_keeps(tmp_path, monkeypatch, capsys):
+    pace = keras_gan.pace.Pace(start=10.0, step=0.1, epoch_end=1.0)
+    measured = []
+    monkeypatch.setattr(keras_gan.pace, "measure", lambda *args: measured.append(args) or pace)
+    monkeypatch.setattr(common, "BEGUN", 0.0)
+    monkeypatch.setattr(common.time, "monotonic", lambda: 25.0)
+    data = tf.data.Dataset.range(50)
+
+    def planned(*flags):
+        args = common.parse("digits", "", 84, ["--run-dir", str(tmp_path / "run"), *flags], resumes=True, minutes=6)
+        args.strategy = tf.distribute.get_strategy()
+        common.plan(args, lambda epochs: f"a GAN for {epochs}", data, None)
+        return args.epochs, json.loads((tmp_path / "run" / "options.json").read_text())
+
+    # Of the minute 25 seconds are over, 10 go into the start, and twice as much is left for the export.
+    found = {"minutes": 2.0, "epochs": 10, "steps": 500, "seed": 3}
+    assert planned("--minutes", "2", "--seed", "3") == (10, found)
+    assert "A step takes 100 ms: 10 epochs of 50 steps fit into 2 minutes" in capsys.readouterr().out
+    # A run that goes on does not measure again.
+    assert planned("--minutes", "2", "--seed", "3") == (10, found) and len(measured) == 1
+    assert measured[0][:2] == ("a GAN for 1", data)
+    assert "Going on in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("flags", [["--minutes", "0"], ["--minutes", "nan"], ["--minutes", "3", "--epochs", "2"]])
+def test_minutes_that_are_none_are_refused(flags, tmp_path):
+    with pytest.raises(SystemExit):
+        common.parse("digits", "", 84, ["--run-dir", str(tmp_path / "run"), *flags], minutes=6)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("name", NAMES)

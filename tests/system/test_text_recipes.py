@@ -1,18 +1,13 @@
 """The exact numbers behind the recipes that follow the texts."""
 
-import sys
-from pathlib import Path
-
-import numpy as np
-import pytest
-from scipy import stats
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "recipes"))
 import common
 import heights
 import minimax_game as game
+import numpy as np
 import optimal_discriminator as optimal
+import pytest
 import sine
+from scipy import stats
 
 
 @pytest.mark.parametrize("step, first", [(game.simultaneous, (-1.1, 0.1)), (game.alternating, (-1.1, 0.08))])

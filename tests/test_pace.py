@@ -1,0 +1,52 @@
+import itertools
+import types
+
+import keras
+import pytest
+import tensorflow as tf
+
+import keras_gan
+from keras_gan import pace
+
+
+def test_epochs_that_fit():
+    p = pace.Pace(start=10.0, step=0.5, epoch_end=5.0)
+    assert p.seconds(epochs=4, steps_per_epoch=10) == 50
+    assert [p.epochs_within(s, steps_per_epoch=10) for s in (50, 59.9, 60, 360)] == [4, 4, 5, 35]
+    assert [p.epochs_within(s, steps_per_epoch=10) for s in (-5, 0, 15)] == [1, 1, 1]
+
+
+class Count(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.steps, self.epochs = 0, 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps += 1
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs += 1
+
+
+@pytest.mark.parametrize("batches", [1, 4])
+def test_measure_times_steps_and_what_ends_an_epoch(batches, points, make_gan, monkeypatch):
+    # A clock that goes on by a second at each look, which is after each step and at both ends of `fit`.
+    monkeypatch.setattr(pace, "time", types.SimpleNamespace(monotonic=itertools.count(0.0).__next__))
+    count = Count()
+    data = tf.data.Dataset.from_tensor_slices(points[: 16 * batches]).batch(16)
+    found = pace.measure(make_gan(), data, points[:16], callbacks=[count], seconds=7)
+    assert found == pace.Pace(start=3.0, step=1.0, epoch_end=1.0)
+    assert count.steps == 2 + 7 and count.epochs == 2
+
+
+def test_measure_leaves_out_what_slow_steps_take(points, make_gan, monkeypatch):
+    times = iter([0.0, 60.0, 61.0, 62.0, *(100.0, 101.0, 103.0, 113.0, 115.0, 120.0)])
+    monkeypatch.setattr(pace, "time", types.SimpleNamespace(monotonic=times.__next__))
+    data = tf.data.Dataset.from_tensor_slices(points).batch(16)
+    # The first step of all compiles; a hiccup of ten seconds does not count.
+    assert pace.measure(make_gan(), data, seconds=1) == pace.Pace(start=62.0, step=2.0, epoch_end=5.0)
+
+
+def test_bad_seconds(points, make_gan):
+    with pytest.raises(ValueError, match="seconds must be a finite number > 0"):
+        keras_gan.pace.measure(make_gan(), tf.data.Dataset.from_tensors(points), seconds=0)
