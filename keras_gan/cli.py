@@ -9,19 +9,24 @@ import contextlib
 import dataclasses
 import json
 import math
+import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from keras_gan import datasets, images, metrics, saving
 from keras_gan.augmentation import Affine
 from keras_gan.backend import OpError
+from keras_gan.checks.values import check_integer
 from keras_gan.export import benchmark, export
 from keras_gan.gan import GAN
 from keras_gan.metrics.frechet import LARGEST
 
-_EPILOG = "Exit codes: 0 done, 1 failed (one line on stderr says why), 2 wrong usage, 130 stopped by Ctrl-C."
+_EPILOG = "Exit codes: 0 done, 1 failed (one line on stderr says why), 2 wrong usage, 130 or 143 stopped by a signal."
 
 
 def main(argv=None):
@@ -31,24 +36,53 @@ def main(argv=None):
         argv: List of strings. Defaults to None, the command line's.
 
     Returns:
-        Int, the exit code: 0 done, 1 failed, 2 wrong usage, 130 stopped.
+        Int, the exit code: 0 done, 1 failed, 2 wrong usage, 130 or 143 stopped.
     """
     try:
         args = _parser().parse_args(argv)
     except SystemExit as stop:
         return stop.code
     try:
-        result = args.run(args)
+        with _stopped_by(signal.SIGTERM):
+            result = args.run(args)
+        _print(json.dumps(result.to_dict(), indent=2) if args.json else str(result))
     except (ImportError, OSError, TypeError, ValueError) as error:
         return _fail(args, str(error))
     except (MemoryError, OpError) as error:
         # A backend's words may go on for pages.
         return _fail(args, f"this can't be computed, such as for lack of memory. {str(error)[:300]}")
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print(f"keras-gan {args.command}: stopped; no file was left half written.", file=sys.stderr)
-        return 130
-    print(json.dumps(result.to_dict(), indent=2) if args.json else result)
+        return 128 + (stop.args[0] if stop.args else signal.SIGINT)
     return 0
+
+
+@contextlib.contextmanager
+def _stopped_by(number):
+    """Lets a signal end what runs as Ctrl-C does: what is half written is removed."""
+
+    def stop(number, frame):
+        raise KeyboardInterrupt(number)
+
+    # Python lets only this thread hear signals.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
+def _print(text):
+    """Prints a result, also where standard output lacks a letter, and quietly where nobody reads it."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    except BrokenPipeError:
+        # Python would try once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(args, reason):
@@ -109,7 +143,7 @@ def _check_condition(gan, path, instead):
     if gan.condition.given_name not in (None, "labels"):
         raise ValueError(
             f"gan must have no condition but one on labels. Received: {path}, with {gan.condition!r}. "
-            f"Load it in Python with keras_gan.saving.load_model and call {instead}."
+            f"Load it in Python with keras_gan.saving.load_untrusted and call {instead}."
         )
 
 
@@ -154,8 +188,12 @@ def _sample(args):
             f"that generates {gan.data_shape}."
         )
     _check_condition(gan, args.gan, "sample(n, given=...)")
+    if args.label is not None and hasattr(gan.condition, "num_classes"):
+        check_integer("--label", args.label, 0, gan.condition.num_classes - 1)
     labels = None if args.label is None else np.full(args.count, args.label)
     samples = gan.sample(args.count, seed=args.seed, labels=labels)
+    if not np.isfinite(samples).all():
+        raise ValueError(f"gan must make finite values. Received: {args.gan}, whose samples are NaN or infinite.")
     if is_array:
         # NumPy would add a suffix to a path that ends in .NPY.
         with saving.replacing(out) as part, part.open("wb") as file:
@@ -171,6 +209,8 @@ def _sample(args):
 
 # === evaluate ===
 
+# What `DensityCoverage` compares at least.
+_FEWEST = 6
 _MEANINGS = {
     "frechet_distance": "lower is better; 0 for the data themselves",
     "kernel_distance": "lower is better; 0 is perfect, on average",
@@ -224,6 +264,9 @@ def _evaluate(args):
     with contextlib.redirect_stdout(sys.stderr):
         channels = gan.data_shape[2] if is_folder and gan.data_shape[2] in (1, 4) else None
         data = _load(args, args.batch_size, split, needs_labels, size, channels)
+        shape = tuple(keras.tree.flatten(data.element_spec)[0].shape[1:])
+        if shape != gan.data_shape:
+            raise ValueError(f"--data must be images of {gan.data_shape}, as {args.gan} makes. Received: {shape}.")
         if gan.data_range == (0, 1):
             data = data.map(lambda x, *labels: ((x + 1) / 2, *labels) if labels else (x + 1) / 2)
         features = None
@@ -236,7 +279,7 @@ def _evaluate(args):
         elif args.features == "inception":
             features = metrics.features.inception_v3()
         # Room for no more examples than there are: it is made in advance, and pixels are many.
-        room = min(10_000, len(data) * args.batch_size)
+        room = max(_FEWEST, min(10_000, len(data) * args.batch_size))
         buffered = metrics.KernelDistance, metrics.SlicedWasserstein, metrics.PrecisionRecall, metrics.DensityCoverage
         chosen = [metric(features, max_examples=room) for metric in buffered]
         values = math.prod(gan.data_shape)
@@ -263,7 +306,10 @@ def _evaluate(args):
 def _load(args, batch_size, split, labels, image_size, channels):
     on_error = "skip" if args.skip_bad_images else "raise"
     try:
-        return datasets.load(args.data, batch_size, split, labels, image_size, on_error=on_error, channels=channels)
+        # The same order each time: labels then meet the same latents.
+        return datasets.load(
+            args.data, batch_size, split, labels, image_size, seed=0, on_error=on_error, channels=channels
+        )
     except ValueError as error:
         # Written for who calls it in Python.
         raise ValueError(str(error).replace("pass on_error='skip'", "give --skip-bad-images")) from error
@@ -334,7 +380,7 @@ def _add_benchmark(commands):
         "benchmark",
         lambda args: benchmark(args.file, args.threads, args.seconds),
         help="time a generator file",
-        description="Times a generator file, of keras_gan or not: latency and memory.",
+        description="Times a generator file, whoever wrote it: latency and memory. Its one output is called image.",
     )
     parser.add_argument("file", help="a .tflite file, an .onnx file or the folder of a SavedModel")
     parser.add_argument(

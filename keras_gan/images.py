@@ -11,6 +11,9 @@ from keras_gan.saving import replacing
 
 __all__ = ["grid", "save", "to_uint8"]
 
+# Pillow writes more: icons of another size, and formats that fail with some images.
+_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+
 
 def __dir__():
     return __all__
@@ -60,9 +63,7 @@ def grid(images, columns=None, gap=2):
 
 def check_suffix(path):
     """Raises a ValueError unless a path ends in the suffix of a format that pictures can be written in."""
-    from PIL import Image
-
-    if Image.registered_extensions().get(Path(path).suffix.lower()) not in Image.SAVE:
+    if Path(path).suffix.lower() not in _SUFFIXES:
         raise ValueError(f"A picture's file must end in .png, .jpg or the like. Received: {path}.")
 
 

@@ -349,10 +349,14 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
                     "was changed. No network needs freezing: each update moves its own player alone. Call compile() "
                     "again."
                 )
+        if steps_per_epoch is None:
+            checks.check_ends(x, "steps_per_epoch")
         x, y = self._check(x, y, batch_size)
         if validation_data is not None:
             x_val, y_val, weight = keras.utils.unpack_x_y_sample_weight(validation_data)
             _refuse_weights(None, weight)
+            if validation_steps is None:
+                checks.check_ends(x_val, "validation_steps")
             x_val, y_val = self._check(x_val, y_val, validation_batch_size or batch_size)
             validation_data = keras.utils.pack_x_y_sample_weight(x_val, y_val)
         backend.say_what_slows()
@@ -465,6 +469,8 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         _refuse_weights(None, sample_weight)
         in_fit = keras_private.IN_FIT in kwargs
         if not in_fit:  # `fit` has checked those data.
+            if steps is None:
+                checks.check_ends(x, "steps")
             x, y = self._check(x, y, batch_size)
         self._evaluating = "in fit" if in_fit else "alone"
         try:

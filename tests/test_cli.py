@@ -1,7 +1,9 @@
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import keras
 import numpy as np
@@ -88,6 +90,38 @@ def test_the_command_says_nothing_but_its_result():
     assert done.stderr.startswith("keras-gan export: filepath must be") and done.stderr.count("\n") == 1
 
 
+def stopped(command, folder, signals):
+    """Starts a command, sends it a signal once it writes, and returns its exit code and its last words."""
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not list(folder.glob(".part.*")) and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signals)
+    _, err = process.communicate(timeout=120)
+    return process.returncode, err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_nothing_half_written(number, saved, tmp_path):
+    command = [sys.executable, "-m", "keras_gan_cli", "export", str(saved), "g.tflite", "--batch-sizes", "1", "2", "4"]
+    code, err = stopped(command, tmp_path, number)
+    assert code == 128 + number and err == "keras-gan export: stopped; no file was left half written.\n"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["gan.keras"]
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "said"),
+    [("| head -c 0", 0, ""), (">/dev/full", 1, "No space left on device")],
+    ids=["pipe", "full"],
+)
+def test_where_a_result_can_not_be_printed(end, code, said, saved, tmp_path):
+    script = f"set -o pipefail; {sys.executable} -m keras_gan_cli sample gan.keras --out ü.png {end}"
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == code and said in done.stderr and done.stderr.count("\n") == bool(said)
+    assert (tmp_path / "ü.png").exists()
+
+
 # === sample ===
 
 
@@ -152,7 +186,9 @@ def test_sample_of_a_class(saved, make_image_gan, tmp_path, capfd):
     assert cli.main(["sample", str(tmp_path / "labels.keras"), "--count", "2", "--label", "1", "--out", str(out)]) == 0
     np.testing.assert_allclose(np.load(out), gan.sample(2, seed=0, labels=[1, 1]), atol=1e-5)
     capfd.readouterr()
-    assert "labels must lie in" in fails(capfd, "sample", tmp_path / "labels.keras", "--label", "3", "--out", "x.png")
+    for label in ("3", "-1", "9" * 20):
+        said = fails(capfd, "sample", tmp_path / "labels.keras", f"--label={label}", "--out", "x.png")
+        assert "--label must be an integer from 0 to 2" in said
     assert "no condition on labels" in fails(capfd, "sample", saved, "--label", "1", "--out", "x.png")
 
 
@@ -191,9 +227,14 @@ def test_evaluate_of_a_gan_with_labels(folder, tmp_path, capfd):
         keras_gan.architectures.dcgan_discriminator((8, 8, 3), width=4, condition=labels),
     ).save(tmp_path / "gan.keras")
     command = ["evaluate", str(tmp_path / "gan.keras"), "--data", folder, "--batch-size", "10", "--features", "none"]
-    assert cli.main([*command, "--json"]) == 0
-    found = json.loads(capfd.readouterr().out)
-    assert found["count"] == 24 and found["frechet_distance"] > 0
+    found = []
+    for _ in range(2):
+        assert cli.main([*command, "--json"]) == 0
+        found.append(json.loads(capfd.readouterr().out))
+    assert found[0]["count"] == 24 and found[0]["frechet_distance"] > 0
+    # The labels meet the same latents each time.
+    assert found[1]["frechet_distance"] == pytest.approx(found[0]["frechet_distance"], rel=1e-5)
+    assert found[1]["density"] == found[0]["density"]
 
 
 def test_evaluate_of_a_generator_that_ends_in_a_sigmoid(folder, tmp_path, capfd):
@@ -211,6 +252,29 @@ def test_evaluate_of_a_generator_that_ends_in_a_sigmoid(folder, tmp_path, capfd)
     assert unsigned["classifier_score"] == pytest.approx(signed["classifier_score"], rel=1e-3)
     assert unsigned["frechet_distance"] == pytest.approx(signed["frechet_distance"], rel=1e-2)
     assert unsigned["precision"] == signed["precision"]
+
+
+def test_what_makes_nan_is_not_drawn(make_image_gan, tmp_path, capfd):
+    gan = make_image_gan()
+    gan.generator.set_weights([w * np.nan for w in gan.generator.get_weights()])
+    gan.save(tmp_path / "nan.keras")
+    assert "gan must make finite values" in fails(capfd, "sample", tmp_path / "nan.keras", "--out", tmp_path / "x.png")
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_evaluate_looks_at_the_channels_first(make_image_gan, tmp_path, capfd):
+    make_image_gan(channels=3).save(tmp_path / "gan.keras")
+    said = fails(capfd, "evaluate", tmp_path / "gan.keras", "--data", "digits")
+    assert "--data must be images of (8, 8, 3)" in said and "Received: (8, 8, 1)" in said
+
+
+def test_evaluate_of_too_few_pictures(make_image_gan, tmp_path, capfd):
+    make_image_gan(channels=3).save(tmp_path / "gan.keras")
+    (tmp_path / "few").mkdir()
+    for i in range(2):
+        Image.new("RGB", (8, 8), (100 * i, 0, 0)).save(tmp_path / "few" / f"{i}.png")
+    command = ["--data", f"folder:{tmp_path / 'few'}", "--features", "none", "--batch-size", "1"]
+    assert "needs at least" in fails(capfd, "evaluate", tmp_path / "gan.keras", *command)
 
 
 def test_evaluate_of_codes_that_compare_views(folder, tmp_path, capfd):
@@ -292,7 +356,7 @@ def test_evaluate_names_what_is_wrong(saved, make_gan, make_image_gan, folder, t
     assert "name must be a known dataset" in fails(capfd, "evaluate", saved, "--data", "digit")
     make_image_gan(channels=2).save(tmp_path / "two.keras")
     said = fails(capfd, "evaluate", tmp_path / "two.keras", "--data", folder, "--features", "none")
-    assert "x must have the shape" in said
+    assert "--data must be images of (8, 8, 2)" in said
     make_gan().save(tmp_path / "points.keras")
     assert "must generate images" in fails(capfd, "evaluate", tmp_path / "points.keras", "--data", "digits")
     make_image_gan().generator.save(tmp_path / "generator.keras")

@@ -48,7 +48,7 @@ def test_save_keeps_the_pixels(channels, tmp_path):
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "x.png")).reshape(5, 7, channels), picture)
 
 
-@pytest.mark.parametrize("name", ["x", "png", ".png", "x.", "x.xyz", "x.psd"])
+@pytest.mark.parametrize("name", ["x", "png", ".png", "x.", "x.xyz", "x.psd", "x.ico", "x.icns", "x.h5"])
 def test_save_looks_at_the_suffix_first(name, tmp_path):
     with pytest.raises(ValueError, match=r"must end in \.png, \.jpg or the like\. Received: "):
         images.save(tmp_path / name, np.zeros((2, 2, 1), "uint8"))

@@ -1,6 +1,6 @@
 """Errors before work is spent, which name the argument, what was expected and what came."""
 
-from keras_gan.checks.data import RANGES, Expected, check_data, check_real, check_sample_given, is_arrays
+from keras_gan.checks.data import RANGES, Expected, check_data, check_ends, check_real, check_sample_given, is_arrays
 from keras_gan.checks.streams import Later
 from keras_gan.checks.training import (
     check_adaptive,
@@ -20,6 +20,7 @@ __all__ = [
     "Later",
     "check_adaptive",
     "check_data",
+    "check_ends",
     "check_integer",
     "check_metrics",
     "check_monitors",

@@ -72,6 +72,22 @@ def check_data(x, y, batch_size, check, smallest_batch=1, later=None):
     return streams.as_keras_takes(x, first, iterator, parts, later), None
 
 
+def check_ends(x, argument=None):
+    """Raises a ValueError if a stream goes on without end, as far as it tells.
+
+    Args:
+        x: What `fit` takes as `x`.
+        argument: String, the argument that would say how many batches to take. Defaults to None, there is none.
+    """
+    endless = isinstance(x, keras.utils.PyDataset) and x.num_batches is None
+    if callable(getattr(x, "cardinality", None)):
+        # TensorFlow's word for it.
+        endless = int(x.cardinality()) == -1
+    if endless:
+        advice = f"Pass {argument}, or leave out repeat()." if argument else "Leave out repeat()."
+        raise ValueError(f"x must end. Received: data that repeat forever. {advice}")
+
+
 def _check_batch_size(n, smallest):
     if n < smallest:
         raise ValueError(

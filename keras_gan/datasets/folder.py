@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import io
 import logging
 import os
 import re
@@ -25,6 +26,8 @@ _SIDECAR_NAMES = ("icon\r", "licence", "license", "readme")
 # Whatever a file is called: Pillow opens formats, too, that hand their content to other programs.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+# A picture of colors that are spread evenly.
+_COLORS = np.stack(np.meshgrid(*[np.arange(0, 256, 51, dtype="uint8")] * 3), -1).reshape(-1, 1, 3)
 # Decoding the largest takes 1.6 GB, so those above the second number have their turns.
 _MAX_PIXELS, _LARGE_PIXELS = 89_000_000, 10_000_000
 
@@ -227,8 +230,11 @@ def _convert(image, mode):
     ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith("I;16"):
         # Pillow's own conversion clips what is above 255.
-        gray = np.asarray(image).astype("uint32")
+        gray, clear = np.asarray(image).astype("uint32"), image.info.get("transparency")
         image = Image.fromarray(((gray * 255 + 32767) // 65535).astype("uint8"))
+        if clear is not None:
+            image.putalpha(Image.fromarray(np.where(gray == clear, 0, 255).astype("uint8")))
+    image = _to_srgb(image)
     if image.has_transparency_data:
         # What lies under transparent pixels is arbitrary; pages and most viewers show white.
         image = image if image.mode == "RGBA" else image.convert("RGBA")
@@ -238,6 +244,32 @@ def _convert(image, mode):
         white.paste(image, mask=image.getchannel("A"))
         image = white
     return image.convert(mode)
+
+
+def _to_srgb(image):
+    """Converts an image with another color profile, such as phones' Display P3; without a valid one, as it is."""
+    from PIL import Image, ImageCms
+
+    content = image.info.get("icc_profile")
+    if not content:
+        return image
+    # Colors alone have a profile.
+    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
+    colors = image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(content))
+        convert = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), colors.mode, "RGB")
+        # Most profiles are of sRGB itself, and pictures are large.
+        if colors.mode == "RGB":
+            converted = ImageCms.applyTransform(Image.fromarray(_COLORS), convert)
+            if np.abs(np.asarray(converted, "int32") - _COLORS).max() <= 1:
+                return image
+        colors = ImageCms.applyTransform(colors, convert)
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image
+    if alpha is not None:
+        colors.putalpha(alpha)
+    return colors
 
 
 def _reason(error):

@@ -46,11 +46,11 @@ def load(
         channels: Int, for a folder: 1 for gray (ITU-R 601 luma), 3 for RGB or 4 for RGBA. Defaults to None, 3; the
             other sets have channels of their own.
 
-    Images in a folder have 8 bits as they look in a viewer: upright (EXIF orientation), the first frame of an
-    animation, on white where they are transparent, but for RGBA, and 16-bit gray scaled to 8 bits. BMP, GIF, JPEG, PNG
-    and WebP are read, all but BMP under any suffix. Larger ones than 89 million pixels are not read, nor is what has a
-    name that begins with a dot. Notes, tables and what systems leave, such as .txt, .json, .csv and Thumbs.db, may lie
-    beside them. Links are followed, but to a folder above.
+    Images in a folder have 8 bits as they look in a viewer: upright (EXIF orientation), in sRGB colors, the first frame
+    of an animation, on white where they are transparent, but for RGBA, and 16-bit gray scaled to 8 bits. BMP, GIF,
+    JPEG, PNG and WebP are read, all but BMP under any suffix. Larger ones than 89 million pixels are not read, nor is
+    what has a name that begins with a dot. Notes, tables and what systems leave, such as .txt, .json, .csv and
+    Thumbs.db, may lie beside them. Links are followed, but to a folder above.
 
     Returns:
         `tf.data.Dataset` of known length, of images `(batch, height, width, stack * channels)`, float32 in [-1, 1], or

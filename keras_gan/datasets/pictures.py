@@ -20,7 +20,7 @@ def fit(image, size):
 
     height, width = image.shape[:2]
     scale = min(height / size[0], width / size[1])
-    crop_height, crop_width = round(size[0] * scale), round(size[1] * scale)
+    crop_height, crop_width = (max(1, round(n * scale)) for n in size)
     top, left = (height - crop_height) // 2, (width - crop_width) // 2
     image = image[top : top + crop_height, left : left + crop_width]
     picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)

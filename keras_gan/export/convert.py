@@ -261,13 +261,14 @@ def _to_uint8(images):
 
 def _calibration(signatures):
     for signature in signatures:
-        for feed in signature.feeds(signature.draw(_CALIBRATION_EXAMPLES)):
+        for feed in signature.feeds(signature.draw(_CALIBRATION_EXAMPLES, seed=0)):
             yield signature.name, feed
 
 
 def _culprits(generator, error):
     """The operations that a converter's error is about, and the layers that they belong to."""
-    layers = {layer.name: type(layer).__name__ for layer in layers_of(generator)}
+    # Those of `rewrite` stand for Keras's.
+    layers = {layer.name: type(layer).__name__.removeprefix("_Fast") for layer in layers_of(generator)}
     found = []
     for path, operation in re.findall(r'"([^"@\n]+)@[^"\n]*"\][^\n]*\'tf\.(\w+)\' op is neither', error):
         place = ""

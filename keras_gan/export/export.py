@@ -1,10 +1,11 @@
 """Writing a generator: convert, check the written file, then put it in its place."""
 
+import contextlib
 import dataclasses
 import itertools
 import os
 import shutil
-import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -98,6 +99,8 @@ def export(
 
     filepath = Path(filepath)
     format = _check_format(filepath, format)
+    if card is not None and not isinstance(card, Mapping):
+        raise TypeError(f"card must be a dict of facts, such as {{'license': 'CC0'}}. Received: {card!r}.")
     batch_sizes = _check_options(format, quantize, batch_sizes, sample, output, metrics, data)
     condition = networks.common_condition(condition, generator=generator) or Unconditional()
     size = networks.noise_size(generator, prior, condition)
@@ -123,9 +126,8 @@ def export(
     expected = signatures(reference)
     bounds = (-1, 1) if output == "uint8" else checks.RANGES.get(networks.output_activation(generator))
     try:
-        # Beside the target, so that the last step is a rename within one file system.
-        with tempfile.TemporaryDirectory(dir=filepath.parent, prefix=f".{filepath.name}.") as folder:
-            written = Path(folder) / filepath.name
+        with _scratch(filepath) as (folder, target):
+            written = folder / filepath.name
             if format == "litert":
                 fast = rewrite.rebuild(generator, symbolic)
                 written.write_bytes(convert.to_tflite(fast, signatures(fast), quantize))
@@ -164,21 +166,40 @@ def export(
                 signatures=functions,
                 card=card,
             )
-            beside = Path(folder) / _card_path(filepath).name
+            beside = folder / _card_path(filepath).name
             beside.write_text(done.to_markdown(), encoding="utf-8")
-            _put(written, filepath)
-            os.replace(beside, _card_path(filepath))
+            _put(written, target)
+            shutil.move(beside, _card_path(filepath))
     except OSError as error:
         raise OSError(error.errno, f"{filepath} was not written: {error.strerror or error}") from error
     return done
 
 
+@contextlib.contextmanager
+def _scratch(filepath):
+    """Gives an empty folder for a while, and the path that is meant: of a link, what it leads to."""
+    target = filepath.resolve() if filepath.is_symlink() else filepath
+    # Beside it, so that the last step is a rename within one file system. The same name each time: what a killed
+    # program leaves, the next one removes.
+    folder = target.with_name(f".part.{target.name}.export")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder, target
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def export_gan(gan, filepath, card=None, **options):
     """Exports a GAN's generator with what the GAN knows: prior, condition, metrics, and facts for the model card."""
+    for name in ("prior", "condition"):
+        if name in options:
+            raise ValueError(f"{name} must be left out: the GAN's own is exported. Received: {options[name]!r}.")
     if options.get("data") is not None:
         options.setdefault("metrics", gan.evaluation_metrics)
     generator = gan.best_generator
-    card = {**_training(gan), **(card or {})}
+    if card is None or isinstance(card, Mapping):
+        card = {**_training(gan), **(card or {})}
     return export(generator, filepath, card=card, prior=gan.noise_prior, condition=gan.condition, **options)
 
 
@@ -206,6 +227,8 @@ def _check(written, expected, quantize, bounds, filepath):
 
 
 def _check_format(filepath, format):
+    if filepath.name in _SUFFIXES:
+        raise ValueError(f"filepath must have a name before its suffix. Received: {str(filepath)!r}.")
     if format is None:
         if filepath.suffix not in _SUFFIXES:
             raise ValueError(
@@ -270,9 +293,15 @@ def _check_data(data, shape, generator, condition):
     # An array comes without labels.
     is_array = hasattr(data, "shape")
     expected = checks.Expected(shape, networks.output_activation(generator), None if is_array else condition)
+    if isinstance(data, tuple) and len(data) == 2 and all(hasattr(part, "shape") for part in data):
+        raise TypeError(
+            "data must be batches: make them of two arrays by "
+            "tf.data.Dataset.from_tensor_slices((x, y)).batch(128). Received: a pair of arrays."
+        )
     # `fit` takes a list for examples; here it holds batches.
     batches = iter(data) if isinstance(data, (list, tuple)) else data
     try:
+        checks.check_ends(batches)
         data, _ = checks.check_data(batches, None, None, lambda x, y: checks.check_real(x, y, expected))
     except (TypeError, ValueError) as error:
         raise type(error)(f"data must be what fit takes as x, or a list of batches. {error}") from error
@@ -291,6 +320,12 @@ def _check_place(filepath, format):
         )
     if not os.access(filepath.parent, os.W_OK):
         raise PermissionError(13, f"filepath must lie in a folder that you may write to. Received: {filepath}")
+    try:
+        str(filepath).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"filepath must be valid text, which runtimes read. Received: {str(filepath)!r}.") from error
+    if format == "tf_saved_model":
+        runners.check_folder(filepath)
     if format != "tf_saved_model":
         if filepath.is_dir():
             raise ValueError(f"filepath must be a file. Received: {filepath}, which is a folder.")

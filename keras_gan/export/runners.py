@@ -90,11 +90,7 @@ class TFLite:
         self._functions = {name: self._interpreter.get_signature_runner(name) for name in names}
         self.inputs = {}
         for name, function in self._functions.items():
-            if list(function.get_output_details()) != [OUTPUT]:
-                raise _Refused(
-                    f"file must have one output, {OUTPUT!r}, in the signature {name!r}. "
-                    f"Received: {', '.join(map(repr, function.get_output_details()))}."
-                )
+            _check_outputs(name, list(function.get_output_details()))
             details = function.get_input_details()
             self.inputs[name] = {
                 key: (tuple(int(n) for n in d["shape_signature"]), np.dtype(d["dtype"]).name)
@@ -136,6 +132,7 @@ class ONNX:
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads or 0
         self._session = runtime.InferenceSession(str(filepath), options, providers=["CPUExecutionProvider"])
+        _check_outputs("generate", [output.name for output in self._session.get_outputs()])
         inputs = {i.name: (_static(i.shape), _ONNX_DTYPES.get(i.type, i.type)) for i in self._session.get_inputs()}
         self.inputs = {"generate": inputs}
 
@@ -148,10 +145,17 @@ class SavedModel:
 
     def __init__(self, folder, threads=None):
         self._tensorflow = import_runtime("tf_saved_model")
+        check_folder(folder)
         _check_graph(folder)
         # The module must live as long as its signatures.
         self._module = self._tensorflow.saved_model.load(str(folder))
-        self._functions = {k: f for k, f in self._module.signatures.items() if k != "serving_default"}
+        functions = dict(self._module.signatures)
+        # The first of several has this name, too.
+        self._functions = {k: f for k, f in functions.items() if k != "serving_default" or len(functions) == 1}
+        if not functions:
+            raise _Refused(f"file must have a signature. Received: {folder}, which has none.")
+        for name, function in self._functions.items():
+            _check_outputs(name, list(function.structured_outputs))
         self.inputs = {
             name: {
                 key: (_static(spec.shape), spec.dtype.name)
@@ -191,6 +195,22 @@ _READING = re.compile("Dataset|Debug|File|ImmutableConst|PyFunc|Reader")
 
 def _static(shape):
     return tuple(n if isinstance(n, int) else None for n in shape)
+
+
+def _check_outputs(signature, names):
+    if names != [OUTPUT]:
+        raise _Refused(
+            f"file must have one output, {OUTPUT!r}, in the signature {signature!r}. "
+            f"Received: {', '.join(map(repr, names))}."
+        )
+
+
+def check_folder(folder):
+    """Raises a ValueError if TensorFlow would take a SavedModel's path for a pattern."""
+    if set("*?[") & set(str(Path(folder).absolute())):
+        raise ValueError(
+            f"A SavedModel's path must have no *, ? or [, which TensorFlow takes for a pattern. Received: {folder}."
+        )
 
 
 def _check_operations(filepath):

@@ -1,6 +1,7 @@
 """Base classes of metrics, for those of your own, too."""
 
 import contextvars
+import inspect
 import math
 import re
 
@@ -321,4 +322,8 @@ class BufferedMetric(FeatureMetric):
         return self.compare(real, fake)
 
     def get_config(self):
-        return {**super().get_config(), "max_examples": self.max_examples}
+        config = {**super().get_config(), "max_examples": self.max_examples}
+        # A subclass with a constructor of its own knows its number.
+        if "fewest" in inspect.signature(type(self)).parameters:
+            config["fewest"] = self.fewest
+        return config

@@ -144,7 +144,10 @@ def classifier(dataset, epochs=10):
     folder = _keras_home() / "keras_gan"
     path = folder / f"classifier-{hashlib.sha256(f'{_VERSION} {epochs} {digest}'.encode()).hexdigest()[:20]}.keras"
     if path.exists():
-        return saving.load_untrusted(path)
+        try:
+            return saving.load_untrusted(path)
+        except Exception as error:
+            warnings.warn(f"{path} can't be read and is made anew: {error}", stacklevel=2)
     model = _train(images, labels, epochs)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from PIL import Image
+from PIL import Image, ImageCms
 
 from keras_gan import datasets
 from keras_gan.datasets.order import Order, find
@@ -240,6 +240,50 @@ def test_16_bit_grey_is_scaled(tmp_path):
     grey = np.array([[0, 257, 25700, 32767, 65535]], "uint16")
     image = read_one(tmp_path, "x.png", encoded(Image.fromarray(grey), "PNG"))
     assert image[0, :, 0].tolist() == [0, 1, 100, 127, 255] and (image == image[..., :1]).all()
+
+
+def test_16_bit_grey_may_be_transparent(tmp_path):
+    grey = np.array([[0, 30000, 65535]], "uint16")
+    content = encoded(Image.fromarray(grey), "PNG", transparency=30000)
+    assert read_one(tmp_path, "x.png", content)[0, :, 0].tolist() == [0, 255, 255]
+    (tmp_path / "x.png").write_bytes(content)
+    image = collect(datasets.load(f"folder:{tmp_path}", 1, channels=4))[0][0]
+    assert np.round(image * 127.5 + 127.5)[0, :, 3].tolist() == [255, 0, 255]
+
+
+def profile(red=None):
+    """A color profile: sRGB, or one with another red, as wide-gamut cameras have."""
+    content = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    for i in range(struct.unpack(">I", content[128:132])[0]):
+        name, at, _ = struct.unpack(">4sII", content[132 + 12 * i : 144 + 12 * i])
+        if name == b"rXYZ" and red:
+            content[at + 8 : at + 20] = struct.pack(">3i", *(round(v * 65536) for v in red))
+    return bytes(content)
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+def test_colors_are_those_of_the_profile(alpha, tmp_path):
+    picture = Image.new("RGB", (4, 4), (200, 60, 60))
+    wide = profile(red=(0.515, 0.241, -0.001))
+    right = ImageCms.profileToProfile(
+        picture, ImageCms.ImageCmsProfile(io.BytesIO(wide)), ImageCms.createProfile("sRGB")
+    )
+    right = np.asarray(right)[0, 0]
+    assert right[0] > 215
+    if alpha:
+        picture.putalpha(255)
+    for suffix, content in (("sRGB", profile()), ("wide", wide), ("broken", b"no profile"), ("none", None)):
+        options = {"icc_profile": content} if content else {}
+        found = read_one(tmp_path, f"{suffix}.png", encoded(picture, "PNG", **options))
+        assert found[0, 0].tolist() == (right.tolist() if suffix == "wide" else [200, 60, 60])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 3)])
+def test_thin_pictures_keep_their_color(size, tmp_path):
+    (tmp_path / "x.png").write_bytes(encoded(Image.new("RGB", size, (250, 20, 30)), "PNG"))
+    for shape in ((16, 128), (128, 16)):
+        image = collect(datasets.load(f"folder:{tmp_path}", 1, image_size=shape))[0][0]
+        assert (np.round(image * 127.5 + 127.5) == [250, 20, 30]).all()
 
 
 def test_1_bit_and_cmyk(tmp_path):

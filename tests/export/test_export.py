@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from keras import ops
@@ -363,7 +364,7 @@ def test_how_large_an_error_may_be(scale, shift, bounds, unit, rounding, quantiz
         "generate",
         {"latent": ((None, 2), "float64")},
         lambda x: {"image": x * scale + shift},
-        lambda n: {"latent": np.linspace([-1, -1], [1, 1], n)},
+        lambda n, seed: {"latent": np.linspace([-1, -1], [1, 1], n)},
     )
     allowed = allowed * unit if quantize in ("dynamic", "int8") else max(allowed * unit, rounding)
 
@@ -716,6 +717,66 @@ def test_bad_metrics_and_data_are_found_before_the_conversion(labelled, tmp_path
     with pytest.raises(error, match=message):
         labelled.export(tmp_path / "g.tflite", **{"metrics": [Brightness()], **options})
     assert nothing_left(tmp_path)
+
+
+def test_errors_are_the_same_each_time(trained, tmp_path):
+    reports = [trained.export(tmp_path / f"{name}.tflite", quantize="int8") for name in "ab"]
+    for report in reports:
+        inside = metadata(report.filepath)
+        assert (inside["max_error"], inside["mean_error"]) == (report.max_error, report.mean_error)
+    assert reports[0].max_error == reports[1].max_error > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"data": tf.data.Dataset.from_tensors(IMAGES).repeat()}, ValueError, "x must end.*Leave out repeat"),
+        ({"data": (IMAGES, np.arange(4))}, TypeError, "pair of arrays"),
+        ({"card": "MIT"}, TypeError, "card must be a dict.*'MIT'"),
+        ({"prior": keras_gan.priors.Normal(4)}, ValueError, "prior must be left out"),
+    ],
+)
+def test_what_a_gan_does_not_export(options, error, message, trained, tmp_path):
+    with pytest.raises(error, match=message):
+        trained.export(tmp_path / "g.tflite", **{"metrics": [Brightness()] if "data" in options else [], **options})
+    assert nothing_left(tmp_path)
+
+
+def test_of_a_link_what_it_leads_to_is_written(trained, tmp_path):
+    (tmp_path / "store").mkdir()
+    link = tmp_path / "link.tflite"
+    link.symlink_to(tmp_path / "store" / "real.tflite")
+    trained.export(link)
+    assert link.is_symlink() and metadata(tmp_path / "store" / "real.tflite")
+    assert (tmp_path / "link.tflite.md").is_file()
+    assert sorted(p.name for p in (tmp_path / "store").iterdir()) == ["real.tflite"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [(".tflite", "a name before its suffix"), ("g[1]", r"no \*, \? or \["), ("\udcff.tflite", "must be valid text")],
+)
+def test_names_that_runtimes_do_not_take(name, message, trained, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        trained.export(tmp_path / name)
+    assert nothing_left(tmp_path)
+
+
+def test_what_a_killed_export_left_is_removed(trained, tmp_path):
+    left = tmp_path / ".part.g.tflite.export"
+    left.mkdir()
+    (left / "g.tflite").write_bytes(b"half")
+    trained.export(tmp_path / "g.tflite")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["g.tflite", "g.tflite.md"]
+
+
+def test_other_outputs_are_named_in_every_format(tmp_path):
+    generator = A.mlp_generator((2,), 4, units=(8,))
+    generator.export(tmp_path / "saved", verbose=False)
+    generator.export(tmp_path / "g.onnx", format="onnx", verbose=False)
+    for name in ("saved", "g.onnx"):
+        with pytest.raises(ValueError, match="must have one output, 'image', in the signature"):
+            runners.run(tmp_path / name)
 
 
 def test_bytes_of_what_is_no_image(tmp_path):

@@ -52,6 +52,16 @@ def test_classifier_is_trained_once_for_the_same_data_in_any_order(cache, monkey
     monkeypatch.undo()
 
 
+def test_a_broken_file_of_the_cache_is_made_anew(cache):
+    first = features.classifier(labelled(), epochs=1)
+    (path,) = cache.iterdir()
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.warns(UserWarning, match="can't be read and is made anew"):
+        second = features.classifier(labelled(), epochs=1)
+    np.testing.assert_allclose(first.get_weights()[0], second.get_weights()[0], atol=1e-6)
+    assert features.classifier(labelled(), epochs=1) is not None
+
+
 def test_classifier_is_another_for_other_data_or_epochs(cache):
     for dataset, epochs in ((labelled(), 1), (labelled(), 2), (labelled(shift=0.5), 1), (labelled(n=94), 1)):
         features.classifier(dataset, epochs)

@@ -554,3 +554,18 @@ def test_buffers_write_rows_in_place():
     metric.reset_state()
     update(*map(ops.convert_to_tensor, (y[:32], x[:32])))
     np.testing.assert_array_equal(metric._real.value(), y[:32])
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Median(metrics.BufferedMetric):
+    values = ("median",)
+
+    def compare(self, real, fake):
+        return [np.abs(np.median(real) - np.median(fake))]
+
+
+def test_a_buffered_metric_of_ones_own_keeps_its_numbers():
+    again = keras.saving.deserialize_keras_object(
+        keras.saving.serialize_keras_object(Median(fewest=20, max_examples=50))
+    )
+    assert (again.fewest, again.max_examples) == (20, 50)
