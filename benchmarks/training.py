@@ -7,7 +7,7 @@ over the rounds count. `share` is what a contender makes of the machine's rate o
 generator and 8 through the discriminator, simultaneous ones 3 and 7.
 
 Command:   python benchmarks/training.py
-Minutes:   15 on 2 CPU cores; fewer --rounds or --backends take less
+Minutes:   4, or --minutes; Ctrl-C ends it earlier and prints what it has
 Needs:     jax and torch (make test-backends installs them); where one is missing its rows are, too
 Expected:  on 2 cores with AVX-512 `fit` takes 68 ms a step, 66 % of the rate: 1 to 4 % over the bare step, of which
            1 to 3 % is health; 1 to 5 % over plain TensorFlow; 0.81 times as long in mixed_bfloat16, and 0.83 to 0.87
@@ -19,6 +19,7 @@ import argparse
 import importlib.util
 import json
 import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -33,6 +34,10 @@ OPERATIONS = 2 * BATCH * (4 * GENERATOR + 8 * DISCRIMINATOR)
 SIMULTANEOUS = 2 * BATCH * (3 * GENERATOR + 7 * DISCRIMINATOR)
 MATMUL = 1024
 BACKENDS = ("tensorflow", "jax", "torch")
+# Of a processor, those on which oneDNN chooses its code by.
+FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
+# Minutes by itself, for what nobody uses: Keras on torch, step by step.
+SLOW = [("torch", "fit")]
 
 
 def images(n=BATCH):
@@ -83,6 +88,24 @@ def repeated(step, wait):
     return run
 
 
+def processor():
+    """Returns the name of the processor, and those of its flags that say how fast it computes."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine(), []
+    facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    flags = [flag for flag in FLAGS if flag in facts.get("flags", "").split()]
+    return facts.get("model name", platform.machine()), flags
+
+
+def has_bfloat16():
+    import tensorflow as tf
+
+    flags = processor()[1]
+    return bool(tf.config.list_physical_devices("GPU")) or "avx512_bf16" in flags or "amx_bf16" in flags
+
+
 def tensorflow_contenders():
     import tensorflow as tf
 
@@ -129,7 +152,8 @@ def tensorflow_contenders():
         "fit": fit,
         "fit, 10 steps an execution": lambda: fit(steps_per_execution=10),
         "fit, simultaneous": lambda: fit(simultaneous=True),
-        "fit, mixed_bfloat16": lambda: fit(policy="mixed_bfloat16"),
+        # Emulated elsewhere, ten times as slow.
+        **({"fit, mixed_bfloat16": lambda: fit(policy="mixed_bfloat16")} if has_bfloat16() else {}),
         "bare step": bare,
         "bare step without health": without_health,
         "plain": by_hand,
@@ -312,11 +336,13 @@ def device(backend):
 def start(backend):
     process = subprocess.Popen(
         [sys.executable, __file__, "--serve", backend],
-        env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env={"TF_ENABLE_ONEDNN_OPTS": "1", **os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        # Ctrl-C is for this process, which asks the others to end.
+        start_new_session=True,
     )
     hello = process.stdout.readline()
     if not hello:
@@ -327,7 +353,9 @@ def start(backend):
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=20, help="turns of each contender (default: 20)")
+    parser.add_argument("--rounds", type=int, default=20, help="turns of each contender, at most (default: 20)")
+    parser.add_argument("--minutes", type=float, default=4.0, help="begins no round after so many (default: 4)")
+    parser.add_argument("--all", action="store_true", help="also what takes minutes by itself: fit on torch")
     parser.add_argument("--steps", type=int, default=20, help="steps a turn (default: 20)")
     parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=BACKENDS, help="default: those installed")
     parser.add_argument("--json", type=Path, help="file to write all timings to")
@@ -335,24 +363,37 @@ def main(argv=None):
     args = parser.parse_args(argv)
     if args.serve:
         return serve(args.serve)
-    if args.rounds < 1 or args.steps < 1:
-        parser.error("argument --rounds, --steps: must be at least 1")
+    if args.rounds < 1 or args.steps < 1 or not args.minutes > 0:
+        parser.error("argument --rounds, --steps, --minutes: must be at least 1, and above 0")
+    begun = time.monotonic()
     installed = [name for name in args.backends if importlib.util.find_spec(name)]
     processes = {name: start(name) for name in installed}
     seconds = {(name, c): [] for name, (_, hello) in processes.items() for c in hello["contenders"]}
-    for round_ in range(args.rounds):
-        for (name, contender), times in seconds.items():
-            print(
-                f"\r\x1b[Kround {round_ + 1} of {args.rounds}: {name}, {contender}", end="", file=sys.stderr, flush=True
-            )
-            process = processes[name][0]
-            process.stdin.write(json.dumps([contender, args.steps]) + "\n")
-            process.stdin.flush()
-            times.append(float(process.stdout.readline()) / args.steps)
+    if not args.all:
+        seconds = {key: times for key, times in seconds.items() if key not in SLOW}
+    try:
+        for round_ in range(args.rounds):
+            # The first compiles; what a round takes is known after it.
+            if round_ and time.monotonic() - begun > 60 * args.minutes:
+                break
+            for (name, contender), times in seconds.items():
+                note = f"round {round_ + 1} of {args.rounds} at most: {name}, {contender}"
+                print(f"\r\x1b[K{note}", end="", file=sys.stderr, flush=True)
+                process = processes[name][0]
+                process.stdin.write(json.dumps([contender, args.steps]) + "\n")
+                process.stdin.flush()
+                times.append(float(process.stdout.readline()) / args.steps)
+    except KeyboardInterrupt:
+        for process, _ in processes.values():
+            process.terminate()
     print("\r\x1b[K", end="", file=sys.stderr)
     for process, _ in processes.values():
         process.stdin.close()
         process.wait()
+    # Of an interrupted round those that had their turn.
+    seconds = {key: times for key, times in seconds.items() if times}
+    if not seconds:
+        sys.exit("Nothing was measured: it ended before the first turn was over.")
     report(seconds, {name: hello["device"] for name, (_, hello) in processes.items()})
     if args.json:
         rows = [{"backend": n, "contender": c, "seconds_per_step": times} for (n, c), times in seconds.items()]
@@ -361,6 +402,9 @@ def main(argv=None):
 
 def report(seconds, devices):
     seconds = dict(seconds)
+    name, flags = processor()
+    rounds = {len(times) for times in seconds.values()}
+    print(f"{name}, {' '.join(flags) or 'flags unknown'}; {max(rounds)} rounds")
     multiply = seconds.pop(("tensorflow", "matmul"), None)
     rate = 2 * MATMUL**3 / statistics.median(multiply) if multiply else None
     print(
@@ -374,7 +418,7 @@ def report(seconds, devices):
     for (name, contender), times in seconds.items():
         t = statistics.median(times)
         # Turn by turn, since the machine's speed changes from one to the next.
-        ratio = statistics.median(a / b for a, b in zip(times, base, strict=True))
+        ratio = statistics.median(a / b for a, b in zip(times, base, strict=False))
         operations = SIMULTANEOUS if contender.endswith("simultaneous") else OPERATIONS
         share = f"{operations / t / rate:7.0%}" if rate else f"{'':7}"
         print(f"{name + ' ' + contender:48}{BATCH / t:9.0f}{t * 1e3:9.1f}{ratio:8.2f}{share}")
