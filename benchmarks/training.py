@@ -356,7 +356,7 @@ def main(argv=None):
     parser.add_argument("--rounds", type=int, default=20, help="turns of each contender, at most (default: 20)")
     parser.add_argument("--minutes", type=float, default=4.0, help="begins no round after so many (default: 4)")
     parser.add_argument("--all", action="store_true", help="also what takes minutes by itself: fit on torch")
-    parser.add_argument("--steps", type=int, default=20, help="steps a turn (default: 20)")
+    parser.add_argument("--steps", type=int, default=10, help="steps a turn (default: 10)")
     parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=BACKENDS, help="default: those installed")
     parser.add_argument("--json", type=Path, help="file to write all timings to")
     parser.add_argument("--serve", choices=BACKENDS, help=argparse.SUPPRESS)
@@ -404,7 +404,7 @@ def report(seconds, devices):
     seconds = dict(seconds)
     name, flags = processor()
     rounds = {len(times) for times in seconds.values()}
-    print(f"{name}, {' '.join(flags) or 'flags unknown'}; {max(rounds)} rounds")
+    print(f"{name}, {' '.join(flags) or 'flags unknown'}; median of {max(rounds)}")
     multiply = seconds.pop(("tensorflow", "matmul"), None)
     rate = 2 * MATMUL**3 / statistics.median(multiply) if multiply else None
     print(
