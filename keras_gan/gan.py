@@ -13,7 +13,7 @@ from keras_gan.export.export import export_gan
 from keras_gan.model import AdversarialModel
 from keras_gan.moving_average import MovingAverage
 from keras_gan.optimizers import count_steps, get_optimizer, scales_loss
-from keras_gan.penalties import PenaltyGroup
+from keras_gan.penalties import PenaltyGroup, penalty_name
 from keras_gan.priors import Normal
 
 _SAMPLE_BATCH = 128
@@ -125,7 +125,9 @@ class GAN(AdversarialModel):
 
     @property
     def hidden_logs(self):
-        penalties = [*self.penalties, *self.generator_penalties]
+        # Those of one player may have one name, and are summed.
+        groups = self.penalties, self.generator_penalties
+        penalties = [name for group in groups for name in dict.fromkeys(map(penalty_name, group))]
         return health.names(self.loss, penalties, scales_loss(self.generator_optimizer))
 
     # === Training ===
@@ -186,8 +188,12 @@ class GAN(AdversarialModel):
             )
         checks.check_adaptive(augmentation, losses.boundary(self.loss), self.loss)
         checks.warn_without_lipschitz_control(self.loss, penalties, self.discriminator)
+        parts = [*penalties, *generator_penalties, augmentation]
+        checks.check_owner(parts, self)
         self._penalties = PenaltyGroup(penalties)
         self._generator_penalties = PenaltyGroup(generator_penalties)
+        # Penalties have a state from here on.
+        checks.check_owner(parts, self)
         self.augmentation = augmentation
         self.discriminator_steps = discriminator_steps
         self.simultaneous = simultaneous
@@ -257,7 +263,9 @@ class GAN(AdversarialModel):
             # In inference mode, by the picture.
             return self.condition.judge(self.discriminator, self._view(data), told, training=False)[0]
 
-        penalties = self._penalties.measure((judge, real, ops.stop_gradient(fake)), self.training_seed, self.variables)
+        # What a pack leaves out has no gradient, and takes no part in a mean.
+        data = _whole_packs(real, self.pack), _whole_packs(ops.stop_gradient(fake), self.pack)
+        penalties = self._penalties.measure((judge, *data), self.training_seed, self.variables)
         report = {
             "loss": loss,
             "real_logits": real_logits,
@@ -490,14 +498,22 @@ def _optimizer(argument, identifier):
     return keras.optimizers.Adam(2e-4, beta_1=0.5) if identifier is None else get_optimizer(argument, identifier)
 
 
+def _whole_packs(data, m):
+    """Drops the examples that no pack has, a remainder of the batch."""
+    return data if m == 1 else data[: _count_packs(data, m) * m]
+
+
+def _count_packs(data, m):
+    n = ops.shape(data)[0]
+    # Examples repeat where evaluation, or a replica, has fewer than a pack.
+    return max(n // m, 1) if isinstance(n, int) else ops.maximum(n // m, 1)
+
+
 def _pack(data, m):
     """Lays `m` examples side by side in the last axis, `(batch, ..., c)` to `(batch // m, ..., m * c)`."""
     if m == 1:
         return data
-    n = ops.shape(data)[0]
     shape = tuple(data.shape[1:])
-    # Examples repeat where evaluation, or a replica, has fewer than a pack; a remainder is dropped otherwise.
-    groups = max(n // m, 1) if isinstance(n, int) else ops.maximum(n // m, 1)
-    data = ops.take(data, ops.arange(groups * m) % n, axis=0)
+    data = ops.take(data, ops.arange(_count_packs(data, m) * m) % ops.shape(data)[0], axis=0)
     data = ops.moveaxis(ops.reshape(data, (-1, m, *shape)), 1, -2)
     return ops.reshape(data, (-1, *shape[:-1], m * shape[-1]))

@@ -68,13 +68,13 @@ def generator_collapsed():
 
 
 def names(loss, penalties=(), loss_scales=True):
-    """Returns the names of what `measure` returns for a loss and penalties, in their order in the logs."""
+    """Returns the names of what `measure` returns for a loss and names of penalties, in their order in the logs."""
     return [
         "real_score",
         "fake_score",
         "diversity",
         *(["implied_jensen_shannon"] if _implies(loss) else []),
-        *dict.fromkeys(map(penalty_name, penalties)),
+        *penalties,
         "discriminator_gradient_norm",
         "generator_gradient_norm",
         *(["discriminator_loss_scale", "generator_loss_scale"] if loss_scales else []),

@@ -120,7 +120,7 @@ def remember_what_saving_skips():
 
 def lacks_onednn():
     """Tells if TensorFlow computes on an x86 processor without oneDNN. It decides for good when it is imported."""
-    from tensorflow.python.util import _pywrap_util_port as port
+    import tensorflow.python.util._pywrap_util_port as port
 
     return port.IsX86Available() and not port.IsMklEnabled()
 

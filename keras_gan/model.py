@@ -1,7 +1,9 @@
 """The base of all models whose players train against each other."""
 
 import contextlib
+import inspect
 import math
+import warnings
 from pathlib import Path
 
 import keras
@@ -24,7 +26,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
     with loss scaling in float16; callbacks, backups, metrics and means; saving with the random state. It writes
     `get_config`, as any Keras model, and may override `check_data`, `check_given`, `smallest_batch`, `preview`,
     `alarms`, `culprit` and `hidden_logs`. Options of its own in `compile` are set before
-    `super().compile(optimizers, ...)` is called.
+    `super().compile(optimizers, ...)` is called, and are saved by `get_compile_config`, whose dict it adds them to.
 
     Args:
         seed: Int, makes the random numbers of training reproducible. Defaults to None, another seed for each run.
@@ -142,7 +144,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
             y: Likewise, or None.
 
         Returns:
-            Both, such as training takes them; None for `y` leaves it out.
+            Both: `x` as it is, since of a stream the first batch alone is checked; None for `y` leaves it out.
 
         Raises:
             ValueError: If the data can't be trained on.
@@ -190,7 +192,8 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         Args:
             names: List of names of players.
             objectives: Function of no argument, called once. It returns for each of them a pair: a scalar tensor, and
-                a dict of tensors to report.
+                a dict of tensors to report. What layers add, such as regularizers, counts where the scalar has it:
+                `sum(network.losses)`, of the network's last call.
 
         Returns:
             List of the reports, with `"loss"`, the scalar, where the report has none, `"gradient_norm"` and, where
@@ -221,7 +224,8 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         return list(player) if isinstance(player, (list, tuple)) else [player]
 
     def _variables(self, name):
-        return [v for network in self._networks(name) for v in network.trainable_variables]
+        # Networks may share layers.
+        return list({id(v): v for network in self._networks(name) for v in network.trainable_variables}.values())
 
     def compile(self, optimizers=None, metrics=(), run_eagerly=False, steps_per_execution=1, jit_compile="auto"):
         """Configures training.
@@ -240,6 +244,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         """
         by_player = self._check_optimizers(optimizers)
         checks.check_metrics(metrics)
+        _warn_of_unsaved_options(type(self))
         super().compile(
             optimizer=None, run_eagerly=run_eagerly, steps_per_execution=steps_per_execution, jit_compile=jit_compile
         )
@@ -259,6 +264,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
                         f"that metrics compare. Received: None, and the metric {type(metric).__name__}."
                     )
                 metric.build(self.data_shape)
+        checks.check_names(self.log_names(), metrics)
         self.evaluation_metrics = list(metrics)
         self.step_means = [keras.metrics.Mean(name=name) for name in self.log_names()]
         self.first_settings = None
@@ -460,8 +466,8 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
             return_dict: Bool, whether to return a dict of names rather than a list. Defaults to False.
 
         Returns:
-            What `evaluation_step` logs, then what the metrics of `compile` found: a list of floats, or a dict. Each
-            call draws the same random numbers.
+            What `evaluation_step` logs, then what the metrics of `compile` found: a list of floats, one float, or a
+            dict. Each call draws the same random numbers.
 
         Raises:
             ValueError: Before the first step, as `fit`.
@@ -495,15 +501,16 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
             logs = {name: float(value) for name, value in self.final_logs(logs).items()}
         finally:
             self._evaluating = None
-        return logs if return_dict else [logs[name] for name in self.metrics_names]
+        values = [logs[name] for name in self.metrics_names]
+        return logs if return_dict else values if len(values) > 1 else values[0]
 
     @property
     def metrics_names(self):
         """List of names of what `evaluate` returns, in its order, known after the first evaluation."""
-        step_names = [mean.name for mean in self.step_means if mean.name in self._evaluated]
-        results = [(m.name, checks.result_names(m)) for m in self.evaluation_metrics]
-        single = [name for name, names in results if names == (name,)]
-        return [*step_names, *single, *sorted(n for name, names in results if names != (name,) for n in names)]
+        names = {*self._evaluated, *(name for m in self.evaluation_metrics for name in checks.result_names(m))}
+        # Keras's order: what has the name of a metric, then the rest.
+        own = [metric.name for metric in self.metrics if metric.name in names]
+        return [*own, *sorted(names - set(own))]
 
     def final_logs(self, logs):
         """Returns an epoch's logs: the means of what steps logged, and after an evaluation the metrics.
@@ -616,6 +623,16 @@ def _refuse_weights(class_weight, sample_weight):
             raise ValueError(
                 f"{name} must be None: all examples count alike. To learn more from some data, repeat them."
             )
+
+
+def _warn_of_unsaved_options(kind):
+    own = set(inspect.signature(kind.compile).parameters) - set(inspect.signature(AdversarialModel.compile).parameters)
+    if own and kind.get_compile_config is AdversarialModel.get_compile_config:
+        warnings.warn(
+            f"{kind.__name__}.compile has options that no file keeps: {', '.join(sorted(own))}. A loaded model would "
+            "train with their defaults. Add them in get_compile_config: {**super().get_compile_config(), ...}.",
+            stacklevel=3,
+        )
 
 
 def _is_of(optimizer, variables):

@@ -219,7 +219,7 @@ class LeCam(Penalty):
         ]
 
     def __call__(self, discriminator, real, fake, seed=None):
-        real_logits, fake_logits = (ops.cast(discriminator(data), "float32") for data in (real, fake))
+        real_logits, fake_logits = (_mean_logit(discriminator(data)) for data in (real, fake))
         r, f = self._follow(self.real_mean, real_logits), self._follow(self.fake_mean, fake_logits)
         return self.weight * (ops.mean(ops.square(real_logits - f)) + ops.mean(ops.square(fake_logits - r)))
 
@@ -256,7 +256,8 @@ class ModeSeeking(GeneratorPenalty):
         others = ops.roll(latents, 1, axis=0)
         fake, other_fake = (ops.cast(x, "float32") for x in (fake, generator(others, given)))
         ratio = ops.mean(ops.abs(fake - other_fake)) / (ops.mean(ops.abs(latents - others)) + 1e-5)
-        return self.weight / (ratio + 1e-5)
+        # One example alone is its own neighbor.
+        return ops.where(ops.shape(latents)[0] > 1, self.weight / (ratio + 1e-5), 0.0)
 
     def get_config(self):
         return {"weight": self.weight}
@@ -273,7 +274,8 @@ class PenaltyGroup(keras.layers.Layer):
         super().__init__()
         self.penalties = tuple(penalties)
         for penalty in penalties:
-            if isinstance(penalty, Penalty) and not penalty.variables:
+            # Anew at each compile().
+            if isinstance(penalty, Penalty):
                 penalty.build()
         self.state = [v for penalty in penalties for v in getattr(penalty, "variables", ())]
         self.updates = None
@@ -317,16 +319,21 @@ class PenaltyGroup(keras.layers.Layer):
 
 
 def penalty_name(penalty):
-    """Returns a penalty's name in the logs: that of its class, such as `r1` or `gradient_penalty`."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(penalty).__name__).lower()
+    """Returns a penalty's name in the logs: that of its class, such as `r1`, or a function's own."""
+    name = getattr(penalty, "__name__", type(penalty).__name__)
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def _mean_logit(logits):
+    """Computes the mean of each example's logits, `(batch,)`, float32."""
+    return ops.mean(ops.cast(logits, "float32"), axis=tuple(range(1, len(logits.shape))))
 
 
 def _squared_gradient_norm(discriminator, x):
     """Computes `||grad_x D(x_i)||^2`, `(batch,)`."""
 
     def judge(x):
-        logits = ops.cast(discriminator(x), "float32")
-        return ops.mean(logits, axis=tuple(range(1, len(logits.shape))))
+        return _mean_logit(discriminator(x))
 
     # In float32 from the input on: squares soon leave the range of float16.
     gradient = backend.input_gradient(judge, ops.cast(x, "float32"))

@@ -89,10 +89,14 @@ def test_single_batches_are_checked_and_logged(points, make_gan):
 
 
 def test_evaluate_and_metrics_names_are_in_one_order(points, make_gan):
-    gan = make_gan(metrics=[keras_gan.metrics.PrecisionRecall(), keras_gan.metrics.FrechetDistance()])
+    # One of them has a result of its own name, and another beside it.
+    kinds = "PrecisionRecall", "KernelDistance", "FrechetDistance", "SlicedWasserstein"
+    gan = make_gan(metrics=[getattr(keras_gan.metrics, kind)() for kind in kinds])
     named = gan.evaluate(points, verbose=0, return_dict=True)
     assert dict(zip(gan.metrics_names, gan.evaluate(points, verbose=0), strict=True)) == pytest.approx(named)
-    assert {"precision", "recall", "frechet_distance"} < set(named)
+    assert {"precision", "recall", "kernel_distance", "kernel_distance_error", "frechet_distance"} < set(named)
+    found = gan.test_on_batch(points, return_dict=True)
+    assert dict(zip(gan.metrics_names, gan.test_on_batch(points), strict=True)) == pytest.approx(found)
 
 
 def test_a_network_that_is_frozen_after_compile_is_refused(points, make_gan):

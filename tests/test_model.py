@@ -236,3 +236,84 @@ def test_the_example_of_the_docstring_runs(tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert loaded.evaluate(x, y, verbose=0, return_dict=True) == {"error": pytest.approx(history["val_error"][-1])}
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Weights(keras_gan.AdversarialModel):
+    """Players that are weights, each moved by a gradient that is told."""
+
+    def __init__(self, networks, slopes, together=True, seed=None, **kwargs):
+        super().__init__(seed, **kwargs)
+        self.networks, self.slopes, self.together = networks, slopes, together
+
+    def players(self):
+        return self.networks
+
+    def log_names(self):
+        return ["a"]
+
+    def adversarial_step(self, data):
+        one = ops.ones((1, 1))
+
+        def objective(name):
+            networks = self._networks(name)
+            return self.slopes[name] * sum(ops.sum(network(one)) for network in networks) / len(networks), {}
+
+        reports = self.update(list(self.networks), lambda: [objective(name) for name in self.networks])
+        return {"a": reports[0]["loss"]}
+
+    def evaluation_step(self, data):
+        return {"a": ops.mean(data[0] if isinstance(data, tuple) else data)}
+
+
+def weight(value=1.0):
+    layer = keras.layers.Dense(1, use_bias=False, kernel_initializer=keras.initializers.Constant(value))
+    return layer, keras.Sequential([keras.Input((1,)), layer])
+
+
+def test_players_may_share_weights():
+    layer, network = weight()
+    model = Weights({"a": network, "b": keras.Sequential([keras.Input((1,)), layer])}, {"a": 1.0, "b": 10.0})
+    model.compile({"a": keras.optimizers.SGD(0.01), "b": keras.optimizers.SGD(0.01)})
+    model.train_on_batch(np.ones((2, 1), "float32"))
+    assert float(layer.kernel[0, 0]) == pytest.approx(0.89)
+
+
+def test_networks_of_one_player_may_share_a_layer():
+    layer, network = weight()
+    model = Weights({"a": [network, keras.Sequential([keras.Input((1,)), layer])]}, {"a": 2.0})
+    model.compile({"a": keras.optimizers.SGD(0.1)})
+    model.train_on_batch(np.ones((2, 1), "float32"))
+    assert float(layer.kernel[0, 0]) == pytest.approx(0.8)
+
+
+def test_data_are_checked_and_not_changed():
+    class Scaled(Weights):
+        def check_data(self, x, y):
+            return x / 10, y
+
+    model = Scaled({"a": weight()[1]}, {"a": 1.0})
+    model.compile({"a": "sgd"})
+    with pytest.raises(ValueError, match="check_data must return x as it came"):
+        model.evaluate(np.ones((2, 1), "float32"), verbose=0)
+
+
+def test_a_single_result_comes_alone_as_from_keras():
+    model = Weights({"a": weight()[1]}, {"a": 1.0})
+    model.compile({"a": "sgd"})
+    x = np.full((2, 1), 3.0, "float32")
+    assert model.test_on_batch(x) == model.evaluate(x, verbose=0) == pytest.approx(3.0)
+
+
+def test_options_that_no_file_keeps_are_warned_of():
+    class Careless(Weights):
+        def compile(self, optimizers, gamma=1.0, **kwargs):
+            super().compile(optimizers, **kwargs)
+
+    class Careful(Careless):
+        def get_compile_config(self):
+            return {**super().get_compile_config(), "gamma": 1.0}
+
+    with pytest.warns(UserWarning, match=r"Careless.compile has options that no file keeps: gamma"):
+        Careless({"a": weight()[1]}, {"a": 1.0}).compile({"a": "sgd"})
+    Careful({"a": weight()[1]}, {"a": 1.0}).compile({"a": "sgd"})

@@ -119,3 +119,70 @@ def test_penalties_differentiate_by_the_picture(images):
     kernel = gan.discriminator.layers[-1].get_weights()[0]
     found = float(ops.convert_to_numpy(report["penalties"]["r1"]))
     assert found == pytest.approx(np.square(kernel / 2).sum(), rel=1e-5)
+
+
+def test_mode_seeking_of_one_example_is_none():
+    penalty = keras_gan.penalties.ModeSeeking()
+    one = ops.ones((1, 2))
+    assert float(penalty(lambda latents, given: 3 * latents, one, None, 3 * one)) == 0
+
+
+def test_lecam_judges_maps_by_their_means():
+    penalty = keras_gan.penalties.LeCam(weight=1.0, decay=0.0)
+    penalty.build()
+    # Means 2 and 4 of reals, 0 of fakes: squares around 0, and around 3.
+    maps = {"real": [[1.0, 3.0], [2.0, 6.0]], "fake": [[-1.0, 1.0], [5.0, -5.0]]}
+    data = [ops.reshape(ops.convert_to_tensor(maps[name]), (2, 2, 1, 1)) for name in ("real", "fake")]
+    assert float(penalty(lambda x: x, *data)) == pytest.approx((4 + 16) / 2 + 9)
+
+
+def test_what_keeps_averages_belongs_to_one_model(points, make_gan):
+    parts = {"penalties": [keras_gan.penalties.LeCam()]}
+    gan = make_gan(**parts)
+    gan.fit(points, batch_size=64, verbose=0)
+    with pytest.raises(ValueError, match="LeCam must be a new object for each model"):
+        make_gan(**parts)
+    mean = float(parts["penalties"][0].real_mean)
+    assert mean != 0
+    # Another compile() begins anew, and what keeps nothing may be shared.
+    gan.compile(**parts)
+    assert float(parts["penalties"][0].real_mean) == 0
+    shared = [keras_gan.penalties.R1(1.0)]
+    make_gan(penalties=shared), make_gan(penalties=shared)
+
+
+@pytest.mark.parametrize("n", [8, 9])
+def test_what_no_pack_has_takes_no_part_in_penalties(n):
+    linear = keras.layers.Dense(1, use_bias=False)
+    discriminator = keras.Sequential([keras.Input((4,)), linear])
+    linear.set_weights([np.full((4, 1), 0.5)])
+    penalties = [keras_gan.penalties.GradientPenalty(10.0), keras_gan.penalties.R1(2.0)]
+    gan = keras_gan.GAN(keras_gan.architectures.mlp_generator((2,), 3, units=(4,)), discriminator, pack=2)
+    gan.compile(penalties=penalties)
+    data = np.random.default_rng(0).normal(size=(n, 2)).astype("float32")
+    found = gan.train_on_batch(data, return_dict=True)
+    # Each picture's own slope is that of its half of the weights.
+    slope = 0.5**0.5
+    assert float(found["gradient_penalty"]) == pytest.approx(10 * (slope - 1) ** 2, rel=1e-4)
+    assert float(found["r1"]) == pytest.approx(slope**2, rel=1e-4)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Diversity(keras_gan.penalties.GeneratorPenalty):
+    def __call__(self, generator, latents, given, fake, seed=None):
+        return ops.mean(ops.square(fake)) * 1e-4
+
+
+def twice(discriminator, real, fake, seed=None):
+    return 2.0 * ops.mean(discriminator(real))
+
+
+def test_names_in_the_logs_are_of_one_thing(points, make_gan):
+    with pytest.raises(ValueError, match=r"Logs must have different names.*'diversity' twice"):
+        make_gan(generator_penalties=[Diversity()])
+    metric = keras_gan.metrics.FrechetDistance(name="generator_loss")
+    with pytest.raises(ValueError, match=r"Logs must have different names.*'generator_loss' twice"):
+        make_gan(metrics=[metric])
+    # A function has its own name.
+    logs = make_gan(penalties=[twice]).fit(points, batch_size=64, verbose=0).history
+    assert "twice" in logs and "function" not in logs

@@ -43,24 +43,27 @@ class Trainer:
     def _descend(self, players, objectives):
         """Moves each player's weights, and no others, down the gradient of its own objective. As on TensorFlow."""
         owns = [variables for variables, _ in players]
+        # Players may share some.
+        distinct = list({id(v): v for own in owns for v in own}.values())
         state = self.non_trainable_variables
         scales = [optimizer.scale_loss(1.0) for _, optimizer in players]
 
         def scaled(weights):
             # Keras's variables take the traced values, and what the networks update is handed out, not kept.
-            given = [pair for own, values in zip(owns, weights, strict=True) for pair in zip(own, values, strict=True)]
-            mapping = [*((v, v.value) for v in self.variables), *given]
+            mapping = [*((v, v.value) for v in self.variables), *zip(distinct, weights, strict=True)]
             with keras.StatelessScope(state_mapping=mapping, collect_losses=True):
                 scalars, reports = zip(*objectives(), strict=True)
                 return [s * k for s, k in zip(scalars, scales, strict=True)], (reports, [v.value for v in state])
 
-        scalars, pull, (reports, updated) = jax.vjp(scaled, [[v.value for v in own] for own in owns], has_aux=True)
+        scalars, pull, (reports, updated) = jax.vjp(scaled, [v.value for v in distinct], has_aux=True)
         for variable, value in zip(state, updated, strict=True):
             variable.assign(value)
         norms = []
         for i, ((_, optimizer), own, scale) in enumerate(zip(players, owns, scales, strict=True)):
             # Of this player's objective, with respect to its weights: XLA leaves out what is not asked for.
-            gradients = pull([ops.cast(i == j, s.dtype) for j, s in enumerate(scalars)])[0][i]
+            pulled = pull([ops.cast(i == j, s.dtype) for j, s in enumerate(scalars)])[0]
+            found = {id(v): g for v, g in zip(distinct, pulled, strict=True)}
+            gradients = [found[id(v)] for v in own]
             # Stateless, since an optimizer that scales losses branches, and assignments can't leave a branch.
             state = [v.value for v in optimizer.variables]
             values, state = optimizer.stateless_apply(state, gradients, [v.value for v in own])

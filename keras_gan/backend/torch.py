@@ -17,9 +17,10 @@ class Trainer:
         devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
         with torch.random.fork_rng(devices):
             torch.manual_seed(int(self.training_seed.next().sum()))
-            return self._train(data)
+            return self._train(_tensors(data))
 
     def test_step(self, data):
+        data = _tensors(data)
         return self._log_means(self.evaluation_step(data), data)
 
     def skip_batches(self, logs, data):
@@ -43,8 +44,17 @@ class Trainer:
             ):
                 optimizer.apply(list(own), variables)
                 norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in own])) / scale
-                moved.append((keras.tree.map_structure(torch.detach, report), norm))
+                moved.append((keras.tree.map_structure(_detached, report), norm))
         return moved
+
+
+def _detached(value):
+    return keras.ops.convert_to_tensor(value).detach()
+
+
+def _tensors(data):
+    """Returns a batch as `fit` gives it: `train_on_batch` gives arrays."""
+    return keras.tree.map_structure(lambda x: x if x is None else keras.ops.convert_to_tensor(x), data)
 
 
 def input_gradient(function, x):

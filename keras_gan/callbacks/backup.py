@@ -47,7 +47,9 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
     backup of that step, unless several processes train together; a second one ends it at once.
 
     On a CPU the weights are bit for bit those of the unbroken run where the data are in order, come from
-    `keras_gan.datasets.load`, or, on TensorFlow, are an array and `keras.utils.set_random_seed` was called.
+    `keras_gan.datasets.load`, or, on TensorFlow, are an array and `keras.utils.set_random_seed` was called. On
+    TensorFlow that is so in a new process: a second GAN of the same process may round differently, by 3e-8, unless
+    `keras.backend.clear_session()` was called before it was made.
 
     Of other callbacks it keeps the attributes that are numbers, strings, and lists, tuples, sets and dicts of these:
     not arrays, such as the best weights of `EarlyStopping`, for which `ModelCheckpoint` is the better place. Where a

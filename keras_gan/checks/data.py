@@ -22,8 +22,8 @@ def check_data(x, y, batch_size, check, smallest_batch=1, later=None):
         x: What `fit` takes as `x`.
         y: What `fit` takes as `y`.
         batch_size: What `fit` takes as `batch_size`.
-        check: Function of `(x, y)`, whole arrays or a stream's first batch, that raises an error or returns both as
-            training takes them, with None for a `y` to leave out.
+        check: Function of `(x, y)`, whole arrays or a stream's first batch, that raises an error or returns both, with
+            None for a `y` to leave out.
         smallest_batch: Int, how many examples a batch must have. Defaults to `1`.
         later: `Later`, which checks what belongs to later batches of a stream; or None.
 
@@ -40,7 +40,7 @@ def check_data(x, y, batch_size, check, smallest_batch=1, later=None):
         check_integer("batch_size", batch_size)
     if is_arrays(x):
         x, y = keras.tree.map_structure(streams.plain, x), streams.plain(y)
-        x, y = check(x, y)
+        x, y = _same(x, *check(x, y))
         first = keras.tree.flatten(x)[0]
         n = len(first) if len(first.shape) else 1
         batch_size = min(batch_size or 32, n)
@@ -64,12 +64,18 @@ def check_data(x, y, batch_size, check, smallest_batch=1, later=None):
         raise ValueError(
             "x must give images or (images, labels): all examples count alike. Received: batches with weights, too."
         )
-    _, checked_y = check(first_x, first_y)
+    _, checked_y = _same(first_x, *check(first_x, first_y))
     n = len(keras.tree.flatten(first_x)[0])
     _check_batch_size(n, smallest_batch)
     _check_divisible(n)
     parts = 1 if checked_y is None else 2
     return streams.as_keras_takes(x, first, iterator, parts, later), None
+
+
+def _same(x, checked_x, checked_y):
+    if checked_x is not x:
+        raise ValueError("check_data must return x as it came: of a stream it sees the first batch alone.")
+    return checked_x, checked_y
 
 
 def check_ends(x, argument=None):

@@ -2,6 +2,7 @@
 
 import inspect
 import warnings
+import weakref
 
 import keras
 
@@ -102,6 +103,38 @@ def check_metrics(metrics):
                     f"{name!r} of {owners[name]} and of {type(metric).__name__}. Pass another name= to one of them."
                 )
             owners[name] = type(metric).__name__
+
+
+def check_names(log_names, metrics):
+    """Raises a ValueError if two things that steps log have one name, or one of them and a metric."""
+    taken = set()
+    for name in [*log_names, *(name for metric in metrics for name in result_names(metric))]:
+        if name in taken:
+            raise ValueError(
+                "Logs must have different names, or one takes the place of another. "
+                f"Received: {name!r} twice, of {log_names} and metrics. Give a penalty's class, a function or a metric "
+                "another name."
+            )
+        taken.add(name)
+
+
+def check_owner(parts, model):
+    """Raises a ValueError if a part with a state is part of another model, and makes it this one's.
+
+    Args:
+        parts: List of penalties and augmentations, or None.
+        model: The model that is compiled.
+    """
+    for part in parts:
+        if not getattr(part, "variables", None):
+            continue
+        owner = getattr(part, "_owner", lambda: None)()
+        if owner is not None and owner is not model:
+            raise ValueError(
+                f"{type(part).__name__} must be a new object for each model, since it keeps averages. "
+                f"Received: {part!r}, which is part of another model. Make a new one where the model is made."
+            )
+        part._owner = weakref.ref(model)
 
 
 def result_names(metric):
