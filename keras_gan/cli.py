@@ -64,7 +64,7 @@ def _stopped_by(number):
     def stop(number, frame):
         raise KeyboardInterrupt(number)
 
-    # Python lets only this thread hear signals.
+    # No other thread may set what a signal does.
     if threading.current_thread() is not threading.main_thread():
         yield
         return

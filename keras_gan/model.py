@@ -365,7 +365,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
                 checks.check_ends(x_val, "validation_steps")
             x_val, y_val = self._check(x_val, y_val, validation_batch_size or batch_size)
             validation_data = keras.utils.pack_x_y_sample_weight(x_val, y_val)
-        backend.say_what_slows()
+        backend.warn_of_slow_processor()
         if not self.is_chief:
             verbose, callbacks = 0, fitting.without_writers(callbacks)
         if not isinstance(callbacks, keras.callbacks.CallbackList):
@@ -626,7 +626,9 @@ def _refuse_weights(class_weight, sample_weight):
 
 
 def _warn_of_unsaved_options(kind):
-    own = set(inspect.signature(kind.compile).parameters) - set(inspect.signature(AdversarialModel.compile).parameters)
+    options = inspect.signature(kind.compile).parameters.values()
+    own = {option.name for option in options if option.kind not in (option.VAR_POSITIONAL, option.VAR_KEYWORD)}
+    own -= set(inspect.signature(AdversarialModel.compile).parameters)
     if own and kind.get_compile_config is AdversarialModel.get_compile_config:
         warnings.warn(
             f"{kind.__name__}.compile has options that no file keeps: {', '.join(sorted(own))}. A loaded model would "

@@ -31,10 +31,6 @@ class Pace:
     step: float
     epoch_end: float
 
-    def seconds(self, epochs, steps_per_epoch):
-        """Returns how many seconds a training takes, a float."""
-        return self.start + epochs * (steps_per_epoch * self.step + self.epoch_end)
-
     def epochs_within(self, seconds, steps_per_epoch):
         """Returns how many whole epochs fit into a time, an int: at least 1."""
         return max(1, math.floor((seconds - self.start) / (steps_per_epoch * self.step + self.epoch_end)))

@@ -24,6 +24,6 @@ input_gradient = _room.input_gradient
 length = _room.length
 local_draw = _room.local_draw
 replica = _room.replica
-say_what_slows = _room.say_what_slows
+warn_of_slow_processor = _room.warn_of_slow_processor
 with_shape = _room.with_shape
 write_rows = _room.write_rows

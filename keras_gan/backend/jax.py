@@ -143,5 +143,5 @@ def cond(condition, true, false):
     return true() if condition else false()
 
 
-def say_what_slows():
-    """Says nothing: only TensorFlow leaves something off."""
+def warn_of_slow_processor():
+    """Does nothing: TensorFlow alone leaves something off."""

@@ -56,8 +56,10 @@ def complete(callbacks, verbose, data, metrics=()):
         others.append(Finite())
     others = [_Terminate(c) if isinstance(c, keras.callbacks.TerminateOnNaN) else c for c in others]
     following = _Order(order.find(data))
+    # What a bar shows is of one process.
+    remembered = [c for c in others if not isinstance(c, keras.callbacks.ProgbarLogger)]
     for backup in backups:
-        backup.others, backup.order = others, following
+        backup.others, backup.order = remembered, following
     return [following, *others, *backups]
 
 

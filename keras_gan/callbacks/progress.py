@@ -68,8 +68,9 @@ class Progress(keras.callbacks.ProgbarLogger):
 
     def _brief(self, logs):
         """Returns what is not hidden, in the model's order: Keras sorts by name."""
-        names = dict.fromkeys([*self.model.log_names(), *(logs or {})])
-        return {name: logs[name] for name in names if name in (logs or {}) and name not in self.model.hidden_logs}
+        logs, hidden = logs or {}, self.model.hidden_logs
+        names = dict.fromkeys([*(mean.name for mean in self.model.step_means), *logs])
+        return {name: logs[name] for name in names if name in logs and name not in hidden}
 
 
 def _is_terminal():

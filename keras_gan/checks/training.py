@@ -157,11 +157,12 @@ def check_monitors(callbacks, metrics):
     for metric in metrics:
         modes.update(zip(result_names(metric), getattr(metric, "directions", ()), strict=False))
     for callback in callbacks:
-        # A checkpoint of each epoch watches nothing.
-        watches = hasattr(callback, "monitor") and getattr(callback, "save_best_only", True)
-        if not watches or getattr(callback, "mode", None) != "auto":
+        if not hasattr(callback, "monitor") or getattr(callback, "mode", None) != "auto":
             continue
         mode = modes.get(callback.monitor.removeprefix("val_"))
+        if mode is None and not getattr(callback, "save_best_only", True):
+            # It saves each epoch, and yet Keras wants a direction.
+            mode = "min"
         if mode is None:
             known = [f"'val_{name}'" for name, mode in modes.items() if mode]
             advice = f"one of {', '.join(known)}" if known else "a metric of compile(metrics=[...])"

@@ -102,6 +102,7 @@ VALID = {
     "layers.Residual": {"residual": []},
     "layers.SpectralNormalization": {"layer": keras.layers.Dense(2)},
     "metrics.ClassifierScore": {"features": None},
+    "pace.measure": {"gan": None, "data": None},
     "metrics.ModeCoverage": {"centers": np.eye(2), "sigma": 0.5},
     "metrics.features.classifier": {"dataset": "digits"},
     "priors.Categorical": {"num_classes": 3},
@@ -128,7 +129,7 @@ WITHOUT_NUMBERS = {
     "walks.slerp",
 }
 # Beyond the check of their numbers they train, read or write.
-SLOW = {"datasets.load", "export.benchmark", "export.export", "metrics.features.classifier"}
+SLOW = {"datasets.load", "export.benchmark", "export.export", "metrics.features.classifier", "pace.measure"}
 # Numbers that may be negative.
 OF_ANY_SIGN = {"high", "low", "mean", "radius"}
 

@@ -60,9 +60,9 @@ def test_fit_says_once_what_slows_it(lacking, value, gpus, said, points, make_ga
         monkeypatch.delenv(NAME, raising=False)
     else:
         monkeypatch.setenv(NAME, value)
-    backend.say_what_slows.cache_clear()
+    backend.warn_of_slow_processor.cache_clear()
     with caplog.at_level(logging.WARNING, "keras_gan"):
         for _ in range(2):
             gan.fit(points, batch_size=64, verbose=0)
     assert sum('os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"' in r.message for r in caplog.records) == said
-    backend.say_what_slows.cache_clear()
+    backend.warn_of_slow_processor.cache_clear()

@@ -3,7 +3,14 @@
 from tensorflow.errors import OpError
 
 from keras_gan.backend.tensorflow.replica import first_replica, length, local_draw, replica, with_shape
-from keras_gan.backend.tensorflow.trainer import Trainer, cond, inference, input_gradient, say_what_slows, write_rows
+from keras_gan.backend.tensorflow.trainer import (
+    Trainer,
+    cond,
+    inference,
+    input_gradient,
+    warn_of_slow_processor,
+    write_rows,
+)
 
 __all__ = [
     "OpError",
@@ -15,7 +22,7 @@ __all__ = [
     "length",
     "local_draw",
     "replica",
-    "say_what_slows",
+    "warn_of_slow_processor",
     "with_shape",
     "write_rows",
 ]

@@ -52,8 +52,8 @@ class Trainer(ReplicaLoop):
 
 
 @functools.cache
-def say_what_slows():
-    """Says once what training costs on a processor where TensorFlow leaves oneDNN off unless it is told otherwise."""
+def warn_of_slow_processor():
+    """Warns once where TensorFlow computes without oneDNN, as it does by default on x86 without AVX-512."""
     chosen = os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0"
     if keras_private.lacks_onednn() and not chosen and not tf.config.list_physical_devices("GPU"):
         logging.getLogger("keras_gan").warning(
