@@ -21,6 +21,8 @@ import keras_gan
 def main(argv=None):
     args = common.parse("conditional_digits", __doc__, epochs=50, argv=argv, distributed=True, resumes=True)
     train = keras_gan.datasets.load("digits", batch_size=64, labels=True, seed=args.seed)
+    if args.quick:
+        train = train.take(2)
     classifier = common.classifier(args.quick)
     condition = keras_gan.conditions.Labels(10)
     with args.strategy.scope():

@@ -29,6 +29,8 @@ CODES = 10
 def main(argv=None):
     args = common.parse("infogan_digits", __doc__, epochs=20, argv=argv, distributed=True, resumes=True)
     train = keras_gan.datasets.load("digits", batch_size=64, seed=args.seed)
+    if args.quick:
+        train = train.take(2)
     classifier = common.classifier(args.quick)
     noise = 10
     condition = keras_gan.conditions.Codes(categorical=[CODES], consistency_weight=1.0)

@@ -22,6 +22,8 @@ import keras_gan
 def main(argv=None):
     args = common.parse("wgan_gp_digits", __doc__, epochs=30, argv=argv, distributed=True, resumes=True)
     train = keras_gan.datasets.load("digits", batch_size=64, seed=args.seed)
+    if args.quick:
+        train = train.take(2)
     classifier = common.classifier(args.quick)
     with args.strategy.scope():
         gan = keras_gan.GAN(
