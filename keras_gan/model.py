@@ -264,9 +264,10 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
                         f"that metrics compare. Received: None, and the metric {type(metric).__name__}."
                     )
                 metric.build(self.data_shape)
-        checks.check_names(self.log_names(), metrics)
+        names = self.log_names()
+        checks.check_names(names, metrics)
         self.evaluation_metrics = list(metrics)
-        self.step_means = [keras.metrics.Mean(name=name) for name in self.log_names()]
+        self.step_means = [keras.metrics.Mean(name=name) for name in names]
         self.first_settings = None
         # Called here because every process runs `compile`.
         keras_private.remember_what_saving_skips()
@@ -410,7 +411,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         if self.smallest_batch == 1:
             return step()
         n = backend.length(keras.tree.flatten(data)[0])
-        return backend.cond(n >= self.smallest_batch, step, lambda: {m.name: m.result() for m in self.step_means})
+        return backend.cond(n >= self.smallest_batch, step, lambda: _means(self.step_means))
 
     def _log_means(self, values, data):
         """Adds what a step returned to the means, and returns the means so far."""
@@ -425,7 +426,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         n = backend.length(self.without_padding(examples))
         for tracker in trackers:
             tracker.update_state(values[tracker.name], sample_weight=n)
-        return {tracker.name: tracker.result() for tracker in trackers}
+        return _means(trackers)
 
     def _trackers(self, names):
         return [tracker for tracker in self.step_means if tracker.name in names]
@@ -518,7 +519,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         Keras takes results of metrics only if each step returned them all: for a metric that streams through a set
         they would cost much at each step, and mean nothing. This asks once, at the end.
         """
-        logs = {tracker.name: tracker.result() for tracker in self._trackers(logs)}
+        logs = _means(self._trackers(logs))
         if self._evaluating is None:
             return logs
         self._evaluated = list(logs)
@@ -615,6 +616,10 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
 
     def load_own_variables(self, store):
         super().load_own_variables(random_state.load(self, store))
+
+
+def _means(trackers):
+    return {tracker.name: tracker.result() for tracker in trackers}
 
 
 def _refuse_weights(class_weight, sample_weight):

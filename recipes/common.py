@@ -143,13 +143,15 @@ def plan(args, build, train, validation_data):
     elif args.epochs is None:
         print("Measuring how fast this machine is", flush=True)
         with tempfile.TemporaryDirectory() as scratch:
-            pace = keras_gan.pace.measure(build(1), train, validation_data, callbacks(Path(scratch))[1:])
+            # Without the backup, from which the second of its trainings would go on.
+            _, *others = callbacks(Path(scratch))
+            pace = keras_gan.pace.measure(build(1), train, validation_data, others)
         # What comes after training, such as the export, takes time as compiling does.
         left = 60 * args.minutes - (time.monotonic() - BEGUN) - CLOSING * pace.start
         args.epochs = pace.epochs_within(left, len(train))
         steps = f"{args.epochs} epochs of {len(train)} steps"
         print(f"A step takes {1000 * pace.step:.0f} ms: {steps} fit into {args.minutes:g} minutes", flush=True)
-    if args.strategy.extended.should_checkpoint:
+    if args.strategy.extended.should_checkpoint and not path.exists():
         options = {"minutes": args.minutes, "epochs": args.epochs, "steps": args.epochs * len(train), "seed": args.seed}
         with saving.replacing(path) as part:
             part.write_text(json.dumps(options, indent=2) + "\n", encoding="utf-8")

@@ -1,6 +1,15 @@
 """Errors before work is spent, which name the argument, what was expected and what came."""
 
-from keras_gan.checks.data import RANGES, Expected, check_data, check_ends, check_real, check_sample_given, is_arrays
+from keras_gan.checks.data import (
+    RANGES,
+    Expected,
+    check_data,
+    check_ends,
+    check_real,
+    check_sample_given,
+    is_arrays,
+    is_endless,
+)
 from keras_gan.checks.streams import Later
 from keras_gan.checks.training import (
     check_adaptive,
@@ -36,6 +45,7 @@ __all__ = [
     "check_trainable",
     "check_training",
     "is_arrays",
+    "is_endless",
     "result_names",
     "warn_without_lipschitz_control",
 ]

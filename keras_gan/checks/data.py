@@ -78,6 +78,14 @@ def _same(x, checked_x, checked_y):
     return checked_x, checked_y
 
 
+def is_endless(x):
+    """Tells if a stream goes on without end, as far as it says."""
+    if callable(getattr(x, "cardinality", None)):
+        # TensorFlow's word for it.
+        return int(x.cardinality()) == -1
+    return isinstance(x, keras.utils.PyDataset) and x.num_batches is None
+
+
 def check_ends(x, argument=None):
     """Raises a ValueError if a stream goes on without end, as far as it tells.
 
@@ -85,11 +93,7 @@ def check_ends(x, argument=None):
         x: What `fit` takes as `x`.
         argument: String, the argument that would say how many batches to take. Defaults to None, there is none.
     """
-    endless = isinstance(x, keras.utils.PyDataset) and x.num_batches is None
-    if callable(getattr(x, "cardinality", None)):
-        # TensorFlow's word for it.
-        endless = int(x.cardinality()) == -1
-    if endless:
+    if is_endless(x):
         advice = f"Pass {argument}, or leave out repeat()." if argument else "Leave out repeat()."
         raise ValueError(f"x must end. Received: data that repeat forever. {advice}")
 

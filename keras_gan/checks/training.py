@@ -107,15 +107,14 @@ def check_metrics(metrics):
 
 def check_names(log_names, metrics):
     """Raises a ValueError if two things that steps log have one name, or one of them and a metric."""
-    taken = set()
-    for name in [*log_names, *(name for metric in metrics for name in result_names(metric))]:
-        if name in taken:
-            raise ValueError(
-                "Logs must have different names, or one takes the place of another. "
-                f"Received: {name!r} twice, of {log_names} and metrics. Give a penalty's class, a function or a metric "
-                "another name."
-            )
-        taken.add(name)
+    names = [*log_names, *(name for metric in metrics for name in result_names(metric))]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(
+            "Logs must have different names, or one takes the place of another. "
+            f"Received: {twice!r} twice, of {log_names} and metrics. Give a penalty's class, a function or a metric "
+            "another name."
+        )
 
 
 def check_owner(parts, model):

@@ -220,9 +220,9 @@ def _check(written, expected, quantize, bounds, filepath):
     try:
         return verify.check(runners.run(written), expected, quantize, bounds)
     except ValueError as error:
-        other = " Write NAME.tflite or a SavedModel, or replace the layer that it is about." * (
-            written.suffix == ".onnx"
-        )
+        other = ""
+        if written.suffix == ".onnx":
+            other = " Write NAME.tflite or a SavedModel, or replace the layer that it is about."
         raise ValueError(f"The export failed its check and {filepath} was not written. {error}{other}") from error
 
 

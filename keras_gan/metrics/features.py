@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_gan import datasets, saving
+from keras_gan import checks, datasets, saving
 from keras_gan.checks.values import check_integer
 
 __all__ = ["InceptionV3", "classifier", "inception_v3"]
@@ -165,7 +165,7 @@ def _keras_home():
 
 def _read(dataset):
     """Reads images and labels in the order of their hashes, and a hash of all."""
-    if hasattr(dataset, "cardinality") and int(dataset.cardinality()) == -1:
+    if checks.is_endless(dataset):
         raise ValueError("dataset must be finite. Received: one that repeats forever. Leave out repeat().")
     images, labels = [], []
     for batch in dataset:
