@@ -507,8 +507,12 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
 
     @property
     def metrics_names(self):
-        """List of names of what `evaluate` returns, in its order, known after the first evaluation."""
-        names = {*self._evaluated, *(name for m in self.evaluation_metrics for name in checks.result_names(m))}
+        """List of names of what `evaluate` returns, in its order.
+
+        Before the first evaluation that is taken to log what steps log, but for `hidden_logs`.
+        """
+        evaluated = self._evaluated or [m.name for m in self.step_means if m.name not in self.hidden_logs]
+        names = {*evaluated, *(name for m in self.evaluation_metrics for name in checks.result_names(m))}
         # Keras's order: what has the name of a metric, then the rest.
         own = [metric.name for metric in self.metrics if metric.name in names]
         return [*own, *sorted(names - set(own))]
