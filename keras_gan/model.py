@@ -402,16 +402,12 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         later = None if type(self).check_given is AdversarialModel.check_given else self._later
         return checks.check_data(x, y, batch_size, self.check_data, self.smallest_batch, later)
 
-    def _train(self, data):
-        """Trains on one batch, and returns the means so far of what is logged."""
+    def _fits(self, data):
+        """Tells if a batch has enough examples for a step: a bool, or a tensor where sizes are not known."""
+        return self.smallest_batch == 1 or backend.length(keras.tree.flatten(data)[0]) >= self.smallest_batch
 
-        def step():
-            return self._log_means(self.adversarial_step(data), data)
-
-        if self.smallest_batch == 1:
-            return step()
-        n = backend.length(keras.tree.flatten(data)[0])
-        return backend.cond(n >= self.smallest_batch, step, lambda: _means(self.step_means))
+    def _means_so_far(self):
+        return _means(self.step_means)
 
     def _log_means(self, values, data):
         """Adds what a step returned to the means, and returns the means so far."""

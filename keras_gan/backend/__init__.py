@@ -17,7 +17,6 @@ match keras.config.backend():
 
 OpError = _room.OpError
 Trainer = _room.Trainer
-cond = _room.cond
 first_replica = _room.first_replica
 inference = _room.inference
 input_gradient = _room.input_gradient

@@ -28,7 +28,14 @@ class Trainer:
     def train_step(self, state, data):
         groups = self.trainable_variables, self.non_trainable_variables, self.optimizer.variables
         groups = (*groups, self.metrics_variables)
-        return _pure(lambda: self._train(data), groups, state)
+
+        def step():
+            # A last batch may be too small.
+            if not self._fits(data):
+                return self._means_so_far()
+            return self._log_means(self.adversarial_step(data), data)
+
+        return _pure(step, groups, state)
 
     def test_step(self, state, data):
         groups = self.trainable_variables, self.non_trainable_variables, self.metrics_variables
@@ -136,11 +143,6 @@ def with_shape(x, shape):
 def length(x):
     """Returns how many examples a batch has."""
     return x.shape[0]
-
-
-def cond(condition, true, false):
-    """Calls one of two functions: the sizes of batches are known."""
-    return true() if condition else false()
 
 
 def warn_of_slow_processor():

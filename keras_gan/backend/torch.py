@@ -13,11 +13,15 @@ class Trainer:
     without_padding = staticmethod(lambda x: x)
 
     def train_step(self, data):
+        # A last batch may be too small.
+        if not self._fits(data):
+            return self._means_so_far()
+        data = _tensors(data)
         # Keras's dropout without a seed draws from torch's global state, which no file keeps: this model's is kept.
         devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
         with torch.random.fork_rng(devices):
             torch.manual_seed(int(self.training_seed.next().sum()))
-            return self._train(_tensors(data))
+            return self._log_means(self.adversarial_step(data), data)
 
     def test_step(self, data):
         data = _tensors(data)
@@ -104,11 +108,6 @@ def with_shape(x, shape):
 def length(x):
     """Returns how many examples a batch has."""
     return x.shape[0]
-
-
-def cond(condition, true, false):
-    """Calls one of two functions: the sizes of batches are known."""
-    return true() if condition else false()
 
 
 def warn_of_slow_processor():

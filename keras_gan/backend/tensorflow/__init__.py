@@ -5,7 +5,6 @@ from tensorflow.errors import OpError
 from keras_gan.backend.tensorflow.replica import first_replica, length, local_draw, replica, with_shape
 from keras_gan.backend.tensorflow.trainer import (
     Trainer,
-    cond,
     inference,
     input_gradient,
     warn_of_slow_processor,
@@ -15,7 +14,6 @@ from keras_gan.backend.tensorflow.trainer import (
 __all__ = [
     "OpError",
     "Trainer",
-    "cond",
     "first_replica",
     "inference",
     "input_gradient",

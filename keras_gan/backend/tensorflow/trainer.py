@@ -18,7 +18,13 @@ class Trainer(ReplicaLoop):
     without_padding = staticmethod(without_padding)
 
     def train_step(self, data):
-        return self._train(own_part(data))
+        data = own_part(data)
+        fits = self._fits(data)
+        # Replicas differ in the size of their parts, and must all take the step.
+        if fits is True or replica()[1] > 1:
+            return self._log_means(self.adversarial_step(data), data)
+        # A last batch may be too small.
+        return tf.cond(fits, lambda: self._log_means(self.adversarial_step(data), data), self._means_so_far)
 
     def test_step(self, data):
         data = own_part(data)
@@ -61,11 +67,6 @@ def warn_of_slow_processor():
             "convolutions, and dilated transposed ones fail. Before anything imports TensorFlow or Keras, write: "
             'import os; os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"'
         )
-
-
-def cond(condition, true, false):
-    """Calls one of two functions that return the same structure of tensors. Replicas, which differ, call the first."""
-    return true() if replica()[1] > 1 else tf.cond(condition, true, false)
 
 
 def write_rows(variable, places, rows):
