@@ -8,7 +8,7 @@ BIN := .venv/bin
 help:
 	@echo "make demo    train on the embedded digits, export a checked generator (about 6 minutes on 2 cores)"
 	@echo "make test    run the tests, on TensorFlow"
-	@echo "make test-long  kill, fuzz and guess many times more: about an hour"
+	@echo "make test-long  what takes long, and kills and guesses many times more: hours"
 	@echo "make test-backends  install JAX and torch beside it, and run on them what trains, saves and measures"
 	@echo "make lint    check style: lint, format, import order"
 	@echo "make format  mend style"
@@ -28,8 +28,9 @@ demo: $(BIN)/.installed
 test: $(BIN)/.installed
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-# The tests that draw their cases at random: kills, mutated files, options.
+# The tests marked long, and those that draw their cases at random: kills, mutated files, options.
 test-long: $(BIN)/.installed
+	$(BIN)/python -m pytest --long -m long
 	$(BIN)/python -m pytest --long tests/system/test_durability.py tests/system/test_fuzz.py tests/system/test_properties.py
 
 # What trains, saves and measures.

@@ -21,7 +21,15 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "long: runs with --long alone")
     hypothesis.settings.load_profile("long" if config.getoption("long") else "short")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("long"):
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="takes long; make test-long runs it"))
 
 
 @pytest.fixture(scope="session")
