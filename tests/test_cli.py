@@ -12,7 +12,7 @@ import tensorflow as tf
 from PIL import Image
 
 import keras_gan
-from keras_gan import cli
+from keras_gan import cli, saving
 
 
 @pytest.fixture
@@ -303,7 +303,7 @@ def test_a_vector_is_for_python(folder, tmp_path, capfd):
 
 def test_evaluate_leaves_out_what_takes_fewer_pixels(make_image_gan, folder, tmp_path, capfd, monkeypatch):
     make_image_gan(channels=3).save(tmp_path / "gan.keras")
-    monkeypatch.setattr(cli, "LARGEST", 191)
+    monkeypatch.setattr(cli.evaluate, "LARGEST", 191)
     command = ["evaluate", str(tmp_path / "gan.keras"), "--data", folder, "--features", "none", "--json"]
     assert cli.main(command) == 0
     out, err = capfd.readouterr()
@@ -368,6 +368,6 @@ def test_ctrl_c_is_told_in_a_line(monkeypatch, capsys):
     def stop(path):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli.saving, "load_untrusted", stop)
+    monkeypatch.setattr(saving, "load_untrusted", stop)
     assert cli.main(["sample", "gan.keras", "--out", "new.png"]) == 130
     assert capsys.readouterr().err == "keras-gan sample: stopped; no file was left half written.\n"

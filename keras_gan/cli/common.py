@@ -1,0 +1,64 @@
+"""What the commands share."""
+
+import argparse
+import dataclasses
+
+from keras_gan import saving
+from keras_gan.gan import GAN
+
+EPILOG = "Exit codes: 0 done, 1 failed (one line on stderr says why), 2 wrong usage, 130 or 143 stopped by a signal."
+
+
+def add_command(commands, name, run, help, description):
+    """A subcommand's parser, with what all of them have."""
+    parser = commands.add_parser(name, help=help, description=description, epilog=EPILOG, allow_abbrev=False)
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.set_defaults(run=run)
+    return parser
+
+
+@dataclasses.dataclass
+class Result:
+    """What a command found: values for `--json`, and a text."""
+
+    values: dict
+    text: str
+
+    def to_dict(self):
+        return self.values
+
+    def __str__(self):
+        return self.text
+
+
+def load_gan(path):
+    """Loads the `.keras` file of a GAN.
+
+    Raises:
+        ValueError: If there is no such file, or it holds something else.
+    """
+    gan = saving.load_untrusted(path)
+    if not isinstance(gan, GAN):
+        raise ValueError(
+            f"gan must be a file that gan.save wrote. Received: {path}, which holds a {type(gan).__name__}."
+        )
+    return gan
+
+
+def check_condition(gan, path, instead):
+    """Raises a ValueError if the GAN is conditioned on what no command line can give."""
+    if gan.condition.given_name not in (None, "labels"):
+        raise ValueError(
+            f"gan must have no condition but one on labels. Received: {path}, with {gan.condition!r}. "
+            f"Load it in Python with keras_gan.saving.load_untrusted and call {instead}."
+        )
+
+
+def positive(text):
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be a positive integer, received {text}")
+    return value
