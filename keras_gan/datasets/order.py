@@ -22,14 +22,15 @@ class Order:
         seed: Int in [0, 2**32), or None for one drawn by Python's `random`.
         n: Int > 0, how many examples there are.
         stack: Int > 0, how many examples each index stands for. Defaults to `1`.
+        with_numbers: Bool, whether each index comes with a random number, to vary its example by. Defaults to False.
 
     Attributes:
         steps: Int >= 0, the steps that the model had made when the epoch began; None outside of training.
     """
 
-    def __init__(self, seed, n, stack=1):
+    def __init__(self, seed, n, stack=1, with_numbers=False):
         self._seed = random.getrandbits(32) if seed is None else int(seed)
-        self._shape = n, stack
+        self._shape, self._with_numbers = (n, stack), with_numbers
         self._visits = itertools.count()
         self.end()
 
@@ -54,24 +55,31 @@ class Order:
         """Draws the next pass.
 
         Returns:
-            NumPy array `(n, stack)`, int64: each column holds every index from 0 to n - 1 once.
+            NumPy array `(n, stack)`, int64: each column holds every index from 0 to n - 1 once. With numbers
+            `(n, stack, 2)`: behind each index a number from 0 to 2**63 - 1.
         """
         steps, passes = self._now
         # NumPy reads an absent last number as 0: an epoch's first pass is that of the seed and the steps alone.
         rng = np.random.default_rng([self._seed, *([] if steps is None else [steps]), next(passes)])
         n, stack = self._shape
-        return np.stack([rng.permutation(n) for _ in range(stack)], axis=1)
+        order = np.stack([rng.permutation(n) for _ in range(stack)], axis=1)
+        if not self._with_numbers:
+            return order
+        # After the order, which is the same without them.
+        return np.stack([order, rng.integers(2**63 - 1, size=order.shape, endpoint=True)], axis=2)
 
     def dataset(self):
         """Makes the dataset of one pass.
 
         Returns:
-            `tf.data.Dataset` of `n` elements `(stack,)`, int64, in which `find` finds this order.
+            `tf.data.Dataset` of `n` elements `(stack,)`, with numbers `(stack, 2)`, int64, in which `find` finds this
+            order.
         """
         import tensorflow as tf
 
+        shape = (*self._shape, 2) if self._with_numbers else self._shape
         passes = tf.data.Dataset.range(1).map(
-            lambda _: tf.ensure_shape(tf.numpy_function(self.draw, [], tf.int64), self._shape)
+            lambda _: tf.ensure_shape(tf.numpy_function(self.draw, [], tf.int64), shape)
         )
         setattr(passes, _ATTRIBUTE, self)
         return passes.unbatch()

@@ -1,15 +1,132 @@
-"""Pictures, as a file or an image set gives them, as one array."""
+"""Sets of pictures that have yet to be decoded, and pictures as arrays of one size."""
+
+import contextlib
+import math
 
 import keras
 import numpy as np
 
 
-def fit(image, size):
+class Pictures:
+    """A set of pictures in a fixed order, decoded when they are asked for. Each source has a subclass.
+
+    Attributes:
+        title: String, what the set is called.
+        shape: `(height, width, channels)` of a picture, where they are of one.
+    """
+
+    def __len__(self):
+        raise NotImplementedError
+
+    def decode(self, start=0):
+        """Decodes pictures from number `start` on.
+
+        Yields:
+            Of each an array `(height, width, channels)`, uint8, or None if it can't be read; its label, an int, 0 where
+            there are none; and None, or a string that says why it can't be read.
+        """
+        raise NotImplementedError
+
+    def key(self):
+        """Returns what decoded pictures depend on, of types that JSON has."""
+        raise NotImplementedError
+
+    def name_of(self, i):
+        """Returns what a picture is called in an error."""
+        return f"number {i} of {self.title}"
+
+    def report(self, bad):
+        """Raises an error, or logs, that pictures can't be read.
+
+        Args:
+            bad: List of pairs, the number of a picture and the reason.
+        """
+
+    @property
+    def nbytes(self):
+        """Int, how much memory all pictures take."""
+        return len(self) * math.prod(self.shape)
+
+
+def decoded(pictures, start=0, first=None, into=None):
+    """Decodes pictures, with a progress bar if there are many, and holds that all have one shape.
+
+    Args:
+        pictures: `Pictures`.
+        start: Int, the number of the first. Defaults to `0`.
+        first: `(height, width, channels)` of those before `start`. Defaults to None, the first sets it.
+        into: Path of the folder that they are written to. Defaults to None, they stay in memory.
+
+    Yields:
+        As `Pictures.decode`, after the number of the picture.
+
+    Raises:
+        ValueError: If pictures differ in shape.
+    """
+    n, named = len(pictures) - start, 0
+    progress = keras.utils.Progbar(n, unit_name="image") if n >= 5000 else None
+    if progress:
+        print(
+            f"Reading {pictures.title}" + (f" into {into}" if into else "") + (f", from {start:,} on" if start else ""),
+            flush=True,
+        )
+    with contextlib.closing(pictures.decode(start)) as images:
+        for i, (image, label, reason) in enumerate(images, start):
+            if reason is None:
+                if first is None:
+                    first, named = image.shape, i
+                if image.shape != first:
+                    raise ValueError(
+                        f"image_size must be given, such as 64, for images of different sizes. Received: {first} "
+                        f"({pictures.name_of(named)}) and {image.shape} ({pictures.name_of(i)})."
+                    )
+            yield i, image, label, reason
+            done = i + 1 - start
+            if progress and (done % 1000 == 0 or done == n):
+                progress.update(done)
+
+
+def collect(pictures):
+    """Decodes pictures into memory.
+
+    Args:
+        pictures: `Pictures`.
+
+    Returns:
+        Images `(count, height, width, channels)`, uint8, and labels `(count,)`, int32: NumPy arrays.
+
+    Raises:
+        ValueError: If the pictures differ in shape, can't be read, or do not fit into memory.
+    """
+    stacked, labels, bad = None, [], []
+    with contextlib.closing(decoded(pictures)) as images:
+        for i, image, label, reason in images:
+            if reason is not None:
+                bad.append((i, reason))
+                continue
+            if stacked is None:
+                try:
+                    stacked = np.empty((len(pictures), *image.shape), "uint8")
+                except MemoryError as error:
+                    raise ValueError(
+                        f"image_size must be given, such as 64: {len(pictures):,} images of {image.shape} do not fit "
+                        "into memory."
+                    ) from error
+            stacked[len(labels)] = image
+            labels.append(label)
+    if bad:
+        pictures.report(bad)
+    return stacked[: len(labels)], np.array(labels, "int32")
+
+
+def fit(image, size, exact=None):
     """Crops the center of an image to the shape of `size` and resizes it.
 
     Args:
         image: Array `(height, width, channels)`, uint8.
         size: `(height, width)`, or None to leave it as it is.
+        exact: `(height, width)`, floats, how much of the array is the image, where its last row and column may be parts
+            of a pixel. Defaults to None, all of it.
 
     Returns:
         Array of that size, uint8.
@@ -18,52 +135,17 @@ def fit(image, size):
         return image
     from PIL import Image
 
-    height, width = image.shape[:2]
+    height, width = exact or image.shape[:2]
     scale = min(height / size[0], width / size[1])
-    crop_height, crop_width = (max(1, round(n * scale)) for n in size)
-    top, left = (height - crop_height) // 2, (width - crop_width) // 2
-    image = image[top : top + crop_height, left : left + crop_width]
+    box = None
+    if exact:
+        crop_height, crop_width = (n * scale for n in size)
+        left, top = (width - crop_width) / 2, (height - crop_height) / 2
+        box = left, top, left + crop_width, top + crop_height
+    else:
+        crop_height, crop_width = (max(1, round(n * scale)) for n in size)
+        top, left = (height - crop_height) // 2, (width - crop_width) // 2
+        image = image[top : top + crop_height, left : left + crop_width]
     picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
-    resized = np.asarray(picture.resize((size[1], size[0]), Image.Resampling.LANCZOS))
+    resized = np.asarray(picture.resize((size[1], size[0]), Image.Resampling.LANCZOS, box))
     return resized.reshape(*size, -1)
-
-
-def collect(images, n, title, describe):
-    """Stacks images into one array, with a progress bar if there are many.
-
-    Args:
-        images: Iterable of at most `n` arrays `(height, width, channels)`, uint8.
-        n: Int.
-        title: String, printed above the progress bar.
-        describe: Function from the number of an image to its name in an error.
-
-    Returns:
-        Array `(count, height, width, channels)`, uint8, or None if there are no images.
-
-    Raises:
-        ValueError: If the images differ in shape, or do not fit into memory.
-    """
-    stacked, count = None, 0
-    progress = keras.utils.Progbar(n, unit_name="image") if n >= 5000 else None
-    if progress:
-        print(title)
-    for image in images:
-        if stacked is None:
-            try:
-                stacked = np.empty((n, *image.shape), "uint8")
-            except MemoryError as error:
-                raise ValueError(
-                    f"image_size must be given, such as 64: {n:,} images of {image.shape} do not fit into memory."
-                ) from error
-        if image.shape != stacked.shape[1:]:
-            raise ValueError(
-                f"image_size must be given, such as 64, for images of different sizes. Received: {stacked.shape[1:]} "
-                f"({describe(0)}) and {image.shape} ({describe(count)})."
-            )
-        stacked[count] = image
-        count += 1
-        if progress and count % 1000 == 0 and count < n:
-            progress.update(count)
-    if progress:
-        progress.update(n)
-    return None if stacked is None else stacked[:count]

@@ -5,11 +5,11 @@ import os
 
 import numpy as np
 
-from keras_gan.datasets.pictures import collect, fit
+from keras_gan.datasets.pictures import Pictures, fit
 
 
-def read(name, split, size, with_labels):
-    """Reads an image set by its name, after downloading it where it is not prepared.
+class ImageSet(Pictures):
+    """A split of an image set, downloaded where it is not prepared.
 
     Args:
         name: String.
@@ -17,41 +17,45 @@ def read(name, split, size, with_labels):
         size: `(height, width)`, or None for the images' own.
         with_labels: Bool, whether the labels are needed.
 
-    Returns:
-        Images `(n, height, width, channels)`, uint8, and labels `(n,)`, int32, 0 where they are not needed: NumPy
-        arrays.
-
     Raises:
         ValueError: If the name or the split is unknown, the set can't be had, or it lacks what is asked for.
     """
-    import tensorflow_datasets as tfds
 
-    builder = _builder(name)
-    _check_features(builder.info.features, name, size, with_labels)
-    if not builder.is_prepared():
-        try:
-            builder.download_and_prepare()
-        except Exception as error:
-            raise ValueError(
-                f"The dataset {name!r} is not in {builder.data_dir} and could not be downloaded "
-                f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}). Without a network, set "
-                "TFDS_DATA_DIR to a folder where it is prepared, or pass name='digits' or name='folder:PATH'."
-            ) from error
-    try:
-        dataset = builder.as_dataset(split=split)
-    except ValueError as error:
-        raise ValueError(
-            f"split of {name!r} must be made of {sorted(builder.info.splits)}. Received: {split!r}."
-        ) from error
-    n, labels = int(dataset.cardinality()), []
+    def __init__(self, name, split, size, with_labels):
+        import tensorflow_datasets as tfds
 
-    def examples():
-        for example in tfds.as_numpy(dataset):
-            labels.append(example["label"] if with_labels else 0)
-            yield fit(example["image"], size)
+        self.title, self.split, self.size = name, split, size
+        self.builder = builder = _builder(name)
+        features = builder.info.features
+        _check_features(features, name, size, with_labels)
+        _prepare(builder)
+        # Encoded, so that those before the first that is wanted need no decoding.
+        self._is_encoded = isinstance(features["image"], tfds.features.Image)
+        decoders = {"image": tfds.decode.SkipDecoding()} if self._is_encoded else None
+        self._examples = _examples(builder, split, decoders)
+        self._has_labels = "label" in features and features["label"].shape == ()
+        *own, channels = features["image"].shape
+        self.shape = (*(size or own), channels or 3)
 
-    images = collect(examples(), n, f"Reading {name}", lambda i: f"number {i} of {name}")
-    return images, np.array(labels, "int32")
+    def __len__(self):
+        return int(self._examples.cardinality())
+
+    def decode(self, start=0):
+        import tensorflow as tf
+        import tensorflow_datasets as tfds
+
+        feature = self.builder.info.features["image"]
+
+        def unpack(example):
+            image = feature.decode_example(example["image"]) if self._is_encoded else example["image"]
+            return image, example["label"] if self._has_labels else tf.constant(0)
+
+        for image, label in tfds.as_numpy(self._examples.skip(start).map(unpack, num_parallel_calls=os.cpu_count())):
+            yield fit(image, self.size), int(label), None
+
+    def key(self):
+        info = self.builder.info
+        return ["tfds", info.full_name, int(info.dataset_size), self.split, self.size]
 
 
 def class_names(name):
@@ -66,6 +70,64 @@ def class_names(name):
     features = _builder(name).info.features
     _check_features(features, name, (), True)
     return list(features["label"].names)
+
+
+def _prepare(builder):
+    if builder.is_prepared():
+        return
+    try:
+        builder.download_and_prepare()
+    except Exception as error:
+        raise ValueError(
+            f"The dataset {builder.name!r} is not in {builder.data_dir} and could not be downloaded "
+            f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}). Without a network, "
+            "set TFDS_DATA_DIR to a folder where it is prepared, or pass name='digits' or name='folder:PATH'."
+        ) from error
+
+
+def describe(name, split, with_labels, download):
+    """Counts an image set's images and those of each class, without decoding any.
+
+    Args:
+        name: String.
+        split: String.
+        with_labels: Bool, whether the labels are needed.
+        download: Bool, whether a set that is not prepared is downloaded.
+
+    Returns:
+        How many images there are, an int; a dict from the names of classes to how many each has; and the shape of an
+        image, as far as it is known. The counts are None where the set is not downloaded.
+
+    Raises:
+        ValueError: If the name or the split is unknown, or it lacks what is asked for.
+    """
+    import tensorflow_datasets as tfds
+
+    builder = _builder(name)
+    features = builder.info.features
+    _check_features(features, name, (), with_labels)
+    names = list(getattr(features["label"], "names", None) or ()) if "label" in features else []
+    shape = features["image"].shape
+    if download:
+        _prepare(builder)
+    if not builder.is_prepared():
+        return None, dict.fromkeys(names), shape
+    decoders = tfds.decode.PartialDecoding({"label": True}) if names else {"image": tfds.decode.SkipDecoding()}
+    examples = _examples(builder, split, decoders)
+    if not names:
+        return int(examples.cardinality()), {}, shape
+    labels = np.array([example["label"] for example in tfds.as_numpy(examples)])
+    counts = np.bincount(labels, minlength=len(names)).tolist()
+    return len(labels), dict(zip(names, counts, strict=True)), shape
+
+
+def _examples(builder, split, decoders):
+    try:
+        return builder.as_dataset(split=split, decoders=decoders)
+    except ValueError as error:
+        raise ValueError(
+            f"split of {builder.name!r} must be made of {sorted(builder.info.splits)}. Received: {split!r}."
+        ) from error
 
 
 def _builder(name):

@@ -1,3 +1,4 @@
+import importlib
 import io
 import logging
 import os
@@ -35,6 +36,17 @@ def test_digits(split, n):
     assert np.bincount(labels).tolist() == [n // 10] * 10
     # Digits: mostly background, with strokes of about a fifth of the pixels.
     assert 0.7 < (images < -0.9).mean() < 0.9
+
+
+def test_digits_in_a_cache_and_in_a_survey(tmp_path):
+    load = {"split": "test", "labels": True, "seed": 1, "flip": True}
+    for memory, cached in zip(
+        *(collect(datasets.load("digits", 500, cache=c, **load)) for c in (False, tmp_path)), strict=True
+    ):
+        np.testing.assert_array_equal(memory, cached)
+    found = datasets.survey("digits", "test")
+    assert found.count == 1000 and found.classes == {str(i): 100 for i in range(10)}
+    assert found.sizes == ((28, 28),) * 3 and found.modes == {"L": 1000} and found.names is None
 
 
 def test_digits_splits_share_no_image():
@@ -428,8 +440,8 @@ def watched(tmp_path, monkeypatch):
     for i in range(200):
         Image.new("RGB", (8, 9 if i == 1 else 8)).save(tmp_path / f"{i:03}.png")
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    decoded, read = [], datasets.folder._read
-    monkeypatch.setattr(datasets.folder, "_read", lambda *args: decoded.append(args[0]) or read(*args))
+    decoded, read = [], datasets.decode.read
+    monkeypatch.setattr(datasets.decode, "read", lambda *args: decoded.append(args[0]) or read(*args))
     return tmp_path, decoded
 
 
@@ -445,12 +457,13 @@ def test_the_second_picture_settles_that_sizes_differ(watched):
 def test_whatever_ends_reading_ends_decoding(watched, monkeypatch, error):
     path, decoded = watched
 
-    def collect(images, *args):
-        for _ in range(50):
-            next(images)
-        raise error
+    class Breaking:
+        def __setitem__(self, i, image):
+            if i == 49:
+                raise error
 
-    monkeypatch.setattr(datasets.folder, "collect", collect)
+    Image.new("RGB", (8, 8)).save(path / "001.png")
+    monkeypatch.setattr(np, "empty", lambda *args: Breaking())
     with pytest.raises(error):
         datasets.load(f"folder:{path}", 2)
     count = len(decoded)
@@ -461,17 +474,9 @@ def test_whatever_ends_reading_ends_decoding(watched, monkeypatch, error):
 
 def test_no_more_pictures_wait_than_a_few(watched, monkeypatch):
     path, decoded = watched
-    waiting = []
-
-    def collect(images, n, *args):
-        for taken, _ in enumerate(images):
-            waiting.append(len(decoded) - taken)
-        assert taken == n - 1
-        return np.zeros((n, 8, 8, 3), "uint8")
-
-    monkeypatch.setattr(datasets.folder, "collect", collect)
-    datasets.load(f"folder:{path}", 2)
-    assert 1 <= max(waiting) <= 5 and len(decoded) == 200
+    images = datasets.folder.Folder(str(path), "train").decode()
+    waiting = [len(decoded) - taken for taken, _ in enumerate(images)]
+    assert len(waiting) == len(decoded) == 200 and 1 <= max(waiting) <= 5
 
 
 def test_images_under_any_suffix_are_read_by_their_content(tmp_path):
@@ -678,6 +683,24 @@ def test_tfds_by_name(data_dir):
     np.testing.assert_allclose(images[:, 0, 0, 0], labels * 100 / 127.5 - 1, atol=1e-6)
     assert collect(datasets.load("tiny_shapes", 8, split="test"))[0].shape == (9, 8, 8, 3)
     assert collect(datasets.load("tiny_shapes", 8, split="train[:50%]", image_size=4))[0].shape == (15, 4, 4, 3)
+    found = datasets.survey("tiny_shapes", "train[:50%]")
+    assert found.count == 15 and sum(found.classes.values()) == 15 and list(found.classes) == ["0", "1", "2"]
+    assert found.sizes == ((8, 8),) * 3 and found.modes == {"RGB": 15}
+    with pytest.raises(ValueError, match=r"split of 'tiny_shapes' must be made of"):
+        datasets.survey("tiny_shapes", "validation")
+
+
+def test_tfds_in_a_cache(data_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.cache, "_CHUNK", 8)
+    options = {"labels": True, "image_size": 4, "seed": 1}
+    expected = collect(datasets.load("tiny_shapes", 8, cache=False, **options))
+    for _ in range(2):
+        found = collect(datasets.load("tiny_shapes", 8, cache=tmp_path / "place", **options))
+        assert all(map(np.array_equal, found, expected)) and sorted(found[1]) == [0] * 10 + [1] * 10 + [2] * 10
+        # Killed in the middle of the third chunk: the second time it goes on there.
+        (log,) = (tmp_path / "place").glob("tiny_shapes-*/log")
+        log.write_bytes(b"".join(log.read_bytes().splitlines(True)[:3]) + b'{"shape": [4')
+    assert len(collect(datasets.load("tiny_shapes", 8, split="test", cache=tmp_path / "place"))[0]) == 9
 
 
 def test_tfds_errors(data_dir):
@@ -762,3 +785,29 @@ def test_toy_distributions(name, modes, sigma, gap, radius):
     distance = np.linalg.norm(x[:, None] - centers, axis=-1)
     assert np.abs(np.bincount(distance.argmin(1), minlength=modes) / 20_000 - 1 / modes).max() < 0.02
     assert np.mean(distance.min(1) ** 2) == pytest.approx(2 * sigma**2, rel=0.05)
+
+
+def test_images_are_in_memory_once(tmp_path, monkeypatch):
+    module = importlib.import_module("keras_gan.datasets.load")
+
+    rng = np.random.default_rng(0)
+    for k in range(5):
+        (tmp_path / "ab"[k % 2]).mkdir(exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (8, 8, 3), "uint8")).save(tmp_path / "ab"[k % 2] / f"{k}.png")
+    read, calls = module.collect, []
+    monkeypatch.setattr(module, "collect", lambda pictures: calls.append(len(pictures)) or read(pictures))
+    name = f"folder:{tmp_path}"
+    first = datasets.load(name, 5, seed=0)
+    datasets.load(name, 5, seed=0, flip=True)
+    labelled = datasets.load(name, 5, seed=0, labels=True)
+    assert calls == [5]
+    images, labels = next(iter(labelled))
+    np.testing.assert_array_equal(images, next(iter(first)))
+    assert sorted(labels.numpy()) == [0, 0, 0, 1, 1]
+    datasets.load(name, 5, image_size=4)
+    assert calls == [5, 5]
+    # A changed file is another set.
+    Image.fromarray(rng.integers(0, 256, (8, 8, 3), "uint8")).save(tmp_path / "a" / "0.png")
+    os.utime(tmp_path / "a" / "0.png", (1, 1))
+    changed = datasets.load(name, 5, seed=0)
+    assert calls == [5, 5, 5] and len(changed) == 1

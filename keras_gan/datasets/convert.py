@@ -1,0 +1,202 @@
+"""Image data that people have already, as GANs take it."""
+
+import itertools
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_gan.checks import check_integer, check_seed, is_arrays, streams
+from keras_gan.datasets import memory
+from keras_gan.datasets.batches import Standard, channels_last, check_batch, find_range, to_bytes, to_integers
+from keras_gan.datasets.load import check_size
+from keras_gan.datasets.order import Order
+from keras_gan.datasets.pictures import Pictures, collect, fit
+from keras_gan.datasets.pipeline import pipeline, steady
+
+
+def from_dataset(data, batch_size=None, labels=False, image_size=None, seed=None, data_range=None):
+    """Makes image data that are there already those that GANs train on: images in [-1, 1], with integer labels.
+
+    Channels are moved to the end, gray images without them get one; labels may be integers, `(batch, 1)`, or one-hot.
+
+    Args:
+        data: An array of images, such as `numpy.load(path, mmap_mode="r")`, which stays on disk, or a pair of arrays,
+            images and labels; or what gives batches of images, or of images and labels, again in each epoch: a
+            `tf.data.Dataset`, such as `keras.utils.image_dataset_from_directory` returns, a `keras.utils.PyDataset`, or
+            a torch `DataLoader`.
+        batch_size: Int > 0, for arrays. Defaults to None: 32 for arrays; others come in batches.
+        labels: Bool, whether to give `(images, labels)` instead of `images`. Defaults to False.
+        image_size: Int, or `(height, width)`: crop the center to that shape and resize, with 8 bits. Defaults to None,
+            the images' own size.
+        seed: Int, for arrays: makes their order reproducible, as in `load`. Defaults to None, drawn at random; others
+            have an order of their own.
+        data_range: `(low, high)`, the values of black and white. Defaults to None: `(0, 255)` for unsigned bytes; for
+            others `(0, 255)`, `(0, 1)` or `(-1, 1)`, as the first batch tells, of arrays the first thousand images.
+
+    Arrays come in an order that follows from the seed and the step, as in `load`: a run that was cut off goes on bit
+    for bit. A stream has an order of its own, which nobody else can set: a run goes on, but not bit for bit.
+
+    Returns:
+        `tf.data.Dataset`, which `fit` takes on every backend, of images `(batch, height, width, channels)`, float32 in
+        [-1, 1], or of `(images, labels)` with labels `(batch,)`, int32. Values a little beyond the range, as resizing
+        brings them, are clipped.
+
+    Raises:
+        ValueError: If the images are of a shape, size or range that is none of these, labels are missing or are no
+            integers, or a stream has no known length or can't begin again.
+        TypeError: If the data are of another kind.
+
+    Example:
+
+    ```python
+    photos = keras.utils.image_dataset_from_directory("photos", image_size=(64, 64))
+    train = keras_gan.datasets.from_dataset(photos, labels=True)
+    ```
+    """
+    size = check_size(image_size)
+    check_seed(seed)
+    if data_range is not None:
+        data_range = _check_range(data_range)
+    if batch_size is not None:
+        check_integer("batch_size", batch_size)
+    if is_arrays(data):
+        return _from_arrays(data, batch_size or 32, labels, size, seed, data_range)
+    for name, value in (("batch_size", batch_size), ("seed", seed)):
+        if value is not None:
+            raise ValueError(
+                f"{name} must be None for data that come in batches, in an order of their own. Received: {value!r}."
+            )
+    return _from_stream(data, labels, size, data_range)
+
+
+def _check_range(data_range):
+    try:
+        low, high = (float(value) for value in data_range)
+        if np.isfinite([low, high]).all() and low < high:
+            return low, high
+    except (TypeError, ValueError):
+        pass
+    raise ValueError(f"data_range must be (low, high), two numbers. Received: {data_range!r}.")
+
+
+class _Arrays(Pictures):
+    """Images of an array at another size."""
+
+    title = "the array"
+
+    def __init__(self, images, size, data_range):
+        self.images, self.size, self.data_range = images, size, data_range
+        self.shape = (*size, images.shape[-1])
+
+    def __len__(self):
+        return len(self.images)
+
+    def decode(self, start=0):
+        for image in self.images[start:]:
+            yield fit(to_bytes(image, self.data_range), self.size), 0, None
+
+
+def _from_arrays(data, batch_size, labels, size, seed, data_range):
+    images, given, weights = keras.utils.unpack_x_y_sample_weight(data)
+    check_batch(images, given, weights, labels)
+    images = images if isinstance(images, np.memmap) else ops.convert_to_numpy(streams.plain(images))
+    images = channels_last(images)
+    if len(images) == 0:
+        raise ValueError(f"data must hold at least one image. Received: an array of shape {images.shape}.")
+    data_range = data_range or find_range(images[:1000])
+    numbers = None
+    if labels:
+        numbers = to_integers(ops.convert_to_numpy(streams.plain(given)), len(images))
+    if size is not None and size != images.shape[1:3]:
+        pictures = _Arrays(images, size, data_range)
+        if pictures.nbytes > memory.free():
+            raise ValueError(
+                f"image_size must be None, or smaller, for an array whose images don't fit into memory at that size, "
+                f"{pictures.nbytes:,} bytes. Received: {size}. Write an array of that size, or load a folder of images."
+            )
+        images, data_range = collect(pictures)[0], (0, 255)
+    return pipeline(images, numbers, Order(seed, len(images)), int(batch_size), data_range=data_range)
+
+
+def _from_stream(data, labels, size, data_range):
+    import tensorflow as tf
+
+    draw, n = _batches(data)
+    first = next(draw(), None)
+    if first is None:
+        raise ValueError("data must hold at least one batch. Received: none.")
+    images, given, weights = keras.utils.unpack_x_y_sample_weight(first)
+    check_batch(images, given, weights, labels)
+    images = _numpy(images)
+    standard = Standard(images, size, data_range)
+    if labels:
+        to_integers(_numpy(given), len(images))
+
+    def standardize(*batch):
+        images = standard.images(_numpy(batch[0]))
+        return (images, to_integers(_numpy(batch[1]), len(images))) if labels else images
+
+    kinds = (tf.float32, tf.int32) if labels else tf.float32
+
+    def shaped(images, numbers=None):
+        images = tf.ensure_shape(images, (None, *standard.shape))
+        return images if numbers is None else (images, tf.ensure_shape(numbers, (None,)))
+
+    if isinstance(data, tf.data.Dataset):
+        # Under `map` its cardinality stays known, and what it is made from is found.
+        parts = 2 if labels else 1
+        dataset = data.map(lambda *batch: tf.numpy_function(standardize, _unpack(batch)[:parts], kinds))
+    else:
+        specs = tf.nest.map_structure(lambda kind: tf.TensorSpec(None, kind), kinds)
+
+        def standardized():
+            for batch in draw():
+                yield standardize(*_unpack(batch))
+
+        dataset = tf.data.Dataset.from_generator(standardized, output_signature=specs)
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(n))
+    return steady(dataset.map(shaped))
+
+
+def _unpack(batch):
+    return keras.utils.unpack_x_y_sample_weight(batch[0] if isinstance(batch, tuple) and len(batch) == 1 else batch)
+
+
+def _numpy(part):
+    part = streams.plain(part)
+    return part.numpy() if hasattr(part, "numpy") and not hasattr(part, "detach") else ops.convert_to_numpy(part)
+
+
+def _batches(data):
+    """Returns a function that begins a pass over a stream, and how many batches a pass has, -1 for no end."""
+    import tensorflow as tf
+
+    if isinstance(data, tf.data.Dataset):
+        n = int(data.cardinality())
+        if n == tf.data.UNKNOWN_CARDINALITY:
+            raise ValueError(
+                "data must know how many batches it has. Received: a tf.data.Dataset of unknown length. Say it by "
+                "data.apply(tf.data.experimental.assert_cardinality(n))."
+            )
+        return lambda: iter(data), n
+    if isinstance(data, keras.utils.PyDataset):
+        n = data.num_batches
+
+        def draw():
+            data.on_epoch_begin()
+            for i in itertools.count() if n is None else range(n):
+                yield data[i]
+            data.on_epoch_end()
+
+        return draw, -1 if n is None else n
+    try:
+        n, again = len(data), iter(data) is not data
+    except TypeError:
+        n, again = None, False
+    if not again or isinstance(data, (list, tuple, dict, str)):
+        raise TypeError(
+            "data must be an array, a pair of arrays, a tf.data.Dataset, a keras.utils.PyDataset or a torch DataLoader "
+            f"of known length; others can't begin again in each epoch. Received: a {type(data).__name__}."
+        )
+    return lambda: iter(data), n

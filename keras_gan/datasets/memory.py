@@ -1,0 +1,55 @@
+"""How much memory is free, for this process."""
+
+import contextlib
+import math
+import os
+from pathlib import Path
+
+
+def free(root="/"):
+    """Returns how many bytes this process may still take, an int; infinity where nothing says it.
+
+    Args:
+        root: Path that stands for the root of the file system. Defaults to `"/"`.
+    """
+    root = Path(root)
+    return min([_of_system(root), *_of_groups(root)])
+
+
+def _of_system(root):
+    with contextlib.suppress(OSError, LookupError, ValueError):
+        return 1024 * int(_table(root / "proc/meminfo")["MemAvailable:"])
+    # Not on Windows.
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return math.inf
+
+
+def _of_groups(root):
+    """Yields what is left to each control group that this process is in, where there are limits, as in containers."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, kinds, path = line.split(":", 2)
+        if kinds == "":
+            base, names = root / "sys/fs/cgroup", ("memory.max", "memory.current", "inactive_file")
+        elif "memory" in kinds.split(","):
+            base = root / "sys/fs/cgroup/memory"
+            names = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+        else:
+            continue
+        # A container often sees its own group at the root, under the path that the host has for it.
+        parts = path.strip("/").split("/")
+        for group in (base.joinpath(*parts[:i]) for i in range(len(parts) + 1)):
+            with contextlib.suppress(OSError, LookupError, ValueError):
+                # Files that were read count as used, and make room for what needs it.
+                read = int(_table(group / "memory.stat")[names[2]])
+                yield max(0, int((group / names[0]).read_text()) - int((group / names[1]).read_text()) + read)
+
+
+def _table(path):
+    return {words[0]: words[1] for words in map(str.split, path.read_text().splitlines()) if len(words) > 1}

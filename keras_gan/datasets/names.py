@@ -1,0 +1,32 @@
+"""Names of sets of images, and of their classes."""
+
+import os
+
+from keras_gan.datasets import digits, folder, tfds
+
+
+def class_names(name):
+    """Lists the classes of a set of images in the order of the labels that `load` gives them.
+
+    Args:
+        name: String, as in `load`.
+
+    Returns:
+        List of strings: of a folder the names of its subfolders, `names[label]` being the one that holds an image.
+
+    Raises:
+        ValueError: If the name is unknown, or the set has no labels.
+    """
+    check_name(name)
+    if name == "digits":
+        return digits.class_names()
+    if name.startswith("folder:"):
+        return folder.class_names(name.removeprefix("folder:"))
+    return tfds.class_names(name)
+
+
+def check_name(name):
+    """Raises a ValueError unless this is a string."""
+    if not isinstance(name, str):
+        hint = f" Pass {f'folder:{name}'!r}." if isinstance(name, os.PathLike) else ""
+        raise ValueError(f"name must be a string, such as 'digits' or 'folder:PATH'. Received: {name!r}.{hint}")

@@ -1,0 +1,9 @@
+"""Where Keras keeps what it need not make again."""
+
+import os
+from pathlib import Path
+
+
+def keras_home():
+    """Returns the folder of Keras's caches: `KERAS_HOME`, or `~/.keras`."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
