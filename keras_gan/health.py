@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_gan.penalties import penalty_name
 
-__all__ = ["Alarm", "discriminator_won", "diversity", "generator_collapsed", "measure"]
+__all__ = ["Alarm", "discriminator_won", "diversity", "generator_collapsed", "generator_memorizes", "measure"]
 
 
 def __dir__():
@@ -18,6 +18,7 @@ def __dir__():
 
 _LOSS_FLOOR = 0.05
 _LEAST_DIVERSITY = 0.05
+_MOST_COPIES = 0.5
 _COMPARED = 256
 
 
@@ -63,6 +64,19 @@ def generator_collapsed():
         lambda logs: (
             f"The generator has collapsed: its samples differ from each other {logs['diversity']:.1%} as much as the "
             "data do. Try GAN(..., pack=2), penalties=[keras_gan.penalties.R1()], or a lower learning rate."
+        ),
+    )
+
+
+def generator_memorizes():
+    """Returns an `Alarm` for over half of the fakes near training images, by `keras_gan.metrics.Memorization`."""
+    return Alarm(
+        "generator_memorizes",
+        lambda logs: logs.get("val_memorization", math.nan) > _MOST_COPIES,
+        lambda logs: (
+            f"The generator repeats training images: {logs['val_memorization']:.0%} of its samples lie nearer to one "
+            "than 5% of held-out images do. Look at keras_gan.metrics.nearest. Try fewer epochs, more data, or "
+            "augmentation=keras_gan.augmentation.DiffAugment()."
         ),
     )
 

@@ -22,6 +22,8 @@ class TrainingHealth(keras.callbacks.Callback):
       for which a guess costs nothing (`Wasserstein`) has no alarm, and label smoothing, such as 0.1, keeps those of
       `Minimax` and `NonSaturating` above it.
     - `generator_collapsed`: over `patience` epochs the `diversity` of fakes is below 5 % of the data's.
+    - `generator_memorizes`: over `patience` epochs the `val_memorization` of a `keras_gan.metrics.Memorization` in
+      `compile` is above one half.
 
     The words go to the logger `keras_gan` between two epochs, and to TensorBoard's text page.
 

@@ -5,6 +5,7 @@ from keras_gan.metrics.base import BufferedMetric, FeatureMetric
 from keras_gan.metrics.classifier_score import ClassifierScore
 from keras_gan.metrics.frechet import FrechetDistance
 from keras_gan.metrics.kernel import KernelDistance
+from keras_gan.metrics.memorization import Memorization, Neighbors, nearest
 from keras_gan.metrics.modes import ModeCoverage
 from keras_gan.metrics.neighbors import DensityCoverage, PrecisionRecall
 from keras_gan.metrics.one_dimensional import JensenShannon, KolmogorovSmirnov, SlicedWasserstein
@@ -18,10 +19,13 @@ __all__ = [
     "JensenShannon",
     "KernelDistance",
     "KolmogorovSmirnov",
+    "Memorization",
     "ModeCoverage",
+    "Neighbors",
     "PrecisionRecall",
     "SlicedWasserstein",
     "features",
+    "nearest",
 ]
 
 

@@ -148,12 +148,13 @@ class FeatureMetric(keras.metrics.Metric):
             ValueError: If the features don't take such data, or the metric was built for other features.
         """
         try:
-            size = math.prod(self._call(ops.zeros((1, *data_shape))).shape[1:])
+            found = self._call(ops.zeros((1, *data_shape)))
         except Exception as error:
             raise ValueError(
                 f"features of {self.name} must take data of shape {(None, *data_shape)}. Received: {self.features!r}, "
                 f"which fails on them: {error}"
             ) from error
+        size = math.prod(self._pick(found).shape[1:])
         if self._size is None:
             self.create_variables(size)
             self._size = size
@@ -190,12 +191,25 @@ class FeatureMetric(keras.metrics.Metric):
 
     def extract(self, data):
         """Returns the features of data, float32 `(batch, size)`."""
-        found = ops.cast(self._call(data), "float32")
+        found = ops.cast(self._pick(self._call(data)), "float32")
         return ops.reshape(found, (ops.shape(found)[0], self._size))
 
+    def features_of(self, data):
+        """Returns the features of data outside compiled code, a NumPy array `(batch, size)`, float32."""
+        return ops.convert_to_numpy(ops.cast(self._pick(self._call(data)), "float32")).reshape(len(data), -1)
+
     def _call(self, data):
-        found = data if self.features is None else _extract(self.features, data)
-        return found[self.output] if isinstance(found, dict) else found
+        return data if self.features is None else _extract(self.features, data)
+
+    def _pick(self, found):
+        if not isinstance(found, dict):
+            return found
+        if self.output not in found:
+            raise ValueError(
+                f"features of {self.name} must return {self.output!r}, as keras_gan.metrics.features.classifier does. "
+                f"Received: {self.features!r}, which returns {', '.join(map(repr, found))}."
+            )
+        return found[self.output]
 
     def update_state(self, real, fake):
         """Takes in a batch.

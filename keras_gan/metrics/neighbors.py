@@ -65,10 +65,10 @@ class PrecisionRecall(_NeighborMetric):
         super().__init__(features, neighbors, max_examples, name, dtype)
 
     def compare(self, real, fake):
-        real, fake = _center(real, fake)
+        real, fake = center(real, fake)
         real_radii, fake_radii = _radii(real, self.neighbors), _radii(fake, self.neighbors)
         precise, recalled = np.zeros(len(fake), bool), np.zeros(len(real), bool)
-        for part, distances in _distances(real, fake):
+        for part, distances in squared_distances(real, fake):
             precise |= (distances <= real_radii[part, None]).any(0)
             recalled[part] = (distances <= fake_radii).any(1)
         return precise.mean(), recalled.mean()
@@ -120,23 +120,23 @@ class DensityCoverage(_NeighborMetric):
         super().__init__(features, neighbors, max_examples, name, dtype)
 
     def compare(self, real, fake):
-        real, fake = _center(real, fake)
+        real, fake = center(real, fake)
         radii = _radii(real, self.neighbors)
         inside, covered = 0, 0
-        for part, distances in _distances(real, fake):
+        for part, distances in squared_distances(real, fake):
             within = distances <= radii[part, None]
             inside += np.count_nonzero(within)
             covered += np.count_nonzero(within.any(1))
         return inside / (self.neighbors * len(fake)), covered / len(real)
 
 
-def _center(real, fake):
+def center(real, fake):
     """Moves both to the reals' mean: the squares below are then not small differences of large numbers."""
     mean = real.mean(0)
     return real - mean, fake - mean
 
 
-def _distances(a, b):
+def squared_distances(a, b):
     """Yields squared distances, a slice of `a` at a time."""
     squares = np.square(b).sum(1)
     for i in range(0, len(a), _BLOCK):
@@ -150,4 +150,4 @@ def _distances(a, b):
 
 def _radii(x, k):
     """Returns the squared distance of each example to its k-th neighbor. The nearest is the example itself."""
-    return np.concatenate([np.partition(distances, k, axis=1)[:, k] for _, distances in _distances(x, x)])
+    return np.concatenate([np.partition(distances, k, axis=1)[:, k] for _, distances in squared_distances(x, x)])

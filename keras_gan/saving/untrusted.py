@@ -30,7 +30,7 @@ _REFUSED = {
 }
 
 
-def load_untrusted(filepath):
+def load_untrusted(filepath, compile=False):
     """Loads a GAN or another model from a file that somebody else made.
 
     As `keras.saving.load_model(filepath, compile=False)`, and refuses, before anything is built from the file:
@@ -46,9 +46,11 @@ def load_untrusted(filepath):
 
     Args:
         filepath: Path that ends in `.keras`.
+        compile: Bool, whether to load also what the model was compiled with, such as its metrics and their features,
+            which is checked likewise. Defaults to False.
 
     Returns:
-        `keras.Model`, not compiled.
+        `keras.Model`, not compiled by default.
 
     Raises:
         ValueError: If there is no such file, it is refused, or it can't be read.
@@ -63,10 +65,10 @@ def load_untrusted(filepath):
             raise ValueError("It is not a zip archive, as Keras writes.")
         with zipfile.ZipFile(filepath) as archive:
             _check_members(archive)
-            _check_config(json.loads(archive.read("config.json")))
+            _check_config(json.loads(archive.read("config.json")), compile)
             with archive.open("model.weights.h5") as content, h5py.File(content, "r") as weights:
                 _check_weights(weights)
-        return keras.saving.load_model(filepath, compile=False, safe_mode=True)
+        return keras.saving.load_model(filepath, compile=bool(compile), safe_mode=True)
     # Broken content makes parsers and constructors raise whatever they come across.
     except Exception as error:
         # Keras's messages go on with the whole configuration, and say at their end what happened inside.
@@ -87,11 +89,11 @@ def _check_members(archive):
             raise ValueError(f"{member.filename} must be stored as it is, as Keras does. It is compressed.")
 
 
-def _check_config(config):
+def _check_config(config, compile):
     if not isinstance(config, dict):
         raise ValueError("Its config.json describes no model.")
-    # What it was trained by is not built.
-    todo = [value for key, value in config.items() if key != "compile_config"]
+    # Unless it is asked for, what it was trained by is not built.
+    todo = [value for key, value in config.items() if compile or key != "compile_config"]
     todo.append({key: config.get(key) for key in ("class_name", "module", "registered_name")})
     while todo:
         value = todo.pop()

@@ -78,6 +78,11 @@ def test_what_it_was_trained_by_is_not_built(make_gan, tmp_path):
     gan.save(tmp_path / "gan.keras")
     edit_config(tmp_path / "gan.keras", lambda c: c["compile_config"].update(loss={"class_name": "Lambda"}))
     assert not saving.load_untrusted(tmp_path / "gan.keras").compiled
+    # Unless it is asked for.
+    with pytest.raises(ValueError, match="It has a Lambda, which can run code"):
+        saving.load_untrusted(tmp_path / "gan.keras", compile=True)
+    gan.save(tmp_path / "gan.keras")
+    assert saving.load_untrusted(tmp_path / "gan.keras", compile=True).compiled
 
 
 @keras.saving.register_keras_serializable(package="test_saving")

@@ -1,0 +1,80 @@
+"""Features of InceptionV3."""
+
+import keras
+from keras import ops
+
+from keras_gan.saving.home import keras_home
+
+_FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels.h5"
+_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/inception_v3/{_FILE}"
+
+
+def inception_v3(weights="imagenet"):
+    """Returns InceptionV3's pooled features and the probabilities of ImageNet's classes.
+
+    Images are resized to 299x299, bilinear with antialiasing, and gray ones get three equal channels, in the graph.
+    The weights are Keras's own and not those of the 2015 graph that papers use, and the resizing is another: Frechet
+    and kernel distances come out near published ones but not equal, so compare them with each other only.
+
+    A saved GAN refers to the weights by `weights` and does not carry them.
+
+    Args:
+        weights: `"imagenet"`, or the path of a file of Keras weights of the whole network, with its classifier.
+            Defaults to `"imagenet"`, which is downloaded once, 96 MB, into Keras's cache.
+
+    Returns:
+        `InceptionV3`, a function from images `(batch, height, width, channels)` in [-1, 1], with 1 or 3 channels, to a
+        dict of `features` `(batch, 2048)` and `probabilities` `(batch, 1000)`.
+
+    Raises:
+        OSError: If the weights are neither there nor can be downloaded; the message says which file to put where.
+
+    Reference:
+        - [Szegedy et al., 2016](https://arxiv.org/abs/1512.00567)
+        - [Parmar et al., 2022](https://arxiv.org/abs/2104.11222), what resizing does to the Frechet distance
+    """
+    return InceptionV3(weights)
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class InceptionV3:
+    """See `inception_v3`. No layer on purpose: Keras would write its weights into every checkpoint of a GAN."""
+
+    data_range = (-1, 1)
+
+    def __init__(self, weights="imagenet"):
+        self.weights = str(weights)
+        policy = keras.config.dtype_policy()
+        # Distances in half precision could not be compared with others.
+        keras.config.set_dtype_policy("float32")
+        try:
+            network = keras.applications.InceptionV3(weights=self.weights)
+        except Exception as error:
+            raise OSError(
+                f"The weights of InceptionV3, {self.weights!r}, could not be read or downloaded: {error} "
+                f"Where there is a network, fetch {_URL} and put it into {keras_home() / 'models'}, or pass "
+                "weights='PATH/TO/THE/FILE'. A GAN that was saved with this metric loads without it by "
+                "load_model(..., compile=False)."
+            ) from error
+        finally:
+            keras.config.set_dtype_policy(policy)
+        outputs = {"features": network.get_layer("avg_pool").output, "probabilities": network.output}
+        self._model = keras.Model(network.input, outputs)
+
+    def __call__(self, images):
+        if len(images.shape) != 4 or images.shape[-1] not in (1, 3):
+            raise ValueError(
+                "InceptionV3 takes images (batch, height, width, channels) with 1 or 3 channels. "
+                f"Received: shape {tuple(images.shape)}."
+            )
+        images = ops.cast(images, "float32")
+        if images.shape[-1] == 1:
+            images = ops.repeat(images, 3, axis=-1)
+        return self._model(ops.image.resize(images, (299, 299), "bilinear", antialias=True), training=False)
+
+    def get_config(self):
+        return {"weights": self.weights}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)

@@ -1,0 +1,69 @@
+"""Features that are trained on the user's own images: once, and kept on disk."""
+
+import hashlib
+import itertools
+import os
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_gan import saving
+from keras_gan.saving.home import keras_home
+
+BATCH = 64
+
+
+def kept(name, settings, train):
+    """Returns the model that was trained with these settings before, or trains and keeps it.
+
+    Args:
+        name: String, the kind of model, which begins the name of its file.
+        settings: String, all that the model follows from.
+        train: Function without arguments that returns the model.
+    """
+    folder = keras_home() / "keras_gan"
+    path = folder / f"{name}-{hashlib.sha256(settings.encode()).hexdigest()[:20]}.keras"
+    if path.exists():
+        try:
+            return saving.load_untrusted(path)
+        except Exception as error:
+            warnings.warn(f"{path} can't be read and is made anew: {error}", stacklevel=3)
+    model = train()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # A folder of its own: several processes may train the same.
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            model.save(Path(scratch) / path.name)
+            os.replace(Path(scratch) / path.name, path)
+    except OSError as error:
+        warnings.warn(f"The {name} was not kept and will be trained again: {error}", stacklevel=3)
+    return model
+
+
+def batches(n, epochs=None):
+    """Yields the indices of each batch of `n` examples, in an order that is the same each time, for so many epochs."""
+    rng = np.random.default_rng(0)
+    for _ in itertools.count() if epochs is None else range(epochs):
+        order = rng.permutation(n)
+        for i in range(0, n, BATCH):
+            yield order[i : i + BATCH]
+
+
+def repeat(step, steps, announcement):
+    """Calls `step` that often, with the time left on a line once it is clear that all take over 10 seconds."""
+    progress = None
+    for done in range(1, steps + 1):
+        step()
+        if done == 1:  # It compiles.
+            start = time.monotonic()
+        if progress is None and done > 10 and (time.monotonic() - start) / (done - 1) * steps > 10:
+            print(announcement)
+            # A file receives a line for each look.
+            progress = keras.utils.Progbar(steps, interval=0.2 if sys.stdout.isatty() else 10.0)
+        if progress is not None:
+            progress.update(done)

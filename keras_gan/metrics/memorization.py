@@ -1,0 +1,174 @@
+"""Copies of training images: how many there are, and of which."""
+
+import typing
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_gan.checks.values import check_integer
+from keras_gan.metrics.base import BufferedMetric, FeatureMetric
+from keras_gan.metrics.neighbors import center, squared_distances
+from keras_gan.metrics.reading import batches, read
+
+_MOST = 10_000
+_QUANTILE = 0.05
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class Memorization(BufferedMetric):
+    """Share of generated images that are nearer to a training image than real ones are by chance. Lower is better.
+
+    The distance of an image is that of its features from the nearest ones of a training image, or of its mirror image.
+    Counted are generated images that are at most as far as the nearest 5 % of held-out images, the `real` of
+    `update_state`. So a generator as good as the data has 0.05, one that repeats training images has 1, and one that
+    makes bad images may have 0. Flat images may have 1, too: see `nearest`. `keras_gan.callbacks.TrainingHealth` sounds
+    an alarm above one half. With few held-out images the figure is rough: a hundred have five among their nearest 5 %.
+
+    Of over 10,000 training images it knows 10,000, chosen by their hashes: of copies of the others it sees none. Their
+    features alone are kept, `8 * images * features` bytes in memory and in a saved GAN's file, which so needs no
+    training images.
+
+    Args:
+        features: Keras model or function from images `(batch, height, width, channels)` to features `(batch, ...)`, or
+            to a dict with `"features"`. Those of `keras_gan.metrics.features.self_supervised` pass over mirroring and
+            noise. A function must be registered with `keras.saving.register_keras_serializable` to be loaded again.
+        training_set: The images that the GAN learns from, in [-1, 1]: an array, a `tf.data.Dataset` of images, or of
+            `(images, labels)`. Defaults to None, only for loading: a file brings their features.
+        max_examples: Int > 1, how many held-out and generated images to compare. Defaults to `10000`.
+        name: String. Defaults to `"memorization"`.
+        dtype: As for any `keras.metrics.Metric`.
+
+    Call arguments:
+        real: Tensor of images `(batch, height, width, channels)` that the GAN does not learn from.
+        fake: Tensor of generated images, of the same shape.
+
+    Returns:
+        From `result()`: float in [0, 1]; NaN before the first batch.
+
+    Raises:
+        TypeError: If `features` can't be called.
+        ValueError: If `max_examples` is out of range or `training_set` does not give images in [-1, 1]; from
+            `result()`, if there is no training set, or features are not finite.
+
+    Reference:
+        [Meehan et al., 2020](https://arxiv.org/abs/2004.05675): data copying, by distances to the training set
+
+    Example:
+
+    ```python
+    train = keras_gan.datasets.load("digits", batch_size=64)
+    test = keras_gan.datasets.load("digits", split="test", batch_size=250)
+    features = keras_gan.metrics.features.self_supervised("digits")
+    gan.compile(metrics=[keras_gan.metrics.Memorization(features, train)])
+    gan.fit(train, validation_data=test, callbacks=[keras_gan.callbacks.TrainingHealth()])
+    ```
+    """
+
+    values = ("memorization",)
+    directions = ("min",)
+
+    def __init__(self, features, training_set=None, max_examples=10_000, name="memorization", dtype=None):
+        super().__init__(features, max_examples, 2, name, dtype)
+        # Not a variable, which would be reset with the metric.
+        self._training = None
+        if training_set is not None:
+            found, *_ = read(
+                "training_set", training_set, limit=_MOST, store=lambda images: _both_ways(features, images)
+            )
+            self._training = found.reshape(-1, found.shape[-1])
+            self.check_finite(self._training, 0.0)
+
+    def compare(self, real, fake):
+        if self._training is None:
+            raise ValueError(f"{self.name} needs the training_set that it was to be made with. Received: None.")
+        real, fake = self._to_nearest(real), self._to_nearest(fake)
+        return [np.mean(fake <= np.quantile(real, _QUANTILE))]
+
+    def _to_nearest(self, x):
+        # Centered as a whole, and a slice at a time: there may be many of each.
+        mean = self._training.mean(0, dtype="float64")
+        return np.concatenate([d.min(1) for _, d in squared_distances(x - mean, self._training - mean)])
+
+    def save_own_variables(self, store):
+        if self._training is not None:
+            store["training"] = self._training
+
+    def load_own_variables(self, store):
+        if "training" in store:
+            self._training = np.asarray(store["training"])
+
+
+class Neighbors(typing.NamedTuple):
+    """The nearest training images of some samples, nearest first.
+
+    Attributes:
+        indices: NumPy array `(samples, n)`, int64: their places in the order in which the training set came.
+        distances: NumPy array `(samples, n)`, float64, in units of the features.
+        images: NumPy array `(samples, n, height, width, channels)`, float32.
+    """
+
+    indices: np.ndarray
+    distances: np.ndarray
+    images: np.ndarray
+
+
+def nearest(features, samples, training_set, n=1):
+    """Finds the training images whose features are nearest to those of samples, as they are or mirrored.
+
+    It goes through the training set once, a batch at a time: memory does not grow with it.
+
+    Args:
+        features: Keras model or function from images `(batch, height, width, channels)` to features `(batch, ...)`, or
+            to a dict with `"features"`, such as `keras_gan.metrics.features.self_supervised`.
+        samples: Array of images `(samples, height, width, channels)` in [-1, 1].
+        training_set: Likewise, or a `tf.data.Dataset` of images, or of `(images, labels)`.
+        n: Int > 0, how many for each sample. Defaults to `1`.
+
+    Returns:
+        `Neighbors`, a tuple of `indices`, `distances` and `images`.
+
+    Raises:
+        ValueError: If `n` is out of range, the images don't lie in [-1, 1], or the training set has fewer than `n`.
+
+    Example:
+
+    ```python
+    samples = keras.ops.convert_to_numpy(gan.sample(8, seed=0))
+    found = keras_gan.metrics.nearest(features, samples, train)
+    keras_gan.images.save("copies.png", np.concatenate([samples, found.images[:, 0]]), columns=8)
+    ```
+    """
+    n = check_integer("n", n)
+    samples = ops.convert_to_numpy(samples).astype("float32")
+    if samples.ndim != 4 or not np.abs(samples).max(initial=0) <= 1.001:
+        raise ValueError(
+            "samples must be images (samples, height, width, channels) in [-1, 1]. "
+            f"Received: shape {samples.shape}, values up to {np.abs(samples).max(initial=0):g}."
+        )
+    targets = _both_ways(features, samples)[:, 0].astype("float64")
+    seen = 0
+    indices, squares = np.empty((len(samples), 0), "int64"), np.empty((len(samples), 0))
+    found = np.empty((len(samples), 0, *samples.shape[1:]), "float32")
+    for images, _ in batches("training_set", training_set):
+        rows = _both_ways(features, images)
+        new = np.minimum(*(_squares(targets, rows[:, way]) for way in range(2)))
+        places = np.broadcast_to(seen + np.arange(len(images)), new.shape)
+        indices, squares = np.concatenate([indices, places], axis=1), np.concatenate([squares, new], axis=1)
+        best, had = np.argsort(squares, axis=1, kind="stable")[:, :n], found.shape[1]
+        found = np.stack([[found[i, k] if k < had else images[k - had] for k in row] for i, row in enumerate(best)])
+        indices, squares = (np.take_along_axis(column, best, axis=1) for column in (indices, squares))
+        seen += len(images)
+    if seen < n:
+        raise ValueError(f"n must be at most the number of training images, {seen}. Received: {n}.")
+    return Neighbors(indices, np.sqrt(squares), found)
+
+
+def _both_ways(features, images):
+    """Returns the features of images and of their mirror images, float32 `(batch, 2, size)`."""
+    metric = FeatureMetric(features, name="nearest")
+    return np.stack([metric.features_of(x) for x in (images, images[:, :, ::-1])], axis=1)
+
+
+def _squares(a, b):
+    return np.concatenate([squares for _, squares in squared_distances(*center(a, b))])
