@@ -376,7 +376,7 @@ class GAN(AdversarialModel):
         return images.signed(self.sample(n, seed=seed, given=given), self.generator)
 
     def alarms(self):
-        return [health.discriminator_won(self.loss), health.generator_collapsed()]
+        return [health.discriminator_won(self.loss), health.generator_collapsed(), health.generator_memorizes()]
 
     def culprit(self, broken):
         updates = self.discriminator_steps * self.steps_per_execution
@@ -446,7 +446,8 @@ class GAN(AdversarialModel):
         Args:
             filepath: Path to write: NAME.tflite for phones, NAME.onnx, or NAME for a SavedModel.
             **options: Those of `keras_gan.export.export`: `quantize="dynamic"` for a quarter of the size,
-                `sample=True` for a function of a seed, `batch_sizes`, `output`, `data`, `metrics`, `card`, `format`.
+                `accelerator="gpu"` for a phone's GPU, `sample=True` for a function of a seed, `batch_sizes`, `output`,
+                `data`, `metrics`, `card`, `format`.
                 `metrics` defaults to those of `compile` where there are `data`.
 
         Returns:

@@ -6,6 +6,8 @@ files.
 """
 
 import contextlib
+import copy
+import dataclasses
 import inspect
 from importlib import import_module
 
@@ -157,6 +159,67 @@ def operators_of(content):
     return builtin, {code.CustomCode().decode() for code in codes if code.CustomCode()}
 
 
+@dataclasses.dataclass(frozen=True)
+class Tensor:
+    """A tensor of a .tflite file: `index` in function number `graph`, `constant` if its values are in the file."""
+
+    graph: int
+    index: int
+    name: str
+    type: str
+    shape: tuple
+    constant: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """An operation of a .tflite file: inputs that are left out are None, `options` is the schema's object."""
+
+    operation: str
+    version: int
+    inputs: list
+    outputs: list
+    options: object
+
+
+def nodes_of(content):
+    """Lists the operations of a .tflite file, those of all its functions one after the other.
+
+    Args:
+        content: Bytes of the file.
+
+    Returns:
+        List of `Node`. Functions have tensors of the same name: here a name begins with the function's number.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+    operations, types = (
+        {number: name for name, number in vars(kind).items()} for kind in (schema.BuiltinOperator, schema.TensorType)
+    )
+    nodes = []
+    for number, graph in enumerate(model.subgraphs):
+        tensors = [
+            Tensor(
+                number,
+                i,
+                f"{number}/{i}/{tensor.name.decode()}",
+                types[tensor.type],
+                () if tensor.shape is None else tuple(map(int, tensor.shape)),
+                model.buffers[tensor.buffer].data is not None,
+            )
+            for i, tensor in enumerate(graph.tensors)
+        ]
+        for operator in graph.operators:
+            code = model.operatorCodes[operator.opcodeIndex]
+            inputs, outputs = (
+                [tensors[i] if i >= 0 else None for i in of] for of in (operator.inputs, operator.outputs)
+            )
+            nodes.append(Node(operations[code.builtinCode], code.version, inputs, outputs, operator.builtinOptions))
+    return nodes
+
+
 def add_metadata(content, name, data):
     """Adds an entry to the metadata of a .tflite file.
 
@@ -177,6 +240,46 @@ def add_metadata(content, name, data):
     entry.name, entry.buffer = name, len(model.buffers)
     model.buffers.append(buffer)
     model.metadata = [*(model.metadata or []), entry]
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def separate_activations(content, operation, version):
+    """Takes the activations out of an operation of a .tflite file, into operations of their own.
+
+    Args:
+        content: Bytes of the file.
+        operation: String, such as `"TRANSPOSE_CONV"`.
+        version: Int, the operation's version without an activation.
+
+    Returns:
+        Bytes of the new file.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+    kinds = {number: name for name, number in vars(schema.ActivationFunctionType).items()}
+    for graph in model.subgraphs:
+        for operator in list(graph.operators):
+            code = model.operatorCodes[operator.opcodeIndex]
+            if code.builtinCode != getattr(schema.BuiltinOperator, operation):
+                continue
+            code.version = min(code.version, version)
+            kind = kinds[operator.builtinOptions.fusedActivationFunction]
+            if kind == "NONE":
+                continue
+            operator.builtinOptions.fusedActivationFunction = schema.ActivationFunctionType.NONE
+            before = copy.copy(graph.tensors[operator.outputs[0]])
+            before.name += b"/linear"
+            added, activation = schema.OperatorCodeT(), schema.OperatorT()
+            added.builtinCode = added.deprecatedBuiltinCode = getattr(schema.BuiltinOperator, kind)
+            added.version = 1
+            activation.opcodeIndex = len(model.operatorCodes)
+            activation.inputs, activation.outputs = [len(graph.tensors)], list(operator.outputs)
+            operator.outputs = [len(graph.tensors)]
+            model.operatorCodes.append(added)
+            graph.tensors.append(before)
+            graph.operators.insert(graph.operators.index(operator) + 1, activation)
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 

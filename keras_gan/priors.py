@@ -66,7 +66,8 @@ class Prior:
         """Maps uniform numbers to latents.
 
         Args:
-            uniform: Tensor `(n, num_uniforms)`, float32, in [0, 1).
+            uniform: Tensor `(n, num_uniforms)`, float32, in [0, 1). Exports try one with axes between them, too, which
+                keeps a GPU off; a prior need not take it.
             truncation: As in `sample`.
 
         Returns:
@@ -155,7 +156,7 @@ class Categorical(Prior):
         self.num_uniforms = 1
 
     def from_uniform(self, uniform, truncation=None):
-        return ops.one_hot(ops.cast(ops.floor(uniform[:, 0] * self.latent_dim), "int32"), self.latent_dim)
+        return ops.one_hot(ops.cast(ops.floor(uniform[..., 0] * self.latent_dim), "int32"), self.latent_dim)
 
     def get_config(self):
         return {"num_classes": self.latent_dim}
@@ -188,8 +189,8 @@ class Mixture(Prior):
         self.num_uniforms = 1 + self.latent_dim
 
     def from_uniform(self, uniform, truncation=None):
-        mode = ops.cast(ops.floor(uniform[:, 0] * len(self.centers)), "int32")
-        return ops.take(self.centers, mode, axis=0) + self.stddev * _standard_normal(uniform[:, 1:], truncation)
+        mode = ops.cast(ops.floor(uniform[..., 0] * len(self.centers)), "int32")
+        return ops.take(self.centers, mode, axis=0) + self.stddev * _standard_normal(uniform[..., 1:], truncation)
 
     def get_config(self):
         return {"centers": self.centers.tolist(), "stddev": self.stddev}
@@ -219,8 +220,10 @@ class Concatenated(Prior):
 
     def from_uniform(self, uniform, truncation=None):
         ends = np.cumsum([prior.num_uniforms for prior in self.priors])
-        parts = ops.split(uniform, ends[:-1].tolist(), axis=1)
-        return ops.concatenate([p.from_uniform(u, truncation) for p, u in zip(self.priors, parts, strict=True)], axis=1)
+        parts = ops.split(uniform, ends[:-1].tolist(), axis=-1)
+        return ops.concatenate(
+            [p.from_uniform(u, truncation) for p, u in zip(self.priors, parts, strict=True)], axis=-1
+        )
 
     def get_config(self):
         return {"priors": [keras.saving.serialize_keras_object(prior) for prior in self.priors]}

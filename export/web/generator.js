@@ -38,14 +38,46 @@ export class Generator {
       throw new Error("This .tflite file is damaged, or has operations that LiteRT.js lacks.", { cause });
     }
     try {
-      return new Generator(model, readFacts(bytes));
+      const onCPU = new Generator(model, readFacts(bytes), "WASM");
+      const onGPU = await Generator.#loadOnGPU(bytes, onCPU);
+      if (onGPU) {
+        onCPU.delete();
+      }
+      return onGPU ?? onCPU;
     } catch (error) {
       model.delete();
       throw error;
     }
   }
 
-  constructor(model, { prior = STANDARD_NORMAL, classes = 1 }) {
+  /** The same generator on WebGPU; null where there is none, or where its pictures are others: drivers err silently. */
+  static async #loadOnGPU(bytes, onCPU) {
+    // Seeds are drawn here: GPUs lack the integers for them.
+    if (!onCPU.walks || !(await navigator.gpu?.requestAdapter())) {
+      return null;
+    }
+    let onGPU;
+    try {
+      const model = await litert.loadAndCompile(bytes, { accelerator: "webgpu" });
+      onGPU = new Generator(model, readFacts(bytes), "WebGPU");
+      onGPU.#sample = undefined;
+      for (const [seed, label] of [0, Math.max(onCPU.classes - 1, 0)].entries()) {
+        const latent = onCPU.latent(seed);
+        const [expected, received] = [await onCPU.generate(latent, label), await onGPU.generate(latent, label)];
+        const level = expected instanceof Uint8Array ? 1 : 1 / 127.5;
+        if (!expected.every((value, i) => Math.abs(value - received[i]) <= 2 * level)) {
+          throw new Error("WebGPU gives another picture than WASM.");
+        }
+      }
+      return onGPU;
+    } catch (error) {
+      console.warn("Running on WASM:", error);
+      onGPU?.delete();
+      return null;
+    }
+  }
+
+  constructor(model, { prior = STANDARD_NORMAL, classes = 1 }, accelerator) {
     // A file may hold the same functions for other batch sizes, too.
     const signatures = Object.values(model.signatures);
     const taking = (input) =>
@@ -70,6 +102,7 @@ export class Generator {
     this.#model = model;
     this.#prior = prior;
     this.latentDim = inputs.latent.shape[1];
+    this.accelerator = accelerator; // For people: "WebGPU" or "WASM".
     this.classes = "labels" in inputs ? classes : 0;
     Object.assign(this, { height, width, channels, walks });
   }

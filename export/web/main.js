@@ -49,7 +49,8 @@ async function open(name, buffer) {
   $("name").textContent = document.title = name;
   $("about").textContent =
     `${width} × ${height} ${channels === 1 ? "grey" : "colour"} images from ${latentDim} numbers, ` +
-    `${(buffer.byteLength / 1e6).toFixed(1)} MB. Runs in this browser; nothing leaves your computer.`;
+    `${(buffer.byteLength / 1e6).toFixed(1)} MB. Runs in this browser, on ${generator.accelerator}; ` +
+    `nothing leaves your computer.`;
   $("label").replaceChildren(...Array.from({ length: generator.classes }, (_, i) => new Option(i)));
   $("label-control").hidden = !generator.classes;
   $("walk-section").hidden = !generator.walks;

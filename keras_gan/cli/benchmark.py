@@ -8,7 +8,7 @@ def add(commands):
     parser = add_command(
         commands,
         "benchmark",
-        lambda args: benchmark(args.file, args.threads, args.seconds),
+        lambda args: benchmark(args.file, args.threads, args.seconds, args.accelerator),
         help="time a generator file",
         description="Times a generator file, whoever wrote it: latency and memory. Its one output is called image.",
     )
@@ -17,3 +17,6 @@ def add(commands):
         "--threads", type=positive, nargs="+", default=[1, 2], metavar="N", help="how many to use (default: 1 2)"
     )
     parser.add_argument("--seconds", type=float, default=1.0, help="how long to run for each (default: 1)")
+    parser.add_argument(
+        "--accelerator", choices=("gpu",), help="time a .tflite file on the GPU, which needs a Vulkan driver"
+    )

@@ -31,6 +31,11 @@ def add(commands):
     parser.add_argument("--sample", action="store_true", help="add sample(seed), which draws the latents itself")
     parser.add_argument("--output", choices=("float32", "uint8"), default="float32", help="images in [-1, 1], or bytes")
     parser.add_argument(
+        "--accelerator",
+        choices=("gpu",),
+        help="a .tflite file that runs whole on a phone's GPU, proven on a Vulkan driver where there is one",
+    )
+    parser.add_argument(
         "--card",
         action="append",
         default=[],
@@ -54,6 +59,7 @@ def run(args):
         "batch_sizes": args.batch_sizes,
         "sample": args.sample,
         "output": args.output,
+        "accelerator": args.accelerator,
         "card": dict(args.card),
     }
     if isinstance(model, GAN):

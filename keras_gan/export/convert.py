@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gan.keras_private import layers_of, parse_saved_model
+from keras_gan.keras_private import layers_of, parse_saved_model, separate_activations
 
 OUTPUT = "image"
 # Fewer clip rare latents: twice the largest error with 128. More take long, since calibration runs on slow kernels.
@@ -78,9 +78,9 @@ def signatures(generator, prior, condition, batch_sizes=(None,), sample=False, o
         return {OUTPUT: _to_uint8(images) if output == "uint8" else images}
 
     def from_seed(seed, given=None):
-        from keras_gan.export.seed import uniform
+        from keras_gan.export.seed import latents
 
-        return generate(prior.from_uniform(uniform(seed, prior.num_uniforms)), given)
+        return generate(latents(prior, seed), given)
 
     def draw_latents(n, seed=None):
         return {"latent": ops.convert_to_numpy(prior.sample(n, seed)), **draw_given(n, seed)}
@@ -121,7 +121,7 @@ def write_saved_model(generator, signatures, folder):
         raise OSError(errno.ENOSPC, "No space left on device", str(folder)) from error
 
 
-def to_tflite(generator, signatures, quantize=None):
+def to_tflite(generator, signatures, quantize=None, accelerator=None):
     """Converts to .tflite, with builtin operations only.
 
     Args:
@@ -130,6 +130,7 @@ def to_tflite(generator, signatures, quantize=None):
             the fast path.
         quantize: None for float32, `"float16"` or `"dynamic"` for smaller weights, `"int8"` for integer arithmetic,
             whose ranges come from fresh latents.
+        accelerator: `"gpu"` for what only LiteRT's GPU delegate needs otherwise. Defaults to None.
 
     Returns:
         Bytes.
@@ -153,12 +154,14 @@ def to_tflite(generator, signatures, quantize=None):
             converter.representative_dataset = lambda: _calibration(signatures)
         try:
             with quiet():
-                return converter.convert()
+                content = converter.convert()
         except Exception as error:
             raise ValueError(
                 f"generator must consist of operations that .tflite has. Received: {_culprits(generator, str(error))}. "
                 "Replace what uses them, or export a SavedModel."
             ) from error
+    # The delegate takes no fused activation there.
+    return separate_activations(content, "TRANSPOSE_CONV", 3) if accelerator == "gpu" else content
 
 
 def _refuse_loops(generator, folder):

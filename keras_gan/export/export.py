@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import itertools
 import os
 import shutil
 from collections.abc import Mapping
@@ -12,12 +11,8 @@ import keras
 
 from keras_gan import checks, networks
 from keras_gan.conditions import Unconditional
-from keras_gan.export import convert, latency, metadata, report, runners, verify
+from keras_gan.export import arguments, convert, gpu, latency, metadata, report, runners, verify
 from keras_gan.priors import Normal
-
-_SUFFIXES = {".tflite": "litert", ".onnx": "onnx", "": "tf_saved_model"}
-_PRECISIONS = (None, "float16", "dynamic", "int8")
-_OUTPUTS = ("float32", "uint8")
 
 
 def export(
@@ -33,6 +28,7 @@ def export(
     card=None,
     prior=None,
     condition=None,
+    accelerator=None,
 ):
     """Writes a generator as a .tflite file, as ONNX or as a SavedModel, and checks what was written.
 
@@ -75,6 +71,10 @@ def export(
         prior: `keras_gan.priors.Prior` that the noise is drawn from. Defaults to a standard normal.
         condition: `keras_gan.conditions.Condition` that the generator was trained with. Defaults to None, the one that
             it was built with, if any.
+        accelerator: `"gpu"` for a .tflite file that LiteRT runs whole on a phone's GPU, or an error. Where the machine
+            has a Vulkan driver (one in software will do, such as that of Debian's `chromium`) the file runs on it and
+            is compared with the CPU, to 1e-3, or 0.02 with float16 weights; elsewhere it is held against the rules of
+            LiteRT's delegate. Defaults to None: the report's `gpu` row says what the rules make of it.
 
     Returns:
         `Report`. It prints as a table.
@@ -98,23 +98,24 @@ def export(
     from keras_gan.export import rewrite
 
     filepath = Path(filepath)
-    format = _check_format(filepath, format)
+    format = arguments.check_format(filepath, format)
     if card is not None and not isinstance(card, Mapping):
         raise TypeError(f"card must be a dict of facts, such as {{'license': 'CC0'}}. Received: {card!r}.")
-    batch_sizes = _check_options(format, quantize, batch_sizes, sample, output, metrics, data)
+    batch_sizes = arguments.check_options(format, quantize, batch_sizes, sample, output, metrics, data)
+    arguments.check_accelerator(accelerator, format, quantize, sample)
     condition = networks.common_condition(condition, generator=generator) or Unconditional()
     size = networks.noise_size(generator, prior, condition)
     prior = condition.complete(prior or Normal(size))
     symbolic = networks.symbolic_inputs(condition, prior.latent_dim)
-    shape = _check_output(generator(symbolic), generator, output)
+    shape = arguments.check_output(generator(symbolic), generator, output)
     if sample and not hasattr(prior, "from_uniform"):
         raise ValueError(f"prior must have from_uniform for sample=True. Received: {prior!r}.")
     rows = None
     if data is not None:
         checks.check_metrics(metrics)
         twins = verify.twins(metrics)
-        data, rows = _check_data(data, shape, generator, condition)
-    _check_place(filepath, format)
+        data, rows = arguments.check_data(data, shape, generator, condition)
+    arguments.check_place(filepath, format)
     if format != "tf_saved_model":
         runners.import_runtime(format)
 
@@ -129,8 +130,8 @@ def export(
         with _scratch(filepath) as (folder, target):
             written = folder / filepath.name
             if format == "litert":
-                fast = rewrite.rebuild(generator, symbolic)
-                written.write_bytes(convert.to_tflite(fast, signatures(fast), quantize))
+                fast = rewrite.rebuild(generator, symbolic, accelerator=accelerator)
+                written.write_bytes(convert.to_tflite(fast, signatures(fast), quantize, accelerator))
             elif format == "onnx":
                 convert.write_onnx(reference, expected[0].inputs, written)
             else:
@@ -152,6 +153,9 @@ def export(
             }
             metadata.write(written, format, facts)
             errors = _check(written, expected, quantize, bounds, filepath)
+            on_gpu = None
+            if format == "litert":
+                on_gpu = _check_gpu(written, expected, quantize, bounds, filepath, accelerator)
             measured = latency.measure(written, seconds=0.1)
             done = report.Report(
                 filepath=filepath,
@@ -163,13 +167,14 @@ def export(
                 metrics=compared,
                 latencies=measured.latencies,
                 not_delegated=measured.not_delegated,
+                gpu=on_gpu,
                 signatures=functions,
                 card=card,
             )
-            beside = folder / _card_path(filepath).name
+            beside = folder / arguments.card_path(filepath).name
             beside.write_text(done.to_markdown(), encoding="utf-8")
             _put(written, target)
-            shutil.move(beside, _card_path(filepath))
+            shutil.move(beside, arguments.card_path(filepath))
     except OSError as error:
         raise OSError(error.errno, f"{filepath} was not written: {error.strerror or error}") from error
     return done
@@ -226,120 +231,13 @@ def _check(written, expected, quantize, bounds, filepath):
         raise ValueError(f"The export failed its check and {filepath} was not written. {error}{other}") from error
 
 
-def _check_format(filepath, format):
-    if filepath.name in _SUFFIXES:
-        raise ValueError(f"filepath must have a name before its suffix. Received: {str(filepath)!r}.")
-    if format is None:
-        if filepath.suffix not in _SUFFIXES:
-            raise ValueError(
-                f"filepath must end in .tflite or .onnx, or have no suffix for a SavedModel. "
-                f"Received: {str(filepath)!r}."
-            )
-        return _SUFFIXES[filepath.suffix]
-    suffixes = {name: suffix for suffix, name in _SUFFIXES.items()}
-    if format not in suffixes:
-        raise ValueError(f"format must be one of {', '.join(map(repr, suffixes))}. Received: {format!r}.")
-    if suffixes[format] and filepath.suffix != suffixes[format]:
-        raise ValueError(f"filepath must end in {suffixes[format]} for format={format!r}. Received: {str(filepath)!r}.")
-    return format
-
-
-def _check_options(format, quantize, batch_sizes, sample, output, metrics, data):
-    """Returns the batch sizes of the file."""
-    if quantize not in _PRECISIONS:
-        raise ValueError(f"quantize must be one of {', '.join(map(repr, _PRECISIONS))}. Received: {quantize!r}.")
-    if output not in _OUTPUTS:
-        raise ValueError(f"output must be one of {', '.join(map(repr, _OUTPUTS))}. Received: {output!r}.")
-    batch_sizes = tuple(batch_sizes) if isinstance(batch_sizes, (list, tuple)) else (batch_sizes,)
-    batch_sizes = tuple(checks.check_integer("batch_sizes", batch) for batch in batch_sizes or (None,))
-    if len(set(batch_sizes)) < len(batch_sizes):
-        raise ValueError(f"batch_sizes must differ. Received: {batch_sizes}.")
-    if format != "litert":
-        for name, given in (("quantize", quantize is not None), ("batch_sizes", batch_sizes != (1,))):
-            if given:
-                raise ValueError(f"{name} is for .tflite files. Received: {name} with format={format!r}.")
-    if format == "onnx" and (sample or output != "float32"):
-        raise ValueError("sample and output are for .tflite files and SavedModels. Received: one of them for ONNX.")
-    if sample and quantize == "int8":
-        raise ValueError(
-            "sample=True needs float arithmetic for its random numbers, which quantize='int8' leaves none of. Use "
-            "quantize='dynamic', or draw latents in the app."
-        )
-    if (data is None) != (not metrics):
-        raise ValueError(
-            "metrics and data go together: metrics compare real data with generated ones. "
-            f"Received: {'no data' if data is None else 'no metrics'}."
-        )
-    return batch_sizes if format == "litert" else (None,)
-
-
-def _check_output(outputs, generator, output):
-    """Returns the shape of one example."""
-    if not hasattr(outputs, "shape"):
-        raise ValueError(f"generator must have one output. Received: a {type(outputs).__name__} of outputs.")
-    shape = tuple(outputs.shape[1:])
-    if output == "uint8" and (len(shape) != 3 or networks.output_activation(generator) == "sigmoid"):
-        raise ValueError(
-            "output='uint8' needs a generator of images (height, width, channels) in [-1, 1]. "
-            f"Received: shape {shape}, activation {networks.output_activation(generator)}."
-        )
-    return shape
-
-
-def _check_data(data, shape, generator, condition):
-    """Returns the data, a generator, which can't be rewound, as a new one that begins with the same batch; and what the
-    first batch brings beside images, a NumPy array, or None.
-    """
-    # An array comes without labels.
-    is_array = hasattr(data, "shape")
-    expected = checks.Expected(shape, networks.output_activation(generator), None if is_array else condition)
-    if isinstance(data, tuple) and len(data) == 2 and all(hasattr(part, "shape") for part in data):
-        raise TypeError(
-            "data must be batches: make them of two arrays by "
-            "tf.data.Dataset.from_tensor_slices((x, y)).batch(128). Received: a pair of arrays."
-        )
-    # `fit` takes a list for examples; here it holds batches.
-    batches = iter(data) if isinstance(data, (list, tuple)) else data
+def _check_gpu(written, expected, quantize, bounds, filepath, accelerator):
+    if accelerator is None:
+        return gpu.check_rules(written)
     try:
-        checks.check_ends(batches)
-        data, _ = checks.check_data(batches, None, None, lambda x, y: checks.check_real(x, y, expected))
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"data must be what fit takes as x, or a list of batches. {error}") from error
-    if expected.given_name is None:
-        return data, None
-    iterator = iter(data)
-    first = next(iterator)
-    rows = keras.ops.convert_to_numpy(condition.prepare(keras.utils.unpack_x_y_sample_weight(first)[1]))
-    return itertools.chain([first], iterator) if iterator is data else data, rows
-
-
-def _check_place(filepath, format):
-    if not filepath.parent.is_dir():
-        raise ValueError(
-            f"filepath must lie in a folder that exists. Received: {filepath}. Make {filepath.parent} first."
-        )
-    if not os.access(filepath.parent, os.W_OK):
-        raise PermissionError(13, f"filepath must lie in a folder that you may write to. Received: {filepath}")
-    try:
-        str(filepath).encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(f"filepath must be valid text, which runtimes read. Received: {str(filepath)!r}.") from error
-    if format == "tf_saved_model":
-        runners.check_folder(filepath)
-    if format != "tf_saved_model":
-        if filepath.is_dir():
-            raise ValueError(f"filepath must be a file. Received: {filepath}, which is a folder.")
-    elif filepath.exists() and (not filepath.is_dir() or any(filepath.iterdir())):
-        raise FileExistsError(
-            f"filepath must be a new or an empty folder. Received: {filepath}, which is there already."
-        )
-    card = _card_path(filepath)
-    if card.exists() and not (card.is_file() and report.is_card(card)):
-        raise FileExistsError(f"The model card belongs at {card}, where something else is. Move that away.")
-
-
-def _card_path(filepath):
-    return filepath.with_name(f"{filepath.name}.md")
+        return gpu.prove(written, expected, quantize, bounds)
+    except ValueError as error:
+        raise ValueError(f"The export failed its check on the GPU and {filepath} was not written. {error}") from error
 
 
 def _describe(signature, shape, output):

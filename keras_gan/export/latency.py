@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_gan.checks.values import check_integer, check_number
-from keras_gan.export import runners, tables
+from keras_gan.export import gpu_driver, runners, tables
 
 # Seconds beyond those that are asked for: imports, loading, a few runs of a large network.
 _PATIENCE = 120
@@ -47,7 +47,8 @@ class Benchmark:
         memory: Int, bytes that the loaded and running file adds to the process, or None where the system does not
             tell.
         not_delegated: List of strings, operations of a .tflite file that XNNPACK leaves to slower kernels; None for
-            other formats.
+            other formats, and on a GPU.
+        driver: String, the Vulkan driver of the GPU that ran the file; None where it ran on the CPU.
     """
 
     filepath: Path
@@ -57,6 +58,7 @@ class Benchmark:
     latencies: list
     memory: int | None
     not_delegated: list | None
+    driver: str | None = None
 
     def to_dict(self):
         """Returns the result as plain values, for JSON."""
@@ -65,7 +67,8 @@ class Benchmark:
     def __str__(self):
         rows = [("size", f"{self.bytes / 1e6:.2f} MB", "")]
         for latency in self.latencies:
-            rows.append(latency_row(latency))
+            row = latency_row(latency)
+            rows.append(row if self.driver is None else ("gpu", row[1], f"{row[2]}, on {self.driver}"))
         if self.memory is not None:
             rows.append(("memory", f"{self.memory / 1e6:.1f} MB", "added to the process by loading and running it"))
         if self.not_delegated is not None:
@@ -74,7 +77,7 @@ class Benchmark:
         return f"{self.filepath}, {self.signature}, {images} a run\n\n{tables.text(rows)}"
 
 
-def benchmark(filepath, threads=(1, 2), seconds=1.0):
+def benchmark(filepath, threads=(1, 2), seconds=1.0, accelerator=None):
     """Times a generator file, in a process of its own.
 
     Runtimes crash on files that were made to crash them; here that ends in an error. The process may take 8 GiB.
@@ -84,24 +87,27 @@ def benchmark(filepath, threads=(1, 2), seconds=1.0):
             matter.
         threads: Ints > 0, numbers of threads to time. TensorFlow can't change its own: a SavedModel is timed with that.
         seconds: Float > 0, how long to run for each.
+        accelerator: `"gpu"` to time a .tflite file on LiteRT's GPU delegate, without a bound on memory. It needs a
+            Vulkan driver; one in software will do, and says nothing about a phone's speed. Defaults to None, the CPU.
 
     Returns:
         `Benchmark`.
 
     Raises:
         ValueError: If it is no such file, could do more than compute (files of a stranger may try to read and write
-            others), crashes, or takes minutes.
+            others), crashes, or takes minutes; if there is no driver, or the GPU refuses the file.
         ImportError: If the runtime is missing; the message says what to install.
     """
     threads = list(threads) if isinstance(threads, (list, tuple)) else [threads]
     threads = [check_integer("threads", n) for n in threads or [None]]
     seconds = check_number("seconds", seconds, 0, open_low=True)
     filepath = Path(filepath)
-    runners.format_of(filepath)
+    check_accelerator(accelerator, runners.format_of(filepath))
     # Modules come from where they came from here, and not from the folder that happens to be the working one.
     path = os.pathsep.join(str(Path(p).absolute()) for p in sys.path if p)
-    command = [sys.executable, "-P", "-m", "keras_gan.export.isolated", str(filepath), json.dumps([threads, seconds])]
-    limit = _PATIENCE + seconds * len(threads)
+    options = json.dumps([threads, seconds, accelerator])
+    command = [sys.executable, "-P", "-m", "keras_gan.export.isolated", str(filepath), options]
+    limit = _PATIENCE + seconds * len(threads) + (gpu_driver.PATIENCE if accelerator else 0)
     try:
         done = subprocess.run(
             command,
@@ -126,18 +132,19 @@ def benchmark(filepath, threads=(1, 2), seconds=1.0):
     return Benchmark(**{**result, "filepath": filepath, "latencies": [Latency(**x) for x in result["latencies"]]})
 
 
-def measure(filepath, threads=(1, 2), seconds=1.0):
+def measure(filepath, threads=(1, 2), seconds=1.0, accelerator=None):
     """Times as `benchmark` does, in this process: for files that were written here."""
     filepath = Path(filepath)
     format = runners.format_of(filepath)
+    if accelerator is not None:
+        return _measure_gpu(filepath, seconds)
     # The runtime is in memory before, so that what is counted is the file's.
     runners.import_runtime(format)
     before = _resident()
     latencies, memory = [], None
     for n in (None,) if format == "tf_saved_model" else threads:
         file = runners.run(filepath, n)
-        name = "generate" if "generate" in file.inputs else next(iter(file.inputs))
-        feed = _feed(file.inputs[name])
+        name, feed = _example(file)
         times = _time(lambda file=file, name=name, feed=feed: file.run(name, feed), seconds)
         latencies.append(Latency(n, float(np.median(times)) * 1e3, min(times) * 1e3, len(times)))
         if before is not None and memory is None:
@@ -145,6 +152,29 @@ def measure(filepath, threads=(1, 2), seconds=1.0):
     not_delegated = file.not_delegated() if hasattr(file, "not_delegated") else None
     batch = len(next(iter(feed.values())))
     return Benchmark(filepath, size(filepath), name, batch, latencies, memory, not_delegated)
+
+
+def _measure_gpu(filepath, seconds):
+    name, feed = _example(runners.run(filepath))
+    ran = gpu_driver.run(filepath, {name: [feed]}, seconds)
+    if ran is None:
+        raise ValueError(
+            "accelerator='gpu' needs a Vulkan driver, and none starts here. On Debian: apt-get install chromium, which "
+            "brings one in software."
+        )
+    if ran.failure:
+        refused = "; ".join(f"{operation}: {reason}" for operation, reason in ran.refused.items())
+        raise ValueError(f"file must run on the GPU ({ran.driver}). Received: {filepath}: {refused or ran.failure}.")
+    times = Latency(None, float(np.median(ran.times)) * 1e3, min(ran.times) * 1e3, len(ran.times))
+    return Benchmark(filepath, size(filepath), name, len(next(iter(feed.values()))), [times], None, None, ran.driver)
+
+
+def check_accelerator(accelerator, format):
+    """Raises a ValueError unless an accelerator is known and goes with a file's format."""
+    if accelerator not in (None, "gpu"):
+        raise ValueError(f"accelerator must be None or 'gpu'. Received: {accelerator!r}.")
+    if accelerator is not None and format != "litert":
+        raise ValueError(f"accelerator={accelerator!r} is for .tflite files. Received: a file of format {format!r}.")
 
 
 def size(path):
@@ -165,12 +195,15 @@ def not_delegated_row(operations):
     return "not delegated", names, "operations that XNNPACK leaves to slower kernels"
 
 
-def _feed(inputs):
+def _example(file):
+    """Returns the name of the signature to time, and inputs for it."""
+    name = "generate" if "generate" in file.inputs else next(iter(file.inputs))
+    inputs = file.inputs[name]
     rng = np.random.default_rng(0)
     shapes = {name: ([n or 1 for n in shape], dtype) for name, (shape, dtype) in inputs.items()}
-    return {
-        name: rng.normal(size=shape).astype(dtype) if dtype.startswith("float") else np.zeros(shape, dtype)
-        for name, (shape, dtype) in shapes.items()
+    return name, {
+        key: rng.normal(size=shape).astype(dtype) if dtype.startswith("float") else np.zeros(shape, dtype)
+        for key, (shape, dtype) in shapes.items()
     }
 
 

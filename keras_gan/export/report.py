@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from keras_gan.export import tables
+from keras_gan.export.gpu import Gpu
 from keras_gan.export.latency import latency_row, not_delegated_row
 from keras_gan.export.verify import describe_range
 
@@ -33,6 +34,7 @@ class Report:
         latencies: List of `keras_gan.export.latency.Latency`, milliseconds for one batch.
         not_delegated: List of strings, operations of a .tflite file that XNNPACK leaves to slower kernels; None for
             other formats.
+        gpu: `keras_gan.export.gpu.Gpu`, whether LiteRT runs a .tflite file on a GPU; None for other formats.
         signatures: Dict of the file's functions to their inputs and their output: shape and dtype.
         card: Dict of facts about data, training and licence.
     """
@@ -49,6 +51,7 @@ class Report:
     metrics: dict
     latencies: list
     not_delegated: list | None
+    gpu: Gpu | None
     signatures: dict
     card: dict
 
@@ -97,6 +100,8 @@ class Report:
         rows += [latency_row(latency) for latency in self.latencies]
         if self.not_delegated is not None:
             rows.append(not_delegated_row(self.not_delegated))
+        if self.gpu is not None:
+            rows += self.gpu.rows()
         return rows
 
 

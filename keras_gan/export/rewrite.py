@@ -20,13 +20,18 @@ _BEFORE = "_keras_gan_before"
 _MAX_GROWTH = 2
 
 
-def rebuild(generator, inputs, fast=True):
+# The largest integer up to which float16 holds all.
+_MAX_CLASSES = 2048
+
+
+def rebuild(generator, inputs, fast=True, accelerator=None):
     """Copies a generator under the float32 policy.
 
     Args:
         generator: Built `keras.Model`.
         inputs: Symbolic inputs, as `keras_gan.networks.symbolic_inputs` returns them.
         fast: Bool, whether layers may compute in another way what is the same up to rounding. Defaults to True.
+        accelerator: `"gpu"` to compute also what only a GPU needs otherwise. Defaults to None.
 
     Returns:
         `keras.Model`.
@@ -45,6 +50,10 @@ def rebuild(generator, inputs, fast=True):
         copy = keras.saving.deserialize_keras_object(config, custom_objects=classes, safe_mode=False)
         copy(inputs)
         copy.set_weights(generator.get_weights())
+        for layer in layers_of(copy):
+            # In place: some layers make theirs when they are built.
+            if accelerator == "gpu" and type(layer) is keras.layers.Embedding:
+                layer.__class__ = _FastEmbedding
     except Exception as error:
         if not mixed:
             # A subclassed model that has no configuration runs as it is, only slower.
@@ -89,10 +98,19 @@ def _depth_to_space(stride, start, size):
     (top, left), (height, width) = start, size
 
     def layout(before):
-        y = before if stride == 1 else tf.nn.depth_to_space(before, stride)
+        y = before if stride == 1 else _to_space(before, stride)
         return y if tuple(y.shape[1:3]) == size else y[:, top : top + height, left : left + width]
 
     return layout
+
+
+def _to_space(x, stride):
+    """Depth-to-space, of several images as of one tall image: LiteRT's GPU delegate gives zeros for several."""
+    n, height, width, _ = x.shape
+    if n in (None, 1):
+        return tf.nn.depth_to_space(x, stride)
+    y = tf.nn.depth_to_space(tf.reshape(x, (1, n * height, width, -1)), stride)
+    return tf.reshape(y, (n, stride * height, stride * width, -1))
 
 
 def _phases(x, kernel, stride):
@@ -153,9 +171,51 @@ class _FastConv2DTranspose(keras.layers.Conv2DTranspose):
 class _FastUpSampling2D(keras.layers.UpSampling2D):
     def call(self, inputs):
         stride = self.size[0]
-        if self.interpolation != "nearest" or self.size != (stride, stride) or self.data_format != "channels_last":
+        if self.data_format != "channels_last":
             return super().call(inputs)
-        return tf.nn.depth_to_space(tf.concat([inputs] * stride**2, axis=-1), stride)
+        if self.interpolation == "nearest" and self.size == (stride, stride):
+            return _to_space(tf.concat([inputs] * stride**2, axis=-1), stride)
+        size = [n * factor for n, factor in zip(inputs.shape[1:3], self.size, strict=True)]
+        return _resize(inputs, size, self.interpolation)
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class _FastResizing(keras.layers.Resizing):
+    def call(self, inputs):
+        plain = not (self.crop_to_aspect_ratio or self.pad_to_aspect_ratio or self.antialias)
+        if not plain or inputs.shape.rank != 4 or self.data_format != "channels_last":
+            return super().call(inputs)
+        return tf.cast(_resize(inputs, (self.height, self.width), self.interpolation), self.compute_dtype)
+
+
+def _resize(x, size, interpolation):
+    """Resizes `(batch, h, w, channels)`; devices have no bicubic filter, but it is a matrix for each axis."""
+    if interpolation in ("nearest", "bilinear"):
+        return tf.image.resize(x, size, interpolation)
+    with tf.init_scope():
+        matrices = [
+            ops.convert_to_numpy(ops.image.resize(np.eye(n, dtype="float32")[..., None], (m, n), interpolation))[..., 0]
+            for n, m in zip(x.shape[1:3], size, strict=True)
+        ]
+    y = tf.matmul(tf.transpose(x, (0, 2, 3, 1)), matrices[0].T)
+    y = tf.matmul(tf.transpose(y, (0, 3, 2, 1)), matrices[1].T)
+    return tf.transpose(y, (0, 1, 3, 2))
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class _FastGroupNormalization(keras.layers.GroupNormalization):
+    """Without a fifth axis, which GPUs lack."""
+
+    def call(self, inputs):
+        if self.axis not in (-1, inputs.shape.rank - 1):
+            return super().call(inputs)
+        size = inputs.shape[-1] // self.groups
+        x = tf.reshape(inputs, (-1, math.prod(inputs.shape[1:-1]), self.groups, size))
+        x -= tf.reduce_mean(x, (1, 3), keepdims=True)
+        x *= tf.math.rsqrt(tf.reduce_mean(tf.square(x), (1, 3), keepdims=True) + self.epsilon)
+        y = tf.reshape(x, (-1, *inputs.shape[1:]))
+        y = y * ops.convert_to_tensor(self.gamma) if self.scale else y
+        return y + ops.convert_to_tensor(self.beta) if self.center else y
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
@@ -197,9 +257,22 @@ class _FastReLU(keras.layers.ReLU):
         return super().call(inputs) if before is None else _lay_out(layout, super().call(before))
 
 
+class _FastEmbedding(keras.layers.Embedding):
+    """A one-hot vector, by arithmetic that half precision does exactly, times the table: GPUs look up no float16."""
+
+    def call(self, inputs):
+        if self.input_dim > _MAX_CLASSES:
+            return super().call(inputs)
+        index = tf.reshape(tf.cast(inputs, "float32"), (*inputs.shape, 1))
+        one_hot = tf.nn.relu(1 - tf.abs(index - np.arange(self.input_dim, dtype="float32")))
+        return tf.matmul(one_hot, ops.convert_to_tensor(self.embeddings))
+
+
 _FAST = {
     "Conv2DTranspose": _FastConv2DTranspose,
     "UpSampling2D": _FastUpSampling2D,
+    "Resizing": _FastResizing,
+    "GroupNormalization": _FastGroupNormalization,
     "BatchNormalization": _FastBatchNormalization,
     "ReLU": _FastReLU,
     "Reshape": _FastReshape,

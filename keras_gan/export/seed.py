@@ -2,6 +2,7 @@
 
 import numpy as np
 import tensorflow as tf
+from keras import ops
 
 _COUNTER = 0x9E3779B9
 _SECOND_ROUND = 0x5BD1E995
@@ -14,21 +15,53 @@ def uniform(seeds, n):
     `(floor(b / 2 ** 9) + 1 / 2) / 2 ** 23`, `b = f(f(f(s) ^ (i * 0x9E3779B9)) ^ 0x5BD1E995)`, in uint32.
 
     Args:
-        seeds: Tensor `(batch,)`, int32.
+        seeds: Tensor of any shape, int32.
         n: Int, how many numbers for each seed.
 
     Returns:
-        Tensor `(batch, n)`, float32, in (0, 1), which `keras_gan.priors.Prior.from_uniform` takes.
+        Tensor `(*seeds.shape, n)`, float32, in (0, 1), which `keras_gan.priors.Prior.from_uniform` takes.
 
     Reference:
         [Salmon et al., 2011](https://doi.org/10.1145/2063384.2063405), counter-based generators
     """
     counter = tf.constant(np.arange(n, dtype="uint32") * np.uint32(_COUNTER))
-    bits = _finalise(tf.bitcast(seeds, tf.uint32))[:, None]
-    bits = _finalise(tf.bitwise.bitwise_xor(bits, counter[None]))
+    bits = _finalise(tf.bitcast(tf.expand_dims(seeds, -1), tf.uint32))
+    bits = _finalise(tf.bitwise.bitwise_xor(bits, counter))
     bits = _finalise(tf.bitwise.bitwise_xor(bits, tf.constant(_SECOND_ROUND, tf.uint32)))
     high = tf.bitcast(_shift(bits, 9), tf.int32)
     return (tf.cast(high, tf.float32) + 0.5) * 2.0**-23
+
+
+def latents(prior, seeds):
+    """Draws the latents of seeds where no GPU computes them.
+
+    A GPU has no such integers, and numbers of half precision are too coarse for the tails of a prior: some give zeros
+    for every seed. None takes five axes, which leaves all of this to the CPU, and the network to the GPU.
+
+    Args:
+        prior: `keras_gan.priors.Prior`.
+        seeds: Tensor `(batch,)`, int32.
+
+    Returns:
+        Tensor `(batch, latent_dim)`, float32.
+    """
+    far = uniform(tf.reshape(seeds, (-1, 1, 1, 1)), prior.num_uniforms)
+    if not _along_last_axis(prior):
+        return prior.from_uniform(tf.reshape(far, (-1, prior.num_uniforms)))
+    return tf.reshape(prior.from_uniform(far), (-1, prior.latent_dim))
+
+
+def _along_last_axis(prior):
+    """Tells if a prior, of the user's own maybe, maps uniform numbers with more axes in the same way."""
+    with tf.init_scope():
+        given = uniform(tf.range(3), prior.num_uniforms)
+        wanted = ops.convert_to_numpy(prior.from_uniform(given))
+        try:
+            found = ops.convert_to_numpy(prior.from_uniform(tf.reshape(given, (3, 1, 1, 1, -1))))
+        # A prior of the user's own fails as it likes.
+        except Exception:
+            return False
+    return found.shape == (3, 1, 1, 1, prior.latent_dim) and np.array_equal(found.reshape(wanted.shape), wanted)
 
 
 def _finalise(x):

@@ -258,7 +258,7 @@ def test_architectures_run_in_one_piece(build, options, tmp_path):
     assert report.not_delegated == [] and report.psnr > 30
 
 
-@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("policy", ["float32", pytest.param("mixed_float16", marks=pytest.mark.long), "mixed_bfloat16"])
 @pytest.mark.parametrize("condition", [keras_gan.conditions.Labels(3), keras_gan.conditions.Vector(4)], ids=repr)
 def test_conditional_batch_normalization(condition, policy, tmp_path):
     before = keras.config.dtype_policy()
@@ -505,9 +505,9 @@ def test_a_file_that_is_wrong_is_not_left(trained, tmp_path, monkeypatch):
     to_tflite = convert.to_tflite
     other = make()
 
-    def spoiled(generator, signatures, quantize):
+    def spoiled(generator, signatures, *options):
         generator.set_weights([w + 1e-3 for w in generator.get_weights()])
-        return to_tflite(generator, signatures, quantize)
+        return to_tflite(generator, signatures, *options)
 
     monkeypatch.setattr(convert, "to_tflite", spoiled)
     with pytest.raises(ValueError, match=r"was not written. The file differs from the generator by .* 1e-05 is all"):
@@ -564,7 +564,7 @@ def test_another_signature_is_refused(trained, tmp_path, monkeypatch):
 
     to_tflite = convert.to_tflite
     monkeypatch.setattr(
-        convert, "to_tflite", lambda g, s, q: to_tflite(g, renamed(g, trained.prior, trained.condition, (1,)), q)
+        convert, "to_tflite", lambda g, s, *o: to_tflite(g, renamed(g, trained.prior, trained.condition, (1,)), *o)
     )
     with pytest.raises(ValueError, match=r"must have the signatures .*'generate'.*Received: .*'paint'"):
         trained.export(tmp_path / "g.tflite")

@@ -95,6 +95,35 @@ def test_nearest_upsampling():
     assert operations(fast)["DepthToSpace"] == 2
     bilinear = rewritten(network(L.UpSampling2D(interpolation="bilinear")))
     assert operations(bilinear)["ResizeBilinear"] == 1
+    assert operations(rewritten(network(L.UpSampling2D((3, 1)))))["ResizeNearestNeighbor"] == 1
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"])
+def test_resizing_of_what_devices_have(interpolation):
+    for layers in ([L.UpSampling2D((2, 3), interpolation=interpolation)], [L.Resizing(7, 2, interpolation)]):
+        found = operations(rewritten(network(*layers)))
+        assert "ResizeBicubic" not in found and "ScaleAndTranslate" not in found
+
+
+def test_several_images_are_laid_out_as_one():
+    import tensorflow as tf
+
+    fast = rewritten(network(L.UpSampling2D(), L.Conv2DTranspose(3, 4, 2, "same")))
+    graph = tf.function(lambda x: fast(x)).get_concrete_function(tf.TensorSpec((5, 6)))
+    layouts = [op.outputs[0].shape for op in graph.graph.get_operations() if op.type == "DepthToSpace"]
+    assert [shape[0] for shape in layouts] == [1, 1]
+    np.testing.assert_allclose(graph(LATENT), fast(LATENT), atol=1e-5 * np.abs(fast(LATENT)).max())
+
+
+@pytest.mark.parametrize("groups", [1, 5, -1])
+@pytest.mark.parametrize("options", [{}, {"center": False}, {"scale": False}])
+def test_group_normalization_without_a_fifth_axis(groups, options):
+    fast = rewritten(network(L.GroupNormalization(groups, **options)))
+    import tensorflow as tf
+
+    graph = tf.function(lambda x: fast(x)).get_concrete_function(tf.TensorSpec((1, 6))).graph
+    assert max(t.shape.rank or 0 for op in graph.get_operations() for t in op.outputs) == 4
+    rewritten(network(L.GroupNormalization(3, axis=1)))
 
 
 def test_layers_inside_of_layers():

@@ -19,17 +19,19 @@ class Browser:
 
     Args:
         profile: Path of an empty folder, for what a browser keeps.
+        gpu: Bool, whether there is WebGPU, in software. Defaults to False.
 
     Attributes:
         requested: List of the addresses of all requests so far.
         errors: List of the texts of uncaught errors so far.
     """
 
-    def __init__(self, profile):
+    def __init__(self, profile, gpu=False):
         theirs_in, self._out = os.pipe()
         self._in, theirs_out = os.pipe()
         options = ["--headless", "--remote-debugging-pipe", f"--user-data-dir={profile}", "--disable-dev-shm-usage"]
-        options += ["--disable-background-networking", "--disable-gpu", "--no-first-run"]
+        options += ["--disable-background-networking", "--no-first-run"]
+        options += ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"] if gpu else ["--disable-gpu"]
         if os.geteuid() == 0:
             options.append("--no-sandbox")
         # Chromium reads commands from file descriptor 3 and answers on 4.

@@ -278,7 +278,7 @@ def check_runtimes(case):
         part.write_bytes(mutate_bytes(part.read_bytes(), case.rng))
     else:
         path = case.mutant(case.rng.choice(["g.tflite", "all.tflite", "g.tflite", "g.onnx"]), mutate_bytes)
-    problem = case.run(path, "measure", [str(path), "[[1], 0.001]"])
+    problem = case.run(path, "measure", [str(path), "[[1], 0.001, null]"])
     if problem is None or "traceback" in problem or "new files: set()" not in problem:
         return problem
     # It crashed, or did not end, where `measure` runs alone. `benchmark` says so.
@@ -314,7 +314,7 @@ def test_the_originals_are_whole(worker, originals, tmp_path):
     assert worker.ask("cli", command) == [0, ""]
     assert worker.ask("images", [str(photos), "raise"]) == [0, ""]
     for name in ("g.tflite", "all.tflite", "g.onnx", "saved"):
-        assert worker.ask("measure", [str(originals / name), "[[1], 0.001]"])[0] == 0
+        assert worker.ask("measure", [str(originals / name), "[[1], 0.001, null]"])[0] == 0
 
 
 def test_a_crash_a_traceback_and_a_stray_file_are_seen(worker, originals, tmp_path):

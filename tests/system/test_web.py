@@ -202,6 +202,50 @@ def test_the_pixels_are_pythons(page, site, name, make_latent, between, size, la
         assert_same_picture(drawn(page, "#walk"), python_image(file, z, label))
 
 
+@pytest.fixture(scope="module")
+def gpu_browser(tmp_path_factory):
+    """A browser with WebGPU, in software."""
+    browser = Browser(tmp_path_factory.mktemp("profile"), gpu=True)
+    yield browser
+    browser.close()
+
+
+def test_webgpu_gives_pythons_pixels(gpu_browser, site):
+    for name, size, label in (("plain", 5, None), ("labelled", 4, 2), ("bytes", 3, None)):
+        file = site.folder / f"{name}.tflite"
+        open_model(gpu_browser, site, file.name)
+        assert ", on WebGPU;" in gpu_browser.evaluate("document.getElementById('about').textContent")
+        if label is not None:
+            change(gpu_browser, "label", label)
+        for seed in (0, 5):
+            image = python_image(file, normal_latent(seed, size), label)
+            expected = image if image.dtype == np.uint8 else np.rint(image * 127.5 + 127.5)
+            pixels = drawn(gpu_browser, f"#grid li:nth-child({seed + 1}) canvas")[..., :3]
+            np.testing.assert_allclose(pixels, np.broadcast_to(expected, pixels.shape), atol=2)
+            assert np.ptp(expected) > 100
+    # Only the file can draw from this prior, with integers that a GPU lacks.
+    open_model(gpu_browser, site, "mixture.tflite")
+    assert ", on WASM;" in gpu_browser.evaluate("document.getElementById('about').textContent")
+    assert not gpu_browser.errors
+
+
+def test_a_gpu_that_errs_is_not_used(gpu_browser, site):
+    gpu_browser.open(f"{site.url}index.html")
+    found = gpu_browser.evaluate(
+        """(async () => {
+          const { Generator } = await import("./generator.js");
+          const generate = Generator.prototype.generate;
+          Generator.prototype.generate = async function (...args) {
+            const values = await generate.apply(this, args);
+            return this.accelerator === "WebGPU" ? values.map(() => 0) : values;
+          };
+          const bytes = new Uint8Array(await (await fetch("plain.tflite")).arrayBuffer());
+          return (await Generator.load(bytes)).accelerator;
+        })()"""
+    )
+    assert found == "WASM"
+
+
 def test_latents_are_those_of_the_seeds(page, site):
     page.open(f"{site.url}?model=plain.tflite")
     seeds = [-7, *range(1000)]
@@ -271,7 +315,7 @@ def test_without_a_file_the_page_asks_for_one(page, site):
     page.choose_file("#file", site.folder / "plain.tflite")
     page.wait("document.getElementById('name').textContent === 'plain.tflite'")
     about = page.evaluate("document.getElementById('about').textContent")
-    assert about.startswith("12 \N{MULTIPLICATION SIGN} 8 grey images from 5 numbers")
+    assert about.startswith("12 \N{MULTIPLICATION SIGN} 8 grey images from 5 numbers") and ", on WASM;" in about
     page.evaluate(
         """(async () => {
           const dataTransfer = new DataTransfer();

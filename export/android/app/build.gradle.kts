@@ -32,4 +32,5 @@ kotlin {
 
 dependencies {
     implementation("com.google.ai.edge.litert:litert:2.3.0")
+    implementation("com.google.ai.edge.litert:litert-gpu:2.3.0")
 }

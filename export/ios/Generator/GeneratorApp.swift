@@ -20,7 +20,7 @@ struct ContentView: View {
           .interpolation(.none)  // Small images stay crisp.
           .resizable()
           .scaledToFit()
-        Text(String(format: "Seed %d, %.1f ms", Int(seed), milliseconds)).monospacedDigit()
+        Text(String(format: "Seed %d, %.1f ms on the %@", Int(seed), milliseconds, accelerator)).monospacedDigit()
       case .failure(let error):
         Text("generator.tflite could not be run: \(error.localizedDescription)")
       }
@@ -31,9 +31,11 @@ struct ContentView: View {
     .padding()
   }
 
+  private var accelerator: String { (try? generator.get().accelerator) ?? "" }
+
   private func sample() throws -> (CGImage, Double) {
     let start = Date()
-    let image = try generator.get().sample(seed: Int32(seed))
+    let image = try generator.get().sample(seed: UInt64(seed))
     return (image, Date().timeIntervalSince(start) * 1000)
   }
 }

@@ -33,7 +33,7 @@ class MainActivity : Activity() {
             // Small images stay crisp.
             picture.setImageDrawable(BitmapDrawable(resources, bitmap).apply { isFilterBitmap = false })
             picture.contentDescription = "Sample of seed $seed"
-            caption.text = "Seed %d, %.1f ms".format(seed, milliseconds)
+            caption.text = "Seed %d, %.1f ms on the %s".format(seed, milliseconds, generator.accelerator)
         }
 
         slider.setOnSeekBarChangeListener(object : SeekBar.OnSeekBarChangeListener {
