@@ -393,5 +393,5 @@ def test_layers_are_saved(tmp_path):
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert loaded.layers[0].residual[0].power_iterations == 2
     assert loaded.layers[-1].group_size == 3
-    assert len(loaded.weights) == len(model.weights) == 2 + 1 + 4 + 2
+    assert len(loaded.weights) == len(model.weights) == 2 + 2 + 4 + 2
     np.testing.assert_array_equal(loaded(x), model(x))
