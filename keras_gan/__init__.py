@@ -17,6 +17,8 @@ from keras_gan import (
     penalties,
     priors,
     saving,
+    schedules,
+    settings,
     walks,
 )
 from keras_gan.gan import GAN
@@ -42,6 +44,8 @@ __all__ = [
     "penalties",
     "priors",
     "saving",
+    "schedules",
+    "settings",
     "walks",
 ]
 

@@ -9,7 +9,7 @@ from keras_gan import networks
 from keras_gan.checks.values import check_integer
 from keras_gan.saving import replacing
 
-__all__ = ["grid", "save", "to_uint8"]
+__all__ = ["grid", "save", "save_animation", "to_uint8"]
 
 # Pillow writes more: icons of another size, and formats that fail with some images.
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -74,3 +74,24 @@ def save(path, image):
     check_suffix(path)
     with replacing(path) as part:
         Image.fromarray(image[:, :, 0] if image.shape[-1] == 1 else image).save(part)
+
+
+def save_animation(path, pictures, milliseconds=80, scale=3):
+    """Writes pictures as an animation that has no end.
+
+    Args:
+        path: Path that ends in `.gif`.
+        pictures: Array `(n, height, width, channels)`, uint8, or a list of such pictures, with 1 or 3 channels.
+        milliseconds: Int > 0, how long each is shown. Defaults to `80`.
+        scale: Int > 0, pixels of the animation along the side of one. Defaults to `3`.
+
+    Raises:
+        ValueError: If a number is out of range.
+    """
+    from PIL import Image
+
+    milliseconds, scale = check_integer("milliseconds", milliseconds), check_integer("scale", scale)
+    frames = [Image.fromarray(p.squeeze(-1) if p.shape[-1] == 1 else p) for p in pictures]
+    frames = [f.resize((scale * f.width, scale * f.height), Image.Resampling.NEAREST) for f in frames]
+    with replacing(path) as part:
+        frames[0].save(part, save_all=True, append_images=frames[1:], duration=milliseconds, loop=0)

@@ -35,6 +35,14 @@ class Pace:
         """Returns how many whole epochs fit into a time, an int: at least 1."""
         return max(1, math.floor((seconds - self.start) / (steps_per_epoch * self.step + self.epoch_end)))
 
+    def steps_within(self, seconds, epochs):
+        """Returns how many steps fit into a time with so many epochs, an int: at least 1."""
+        return max(1, math.floor((seconds - self.start - epochs * self.epoch_end) / self.step))
+
+    def seconds(self, steps, epochs):
+        """Returns the seconds that so many steps in so many epochs take, a float."""
+        return self.start + steps * self.step + epochs * self.epoch_end
+
 
 def measure(gan, data, validation_data=None, callbacks=(), seconds=5.0):
     """Times training by doing some of it: a few steps with all that the end of an epoch brings.

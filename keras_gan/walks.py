@@ -1,8 +1,11 @@
 """Walks: the ways from one latent to another."""
 
+import numpy as np
 from keras import ops
 
-__all__ = ["lerp", "slerp"]
+from keras_gan.checks.values import check_integer
+
+__all__ = ["lerp", "slerp", "tour"]
 
 
 def __dir__():
@@ -55,6 +58,26 @@ def slerp(start, end, t):
     w = _unit(w - _dot(u, w) * u)
     norm = (1 - t) * _norm(start) + t * _norm(end)
     return norm * (ops.cos(t * omega) * u + ops.sin(t * omega) * w)
+
+
+def tour(stops, frames=8):
+    """Walks by `slerp` from each of several latents to the next, and from the last back to the first.
+
+    Args:
+        stops: Array `(n, latent_dim)`, or `(n, columns, latent_dim)` for several walks side by side.
+        frames: Int > 0, how many latents from each stop up to the next. Defaults to `8`.
+
+    Returns:
+        NumPy array `(n * frames, latent_dim)`, or `(n * frames, columns, latent_dim)`, float32, without an end: after
+        the last comes the first.
+
+    Raises:
+        ValueError: If `frames` is not a positive integer.
+    """
+    t = np.linspace(0, 1, check_integer("frames", frames), endpoint=False)
+    stops = np.asarray(stops, "float32")
+    ways = [ops.convert_to_numpy(slerp(a, b, t)) for a, b in zip(stops, np.roll(stops, -1, axis=0), strict=True)]
+    return np.concatenate(ways)
 
 
 def _prepare(start, end, t):

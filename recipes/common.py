@@ -30,7 +30,6 @@ finally:
     os.close(_stderr)
 
 import numpy as np
-from PIL import Image
 
 import keras_gan
 from keras_gan import saving
@@ -346,12 +345,6 @@ class Clock(keras.callbacks.Callback):
         self.seconds = time.time() - self.start
 
 
-def tour(stops, frames=8):
-    """Arcs from each row of latents to the next and back to the first, `(stops * frames, columns, latent_dim)`."""
-    t, back = np.linspace(0, 1, frames, endpoint=False), np.roll(stops, -1, axis=0)
-    return np.concatenate([keras_gan.walks.slerp(a, b, t) for a, b in zip(stops, back, strict=True)])
-
-
 def picture(generator, latents):
     """A picture of what a generator, or a GAN, makes of latents `(rows, columns, latent_dim)`, uint8."""
     latents = np.asarray(latents, "float32")
@@ -364,13 +357,6 @@ def show(axes, picture, title):
     axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
     axes.set_title(title)
     axes.axis("off")
-
-
-def save_gif(path, pictures, milliseconds=80, scale=3):
-    """Writes pictures `(height, width, channels)`, uint8, as an animation, each pixel enlarged `scale` times."""
-    frames = [Image.fromarray(p.squeeze(-1) if p.shape[-1] == 1 else p) for p in pictures]
-    frames = [f.resize((scale * f.width, scale * f.height), Image.Resampling.NEAREST) for f in frames]
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=milliseconds, loop=0)
 
 
 def finish(run_dir, summary, lines):

@@ -75,9 +75,9 @@ def main(argv=None):
     }
     draw(args.run_dir / "walks.png", pictures, t, norms, rows)
     around = np.stack([np.roll(stops, -k, axis=0)[:8] for k in range(MODES)])
-    tall = [common.picture(gan, common.tour(latents)) for gan, latents in ((one, around), (several, modes))]
+    tall = [common.picture(gan, keras_gan.walks.tour(latents)) for gan, latents in ((one, around), (several, modes))]
     frames = [np.concatenate([part[y : y + 28] for part in tall]) for y in range(0, len(tall[0]), 30)]
-    common.save_gif(args.run_dir / "walk.gif", frames)
+    keras_gan.images.save_animation(args.run_dir / "walk.gif", frames)
 
     lengths = {"end": float(norms["lerp"][0]), **{name: float(norm[len(t) // 2]) for name, norm in norms.items()}}
     print("\nLatents are {end:.2f} long; halfway {lerp:.2f} by lerp and {slerp:.2f} by slerp.".format(**lengths))

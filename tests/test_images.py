@@ -60,3 +60,13 @@ def test_a_picture_that_its_format_does_not_take(tmp_path):
     with pytest.raises(OSError, match=r"^/.* was not written, and what was there is as before: ") as caught:
         images.save(tmp_path / "x.jpg", np.zeros((65_501, 1, 1), "uint8"))
     assert caught.value.errno is None and not list(tmp_path.iterdir())
+
+
+def test_an_animation_shows_every_picture(tmp_path):
+    pictures = [np.full((4, 6, 1), level, "uint8") for level in (0, 128, 255)]
+    keras_gan.images.save_animation(tmp_path / "a.gif", pictures, milliseconds=50, scale=2)
+    with Image.open(tmp_path / "a.gif") as image:
+        assert (image.n_frames, image.size, image.info["duration"], image.info["loop"]) == (3, (12, 8), 50, 0)
+        for k, level in enumerate((0, 128, 255)):
+            image.seek(k)
+            assert np.asarray(image.convert("L"))[3, 3] == level

@@ -15,6 +15,12 @@ def test_epochs_that_fit():
     assert [p.epochs_within(s, steps_per_epoch=10) for s in (-5, 0, 15)] == [1, 1, 1]
 
 
+def test_steps_that_fit():
+    p = pace.Pace(start=10.0, step=0.5, epoch_end=5.0)
+    assert [p.steps_within(s, epochs=4) for s in (30, 30.4, 130, 0)] == [1, 1, 200, 1]
+    assert p.seconds(200, 4) == 130.0
+
+
 class Count(keras.callbacks.Callback):
     def __init__(self):
         super().__init__()

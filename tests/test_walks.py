@@ -85,3 +85,13 @@ def test_walks_put_the_steps_first(walk):
     assert tuple(walk(batch, batch, np.zeros((6, 5))).shape) == (6, 5, 3, 4)
     assert keras.backend.standardize_dtype(walk(one, one, t).dtype) == "float32"
     np.testing.assert_allclose(walk(one, batch, t)[2, 1], walk(one, batch[1], 0.5), atol=1e-6)
+
+
+def test_a_tour_passes_its_stops_and_comes_back():
+    stops = np.random.default_rng(0).normal(size=(3, 2, 16)).astype("float32")
+    way = walks.tour(stops, frames=4)
+    assert way.shape == (12, 2, 16)
+    np.testing.assert_allclose(way[::4], stops, atol=1e-5)
+    np.testing.assert_allclose(
+        np.linalg.norm(way[10], axis=1), np.linalg.norm([stops[2], stops[0]], axis=2).mean(0), rtol=1e-5
+    )

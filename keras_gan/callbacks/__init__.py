@@ -1,11 +1,12 @@
 """Callbacks that watch a model in training, and save it."""
 
 from keras_gan.callbacks.backup import BackupAndRestore
+from keras_gan.callbacks.metrics_log import MetricsLog, read_metrics
 from keras_gan.callbacks.progress import Progress
 from keras_gan.callbacks.sample_grid import SampleGrid
 from keras_gan.callbacks.training_health import TrainingHealth
 
-__all__ = ["BackupAndRestore", "Progress", "SampleGrid", "TrainingHealth"]
+__all__ = ["BackupAndRestore", "MetricsLog", "Progress", "SampleGrid", "TrainingHealth", "read_metrics"]
 
 
 def __dir__():

@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_gan import checks
 from keras_gan.callbacks.backup import BackupAndRestore
+from keras_gan.callbacks.metrics_log import MetricsLog
 from keras_gan.callbacks.progress import Progress
 from keras_gan.callbacks.sample_grid import SampleGrid
 from keras_gan.callbacks.training_health import Finite, TrainingHealth
@@ -93,7 +94,8 @@ class _Terminate(keras.callbacks.Callback):
 
 def without_writers(callbacks):
     """Drops callbacks that write files, for workers other than the chief."""
-    writers = (SampleGrid, keras.callbacks.ModelCheckpoint, keras.callbacks.TensorBoard, keras.callbacks.CSVLogger)
+    keras_writers = keras.callbacks.ModelCheckpoint, keras.callbacks.TensorBoard, keras.callbacks.CSVLogger
+    writers = (MetricsLog, SampleGrid, *keras_writers)
     kept = []
     for callback in keras.tree.flatten(callbacks) if callbacks else []:
         if isinstance(callback, keras.callbacks.BackupAndRestore) and not isinstance(callback, BackupAndRestore):

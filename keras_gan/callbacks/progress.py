@@ -15,7 +15,15 @@ class Progress(keras.callbacks.ProgbarLogger):
     While an epoch runs, as many of its means are shown as fit into the line: one that wraps could not be printed in its
     own place. The end of an epoch shows all, as Keras does. Where standard output is a file, that alone is printed.
     `fit` uses it.
+
+    Args:
+        summary: Dict from names of logs to words for them: an epoch's end shows these alone, in one line. Defaults to
+            None, all logs.
     """
+
+    def __init__(self, summary=None):
+        super().__init__()
+        self.summary = summary
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
@@ -24,8 +32,9 @@ class Progress(keras.callbacks.ProgbarLogger):
         self._printed = 0.0
 
     def on_epoch_begin(self, epoch, logs=None):
-        super().on_epoch_begin(epoch, logs)
-        self._epoch = epoch
+        self._epoch, self.seen = epoch, 0
+        if self.summary is None:
+            super().on_epoch_begin(epoch, logs)
         # The first epoch is counted from its first step, which compiles.
         if self._marks:
             self._mark(time.time(), epoch * (self.target or 0))
@@ -43,21 +52,24 @@ class Progress(keras.callbacks.ProgbarLogger):
     def on_epoch_end(self, epoch, logs=None):
         if self.verbose == 1 and _is_terminal():
             print(f"\r{' ' * (shutil.get_terminal_size().columns - 1)}\r", end="", flush=True)
-        super().on_epoch_end(epoch, self._brief(logs))
+        if self.summary is None:
+            super().on_epoch_end(epoch, self._brief(logs))
+        elif self.verbose:
+            found = [f"{word} {logs[name]:.3g}" for name, word in self.summary.items() if name in (logs or {})]
+            # With what the epoch's end took.
+            left = self._left(time.time())
+            print("  ".join([f"epoch {epoch + 1}/{self.epochs}", *found, *left]), flush=True)
 
     def _mark(self, now, step):
         self._marks = [*self._marks[-1:], (now, step)]
 
     def _line(self, now, logs, width):
         """Returns a line of at most `width` characters."""
-        line = f"{self.seen}/{self.target or '?'}"
+        line = "" if self.summary is None else f"epoch {self._epoch + 1}/{self.epochs}  "
+        line += f"{self.seen}/{self.target or '?'}"
         if self.target:
             full = round(_BAR * self.seen / self.target)
-            line += f" {'━' * full}{'─' * (_BAR - full)}"
-            (then, step), done = self._marks[0], self._epoch * self.target + self.seen
-            if done > step:
-                pace = (now - then) / (done - step)
-                line += f" {_clock(pace * (self.epochs * self.target - done))} left"
+            line += " ".join([f" {'━' * full}{'─' * (_BAR - full)}", *self._left(now)])
         for name, value in logs.items():
             value = float(value)
             part = f"  {name} {value:.3f}" if abs(value) >= 1e-3 or value == 0 else f"  {name} {value:.1e}"
@@ -65,6 +77,14 @@ class Progress(keras.callbacks.ProgbarLogger):
                 break
             line += part
         return line[:width]
+
+    def _left(self, now):
+        """Returns the time left of the whole run in words, a list of one, or of none where it is not known."""
+        if not self.target:
+            return []
+        (then, step), done = self._marks[0], self._epoch * self.target + self.seen
+        seconds = (now - then) / max(done - step, 1) * (self.epochs * self.target - done)
+        return [f"{_clock(seconds)} left"] if done > step else []
 
     def _brief(self, logs):
         """Returns what is not hidden, in the model's order: Keras sorts by name."""

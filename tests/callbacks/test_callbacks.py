@@ -146,6 +146,26 @@ def test_health_tells_a_collapsed_generator_and_stops(points, make_gan):
     assert len(history["diversity"]) == 3 and max(history["diversity"]) < 1e-3
 
 
+@pytest.mark.parametrize("copies", [True, False])
+def test_health_says_that_the_generator_repeats_training_images(copies, images):
+    dense = keras.layers.Dense(64, "tanh")
+    generator = keras.Sequential([keras.Input((4,)), dense, keras.layers.Reshape((8, 8, 1))])
+    copied = np.arctanh(0.99 * images[0].ravel())
+    kernel = np.zeros((4, 64)) if copies else np.random.default_rng(0).normal(size=(4, 64))
+    dense.set_weights([kernel, copied])
+    gan = keras_gan.GAN(generator, keras_gan.architectures.dcgan_discriminator((8, 8, 1), width=4))
+    still = keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0)
+    gan.compile(*still, metrics=[keras_gan.metrics.Memorization(keras.layers.Identity(), images)])
+    watch = callbacks.TrainingHealth(patience=2)
+    held_out = np.random.default_rng(1).uniform(-1, 1, images.shape).astype("float32")
+    history = gan.fit(images, validation_data=held_out, epochs=3, verbose=0, callbacks=[watch]).history
+    said = [(epoch, message) for epoch, name, message in watch.alarms if name == "generator_memorizes"]
+    low, high = (1, 1) if copies else (0, 0.3)
+    assert all(low <= value <= high for value in history["val_memorization"]) and len(said) == copies
+    if copies:
+        assert said[0][0] == 1 and "100% of its samples" in said[0][1] and "DiffAugment" in said[0][1]
+
+
 def test_health_ends_a_run_that_is_not_finite_at_its_step(points, make_gan, caplog):
     gan = make_gan(generator_optimizer=keras.optimizers.SGD(1e30), loss="least_squares")
     watch = callbacks.TrainingHealth()
@@ -365,6 +385,22 @@ def test_progress_in_a_file_is_a_line_for_each_epoch(points, make_gan, capsys):
 
 def test_the_time_left_is_that_of_all_epochs():
     assert [callbacks.progress._clock(s) for s in (0.4, 59.6, 125, 3725)] == ["0:00", "1:00", "2:05", "1:02:05"]
+
+
+def test_a_summary_of_each_epoch_is_one_line(points, make_gan, capsys, monkeypatch):
+    shown = {"val_generator_loss": "loss", "val_nothing": "nothing"}
+    make_gan().fit(points[:32], validation_data=points, epochs=2, batch_size=16, callbacks=[callbacks.Progress(shown)])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert re.fullmatch(r"epoch 1/2  loss \d\.\d+  0:\d\d left", lines[0])
+    assert re.fullmatch(r"epoch 2/2  loss \d\.\d+  0:00 left", lines[1])
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((80, 24)))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    make_gan().fit(points[:32], validation_data=points, epochs=2, batch_size=16, callbacks=[callbacks.Progress(shown)])
+    drawn = capsys.readouterr().out
+    assert "Epoch" not in drawn and drawn.count("\n") == 2
+    assert all(len(part) <= 80 for line in drawn.splitlines() for part in line.split("\r"))
+    assert "epoch 1/2  1/2 ━━━━━━──────" in drawn
 
 
 def test_a_progress_bar_of_ones_own_stays_alone(points, make_gan, capsys):

@@ -10,7 +10,6 @@ import keras
 import latent_walk
 import numpy as np
 import pytest
-from PIL import Image
 from scipy.ndimage import gaussian_filter, laplace
 from scipy.special import softmax
 from scipy.stats import bernoulli, multivariate_normal
@@ -69,26 +68,6 @@ def test_walks_have_the_lengths_of_their_theory():
     # Half of the sum of two independent normal latents has a standard deviation of sqrt(1/2).
     assert norms["lerp"][middle] == pytest.approx(length / sqrt(2), rel=0.01)
     np.testing.assert_allclose(norms["slerp"], length, rtol=0.01)
-
-
-def test_a_tour_passes_its_stops_and_comes_back():
-    stops = np.random.default_rng(0).normal(size=(3, 2, 16)).astype("float32")
-    way = common.tour(stops, frames=4)
-    assert way.shape == (12, 2, 16)
-    np.testing.assert_allclose(way[::4], stops, atol=1e-5)
-    np.testing.assert_allclose(
-        np.linalg.norm(way[10], axis=1), np.linalg.norm([stops[2], stops[0]], axis=2).mean(0), rtol=1e-5
-    )
-
-
-def test_an_animation_shows_every_picture(tmp_path):
-    pictures = [np.full((4, 6, 1), level, "uint8") for level in (0, 128, 255)]
-    common.save_gif(tmp_path / "a.gif", pictures, milliseconds=50, scale=2)
-    with Image.open(tmp_path / "a.gif") as image:
-        assert (image.n_frames, image.size, image.info["duration"], image.info["loop"]) == (3, (12, 8), 50, 0)
-        for k, level in enumerate((0, 128, 255)):
-            image.seek(k)
-            assert np.asarray(image.convert("L"))[3, 3] == level
 
 
 def test_sharpness_is_the_variance_of_the_laplacian():

@@ -1,0 +1,47 @@
+"""What each epoch logged, as lines of JSON."""
+
+import json
+from pathlib import Path
+
+import keras
+
+from keras_gan.saving import replacing
+
+
+class MetricsLog(keras.callbacks.Callback):
+    """What each epoch logged, one line of JSON for each: `{"epoch": 0, "generator_loss": 0.7, ...}`.
+
+    A run that goes on keeps the lines of the epochs before.
+
+    Args:
+        path: Path of the file; its folder is made if it is missing.
+
+    Example:
+
+    ```python
+    gan.fit(train, epochs=20, callbacks=[keras_gan.callbacks.MetricsLog("runs/digits/metrics.jsonl")])
+    ```
+    """
+
+    def __init__(self, path):
+        super().__init__()
+        self.path = Path(path)
+
+    def on_train_begin(self, logs=None):
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+
+    def on_epoch_end(self, epoch, logs=None):
+        lines = [line for line in read_metrics(self.path) if line["epoch"] < epoch]
+        lines.append({"epoch": epoch, **{name: float(value) for name, value in (logs or {}).items()}})
+        with replacing(self.path) as part:
+            part.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+
+def read_metrics(path):
+    """Reads what `MetricsLog` wrote.
+
+    Returns:
+        List of dicts, one for each epoch; empty if there is no such file.
+    """
+    path = Path(path)
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []

@@ -1,0 +1,58 @@
+"""Learning rates that change as training goes on, where Keras has none such."""
+
+import keras
+from keras import ops
+
+from keras_gan.checks.values import check_integer, check_number
+
+__all__ = ["ConstantThenLinear"]
+
+
+def __dir__():
+    return __all__
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
+    """A rate that stays as it is for a part of the steps, and then falls on a line to a share of itself.
+
+    Args:
+        initial_learning_rate: Float > 0.
+        steps: Int > 0, how many steps training has; later ones keep the last rate.
+        constant: Float in [0, 1), the part of the steps before the rate falls. Defaults to `0.5`.
+        alpha: Float in [0, 1], the share that is left at the end. Defaults to `0.02`.
+
+    Call arguments:
+        step: Int >= 0, the steps made so far.
+
+    Returns:
+        Float32 scalar.
+
+    Raises:
+        ValueError: If a number is out of range.
+
+    Example:
+
+    ```python
+    rate = keras_gan.schedules.ConstantThenLinear(1e-3, steps=1000)
+    float(rate(0)), float(rate(500)), float(rate(1000))  # (1e-3, 1e-3, 2e-5)
+    ```
+
+    Reference:
+        [Zhu et al., 2017](https://arxiv.org/abs/1703.10593), whose rate falls to zero
+    """
+
+    def __init__(self, initial_learning_rate, steps, constant=0.5, alpha=0.02):
+        self.initial_learning_rate = check_number("initial_learning_rate", initial_learning_rate, 0, open_low=True)
+        self.steps = check_integer("steps", steps)
+        self.constant = check_number("constant", constant, 0, 1, open_high=True)
+        self.alpha = check_number("alpha", alpha, 0, 1)
+
+    def __call__(self, step):
+        done = ops.cast(step, "float32") / self.steps
+        fallen = ops.clip((done - self.constant) / (1 - self.constant), 0.0, 1.0)
+        return self.initial_learning_rate * (1 - fallen * (1 - self.alpha))
+
+    def get_config(self):
+        names = "initial_learning_rate", "steps", "constant", "alpha"
+        return {name: getattr(self, name) for name in names}

@@ -1,0 +1,127 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_gan
+from keras_gan import pace, settings
+from keras_gan.conditions import Labels
+
+
+def small(**changes):
+    choices = {"width": 2, "latent_dim": 4, "batch_size": 4, "steps": 6, "epochs": 3, **changes}
+    return settings.for_images((8, 8, 3), count=20).replace(**choices)
+
+
+def images(n=20, shape=(8, 8, 3)):
+    x = np.random.default_rng(0).uniform(-1, 1, (n, *shape)).astype("float32")
+    return tf.data.Dataset.from_tensor_slices(x).batch(4)
+
+
+def test_choices_are_what_is_built_and_trained(tmp_path):
+    chosen = small(loss="hinge", r1=0.5, learning_rate=0.01, ema=0.9, seed=3)
+    gan = chosen.build()
+    assert (gan.data_shape, gan.latent_dim, gan.ema) == ((8, 8, 3), 4, 0.9)
+    assert isinstance(gan.loss, keras_gan.losses.Hinge)
+    assert [(type(p).__name__, p.gamma) for p in gan.penalties] == [("R1", 0.5)]
+    rate = gan.generator_optimizer.get_config()["learning_rate"]["config"]
+    assert (rate["initial_learning_rate"], rate["steps"], rate["constant"], rate["alpha"]) == (0.01, 6, 0.5, 0.02)
+    assert len(chosen.epoch(images())) == chosen.steps_per_epoch == 2
+    gan.fit(
+        chosen.epoch(images()),
+        epochs=chosen.epochs,
+        verbose=0,
+        callbacks=chosen.callbacks(tmp_path / "run", best=False),
+    )
+    assert int(gan.optimizer.iterations) == 6
+    found = {p.relative_to(tmp_path / "run").parts[0] for p in (tmp_path / "run").rglob("*")}
+    assert found == {"backup", "gan.keras", "metrics.jsonl", "samples", "train"}
+
+
+def test_without_augmentation_and_penalty():
+    gan = small(augment=False, r1=0).build()
+    assert gan.augmentation is None and gan.penalties == []
+    assert small().build().augmentation is not None
+
+
+def test_gray_images_stay_as_they_are():
+    color, gray = settings.for_images((8, 8, 3), 20), settings.for_images((8, 8, 1), 20)
+    assert color.flip and color.augment and not gray.flip and not gray.augment
+
+
+def test_steps_are_divided_into_equal_epochs():
+    chosen = settings.for_images((8, 8, 3), count=33)
+    # Each image a hundred times: three batches of 16 hold them.
+    assert (chosen.steps, chosen.epochs) == (300, 6)
+    assert (chosen.replace(steps=5000).epochs, chosen.replace(steps=5000).steps) == (40, 5000)
+    assert (chosen.replace(steps=5039).epochs, chosen.replace(steps=5039).steps) == (40, 5000)
+    assert (chosen.replace(steps=7).epochs, chosen.replace(steps=7).steps) == (1, 7)
+    assert chosen.replace(steps=10, epochs=3).steps == 9
+
+
+def test_steps_fit_into_the_time():
+    chosen = settings.for_images((8, 8, 3), count=33, minutes=10)
+    chosen.fit_into(10, pace.Pace(start=20.0, step=0.05, epoch_end=1.0))
+    # Looking takes a tenth at most: 40 epochs of a second are less.
+    assert (chosen.epochs, chosen.steps) == (40, (600 - 20 - 40) * 20)
+    chosen.fit_into(10, pace.Pace(start=20.0, step=0.05, epoch_end=10.0))
+    assert (chosen.epochs, chosen.steps) == (6, (600 - 20 - 60) * 20 // 6 * 6)
+    chosen.fit_into(0, pace.Pace(start=20.0, step=0.05, epoch_end=10.0))
+    assert (chosen.epochs, chosen.steps) == (1, 1)
+
+
+def test_measure_sets_the_steps():
+    chosen = small(minutes=0.2)
+    found = chosen.measure(images(), seconds=0.1)
+    expected = min(40, int(0.1 * 12 / max(found.epoch_end, 1e-3)))
+    steps = found.steps_within(12, expected)
+    assert chosen.epochs == max(1, min(expected, steps // 50)) and 0 <= steps - chosen.steps < chosen.epochs
+    # On noise, with labels where there are any; without minutes nothing changes.
+    other = small(condition=Labels(3))
+    other.measure(seconds=0.1)
+    assert (other.steps, other.epochs) == (6, 3)
+
+
+def test_a_gan_to_start_from_keeps_its_weights():
+    first = small(width=3).build()
+    first.fit(images(), verbose=0)
+    before = [w.numpy() for w in first.weights]
+    gan = small().build(start_from=first)
+    assert gan.generator is first.generator and int(gan.optimizer.iterations) == 0
+    for then, now in zip(before, first.weights, strict=False):
+        np.testing.assert_array_equal(then, now.numpy())
+    with pytest.raises(ValueError, match=r"start_from must make images of \(8, 8, 3\)\. Received: one of \(8, 8, 1\)"):
+        small().build(start_from=settings.for_images((8, 8, 1), 20).replace(width=2).build())
+    with pytest.raises(ValueError, match=r"start_from must have the condition Labels\(num_classes=3\)"):
+        small(condition=Labels(3)).build(start_from=first)
+
+
+def test_text_gives_each_choice_with_its_reason():
+    lines = str(small()).splitlines()
+    assert len(lines) == len(small().reasons()) == 11
+    assert lines[0].startswith("images") and "20 of 8x8x3" in lines[0] and "each is seen 1.2 times" in lines[0]
+    assert all(len(line) <= 100 for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"widht": 3}, "replace takes architecture, .*width. Received: widht"),
+        ({"architecture": "vae"}, "architecture must be one of .*Received: 'vae'"),
+        ({"loss": "huber"}, "huber"),
+        ({"r1": -1}, "r1 must be a finite number >= 0. Received: -1"),
+        ({"steps": 0}, "steps must be a positive integer. Received: 0"),
+        ({"minutes": 0}, "minutes must be a finite number > 0. Received: 0"),
+        ({"seed": -1}, "seed must be an integer from 0"),
+    ],
+)
+def test_wrong_choices(changes, message):
+    with pytest.raises(ValueError, match=message):
+        small(**changes)
+
+
+def test_the_public_example():
+    chosen = keras_gan.settings.for_images((28, 28, 1), count=4000, minutes=5).replace(width=2)
+    chosen.measure(seconds=0.2)
+    assert chosen.steps > 100
+    assert isinstance(chosen.build(), keras.Model)
