@@ -13,7 +13,7 @@ import sys
 import threading
 
 from keras_gan.backend import OpError
-from keras_gan.cli import benchmark, evaluate, export, sample
+from keras_gan.cli import benchmark, evaluate, export, sample, train
 from keras_gan.cli.common import EPILOG
 
 
@@ -40,7 +40,7 @@ def main(argv=None):
         # A backend's words may go on for pages.
         return _fail(args, f"this can't be computed, such as for lack of memory. {str(error)[:300]}")
     except KeyboardInterrupt as stop:
-        print(f"keras-gan {args.command}: stopped; no file was left half written.", file=sys.stderr)
+        print(f"keras-gan {args.command}: stopped; no file was left half written.{args.next_step}", file=sys.stderr)
         return 128 + (stop.args[0] if stop.args else signal.SIGINT)
     return 0
 
@@ -80,9 +80,10 @@ def _fail(args, reason):
 
 def _parser():
     parser = argparse.ArgumentParser(
-        prog="keras-gan", description="What a trained GAN is good for.", epilog=EPILOG, allow_abbrev=False
+        prog="keras-gan", description="Makes a GAN from images, and uses it.", epilog=EPILOG, allow_abbrev=False
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    train.add(commands)
     sample.add(commands)
     evaluate.add(commands)
     export.add(commands)

@@ -2,10 +2,13 @@
 
 import argparse
 import dataclasses
+import time
 
 from keras_gan import saving
 from keras_gan.gan import GAN
 
+# Where times of the whole command count from.
+BEGUN = time.monotonic()
 EPILOG = "Exit codes: 0 done, 1 failed (one line on stderr says why), 2 wrong usage, 130 or 143 stopped by a signal."
 
 
@@ -13,7 +16,7 @@ def add_command(commands, name, run, help, description):
     """A subcommand's parser, with what all of them have."""
     parser = commands.add_parser(name, help=help, description=description, epilog=EPILOG, allow_abbrev=False)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, next_step="")
     return parser
 
 

@@ -75,6 +75,7 @@ def networks():
     return {"generator": A.mlp_generator((2,), 4, (4,)), "discriminator": A.mlp_discriminator((2,), (4,))}
 
 
+IMAGES = -np.ones((2, 8, 8, 1))
 IMAGE_SIZES = {"image_shape": (16, 16, 1), "width": 2}
 # Valid arguments of what has others than numbers by default. An argument is a number if its value here, or else its
 # default, is one; of a tuple each entry is.
@@ -90,21 +91,33 @@ VALID = {
     "architectures.resnet_generator": {**IMAGE_SIZES, "latent_dim": 4},
     "architectures.sn_dcgan_discriminator": {**IMAGE_SIZES},
     "callbacks.BackupAndRestore": {"backup_dir": "backup", "save_freq": 3},
+    "callbacks.MetricsLog": {"path": "metrics.jsonl"},
     "callbacks.SampleGrid": {"log_dir": "run", "columns": 3},
     "conditions.AuxiliaryClassifier": {"num_classes": 3},
     "conditions.Codes": {"categorical": (3, 2), "continuous": 2},
     "conditions.Vector": {"n": 3},
     "conditions.Labels": {"num_classes": 3},
+    "datasets.from_dataset": {
+        "data": np.zeros((4, 9, 9, 1), "uint8"),
+        "batch_size": 4,
+        "image_size": (8, 8),
+        "seed": 3,
+    },
     "datasets.load": {"name": "digits", "batch_size": 4, "image_size": (8, 8), "seed": 3},
     "export.benchmark": {"filepath": "generator.tflite"},
     "export.export": {"generator": None, "filepath": "generator.tflite"},
+    "images.save_animation": {"path": "a.gif", "pictures": np.zeros((2, 2, 2, 1), "uint8")},
     "images.grid": {"images": np.zeros((3, 2, 2, 1)), "columns": 2},
     "layers.Residual": {"residual": []},
     "layers.SpectralNormalization": {"layer": keras.layers.Dense(2)},
     "metrics.ClassifierScore": {"features": None},
     "pace.measure": {"gan": None, "data": None},
     "metrics.ModeCoverage": {"centers": np.eye(2), "sigma": 0.5},
+    "metrics.Memorization": {"features": None},
     "metrics.features.classifier": {"dataset": "digits"},
+    "metrics.features.self_supervised": {"dataset": "digits", "steps": 2},
+    "metrics.features.steps_within": {"seconds": 1.0, "shape": (8, 8, 1)},
+    "metrics.nearest": {"features": None, "samples": IMAGES, "training_set": IMAGES},
     "priors.Categorical": {"num_classes": 3},
     "priors.Concatenated": {"priors": [keras_gan.priors.Normal(2)]},
     "priors.Mixture": {"centers": np.eye(2)},
@@ -112,13 +125,19 @@ VALID = {
     "priors.Prior": {"latent_dim": 3},
     "priors.Uniform": {"latent_dim": 3},
     "priors.circle": {"num_modes": 3, "latent_dim": 2},
+    "schedules.ConstantThenLinear": {"initial_learning_rate": 0.1, "steps": 10},
+    "settings.for_images": {"shape": (16, 16, 1), "count": 30, "minutes": 2.0},
+    "walks.tour": {"stops": np.eye(3)},
 }
 # They take no number of the user's own.
 WITHOUT_NUMBERS = {
+    "callbacks.read_metrics",
     "datasets.class_names",
+    "datasets.survey",
     "health.discriminator_won",
     "health.diversity",
     "health.generator_collapsed",
+    "health.generator_memorizes",
     "health.measure",
     "images.save",
     "images.to_uint8",
@@ -129,7 +148,18 @@ WITHOUT_NUMBERS = {
     "walks.slerp",
 }
 # Beyond the check of their numbers they train, read or write.
-SLOW = {"datasets.load", "export.benchmark", "export.export", "metrics.features.classifier", "pace.measure"}
+SLOW = {
+    "datasets.from_dataset",
+    "datasets.load",
+    "export.benchmark",
+    "export.export",
+    "images.save_animation",
+    "metrics.features.classifier",
+    "metrics.features.self_supervised",
+    "metrics.features.steps_within",
+    "metrics.nearest",
+    "pace.measure",
+}
 # Numbers that may be negative.
 OF_ANY_SIGN = {"high", "low", "mean", "radius"}
 

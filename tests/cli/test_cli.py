@@ -220,6 +220,46 @@ def test_evaluate_prints_a_table(make_image_gan, folder, tmp_path, capfd):
     assert "classifier_score" not in capfd.readouterr().out
 
 
+def test_evaluate_without_classes_takes_features_without_labels(make_image_gan, folder, tmp_path, capfd, monkeypatch):
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for path in (tmp_path / "pictures").rglob("*.png"):
+        path.rename(flat / path.name)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
+    module, trained = sys.modules["keras_gan.metrics.features.self_supervised"], []
+
+    def train(images, shape, steps):
+        trained.append(len(images))
+        model = module._build(shape)[0]
+        model.set_weights([len(images) / 24 * weight for weight in model.get_weights()])
+        return model
+
+    monkeypatch.setattr(module, "_train", train)
+    gan = make_image_gan(channels=3)
+    command = ["evaluate", str(tmp_path / "gan.keras"), "--data", f"folder:{flat}", "--batch-size", "10", "--json"]
+
+    def evaluate():
+        gan.save(tmp_path / "gan.keras")
+        assert cli.main(command) == 0
+        return json.loads(capfd.readouterr().out)
+
+    found = evaluate()
+    assert found["features"] == "self_supervised" and trained == [24] and "classifier_score" not in found
+    assert found["frechet_distance"] > 0 and found["kernel_distance_error"] > 0
+    # Features that the file brings give the figures that `fit` gave.
+    data = keras_gan.datasets.load(f"folder:{flat}", 10, image_size=8, seed=0)
+    carried = keras_gan.metrics.features.self_supervised(data.take(2))
+    gan.compile(metrics=[keras_gan.metrics.KernelDistance(carried), keras_gan.metrics.FrechetDistance(carried)])
+    expected = gan.evaluate(data, verbose=0, return_dict=True)
+    again = evaluate()
+    assert trained == [24, 20] and again["frechet_distance"] != pytest.approx(found["frechet_distance"], rel=1e-3)
+    for name in ("frechet_distance", "kernel_distance"):
+        assert again[name] == pytest.approx(expected[name], rel=1e-3)
+    # What is not loaded from files of strangers is passed over.
+    gan.compile(metrics=[keras_gan.metrics.FrechetDistance(keras.layers.Lambda(lambda x: x))])
+    assert evaluate()["frechet_distance"] == pytest.approx(found["frechet_distance"], rel=1e-3)
+
+
 def test_evaluate_of_a_gan_with_labels(folder, tmp_path, capfd):
     labels = keras_gan.conditions.Labels(2)
     keras_gan.GAN(
@@ -330,7 +370,7 @@ def test_evaluate_speaks_of_options(make_image_gan, folder, tmp_path, capfd):
     make_image_gan(channels=3).save(tmp_path / "gan.keras")
     (tmp_path / "pictures" / "a" / "0.png").rename(tmp_path / "pictures" / "loose.png")
     said = fails(capfd, "evaluate", tmp_path / "gan.keras", "--data", folder)
-    assert "loose.png outside of any. Or give --features none" in said and "labels=True" not in said
+    assert "loose.png outside of any. Or give --features self_supervised" in said and "labels=True" not in said
     (tmp_path / "pictures" / "loose.png").write_bytes(b"no picture")
     said = fails(capfd, "evaluate", tmp_path / "gan.keras", "--data", folder)
     assert "give --skip-bad-images" in said and "on_error" not in said

@@ -1,0 +1,124 @@
+"""The report of a run: one page with its pictures inside."""
+
+import base64
+import html
+import io
+
+import numpy as np
+
+from keras_gan import images, saving
+
+_STYLE = """
+:root { color-scheme: light dark; --line: #8884; --soft: #8882; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
+img { max-width: 100%; image-rendering: pixelated; } img.plot { image-rendering: auto; background: white; }
+.wide { overflow-x: auto; } .pair { display: inline-block; margin: 0 .5rem .5rem 0; text-align: center; }
+.pair img { display: block; width: 6rem; } .pair span { font-size: .8rem; }
+table { border-collapse: collapse; } td, th { padding: .25rem .8rem .25rem 0; text-align: left; vertical-align: top; }
+tr + tr { border-top: 1px solid var(--line); } td.number { text-align: right; white-space: nowrap; }
+code, pre { background: var(--soft); border-radius: .25rem; padding: .1rem .3rem; } pre { overflow-x: auto; }
+.alarm { border-left: .25rem solid #c60; padding-left: .8rem; }
+"""
+
+# What is drawn over the epochs, one plot each: title, then names in the logs.
+_CURVES = (
+    ("Distance from held-out images (lower is better)", ("val_kernel_distance",)),
+    ("Precision and recall (higher is better)", ("val_precision", "val_recall")),
+    ("Samples nearer to a training image than held-out ones are", ("val_memorization",)),
+    ("Losses", ("discriminator_loss", "generator_loss")),
+)
+
+
+def write(path, title, grid, walk, figures, curves, neighbors, choices, facts, alarms, commands):
+    """Writes the page.
+
+    Args:
+        path: Path of the file.
+        title: String.
+        grid: Picture of samples `(height, width, channels)`, uint8.
+        walk: Bytes of an animation, GIF.
+        figures: List of `(name, value, meaning)`, strings.
+        curves: List of dicts, what each epoch logged.
+        neighbors: Pair of arrays `(n, height, width, channels)` in [-1, 1]: samples, and the training image nearest to
+            each.
+        choices: List of `(name, value, reason)`, strings: the settings.
+        facts: List of `(name, value)`, strings: data, time, machine, versions.
+        alarms: List of strings.
+        commands: List of `(purpose, command)`, strings.
+    """
+    parts = [f"<h1>{_text(title)}</h1>"]
+    parts += [f'<p class="alarm">{_text(alarm)}</p>' for alarm in alarms]
+    parts += [f'<div class="wide">{_image(_png(grid), "samples", scale=2)}</div>']
+    parts += ["<h2>How good it is</h2>", _table(figures, numbers=True)]
+    parts += ["<h2>Are samples copies?</h2>", "<p>Each sample, and the training image nearest to it.</p>"]
+    parts += [_pair(sample, nearest) for sample, nearest in zip(*neighbors, strict=True)]
+    parts += ["<h2>A walk between samples</h2>", _image(_uri("gif", walk), "a walk between samples")]
+    parts += ["<h2>Training</h2>", _plots(curves)]
+    parts += ["<h2>Settings</h2>", _table(choices), "<h2>The run</h2>", _table(facts)]
+    parts += ["<h2>What next</h2>", *(f"<p>{_text(why)}</p><pre>{_text(line)}</pre>" for why, line in commands)]
+    page = (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{_text(title)}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>\n'
+        f"<body>\n{chr(10).join(parts)}\n</body></html>\n"
+    )
+    with saving.replacing(path) as part:
+        part.write_text(page, encoding="utf-8")
+
+
+def _text(value):
+    return html.escape(str(value))
+
+
+def _table(rows, numbers=False):
+    def cells(row):
+        for i, cell in enumerate(row):
+            yield f'<td class="number">{_text(cell)}</td>' if numbers and i == 1 else f"<td>{_text(cell)}</td>"
+
+    lines = (f"<tr>{''.join(cells(row))}</tr>" for row in rows)
+    return f'<div class="wide"><table>{"".join(lines)}</table></div>'
+
+
+def _pair(sample, nearest):
+    pictures = _image(_png(images.to_uint8(sample)), "sample") + _image(
+        _png(images.to_uint8(nearest)), "training image"
+    )
+    return f'<div class="pair">{pictures}</div>'
+
+
+def _image(uri, alt, scale=None):
+    return f'<img src="{uri}" alt="{alt}">' if scale is None else f'<img src="{uri}" alt="{alt}" style="zoom: {scale}">'
+
+
+def _uri(kind, content):
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _png(picture):
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(picture[:, :, 0] if picture.shape[-1] == 1 else picture).save(file, "png")
+    return _uri("png", file.getvalue())
+
+
+def _plots(curves):
+    """Draws one plot for each kind of figure that was logged."""
+    from matplotlib.figure import Figure
+
+    epochs = np.array([line["epoch"] + 1 for line in curves])
+    drawn = [(title, found) for title, names in _CURVES if (found := [n for n in names if n in (curves or [{}])[0]])]
+    if not drawn:
+        return "<p>No epoch was logged.</p>"
+    figure = Figure(figsize=(9, 2.6 * len(drawn)), layout="constrained")
+    for axes, (title, names) in zip(np.atleast_1d(figure.subplots(len(drawn), sharex=True)), drawn, strict=True):
+        for name in names:
+            axes.plot(epochs, [line[name] for line in curves], label=name.removeprefix("val_").replace("_", " "))
+        axes.set_title(title, fontsize=10, loc="left")
+        axes.grid(alpha=0.3)
+        if len(names) > 1:
+            axes.legend(fontsize=8)
+    axes.set_xlabel("epoch")
+    file = io.BytesIO()
+    figure.savefig(file, format="svg")
+    return f'<img class="plot" src="{_uri("svg+xml", file.getvalue())}" alt="curves of the figures above over epochs">'

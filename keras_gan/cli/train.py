@@ -1,0 +1,318 @@
+"""`keras-gan train`: makes a checked generator from a folder of images."""
+
+import argparse
+import contextlib
+import importlib.util
+import math
+import os
+import sys
+import tempfile
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import keras
+
+from keras_gan.callbacks import Progress, TrainingHealth
+from keras_gan.cli import finishing
+from keras_gan.cli.common import BEGUN, Result, add_command, load_gan, positive
+from keras_gan.cli.run_folder import RunFolder
+from keras_gan.cli.source import COMPARED, Source
+from keras_gan.metrics import FrechetDistance, KernelDistance, Memorization, PrecisionRecall, features
+from keras_gan.settings import for_images
+
+_MINUTES = 15.0
+# The share of the time that features may take to learn.
+_FEATURES = 0.1
+# More of their steps hardly made them better.
+_FEWEST_FEATURE_STEPS, _MOST_FEATURE_STEPS = 20, 1000
+# What comes after training, in times of what comes before its first step: the export compiles, too.
+_CLOSING = 2.0
+# Options that change where and how a run is computed, and not what it is.
+_NOT_THE_RUN = ("cache", "command", "dry_run", "json", "next_step", "run", "run_dir")
+_CHOICES = {
+    "architecture": (str, "dcgan, modern or resnet"),
+    "width": (positive, "filters of the networks"),
+    "latent_dim": (positive, "the size of the latent"),
+    "batch_size": (positive, "images for each step"),
+    "learning_rate": (float, "of both players, while it is constant"),
+    "loss": (str, "such as hinge or relativistic"),
+    "r1": (float, "the weight of the gradient penalty, 0 for none"),
+    "ema": (float, "the momentum of the generator's average"),
+}
+# What an epoch's line shows.
+_SHOWN = {"val_kernel_distance": "distance", "val_precision": "precision", "val_recall": "recall"}
+_SWITCHES = {"augment": "the discriminator sees images changed at random", "flip": "images are mirrored at random"}
+
+
+def add(commands):
+    parser = add_command(
+        commands,
+        "train",
+        run,
+        help="make a generator from a folder of images",
+        description="Trains a GAN on images, and writes a report with samples and figures, the GAN, and its generator "
+        "for a phone, checked. Says first what it found and what it will do. A run that was cut off, whatever "
+        "ended it, goes on when the same command is given again with the same --run-dir.",
+    )
+    parser.set_defaults(next_step=" The same command goes on where it was.")
+    parser.add_argument("source", help="a folder of images, 'digits', or an image set of TensorFlow Datasets")
+    parser.add_argument("--run-dir", metavar="DIR", help="where to write (default: runs/SOURCE-DATE-TIME)")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be done; writes nothing")
+    parser.add_argument("--seed", type=int, default=0, help="another seed gives another run (default: 0)")
+    parser.add_argument("--start-from", metavar="GAN", help="go on from the weights of a .keras file")
+    parser.add_argument("--no-export", action="store_true", help="make no .tflite file")
+
+    length = parser.add_argument_group("how long").add_mutually_exclusive_group()
+    length.add_argument(
+        "--minutes", type=_minutes, metavar="N", help=f"of the whole command, by the clock (default: {_MINUTES:g})"
+    )
+    length.add_argument("--epochs", type=positive, metavar="N", help="times through the images")
+    length.add_argument("--steps", type=positive, metavar="N", help="updates of the generator")
+
+    data = parser.add_argument_group("images")
+    data.add_argument(
+        "--image-size", type=positive, metavar="N", help="pixels of a side (default: the images' own, or 64)"
+    )
+    data.add_argument("--labels", action="store_true", help="learn classes: subfolders, or the set's own")
+    data.add_argument("--channels", type=int, choices=(1, 3), help="1 for gray, 3 for color (default: the images' own)")
+    data.add_argument("--skip-bad-images", action="store_true", help="go on without those that can't be read")
+    data.add_argument(
+        "--cache", nargs="?", const=True, metavar="DIR", help="keep them on disk, not in memory (default: if many)"
+    )
+
+    machine = parser.add_argument_group("machine")
+    machine.add_argument(
+        "--strategy",
+        choices=("none", "mirrored", "multiworker"),
+        default="none",
+        help="mirrored: all GPUs of this machine; multiworker: all machines in TF_CONFIG, see docs/devices.md",
+    )
+    machine.add_argument(
+        "--precision",
+        choices=("float32", "mixed_float16", "mixed_bfloat16"),
+        default="float32",
+        help="half precision is faster on GPUs that have it (default: float32)",
+    )
+
+    choices = parser.add_argument_group("settings", "Each overrides one choice; the command says the others.")
+    for name, (kind, text) in _CHOICES.items():
+        choices.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="X", help=text)
+    for name, text in _SWITCHES.items():
+        choices.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, help=text)
+
+
+def run(args):
+    # With --json the result alone goes to stdout.
+    output = contextlib.redirect_stdout(sys.stderr) if args.json else contextlib.nullcontext()
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(args.precision)
+    try:
+        with output:
+            return _run(args)
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def _run(args):
+    command = {name: value for name, value in vars(args).items() if name not in _NOT_THE_RUN and value is not None}
+    place = args.run_dir or Path("runs") / f"{Path(args.source).name}-{datetime.now():%Y%m%d-%H%M%S}"
+    folder = RunFolder(place, command)
+    if folder.is_finished:
+        return Result({"run_dir": str(folder.path), "finished": True}, f"{folder.path} is finished: {folder.report}")
+    _check_export(args)
+    strategy = _strategy(args)
+    source = Source(args)
+    print(source, flush=True)
+    if args.dry_run:
+        return _dry_run(args, source)
+    training = _Training(args, folder, source, strategy)
+    training.plan()
+    gan, alarms = training.fit()
+    if not training.is_chief:
+        return Result({"run_dir": str(folder.path)}, "The first worker writes the report.")
+    result = finishing.finish(folder, gan, training, source, alarms, export=not args.no_export)
+    folder.clean()
+    return result
+
+
+def _check_export(args):
+    """Raises an ImportError before anything is trained if the generator's file can't be made in the end."""
+    if args.no_export:
+        return
+    if keras.config.backend() != "tensorflow":
+        raise ValueError(
+            f"The .tflite file is made on Keras's tensorflow backend. Received: {keras.config.backend()!r}. Give "
+            "--no-export, and make it later: KERAS_BACKEND=tensorflow keras-gan export gan.keras generator.tflite"
+        )
+    if importlib.util.find_spec("ai_edge_litert") is None:
+        raise ImportError(
+            "The .tflite file is checked by ai-edge-litert. Run: pip install 'keras-gan[export]', or give --no-export."
+        )
+
+
+def _strategy(args):
+    """Returns the `tf.distribute.Strategy` that was asked for, or None."""
+    if args.strategy == "none":
+        return None
+    import tensorflow as tf
+
+    if args.strategy == "mirrored":
+        return tf.distribute.MirroredStrategy()
+    if not (args.run_dir and "TF_CONFIG" in os.environ and (args.steps or args.epochs)):
+        raise ValueError(
+            "--strategy multiworker needs TF_CONFIG in the environment, --run-dir, one folder for all workers, and "
+            "--steps or --epochs, since workers that each measured would disagree; see docs/devices.md."
+        )
+    # Before anything else of TensorFlow: many workers can't begin later.
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def _settings(args, source):
+    minutes = None if args.steps or args.epochs else args.minutes or _MINUTES
+    chosen = {name: getattr(args, name) for name in (*_CHOICES, *_SWITCHES) if getattr(args, name) is not None}
+    settings = for_images(source.shape, source.count, minutes, source.condition).replace(seed=args.seed, **chosen)
+    if args.epochs:
+        return settings.replace(steps=args.epochs * math.ceil(source.count / settings.batch_size))
+    return settings.replace(steps=args.steps) if args.steps else settings
+
+
+class _Training:
+    """What is trained, and for how long.
+
+    Attributes:
+        train: `tf.data.Dataset` to train on.
+        settings: `keras_gan.settings.ImageSettings`.
+        features: What metrics compare.
+    """
+
+    def __init__(self, args, folder, source, strategy):
+        self._args, self._folder, self._source, self._strategy = args, folder, source, strategy
+        self.settings = _settings(args, source)
+        self.train = source.load(self.settings.batch_size, flip=self.settings.flip)
+        source.check(self.train)
+
+    @property
+    def is_chief(self):
+        return self._strategy is None or self._strategy.extended.should_checkpoint
+
+    def plan(self):
+        """Trains the features, finds the steps, and writes both down, unless a run that goes on has them."""
+        print(f"{'Going on' if self._folder.has_backup else 'Writing'} in {self._folder.path}. If this is cut off, the")
+        print(f"same command with --run-dir {self._folder.path} goes on.", flush=True)
+        self._note(images=self._source.facts())
+        self._note(begun=self._folder.options.get("begun", f"{datetime.now():%Y-%m-%d %H:%M}"))
+        options = self._folder.options
+        plain = self._source.plain
+        if "feature_steps" not in options:
+            self._note(feature_steps=self._feature_steps())
+        self.features = features.self_supervised(plain, steps=options["feature_steps"])
+        if "steps" not in options and self._args.strategy == "multiworker":
+            # Workers that each timed steps would not make as many.
+            self._note(steps=self.settings.steps, epochs=self.settings.epochs)
+            print(f"\n{self.settings}\n", flush=True)
+        elif "steps" not in options:
+            self._measure()
+        self.settings = self.settings.replace(steps=options["steps"], epochs=options["epochs"])
+
+    def _feature_steps(self):
+        if self.settings.minutes is None:
+            return max(_FEWEST_FEATURE_STEPS, min(_MOST_FEATURE_STEPS, self.settings.steps // 4))
+        steps = features.steps_within(_FEATURES * 60 * self.settings.minutes, self._source.shape)
+        return min(_MOST_FEATURE_STEPS, steps)
+
+    def _note(self, **facts):
+        if self.is_chief:
+            self._folder.note(**facts)
+        else:
+            self._folder.options.update(facts)
+
+    def _measure(self):
+        """Finds the steps that fit into the time, and says how long all will take."""
+        print("Measuring how fast this machine is", flush=True)
+        settings = self.settings
+        with tempfile.TemporaryDirectory() as scratch, self._scope():
+            data = self.train, self._source.held_out, self.metrics(), self._start()
+            pace = settings.measure(*data, folder=scratch, seconds=_seconds_to_measure(settings.minutes))
+        closing = _CLOSING * pace.start
+        if settings.minutes is not None:
+            settings.fit_into(max(settings.minutes - (_gone() + closing) / 60, 0), pace)
+        self._note(steps=settings.steps, epochs=settings.epochs)
+        print(f"\n{settings}\n\n{_expected(settings, pace, closing, _gone())}\n", flush=True)
+
+    def fit(self):
+        """Trains; returns the GAN, and what was alarming, a list of strings."""
+        folder = self._folder.path
+        # As if nothing had been made before: a run that goes on has measured nothing.
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(self._args.seed)
+        with self._scope():
+            gan = self.settings.build(self.metrics(), self._start())
+        print(", ".join(f"{name} with {gan.players()[name].count_params():,} parameters" for name in gan.players()))
+        following = [*self.settings.callbacks(folder), Progress(_SHOWN)]
+        gan.fit(
+            self.settings.epoch(self.train),
+            epochs=self.settings.epochs,
+            validation_data=self._source.held_out,
+            callbacks=following,
+        )
+        alarms = [text for _, _, text in next(c.alarms for c in following if isinstance(c, TrainingHealth))]
+        if self.is_chief and not (folder / "gan.keras").exists():
+            raise ValueError(
+                f"Training broke before it made anything. {' '.join(alarms)} Give a lower --learning-rate."
+            )
+        return gan, alarms
+
+    def metrics(self):
+        """Makes the metrics of evaluations."""
+        found = self.features
+        buffered = [metric(found, max_examples=COMPARED) for metric in (KernelDistance, PrecisionRecall)]
+        return [*buffered, FrechetDistance(found), Memorization(found, self._source.plain)]
+
+    def _scope(self):
+        return contextlib.nullcontext() if self._strategy is None else self._strategy.scope()
+
+    def _start(self):
+        return None if self._args.start_from is None else load_gan(self._args.start_from)
+
+
+def _dry_run(args, source):
+    settings = _settings(args, source)
+    print("Measuring how fast this machine is, on noise", flush=True)
+    pace = settings.measure(seconds=_seconds_to_measure(settings.minutes))
+    closing = _CLOSING * pace.start
+    if settings.minutes is not None:
+        # What is left out here takes a share: evaluations, features.
+        settings.fit_into(max((1 - _FEATURES) * settings.minutes - (_gone() + closing) / 60, 0), pace)
+    print(f"\n{settings}\n")
+    if source.unreadable and not args.skip_bad_images:
+        raise ValueError(
+            f"{len(source.unreadable)} images can't be read. Repair them, take them out, or give --skip-bad-images."
+        )
+    text = f"{_expected(settings, pace, closing, 0)} Only headers were read, and nothing was written."
+    return Result({"source": source.name, "count": source.count, "steps": settings.steps}, text)
+
+
+def _expected(settings, pace, closing, gone):
+    minutes = (gone + pace.seconds(settings.steps, settings.epochs) + closing) / 60
+    end = datetime.now() + timedelta(minutes=minutes - gone / 60)
+    steps = f"A step takes {1000 * pace.step:.3g} ms: {settings.steps:,} steps and all else"
+    return f"{steps}\ntake about {minutes:.3g} minutes, until {end:%H:%M}."
+
+
+def _seconds_to_measure(minutes):
+    return 5.0 if minutes is None else min(5.0, minutes)
+
+
+def _gone():
+    return time.monotonic() - BEGUN
+
+
+def _minutes(text):
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number more than 0, received {text}")
+    return value

@@ -1,0 +1,253 @@
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import keras_gan
+from keras_gan import callbacks, cli
+
+TINY = ["--width", "2", "--latent-dim", "4", "--steps", "6"]
+SMALL = [*TINY, "--no-export"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """48 images of 16x16, half of them in each of two classes: colors around red, and around blue."""
+    folder = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(0)
+    for k in range(48):
+        color = [200, 60, 60] if k % 2 else [60, 60, 200]
+        image = np.clip(rng.normal(color, 30, (1, 1, 3)) + rng.normal(0, 10, (16, 16, 3)), 0, 255).astype("uint8")
+        (folder / ["blue", "red"][k % 2]).mkdir(exist_ok=True)
+        Image.fromarray(image).save(folder / ["blue", "red"][k % 2] / f"{k:02}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(folder, tmp_path_factory):
+    """A finished run of few steps."""
+    run = tmp_path_factory.mktemp("runs") / "run"
+    assert cli.main(["train", str(folder), "--run-dir", str(run), *TINY]) == 0
+    return run
+
+
+def arrays(path):
+    """All arrays in a .keras file."""
+    found = {}
+    with zipfile.ZipFile(path) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
+        file.visititems(lambda name, x: found.update({name: x[()]} if isinstance(x, h5py.Dataset) else {}))
+    return found
+
+
+def fails(capsys, *argv, code=1):
+    capsys.readouterr()
+    assert cli.main(["train", *map(str, argv)]) == code
+    lines = capsys.readouterr().err.splitlines()
+    return lines[-1]
+
+
+def test_a_folder_becomes_a_gan_and_a_report(finished, folder):
+    found = {p.name for p in finished.iterdir()}
+    assert found >= {"options.json", "metrics.jsonl", "gan.keras", "last.keras", "walk.gif", "report.html", "samples"}
+    assert "backup" not in found and (finished / "generator.tflite").stat().st_size > 1000
+    gan = keras.models.load_model(finished / "gan.keras")
+    assert gan.sample(2, seed=0).shape == (2, 16, 16, 3)
+    assert int(keras.models.load_model(finished / "last.keras").optimizer.iterations) == 6
+    options = json.loads((finished / "options.json").read_text())
+    assert (options["steps"], options["command"]["source"], options["command"]["seed"]) == (6, str(folder), 0)
+    # Of fewer than 160 images 16 are held out, but never more than a third.
+    assert len(options["images"]["held_out"]) == 16 and options["images"]["train"] == "train[:-16]"
+    with Image.open(finished / "walk.gif") as walk:
+        assert walk.n_frames == 60
+    [line] = callbacks.read_metrics(finished / "metrics.jsonl")
+    page = (finished / "report.html").read_text()
+    assert f"{line['val_kernel_distance']:.4g}" in page
+    # Pictures: the grid, sixteen samples with their neighbors, the walk and the curves. Nothing lies elsewhere.
+    assert page.count("<img ") == page.count('src="data:image/') == 1 + 2 * 16 + 1 + 1
+    assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_a_finished_run_stays_as_it_is(finished, folder, capsys):
+    before = {p: p.stat().st_mtime_ns for p in finished.rglob("*")}
+    assert cli.main(["train", str(folder), "--run-dir", str(finished), *TINY]) == 0
+    assert "is finished" in capsys.readouterr().out
+    message = fails(capsys, folder, "--run-dir", finished, *TINY, "--seed", "3", "--r1", "0.5")
+    assert "--seed 0 then, 3 now" in message and "--r1 None then, 0.5 now" in message
+    assert before == {p: p.stat().st_mtime_ns for p in finished.rglob("*")}
+
+
+def test_figures_can_be_measured_again(finished, folder, capsys):
+    command = ["evaluate", finished / "gan.keras", "--data", f"folder:{folder}", "--split", "train[-16:]"]
+    assert cli.main([*map(str, command), "--features", "self_supervised", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    page = (finished / "report.html").read_text()
+    for name in ("kernel_distance", "precision", "recall", "frechet_distance"):
+        assert f">{found[name]:.4g}<" in page, name
+
+
+def test_labels_another_start_and_json(folder, finished, tmp_path, capsys):
+    command = ["train", str(folder), "--labels", *SMALL, "--json", "--run-dir"]
+    assert cli.main([*command, str(tmp_path / "labels")]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["steps"] == 6 and result["kernel_distance"] == pytest.approx(result["kernel_distance"])
+    gan = keras.models.load_model(tmp_path / "labels" / "gan.keras")
+    assert gan.condition.num_classes == 2
+    assert "2 classes" in (tmp_path / "labels" / "report.html").read_text()
+    message = fails(
+        capsys, folder, "--labels", *SMALL, "--run-dir", tmp_path / "x", "--start-from", finished / "gan.keras"
+    )
+    assert "start_from must have the condition Labels(num_classes=2)" in message
+
+
+@pytest.mark.long
+def test_start_from_goes_on_from_weights(folder, finished, tmp_path):
+    start = finished / "last.keras"
+    options = ["--run-dir", str(tmp_path / "run"), "--start-from", str(start), "--learning-rate", "1e-12"]
+    assert cli.main(["train", str(folder), *SMALL, *options]) == 0
+    then, now = keras.models.load_model(start), keras.models.load_model(tmp_path / "run" / "last.keras")
+    for a, b in zip(then.generator.trainable_weights, now.generator.trainable_weights, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-6)
+    assert int(now.optimizer.iterations) == 6
+
+
+def test_minutes_are_fitted_and_written_before_training(folder, tmp_path, capsys):
+    command = ["train", str(folder), "--width", "2", "--latent-dim", "4", "--no-export", "--minutes", "0.5"]
+    begin = time.monotonic()
+    assert cli.main([*command, "--run-dir", str(tmp_path / "run")]) == 0
+    seconds = time.monotonic() - begin
+    options = json.loads((tmp_path / "run" / "options.json").read_text())
+    assert options["steps"] % options["epochs"] == 0
+    gan = keras.models.load_model(tmp_path / "run" / "last.keras")
+    assert int(gan.optimizer.iterations) == options["steps"]
+    out = capsys.readouterr().out
+    assert "all else\ntake about" in out and f"epoch {options['epochs']}/{options['epochs']}" in out
+    # In a process that has long begun nothing is left but one step: here only that it ends counts.
+    assert seconds < 300
+
+
+def test_a_dry_run_writes_nothing(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["train", str(folder), "--dry-run", "--width", "2"]) == 0
+    out = capsys.readouterr().out
+    assert "48 images, 16x16" in out and "Only headers were read, and nothing was written" in out and "minutes" in out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_names_what_the_run_would_refuse(folder, tmp_path, capsys):
+    for path in folder.rglob("*.png"):
+        (tmp_path / "images" / path.name).parent.mkdir(exist_ok=True)
+        (tmp_path / "images" / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "images" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n no more")
+    dry = ["train", str(tmp_path / "images"), "--dry-run", "--width", "2"]
+    assert cli.main(dry) == 1
+    captured = capsys.readouterr()
+    assert "broken.png" in captured.out and "1 images can't be read" in captured.err
+    assert cli.main([*dry, "--skip-bad-images"]) == 0
+    message = fails(capsys, tmp_path / "images", *SMALL, "--run-dir", tmp_path / "run")
+    assert "broken.png" in message and "--skip-bad-images" in message and not (tmp_path / "run").exists()
+
+
+def test_bad_input(folder, tmp_path, capsys):
+    def images(name, n, color=None, size=(16, 16)):
+        (tmp_path / name).mkdir()
+        for k in range(n):
+            pixels = np.full((*size, 3), 7 * k if color is None else color, "uint8")
+            Image.fromarray(pixels).save(tmp_path / name / f"{k}.png")
+        return tmp_path / name
+
+    run = ["--run-dir", tmp_path / "run"]
+    assert "name must be a known dataset" in fails(capsys, tmp_path / "none", *SMALL, *run)
+    assert "must hold images" in fails(capsys, images("empty", 0), *SMALL, *run)
+    assert "at least 9 images. Received:" in fails(capsys, images("one", 1), *SMALL, *run)
+    assert "where all are one" in fails(capsys, images("same", 20, color=9), *SMALL, *run)
+    single = images("single", 20) / "few"
+    single.mkdir()
+    message = fails(capsys, tmp_path / "single", "--labels", *SMALL, *run)
+    assert "labels need every image in a subfolder" in message
+    for path in sorted((tmp_path / "single").glob("*.png")):
+        target = single if path.name == "3.png" else tmp_path / "single" / "many"
+        target.mkdir(exist_ok=True)
+        path.rename(target / path.name)
+    assert "few with less" in fails(capsys, tmp_path / "single", "--labels", *SMALL, *run)
+    assert "--image-size must be divisible by 4" in fails(capsys, folder, "--image-size", 30, *SMALL, *run)
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    message = fails(capsys, folder, *SMALL, "--run-dir", tmp_path / "full")
+    assert "holds something else; nothing was overwritten" in message
+    for wrong in (["--minutes", "0"], ["--steps", "0"], ["--minutes", "3", "--steps", "3"], ["--channels", "2"]):
+        assert cli.main(["train", str(folder), *wrong]) == 2
+    assert "architecture must be one of" in fails(capsys, folder, *SMALL, *run, "--architecture", "vae")
+
+
+def test_small_images_are_enlarged_and_said_so(tmp_path, capsys):
+    for k in range(12):
+        Image.fromarray(np.random.default_rng(k).integers(0, 256, (2, 3, 3), "uint8")).save(tmp_path / f"{k}.png")
+    assert cli.main(["train", str(tmp_path), "--dry-run", "--width", "2", "--image-size", "16"]) == 0
+    assert "Some are smaller than that, down to 3x2: they are enlarged." in capsys.readouterr().out
+
+
+def test_another_folder_is_not_gone_on_with(folder, tmp_path, capsys):
+    run = tmp_path / "run"
+    run.mkdir()
+    command = {"source": str(folder), "seed": 0, "width": 2, "latent_dim": 4, "steps": 6, "no_export": True}
+    command |= {"labels": False, "skip_bad_images": False, "strategy": "none", "precision": "float32"}
+    (run / "options.json").write_text(json.dumps({"command": command, "images": {"total": 3}}))
+    message = fails(capsys, folder, *SMALL, "--run-dir", run)
+    assert "images must be what the run" in message
+
+
+def train_in_a_process(folder, run, home, *options):
+    command = [sys.executable, "-m", "keras_gan_cli", "train", str(folder), "--run-dir", str(run), *SMALL, *options]
+    return subprocess.Popen(command, env={**os.environ, "KERAS_HOME": str(home)}, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
+def test_a_run_that_was_cut_off_ends_as_an_unbroken_one(folder, tmp_path, rounds, number):
+    options = ["--steps", "150"]
+    whole = train_in_a_process(folder, tmp_path / "whole", tmp_path / "home", *options)
+    begin = time.monotonic()
+    assert whole.wait() == 0
+    seconds, expected = time.monotonic() - begin, arrays(tmp_path / "whole" / "last.keras")
+    for k in range(rounds(1, 10)):
+        run, rng = tmp_path / f"cut{k}", random.Random(k)
+        # The short test cuts where training has begun, the long one anywhere.
+        cut = train_in_a_process(folder, run, tmp_path / "home", *options)
+        if rounds(True, False):
+            while cut.poll() is None and not any((run / "backup").glob("epoch_*")):
+                time.sleep(0.1)
+        else:
+            time.sleep(rng.uniform(0.1, 1) * seconds)
+        cut.send_signal(number)
+        assert cut.wait() in (-signal.SIGKILL, 143)
+        assert not (run / "report.html").exists()
+        again = train_in_a_process(folder, run, tmp_path / "home", *options)
+        assert again.wait() == 0
+        found = arrays(run / "last.keras")
+        assert found.keys() == expected.keys()
+        for name in expected:
+            np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+
+
+@pytest.mark.long
+def test_the_demo_draws_all_digits(tmp_path):
+    begin = time.monotonic()
+    assert cli.main(["train", "digits", "--minutes", "6", "--run-dir", str(tmp_path / "run")]) == 0
+    assert 60 * 6 * 0.75 < time.monotonic() - begin < 60 * 6 * 1.25
+    gan = keras.models.load_model(tmp_path / "run" / "gan.keras")
+    classifier = keras_gan.metrics.features.classifier("digits")
+    found = classifier.predict(gan.sample(1000, seed=0), verbose=0)["probabilities"]
+    shares = np.bincount(found.argmax(1), minlength=10) / 1000
+    assert shares.min() >= 0.04 and shares.max() <= 0.2
+    assert 0.85 <= found.max(1).mean() <= 0.99
