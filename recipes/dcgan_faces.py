@@ -96,10 +96,8 @@ def main(argv=None):
         print("200 of a - b + c        " + "".join(f"{share:14.0%}" for share in found["sums"].values()))
         print("a, b, c: {}, {}, {}, three of each".format(*(common.FACES[k] for k in TERMS)))
     draw(args.run_dir / "faces.png", gan, latents, samples, picks)
-    walk = keras_gan.walks.tour(latents[:24].reshape(6, 4, LATENT_DIM), frames=12)
-    keras_gan.images.save_animation(
-        args.run_dir / "walk.gif", [common.picture(gan, row[None]) for row in walk], scale=2
-    )
+    walk = [common.picture(gan, x[None]) for x in keras_gan.walks.tour(latents[:24].reshape(6, 4, LATENT_DIM), 12)]
+    keras_gan.images.save_animation(args.run_dir / "walk.gif", walk, scale=2)
     files = {"faces.png": "samples by number, walks, arithmetic", "walk.gif": "from face to face"}
     common.finish(args.run_dir, found, files if args.gan else {**files, "gan.keras": "the GAN of the last epoch"})
 
