@@ -18,6 +18,7 @@ match keras.config.backend():
 OpError = _room.OpError
 Trainer = _room.Trainer
 first_replica = _room.first_replica
+gpus = _room.gpus
 inference = _room.inference
 input_gradient = _room.input_gradient
 length = _room.length

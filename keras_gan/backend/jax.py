@@ -147,3 +147,8 @@ def length(x):
 
 def warn_of_slow_processor():
     """Does nothing: TensorFlow alone leaves something off."""
+
+
+def gpus():
+    """Names the accelerators, a list of strings."""
+    return [device.device_kind for device in jax.devices() if device.platform != "cpu"]

@@ -112,3 +112,8 @@ def length(x):
 
 def warn_of_slow_processor():
     """Does nothing: TensorFlow alone leaves something off."""
+
+
+def gpus():
+    """Names the accelerators, a list of strings."""
+    return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]

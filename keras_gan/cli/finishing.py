@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 import keras_gan
-from keras_gan import images, metrics, walks
+from keras_gan import backend, images, metrics, walks
 from keras_gan.callbacks import read_metrics
 from keras_gan.cli import report
 from keras_gan.cli.common import Result
@@ -121,5 +121,5 @@ def machine():
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             lines = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
         name = lines[0] if lines else name
-    gpus = [device for device in keras.distribution.list_devices() if not device.startswith("cpu")]
+    gpus = backend.gpus()
     return f"{name}, {os.cpu_count()} cores" + (f", {', '.join(gpus)}" if gpus else "")

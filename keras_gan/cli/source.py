@@ -3,10 +3,12 @@
 import functools
 import hashlib
 import os
+import warnings
 from pathlib import Path
 
 import keras
 import numpy as np
+from PIL import Image
 
 from keras_gan import datasets
 from keras_gan.conditions import Labels
@@ -42,6 +44,8 @@ class Source:
 
     def __init__(self, args):
         self._args = args
+        # They are counted and named.
+        warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
         self.name = f"folder:{args.source}" if os.path.isdir(os.path.expanduser(args.source)) else args.source
         self.title = Path(args.source).resolve().name if self.name.startswith("folder:") else args.source
         found = datasets.survey(self.name, labels=args.labels, download=not args.dry_run)

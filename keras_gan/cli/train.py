@@ -284,13 +284,14 @@ def _dry_run(args, source):
     if settings.minutes is not None:
         # What is left out here takes a share: evaluations, features.
         settings.fit_into(max((1 - _FEATURES) * settings.minutes - (_gone() + closing) / 60, 0), pace)
-    print(f"\n{settings}\n")
+    expected = _expected(settings, pace, closing, 0)
+    print(f"\n{settings}\n\n{expected}")
     if source.unreadable and not args.skip_bad_images:
         raise ValueError(
             f"{len(source.unreadable)} images can't be read. Repair them, take them out, or give --skip-bad-images."
         )
-    text = f"{_expected(settings, pace, closing, 0)} Only headers were read, and nothing was written."
-    return Result({"source": source.name, "count": source.count, "steps": settings.steps}, text)
+    values = {"source": source.name, "count": source.count, "steps": settings.steps}
+    return Result(values, "Only headers were read, and nothing was written.")
 
 
 def _expected(settings, pace, closing, gone):

@@ -152,6 +152,7 @@ def test_a_dry_run_names_what_the_run_would_refuse(folder, tmp_path, capsys):
     dry = ["train", str(tmp_path / "images"), "--dry-run", "--width", "2"]
     assert cli.main(dry) == 1
     captured = capsys.readouterr()
+    assert "take about" in captured.out
     assert "broken.png" in captured.out and "1 images can't be read" in captured.err
     assert cli.main([*dry, "--skip-bad-images"]) == 0
     message = fails(capsys, tmp_path / "images", *SMALL, "--run-dir", tmp_path / "run")

@@ -5,6 +5,7 @@ from tensorflow.errors import OpError
 from keras_gan.backend.tensorflow.replica import first_replica, length, local_draw, replica, with_shape
 from keras_gan.backend.tensorflow.trainer import (
     Trainer,
+    gpus,
     inference,
     input_gradient,
     warn_of_slow_processor,
@@ -15,6 +16,7 @@ __all__ = [
     "OpError",
     "Trainer",
     "first_replica",
+    "gpus",
     "inference",
     "input_gradient",
     "length",

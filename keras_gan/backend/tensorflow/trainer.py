@@ -112,3 +112,9 @@ def input_gradient(function, x):
         tape.watch(x)
         y = function(x)
     return tape.gradient(y, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+
+def gpus():
+    """Names the accelerators, a list of strings."""
+    found = tf.config.list_physical_devices("GPU")
+    return [tf.config.experimental.get_device_details(device).get("device_name", device.name) for device in found]
