@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import time
 
-from keras_gan import saving
+from keras_gan import datasets, saving
 from keras_gan.gan import GAN
 
 # Where times of the whole command count from.
@@ -46,6 +46,22 @@ def load_gan(path):
             f"gan must be a file that gan.save wrote. Received: {path}, which holds a {type(gan).__name__}."
         )
     return gan
+
+
+def load_images(name, batch_size, split, skip_bad, **options):
+    """Loads images as `keras_gan.datasets.load` does, whose errors speak of the command line's options.
+
+    Args:
+        name: String, as of `load`.
+        batch_size: Int.
+        split: String, as of `load`.
+        skip_bad: Bool, whether images that can't be read are left out.
+        **options: Others of `load`.
+    """
+    try:
+        return datasets.load(name, batch_size, split, on_error="skip" if skip_bad else "raise", **options)
+    except ValueError as error:
+        raise ValueError(str(error).replace("pass on_error='skip'", "give --skip-bad-images")) from error
 
 
 def check_condition(gan, path, instead):

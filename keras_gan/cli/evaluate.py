@@ -8,7 +8,7 @@ import keras
 
 from keras_gan import datasets, metrics, saving
 from keras_gan.augmentation import Affine
-from keras_gan.cli.common import Result, add_command, check_condition, load_gan, positive
+from keras_gan.cli.common import Result, add_command, check_condition, load_gan, load_images, positive
 from keras_gan.metrics.features.self_supervised import SelfSupervised
 from keras_gan.metrics.frechet import LARGEST
 
@@ -111,10 +111,9 @@ def run(args):
     found = {name: logs[name] for name in MEANINGS if name in logs}
     count = sum(len(batch[0] if needs_labels else batch) for batch in data)
     title = f"{count:,} samples of {args.gan} against {args.data}, {split}; features: {kind}"
-    rows = [f"{name:22} {value:10.4g}  {MEANINGS[name]}" for name, value in found.items()]
     return Result(
         {"gan": args.gan, "data": args.data, "split": split, "features": kind, "count": count, **found},
-        "\n".join([title, "", *rows]),
+        "\n".join([title, "", *table(found)]),
     )
 
 
@@ -138,12 +137,11 @@ def _carried(path):
 
 
 def _load(args, batch_size, split, labels, image_size, channels):
-    on_error = "skip" if args.skip_bad_images else "raise"
-    try:
-        # The same order each time: labels then meet the same latents.
-        return datasets.load(
-            args.data, batch_size, split, labels, image_size, seed=0, on_error=on_error, channels=channels
-        )
-    except ValueError as error:
-        # Written for who calls it in Python.
-        raise ValueError(str(error).replace("pass on_error='skip'", "give --skip-bad-images")) from error
+    options = {"labels": labels, "image_size": image_size, "channels": channels}
+    # The same order each time: labels then meet the same latents.
+    return load_images(args.data, batch_size, split, skip_bad=args.skip_bad_images, seed=0, **options)
+
+
+def table(found):
+    """Returns lines of figures with their meanings, a list of strings."""
+    return [f"{name:22} {value:10.4g}  {MEANINGS[name]}" for name, value in found.items()]

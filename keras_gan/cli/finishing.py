@@ -13,7 +13,7 @@ from keras_gan import backend, images, metrics, walks
 from keras_gan.callbacks import read_metrics
 from keras_gan.cli import report
 from keras_gan.cli.common import Result
-from keras_gan.cli.evaluate import MEANINGS
+from keras_gan.cli.evaluate import MEANINGS, table
 
 _SAMPLES, _NEIGHBORS = 64, 16
 # A walk: pictures side by side, stops, and pictures from each stop to the next.
@@ -78,13 +78,12 @@ def finish(folder, gan, training, source, alarms, export=True):
 
 
 def _text(run_dir, figures, exported):
-    rows = [f"{name:22} {value:10.4g}  {MEANINGS[name]}" for name, value in figures.items()]
     files = {"report.html": "samples, figures, curves, settings: open it in a browser"}
     files |= {"gan.keras": "the best epoch's GAN", "last.keras": "the last one's"}
     if exported is not None:
         files["generator.tflite"] = f"{exported.bytes / 1e6:.1f} MB for a phone, off by {exported.mean_error:.4f}"
     files |= {"walk.gif": "a walk between samples", "samples/": "samples after each epoch"}
-    return "\n".join([*rows, "", f"In {run_dir}:", *(f"  {name:20}{text}" for name, text in files.items())])
+    return "\n".join([*table(figures), "", f"In {run_dir}:", *(f"  {name:20}{text}" for name, text in files.items())])
 
 
 def _write_walk(path, gan):

@@ -11,7 +11,9 @@ import numpy as np
 from PIL import Image
 
 from keras_gan import datasets
+from keras_gan.cli.common import load_images
 from keras_gan.conditions import Labels
+from keras_gan.datasets.split import select
 
 # Held out: the last tenth, of which metrics compare so many.
 _HELD_OUT, COMPARED = "train[90%:]", 1000
@@ -74,7 +76,7 @@ class Source:
         else:
             few = min(_FEW, len(names) // 3)
             splits = ("train[:90%]", _HELD_OUT) if len(names) >= _SMALL else (f"train[:-{few}]", f"train[-{few}:]")
-            held_out = datasets.survey(self.name, splits[1]).names
+            held_out = [names[i] for i in select(names, splits[1])]
         count = held_out if names is None else len(held_out)
         return (splits[0], splits[1] if count <= COMPARED else f"train[-{COMPARED}:]"), held_out
 
@@ -131,22 +133,18 @@ class Source:
             `tf.data.Dataset`, as `keras_gan.datasets.load` returns it.
         """
         is_folder = self._found.names is not None
-        try:
-            return datasets.load(
-                self.name,
-                batch_size,
-                self.splits[split],
-                labels=self._args.labels if labels is None else labels,
-                image_size=self.shape[:2],
-                seed=self._args.seed if seed is None else seed,
-                on_error="skip" if self._args.skip_bad_images else "raise",
-                channels=self.shape[2] if is_folder else None,
-                flip=flip,
-                cache=self._args.cache,
-            )
-        except ValueError as error:
-            # Written for who calls it in Python.
-            raise ValueError(str(error).replace("pass on_error='skip'", "give --skip-bad-images")) from error
+        return load_images(
+            self.name,
+            batch_size,
+            self.splits[split],
+            skip_bad=self._args.skip_bad_images,
+            labels=self._args.labels if labels is None else labels,
+            image_size=self.shape[:2],
+            seed=self._args.seed if seed is None else seed,
+            channels=self.shape[2] if is_folder else None,
+            flip=flip,
+            cache=self._args.cache,
+        )
 
     @functools.cached_property
     def held_out(self):
