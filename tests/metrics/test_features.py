@@ -9,11 +9,7 @@ import tensorflow as tf
 import keras_gan
 from keras_gan.metrics import features
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
-    return tmp_path / "home" / "keras_gan"
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def labelled(n=96, shift=0, shuffle=False, batch=32):
@@ -115,17 +111,9 @@ def test_classifier_names_what_is_wrong_with_data(dataset, message):
         features.classifier(dataset)
 
 
-def test_a_gan_carries_the_classifier_in_its_file(make_image_gan, tmp_path, cache, images):
+def test_a_gan_carries_the_classifier_in_its_file(check_file_brings):
     model = features.classifier(labelled(), epochs=2)
-    gan = make_image_gan()
-    gan.compile(metrics=[keras_gan.metrics.FrechetDistance(model), keras_gan.metrics.ClassifierScore(model)])
-    found = gan.evaluate(images, verbose=0, return_dict=True)
-    gan.save(tmp_path / "gan.keras")
-    for path in cache.iterdir():
-        path.unlink()
-    loaded = keras.models.load_model(tmp_path / "gan.keras")
-    assert loaded.evaluate(images, verbose=0, return_dict=True) == pytest.approx(found, rel=1e-5)
-    assert not list(cache.iterdir())
+    check_file_brings(keras_gan.metrics.FrechetDistance(model), keras_gan.metrics.ClassifierScore(model))
 
 
 def twins(shape):

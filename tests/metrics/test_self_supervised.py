@@ -13,12 +13,6 @@ from keras_gan.metrics.reading import read
 module = sys.modules["keras_gan.metrics.features.self_supervised"]
 
 
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
-    return tmp_path / "home" / "keras_gan"
-
-
 def pictures(n=96, size=12, channels=1, shift=0, shuffle=False, batch=32):
     images = np.random.default_rng(0).uniform(-1, 1, (n, size, size, channels)).astype("float32")
     images[0, 0, 0, 0] += shift
@@ -127,16 +121,9 @@ def test_metrics_of_probabilities_say_that_there_are_none(untrained):
         keras_gan.metrics.ClassifierScore(model).build((12, 12, 1))
 
 
-def test_a_gan_carries_it_in_its_file(make_image_gan, images, tmp_path, cache, untrained):
+def test_a_gan_carries_it_in_its_file(check_file_brings, images, untrained):
     model = features.self_supervised(tf.data.Dataset.from_tensors(images), steps=1)
-    gan = make_image_gan()
-    gan.compile(metrics=[keras_gan.metrics.FrechetDistance(model), keras_gan.metrics.KernelDistance(model)])
-    found = gan.evaluate(images, verbose=0, return_dict=True)
-    gan.save(tmp_path / "gan.keras")
-    for path in cache.iterdir():
-        path.unlink()
-    loaded = keras.models.load_model(tmp_path / "gan.keras")
-    assert loaded.evaluate(images, verbose=0, return_dict=True) == pytest.approx(found, rel=1e-5)
+    check_file_brings(keras_gan.metrics.FrechetDistance(model), keras_gan.metrics.KernelDistance(model))
 
 
 @pytest.fixture(scope="module")
