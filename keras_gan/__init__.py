@@ -23,11 +23,13 @@ from keras_gan import (
 )
 from keras_gan.gan import GAN
 from keras_gan.model import AdversarialModel
+from keras_gan.translation import Pix2Pix
 
 __version__ = "0.1.0"
 __all__ = [
     "GAN",
     "AdversarialModel",
+    "Pix2Pix",
     "architectures",
     "augmentation",
     "callbacks",

@@ -31,11 +31,12 @@ class Augmentation(keras.Layer):
             `boundary` don't give.
 
     Call arguments:
-        images: Tensor `(batch, height, width, channels)` of floats.
+        images: Tensor `(batch, height, width, channels)` of floats; or a list of such tensors, which share one draw, so
+            that what belongs together changes together.
         seed: Int, `keras.random.SeedGenerator`, or None for different numbers at each call.
 
     Returns:
-        Tensor of the shape and dtype of `images`.
+        Tensor, or list of tensors, of the shape and dtype of `images`.
 
     Raises:
         ValueError: If `images` have another rank or are no floats.
@@ -50,12 +51,15 @@ class Augmentation(keras.Layer):
         self.built = True
 
     def call(self, images, seed=None):
-        if len(images.shape) != 4 or not keras.backend.is_float_dtype(images.dtype):
-            raise ValueError(
-                "images must be floats of shape (batch, height, width, channels) to be augmented. "
-                f"Received: shape {tuple(images.shape)}, dtype {keras.backend.standardize_dtype(images.dtype)}."
-            )
-        return self.transform(images, backend.local_draw(lambda n: self._draw(n, seed), ops.shape(images)[0]))
+        parts = keras.tree.flatten(images)
+        for part in parts:
+            if len(part.shape) != 4 or not keras.backend.is_float_dtype(part.dtype):
+                raise ValueError(
+                    "images must be floats of shape (batch, height, width, channels) to be augmented. "
+                    f"Received: shape {tuple(part.shape)}, dtype {keras.backend.standardize_dtype(part.dtype)}."
+                )
+        uniform = backend.local_draw(lambda n: self._draw(n, seed), ops.shape(parts[0])[0])
+        return keras.tree.map_structure(lambda part: self.transform(part, uniform), images)
 
     def _draw(self, n, seed):
         return keras.random.uniform((n, self.num_uniforms), dtype="float32", seed=seed)

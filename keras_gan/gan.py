@@ -7,20 +7,20 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gan import backend, checks, health, images, losses, networks
+from keras_gan import backend, checks, health, images, networks
 from keras_gan.conditions import Unconditional
 from keras_gan.export.export import export_gan
+from keras_gan.game import Game
 from keras_gan.model import AdversarialModel
-from keras_gan.moving_average import MovingAverage
-from keras_gan.optimizers import count_steps, get_optimizer, scales_loss
-from keras_gan.penalties import PenaltyGroup, penalty_name
+from keras_gan.moving_average import Averaged
+from keras_gan.optimizers import adversarial_optimizer, count_steps
 from keras_gan.priors import Normal
 
 _SAMPLE_BATCH = 128
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
-class GAN(AdversarialModel):
+class GAN(Averaged, AdversarialModel):
     """A generator and a discriminator that train against each other in `fit`.
 
     Called on latents `(batch, latent_dim)`, or on `[latents, given]` where something is given, such as labels, it
@@ -72,7 +72,7 @@ class GAN(AdversarialModel):
         super().__init__(seed, **kwargs)
         condition = networks.common_condition(condition, generator=generator, discriminator=discriminator)
         self.condition = condition or Unconditional()
-        checks.check_options(self.condition, pack, ema)
+        checks.check_pack(pack, self.condition)
         size = networks.noise_size(generator, prior, self.condition)
         self.noise_prior = prior or Normal(size)
         self.prior = self.condition.complete(self.noise_prior)
@@ -82,11 +82,8 @@ class GAN(AdversarialModel):
         self.generator = generator
         self.discriminator = discriminator
         self.pack = int(pack)
-        self.ema = None if ema is None else float(ema)
-        self._average = self._inference = None
-        if ema is not None:
-            inputs = networks.symbolic_inputs(self.condition, self.prior.latent_dim)
-            self._average = MovingAverage(generator, ema, inputs)
+        self._inference = None
+        self.average(ema, networks.symbolic_inputs(self.condition, self.prior.latent_dim))
 
     @property
     def latent_dim(self):
@@ -94,41 +91,34 @@ class GAN(AdversarialModel):
         return self.prior.latent_dim
 
     @property
-    def ema_generator(self):
-        """`keras.Model`, the generator with averaged weights; None without `ema`."""
-        return None if self._average is None else self._average.network
-
-    @property
-    def best_generator(self):
-        """`keras.Model`, the generator that samples and exports use: the averaged one if there is an `ema`."""
-        if self._average is None:
-            return self.generator
-        self._begin_average()
-        return self._average.network
+    def loss(self):
+        """Object from `keras_gan.losses`."""
+        return self.game.loss
 
     @property
     def penalties(self):
         """List of the penalties of the discriminator."""
-        return list(self._penalties.penalties)
+        return list(self.game.penalties.penalties)
 
     @property
     def generator_penalties(self):
         """List of the penalties of the generator."""
-        return list(self._generator_penalties.penalties)
+        return list(self.game.generator_penalties.penalties)
+
+    @property
+    def augmentation(self):
+        """`keras_gan.augmentation.Augmentation`, or None."""
+        return self.game.augmentation
 
     def players(self):
         return {"discriminator": self.discriminator, "generator": self.generator}
 
     def log_names(self):
-        accuracies = losses.accuracies(self.loss, ops.zeros((1, 1)), ops.zeros((1, 1)))
-        return ["discriminator_loss", "generator_loss", *accuracies, *self.hidden_logs]
+        return [*self.game.log_names(), *self.hidden_logs]
 
     @property
     def hidden_logs(self):
-        # Those of one player may have one name, and are summed.
-        groups = self.penalties, self.generator_penalties
-        penalties = [name for group in groups for name in dict.fromkeys(map(penalty_name, group))]
-        return health.names(self.loss, penalties, scales_loss(self.generator_optimizer))
+        return self.game.hidden_logs(self.generator_optimizer)
 
     # === Training ===
 
@@ -177,29 +167,20 @@ class GAN(AdversarialModel):
                 trainable weights, two metrics log a result of the same name, or a number is out of range.
             TypeError: If a penalty, a metric or the augmentation is something else.
         """
-        self.loss = losses.get(loss)
-        checks.check_training(
-            penalties, generator_penalties, augmentation, discriminator_steps, self.data_shape, self.condition
-        )
+        checks.check_integer("discriminator_steps", discriminator_steps)
         if simultaneous and discriminator_steps > 1:
             raise ValueError(
                 "discriminator_steps must be 1 with simultaneous=True, where each player is updated once a step. "
                 f"Received: discriminator_steps={discriminator_steps}. Leave one of them out."
             )
-        checks.check_adaptive(augmentation, losses.boundary(self.loss), self.loss)
-        checks.warn_without_lipschitz_control(self.loss, penalties, self.discriminator)
-        parts = [*penalties, *generator_penalties, augmentation]
-        checks.check_owner(parts, self)
-        self._penalties = PenaltyGroup(penalties)
-        self._generator_penalties = PenaltyGroup(generator_penalties)
-        # Penalties have a state from here on.
-        checks.check_owner(parts, self)
-        self.augmentation = augmentation
+        checks.check_views(augmentation, self.condition)
+        game = Game(self, self.discriminator, self.data_shape, loss, penalties, generator_penalties, augmentation)
+        self.game = game
         self.discriminator_steps = discriminator_steps
         self.simultaneous = simultaneous
         optimizers = {
-            "discriminator": _optimizer("discriminator_optimizer", discriminator_optimizer),
-            "generator": _optimizer("generator_optimizer", generator_optimizer),
+            "discriminator": adversarial_optimizer("discriminator_optimizer", discriminator_optimizer),
+            "generator": adversarial_optimizer("generator_optimizer", generator_optimizer),
         }
         count_steps(optimizers["discriminator"], discriminator_steps)
         super().compile(optimizers, metrics, run_eagerly, steps_per_execution, jit_compile)
@@ -223,13 +204,10 @@ class GAN(AdversarialModel):
             for _ in range(self.discriminator_steps):
                 (d,) = self.update(["discriminator"], lambda: [self.discriminator_objective(real, given)])
             (g,) = self.update(["generator"], lambda: [self.generator_objective(real, given)])
-        if self._average is not None:
-            self._average.update(self.generator)
-        if self.augmentation is not None:
-            # A logit for each image, also where several are judged together.
-            logits = ops.repeat(self.without_padding(d["real_logits"]), self.pack, axis=0)
-            self.augmentation.update(logits - (losses.boundary(self.loss) or 0.0))
-        return {**self._losses_and_accuracies(d, g), **health.measure(self.loss, real, d, g)}
+        self.update_average()
+        # A logit for each image, also where several are judged together.
+        self.game.learn(ops.repeat(self.without_padding(d["real_logits"]), self.pack, axis=0))
+        return {**self.game.results(d, g), **health.measure(self.loss, real, d, g)}
 
     def discriminator_objective(self, real, given=None, fakes=None):
         """Computes what the discriminator minimizes.
@@ -240,52 +218,43 @@ class GAN(AdversarialModel):
             fakes: Pair of latents and what the generator made of them. Defaults to None, new ones.
 
         Returns:
-            The objective, a scalar tensor; and a dict of the adversarial `loss` alone, `real_logits`, `fake_logits`,
-            `fake_heads`, the discriminator's other outputs, the `fake` data before any augmentation, and a dict of
-            the `penalties`.
+            The objective, a scalar tensor; and the report of `Game.discriminator_objective`, a dict.
         """
         latents, fake = fakes or self._generate_fakes(real, given)
         if fakes is None:
             fake = ops.stop_gradient(fake)
         told = self.condition.given(latents, given)
-        real_logits, real_heads = self.condition.judge(self.discriminator, self._view(real), told, training=True)
-        added = _added(self.discriminator)
-        fake_logits, fake_heads = self.condition.judge(self.discriminator, self._view(fake), told, training=True)
-        # Each call forgets what the one before has added.
-        added = (added + _added(self.discriminator)) / 2
-        loss = self.loss.discriminator(real_logits, fake_logits)
-        objective = loss + self.condition.discriminator_term(real_heads, fake_heads, told) + added
-        if self.condition.compares_views:
-            _, other_heads = self.condition.judge(self.discriminator, self._view(real), told, training=True)
-            objective += self.condition.consistency_term(real_heads, other_heads)
-
-        def judge(data):
-            # In inference mode, by the picture.
-            return self.condition.judge(self.discriminator, self._view(data), told, training=False)[0]
-
+        judge = self._judge(told)
         # What a pack leaves out has no gradient, and takes no part in a mean.
-        data = _whole_packs(real, self.pack), _whole_packs(ops.stop_gradient(fake), self.pack)
-        penalties = self._penalties.measure((judge, *data), self.training_seed, self.variables)
-        report = {
-            "loss": loss,
-            "real_logits": real_logits,
-            "fake_logits": fake_logits,
-            "fake_heads": fake_heads,
-            "fake": fake,
-            "penalties": penalties,
-        }
-        return objective + sum(penalties.values()), report
+        penalized = [_whole_packs(data, self.pack) for data in (real, fake)]
+        objective, report = self.game.discriminator_objective(self.discriminator, judge, real, fake, penalized)
+        objective += self.condition.discriminator_term(report["real_heads"], report["fake_heads"], told)
+        if self.condition.compares_views:
+            objective += self.condition.consistency_term(report["real_heads"], judge(real, training=True)[1])
+        return objective, report
 
-    def generator_objective(self, real, given=None):
-        """Computes what the generator minimizes, through the fixed discriminator. As `discriminator_objective`."""
-        latents, fake = self._generate_fakes(real, given)
+    def generator_objective(self, real, given=None, fakes=None, judged=None):
+        """Computes what the generator minimizes, through the fixed discriminator.
+
+        Args:
+            real: Tensor of data `(batch, ...)`.
+            given: Tensor of what the condition takes, such as labels `(batch,)`, or None without one.
+            fakes: Pair of latents and what the generator made of them. Defaults to None, new ones.
+            judged: Report of the discriminator's objective on the same fakes. Defaults to None, they are judged here.
+
+        Returns:
+            The objective, a scalar tensor; and the report of `Game.generator_objective`, a dict.
+        """
+        latents, fake = fakes or self._generate_fakes(real, given)
         told = self.condition.given(latents, given)
-        fake_logits, fake_heads = self.condition.judge(self.discriminator, self._view(fake), told, training=True)
-        real_logits = None
-        if getattr(self.loss, "generator_uses_real", True):
-            real_logits, _ = self.condition.judge(self.discriminator, self._view(real), told, training=True)
-        judged = {"real_logits": real_logits, "fake_logits": fake_logits, "fake_heads": fake_heads}
-        return self._generator_terms(judged, (latents, fake), given)
+
+        def generate(latents, given):
+            return self._generate(self.generator, latents, given, training=True)
+
+        objective, report = self.game.generator_objective(
+            self.generator, self._judge(told), real, fake, (generate, latents, given), judged
+        )
+        return objective + self.condition.generator_term(report["fake_heads"], told), report
 
     def simultaneous_objectives(self, real, given=None):
         """Computes what both minimize on the same fakes, judged once: a list of the discriminator's, the generator's.
@@ -293,23 +262,17 @@ class GAN(AdversarialModel):
         Each is a pair as of `discriminator_objective`.
         """
         fakes = self._generate_fakes(real, given)
-        objective, d = self.discriminator_objective(real, given, fakes)
-        return [(objective, d), self._generator_terms(d, fakes, given)]
+        objective, report = self.discriminator_objective(real, given, fakes)
+        return [(objective, report), self.generator_objective(real, given, fakes, report)]
 
-    def _generator_terms(self, judged, fakes, given):
-        """Computes the generator's objective from what the discriminator returned. As `discriminator_objective`."""
-        loss = self.loss.generator(judged["real_logits"], judged["fake_logits"])
-        latents, fake = fakes
-        told = self.condition.given(latents, given)
-        objective = loss + self.condition.generator_term(judged["fake_heads"], told) + _added(self.generator)
+    def _judge(self, told):
+        """Returns the discriminator as a function of data, in training augmented, and of `training`."""
 
-        def generate(latents, given):
-            return self._generate(self.generator, latents, given, training=True)
+        def judge(data, training, augmented=True):
+            data = _pack(self.game.augment(data) if augmented else data, self.pack)
+            return self.condition.judge(self.discriminator, data, told, training)
 
-        penalties = self._generator_penalties.measure(
-            (generate, latents, given, fake), self.training_seed, self.variables
-        )
-        return objective + sum(penalties.values()), {"loss": loss, "penalties": penalties}
+        return judge
 
     def _generate_fakes(self, real, given=None):
         """Generates as many fakes as there are reals, in training mode, on new latents.
@@ -329,21 +292,8 @@ class GAN(AdversarialModel):
         latents = self._draw_latents(real, self.evaluation_seed)
         fake = self._generate(self, latents, given, training=False)
         self.update_metrics(real, fake)
-        given = self.condition.given(latents, given)
-        real_logits, _ = self.condition.judge(self.discriminator, _pack(real, self.pack), given, training=False)
-        fake_logits, _ = self.condition.judge(self.discriminator, _pack(fake, self.pack), given, training=False)
-        d = {
-            "loss": self.loss.discriminator(real_logits, fake_logits),
-            "real_logits": real_logits,
-            "fake_logits": fake_logits,
-        }
-        return self._losses_and_accuracies(d, {"loss": self.loss.generator(real_logits, fake_logits)})
-
-    def _view(self, data):
-        """Maps data to what the discriminator sees of them in training."""
-        if self.augmentation is not None:
-            data = self.augmentation(data, seed=self.training_seed)
-        return _pack(data, self.pack)
+        judge = self._judge(self.condition.given(latents, given))
+        return self.game.evaluate(*(judge(data, training=False, augmented=False)[0] for data in (real, fake)))
 
     def _unpack(self, data):
         real, given, _ = keras.utils.unpack_x_y_sample_weight(data)
@@ -361,13 +311,6 @@ class GAN(AdversarialModel):
     def _draw_latents(self, real, seed):
         return backend.local_draw(lambda n: self.prior.sample(n, seed), ops.shape(real)[0])
 
-    def _losses_and_accuracies(self, d, g):
-        return {
-            "discriminator_loss": d["loss"],
-            "generator_loss": g["loss"],
-            **losses.accuracies(self.loss, d["real_logits"], d["fake_logits"]),
-        }
-
     # === Watching ===
 
     def preview(self, n, seed=0, given=None):
@@ -379,29 +322,9 @@ class GAN(AdversarialModel):
         return [health.discriminator_won(self.loss), health.generator_collapsed(), health.generator_memorizes()]
 
     def culprit(self, broken):
-        updates = self.discriminator_steps * self.steps_per_execution
-        return health.culprit(broken, self.penalties, self.generator_penalties, updates)
+        return self.game.culprit(broken, self.discriminator_steps * self.steps_per_execution)
 
     # === Generating ===
-
-    def call(self, inputs, training=False):
-        averaged = self._average is not None and not training
-        return (self._average.network if averaged else self.generator)(inputs, training=training)
-
-    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
-        """Generates from latents, or from `[latents, given]`, as `keras.Model.predict` does."""
-        self._begin_average()
-        return super().predict(x, batch_size, verbose, steps, callbacks)
-
-    def reset_metrics(self):
-        # Called before each evaluation, in whose steps it would be too late.
-        self._begin_average()
-        super().reset_metrics()
-
-    def _begin_average(self):
-        """Lets the average follow the generator until the first step: weights may have been set or loaded."""
-        if self._average is not None:
-            self._average.begin_at(self.generator)
 
     def sample(self, n, seed=None, labels=None, given=None, truncation=None):
         """Generates, with the averaged weights if there is an `ema`.
@@ -477,26 +400,13 @@ class GAN(AdversarialModel):
         if not config:
             return config
         optimizers = config.pop("optimizers")
-        serialize = keras.saving.serialize_keras_object
         return {
             **{f"{name}_optimizer": optimizer for name, optimizer in optimizers.items()},
-            "loss": serialize(self.loss),
-            "penalties": [serialize(penalty) for penalty in self.penalties],
-            "generator_penalties": [serialize(penalty) for penalty in self.generator_penalties],
-            "augmentation": serialize(self.augmentation),
+            **self.game.get_compile_config(),
             "discriminator_steps": self.discriminator_steps,
             "simultaneous": self.simultaneous,
             **config,
         }
-
-
-def _added(network):
-    """Sums what a network's layers added to the objective when it was last called, such as regularizers."""
-    return sum(ops.cast(loss, "float32") for loss in network.losses)
-
-
-def _optimizer(argument, identifier):
-    return keras.optimizers.Adam(2e-4, beta_1=0.5) if identifier is None else get_optimizer(argument, identifier)
 
 
 def _whole_packs(data, m):

@@ -9,7 +9,18 @@ from keras import ops
 
 from keras_gan.penalties import penalty_name
 
-__all__ = ["Alarm", "discriminator_won", "diversity", "generator_collapsed", "generator_memorizes", "measure"]
+__all__ = [
+    "Alarm",
+    "discriminator_won",
+    "diversity",
+    "generator_collapsed",
+    "generator_memorizes",
+    "measure",
+    "measure_translation",
+    "output_copies_source",
+    "output_ignores_source",
+    "reconstruction_stands_still",
+]
 
 
 def __dir__():
@@ -19,6 +30,9 @@ def __dir__():
 _LOSS_FLOOR = 0.05
 _LEAST_DIVERSITY = 0.05
 _MOST_COPIES = 0.5
+_LEAST_CHANGE = 0.05
+# Of the first epoch's reconstruction loss, and of the error of one picture for all.
+_STILL, _HARDLY_BETTER = 0.98, 0.9
 _COMPARED = 256
 
 
@@ -81,6 +95,54 @@ def generator_memorizes():
     )
 
 
+def output_ignores_source():
+    """Returns an `Alarm` for a translation whose outputs differ from each other less than 5 % as much as targets do."""
+    return Alarm(
+        "output_ignores_source",
+        lambda logs: logs.get("diversity", math.nan) < _LEAST_DIVERSITY,
+        lambda logs: (
+            f"The output ignores the source: outputs differ from each other {logs['diversity']:.1%} as much as targets "
+            "do. Look if sources and targets belong together, and try a larger reconstruction_weight or a lower "
+            "learning rate."
+        ),
+    )
+
+
+def output_copies_source():
+    """Returns an `Alarm` for a translation whose outputs lie less than 5 % as far from the sources as targets do."""
+    return Alarm(
+        "output_copies_source",
+        lambda logs: logs.get("change", math.nan) < _LEAST_CHANGE,
+        lambda logs: (
+            f"The output copies the source: it differs from it {logs['change']:.1%} as much as the target does. Train "
+            "for longer, or try a larger reconstruction_weight and a wider generator."
+        ),
+    )
+
+
+def reconstruction_stands_still():
+    """Returns an `Alarm` for a reconstruction that has not fallen since the first epoch, and is no better than a guess.
+
+    A guess is one picture for all sources: the mean of a batch's targets.
+    """
+    first = {}
+
+    def sounds(logs):
+        loss = logs.get("reconstruction_loss", math.nan)
+        begun = first.setdefault("loss", loss)
+        return loss > _STILL * begun and logs.get("relative_error", math.nan) > _HARDLY_BETTER
+
+    return Alarm(
+        "reconstruction_stands_still",
+        sounds,
+        lambda logs: (
+            f"The reconstruction stands still at {logs['reconstruction_loss']:.3g}, where the mean of all targets "
+            "would do as well. Look if sources and targets belong together, and try a higher learning rate or a larger "
+            "reconstruction_weight."
+        ),
+    )
+
+
 def names(loss, penalties=(), loss_scales=True):
     """Returns the names of what `measure` returns for a loss and names of penalties, in their order in the logs."""
     return [
@@ -128,6 +190,35 @@ def measure(loss, real, d, g):
     if _implies(loss):
         values["implied_jensen_shannon"] = loss.implied_jensen_shannon(d["loss"])
     return values
+
+
+def measure_translation(source, target, output):
+    """Measures one batch of a translation of images.
+
+    Args:
+        source: Tensor `(batch, height, width, channels)`, as large as the target.
+        target: Tensor `(batch, height, width, other_channels)`.
+        output: Tensor shaped like `target`.
+
+    Returns:
+        Dict of scalar tensors: `change`, how far outputs lie from their sources, relative to targets, in gray where
+        channels differ; and `relative_error`, how far from their targets, relative to the mean of all targets.
+    """
+    source, target, output = (ops.cast(x, "float32") for x in (source, target, output))
+    if source.shape[-1] != target.shape[-1]:
+        gray = [ops.mean(x, axis=-1, keepdims=True) for x in (source, target, output)]
+    else:
+        gray = source, target, output
+    mean = ops.mean(target, axis=0, keepdims=True)
+    return {
+        "change": _ratio(gray[2] - gray[0], gray[1] - gray[0]),
+        "relative_error": _ratio(output - target, target - mean),
+    }
+
+
+def _ratio(x, y):
+    smallest = keras.config.epsilon()
+    return (ops.mean(ops.abs(x)) + smallest) / (ops.mean(ops.abs(y)) + smallest)
 
 
 def diversity(real, fake):

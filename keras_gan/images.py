@@ -9,7 +9,7 @@ from keras_gan import networks
 from keras_gan.checks.values import check_integer
 from keras_gan.saving import replacing
 
-__all__ = ["grid", "save", "save_animation", "to_uint8"]
+__all__ = ["grid", "save", "save_animation", "side_by_side", "to_uint8"]
 
 # Pillow writes more: icons of another size, and formats that fail with some images.
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -59,6 +59,43 @@ def grid(images, columns=None, gap=2):
         top, left = i // columns * (height + gap), i % columns * (width + gap)
         canvas[top : top + height, left : left + width] = image
     return canvas
+
+
+def side_by_side(*batches, gap=1):
+    """Puts the images of batches next to each other, such as sources, outputs and targets.
+
+    Args:
+        *batches: Arrays `(n, height, width, channels)` in [-1, 1], with 1, 3 or 4 channels. Smaller ones than the
+            last are enlarged by a whole factor.
+        gap: Int >= 0, white pixels between two images. Defaults to `1`.
+
+    Returns:
+        Array `(n, height, total_width, channels)` in [-1, 1], with 1 channel if all are gray, and else 3; what is
+        transparent lies on white.
+
+    Raises:
+        ValueError: If these are no images, or not equally many.
+    """
+    gap = check_integer("gap", gap, 0)
+    batches = [np.asarray(images, "float32") for images in batches]
+    if any(x.ndim != 4 or x.shape[-1] not in (1, 3, 4) or len(x) != len(batches[0]) for x in batches):
+        raise ValueError(
+            "batches must be equally many images (n, height, width, channels) with 1, 3 or 4 channels. "
+            f"Received: {', '.join(str(x.shape) for x in batches)}."
+        )
+    height = batches[-1].shape[1]
+    channels = 1 if all(x.shape[-1] == 1 for x in batches) else 3
+    parts = []
+    for x in batches:
+        x = _on_white(x) if x.shape[-1] == 4 else x
+        x = np.repeat(np.repeat(x, height // x.shape[1], axis=1), height // x.shape[1], axis=2)
+        parts += [np.broadcast_to(x, (*x.shape[:3], channels)), np.ones((len(x), height, gap, channels), "float32")]
+    return np.concatenate(parts[:-1], axis=2)
+
+
+def _on_white(images):
+    opacity = (images[..., 3:] + 1) / 2
+    return images[..., :3] * opacity + (1 - opacity)
 
 
 def check_suffix(path):

@@ -130,12 +130,8 @@ def connect(generator, discriminator, condition, latent_dim, pack):
             for.
         TypeError: If the discriminator is no Keras model.
     """
-    check_model("discriminator", discriminator)
-    if discriminator is generator:
-        raise ValueError("generator and discriminator must be two models. Received: the same model twice.")
-    fake = generator(symbolic_inputs(condition, latent_dim))
-    if not hasattr(fake, "shape"):
-        raise ValueError(f"generator must have one output. Received: a {type(fake).__name__} of outputs.")
+    _check_two(generator, discriminator)
+    fake = _one_output(generator, symbolic_inputs(condition, latent_dim))
     shape = tuple(fake.shape[1:])
     seen = (*shape[:-1], pack * shape[-1])
     also_given = condition.given_to_discriminator
@@ -151,6 +147,83 @@ def connect(generator, discriminator, condition, latent_dim, pack):
         )
     data = keras.KerasTensor((None, *seen), dtype=fake.dtype)
     outputs = discriminator([data, _symbolic_given(condition)] if also_given else data)
+    _check_judgment(generator, discriminator, outputs, condition.heads)
+    return shape
+
+
+def connect_translation(generator, discriminator):
+    """Runs shapes through the networks of a translation, which builds what was not built.
+
+    Args:
+        generator: `keras.Model` from sources to what they become.
+        discriminator: `keras.Model` of source and target side by side in the channels, or of `[source, target]`.
+
+    Returns:
+        The shape of a source and that of a target, `(height, width, channels)` each; and a bool, whether the
+        discriminator takes `[source, target]`.
+
+    Raises:
+        ValueError: If the generator does not make images of images, of whose size its own is a whole multiple; the
+            discriminator does not take both; or as `connect`.
+        TypeError: If one is no Keras model.
+    """
+    check_model("generator", generator)
+    _check_two(generator, discriminator)
+    inputs = _inputs(generator)
+    sources = [] if inputs is None else [tuple(x.shape[1:]) for x in inputs]
+    if len(sources) != 1 or len(sources[0]) != 3 or None in sources[0]:
+        received = "a model that does not say its inputs" if inputs is None else f"a model with inputs {sources}"
+        raise ValueError(
+            "generator must take one image of a known size, (height, width, channels), as keras.Input(...) says it. "
+            f"Received: {received}."
+        )
+    source = sources[0]
+    fake = _one_output(generator, keras.KerasTensor((None, *source)))
+    target = tuple(fake.shape[1:])
+    sizes = [] if len(target) != 3 or None in target else list(zip(target[:2], source[:2], strict=True))
+    # By how much outputs are larger, up and across.
+    factors = {n // m if n % m == 0 else 0 for n, m in sizes}
+    if len(factors) != 1 or 0 in factors:
+        raise ValueError(
+            "generator must make images as large as its sources, or larger by one whole factor. Received: sources of "
+            f"{source}, outputs of {target}."
+        )
+    seen = (*target[:2], source[2] + target[2])
+    pair = [(None, *target[:2], source[2]), (None, *target)]
+    inputs = _inputs(discriminator)
+    received = None if inputs is None else [tuple(x.shape) for x in inputs]
+    takes_pair = received is not None and len(received) == 2
+    expected = pair if takes_pair else [(None, *seen)]
+    if received is not None and not (len(received) == len(expected) and all(map(same_shape, received, expected))):
+        alone = len(received) == 1 and same_shape(received[0], pair[1])
+        raise ValueError(
+            "discriminator must judge source and target side by side in the channels, shape "
+            f"(batch, {join(seen)}), or take [source, target], never the target alone: it could not tell what belongs "
+            f"to which source. Received: a model with input {', '.join(map(str, received))}"
+            f"{', the target alone' if alone else ''}."
+        )
+    tensors = [keras.KerasTensor(shape, dtype=fake.dtype) for shape in expected]
+    outputs = discriminator(tensors if takes_pair else tensors[0])
+    _check_judgment(generator, discriminator, outputs)
+    return source, target, takes_pair
+
+
+def _check_two(generator, discriminator):
+    check_model("discriminator", discriminator)
+    if discriminator is generator:
+        raise ValueError("generator and discriminator must be two models. Received: the same model twice.")
+
+
+def _one_output(generator, inputs):
+    """Returns the generator's symbolic output."""
+    fake = generator(inputs)
+    if not hasattr(fake, "shape"):
+        raise ValueError(f"generator must have one output. Received: a {type(fake).__name__} of outputs.")
+    return fake
+
+
+def _check_judgment(generator, discriminator, outputs, heads=()):
+    """Raises a ValueError unless both are networks apart, and the discriminator returns logits."""
     shared = {id(v) for v in generator.weights} & {id(v) for v in discriminator.weights}
     if shared:
         names = sorted(v.path for v in generator.weights if id(v) in shared)
@@ -158,13 +231,12 @@ def connect(generator, discriminator, condition, latent_dim, pack):
             "generator and discriminator must share no weights, since each moves its own and a file keeps them apart. "
             f"Received: two models with {', '.join(names)}."
         )
-    _check_outputs(outputs, condition.heads)
+    _check_outputs(outputs, heads)
     if output_activation(discriminator) == "sigmoid":
         raise ValueError(
             "discriminator must end in a linear layer: losses take logits, which are numerically safer than "
             "probabilities. Received: a model that ends in a sigmoid. Remove it; sigmoid(logits) is D(x)."
         )
-    return shape
 
 
 def try_given(generator, discriminator, condition, prior, shape):

@@ -27,6 +27,11 @@ def get_optimizer(argument, identifier):
     return optimizer
 
 
+def adversarial_optimizer(argument, identifier):
+    """Returns an optimizer as `get_optimizer` does, and for None `Adam(2e-4, beta_1=0.5)`, the DCGAN paper's."""
+    return keras.optimizers.Adam(2e-4, beta_1=0.5) if identifier is None else get_optimizer(argument, identifier)
+
+
 def serialize(optimizer):
     """Returns an optimizer's config, such that it loads on every backend.
 

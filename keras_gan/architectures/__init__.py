@@ -4,6 +4,7 @@ from keras_gan.architectures.dcgan import dcgan_discriminator, dcgan_generator, 
 from keras_gan.architectures.mlp import mlp_discriminator, mlp_generator
 from keras_gan.architectures.modern import modern_discriminator, modern_generator
 from keras_gan.architectures.resnet import resnet_discriminator, resnet_generator
+from keras_gan.architectures.translation import patch_discriminator, residual_generator, unet_generator
 
 __all__ = [
     "dcgan_discriminator",
@@ -12,9 +13,12 @@ __all__ = [
     "mlp_generator",
     "modern_discriminator",
     "modern_generator",
+    "patch_discriminator",
+    "residual_generator",
     "resnet_discriminator",
     "resnet_generator",
     "sn_dcgan_discriminator",
+    "unet_generator",
 ]
 
 

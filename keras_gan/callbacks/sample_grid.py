@@ -5,11 +5,11 @@ from pathlib import Path
 import keras
 
 from keras_gan import images
-from keras_gan.checks import check_integer
+from keras_gan.checks import check_integer, first_examples
 
 
 class SampleGrid(keras.callbacks.Callback):
-    """A picture of what the generator makes of the same latents, drawn after each epoch.
+    """A picture of what the generator makes of the same latents, or images, drawn after each epoch.
 
     Writes `samples/epoch_0001.png` and on under `log_dir`, and the same pictures for TensorBoard, beside the scalars
     of `keras.callbacks.TensorBoard(log_dir)`.
@@ -21,24 +21,30 @@ class SampleGrid(keras.callbacks.Callback):
         seed: Int >= 0, which latents. Defaults to `0`.
         given: Array `(n, ...)`, what each image is conditioned on, as in `GAN.sample`. Defaults to None, all classes in
             turn if there is a condition on labels; a condition that is a vector needs it.
+        data: For a model that translates images, such as `Pix2Pix`: what `fit` takes, of which the first `n` pairs are
+            drawn, source, output and target side by side. Fewer are drawn if there are fewer. Defaults to None.
 
     Raises:
         ValueError: If a number is out of range; when training begins, if the model makes no images with 1 or 3
-            channels, or `given` does not fit its condition.
+            channels, or `given` or `data` do not fit it.
     """
 
-    def __init__(self, log_dir, n=64, columns=None, seed=0, given=None):
+    def __init__(self, log_dir, n=64, columns=None, seed=0, given=None, data=None):
         super().__init__()
         self.log_dir = Path(log_dir)
         self.n = check_integer("n", n)
         self.columns = None if columns is None else check_integer("columns", columns)
         self.seed = check_integer("seed", seed, 0, 2**32 - 1)
         self.given = given
+        self.data = data
+        self._pairs = None
         self._writer = None
 
     def on_train_begin(self, logs=None):
         import tensorflow as tf
 
+        if self.data is not None:
+            self._pairs = first_examples(self.data, self.n)
         wanted = "SampleGrid draws images (height, width, channels) with 1 or 3 channels."
         try:
             shape = self._draw().shape[1:]
@@ -59,6 +65,8 @@ class SampleGrid(keras.callbacks.Callback):
         self._writer.flush()
 
     def _draw(self):
+        if self._pairs is not None:
+            return self.model.preview(len(self._pairs[0]), given=self._pairs)
         return self.model.preview(self.n, seed=self.seed, given=self.given)
 
     def on_train_end(self, logs=None):

@@ -154,6 +154,46 @@ def check_real(x, y, expected):
     return x, None if expected.given_name is None else ops.convert_to_numpy(y)
 
 
+def check_pairs(x, y, source_shape, target):
+    """Checks arrays of sources and their targets.
+
+    Args:
+        x: Array or tensor of sources `(n, height, width, channels)`.
+        y: Array or tensor of targets.
+        source_shape: Tuple, the shape of a source.
+        target: `Expected` of a target.
+
+    Returns:
+        Both.
+
+    Raises:
+        ValueError: If one is missing, empty, not finite, of another shape or out of range, or there are not as many.
+        TypeError: If one is of another kind.
+    """
+    if y is None:
+        raise ValueError(
+            "x must give (source, target), or y the targets. Received: no targets. keras_gan.datasets.load_pairs gives "
+            "both."
+        )
+    for name, part in (("x", x), ("y", y)):
+        if not hasattr(part, "shape"):
+            raise TypeError(f"{name} must be one array, or give one a batch. Received: a {type(part).__name__}.")
+    swapped = same_shape(tuple(x.shape[1:]), target.shape) and same_shape(tuple(y.shape[1:]), source_shape)
+    hint = " These look swapped: x is the source, y the target." if swapped and source_shape != target.shape else ""
+    x_array = _check_array("x", x, source_shape, "the source that the generator takes", hint)
+    y_array = _check_array("y", y, target.shape, "what the generator makes", hint)
+    _check_range("x", x_array, (-1, 1), "sources")
+    _check_activation("y", y_array, target.activation)
+    if len(x_array) != len(y_array):
+        raise ValueError(f"y must be as many as x, {len(x_array)}. Received: {len(y_array)}.")
+    if x_array.shape == y_array.shape and np.array_equal(x_array, y_array):
+        logging.getLogger("keras_gan").warning(
+            "x and y are equal, as far as they were looked at: there is nothing to translate. If sources and targets "
+            "come from two folders, look if both are the same."
+        )
+    return x, y
+
+
 def _check_batch(batch, given, expected):
     if isinstance(batch, (list, tuple)):
         raise TypeError(
@@ -165,30 +205,11 @@ def _check_batch(batch, given, expected):
             f"x must give images or (images, labels). Received: a dict of {', '.join(map(repr, batch))} in their "
             "place. Take the images out of it, as dataset.map(lambda batch: batch[KEY]) does."
         )
-    for name, part in (("x", batch), (expected.given_name, given)):
-        if name is not None and _is_sparse_or_ragged(part):
-            raise TypeError(
-                f"{name} must be dense. Received: a {type(part).__name__}. tf.sparse.to_dense(), .to_tensor() of a "
-                "RaggedTensor, .todense() and .toarray() make arrays."
-            )
-    received, shape = tuple(batch.shape), expected.shape
-    if not same_shape(received[1:], shape) or len(received) == 0:
-        raise ValueError(
-            f"x must have the shape of what the generator makes, (batch, {join(shape)}). Received: {received}."
-            f"{_shape_hint(received, shape)}"
-        )
-    if received[0] == 0:
-        raise ValueError(f"x must hold at least one example. Received: an array of shape {received}.")
-    batch = ops.convert_to_numpy(batch)
-    if batch.dtype.kind not in "iuf" and batch.dtype.name != "bfloat16":
-        raise TypeError(f"x must hold numbers. Received: dtype {batch.dtype}.")
-    low, high = float(batch.min()), float(batch.max())
-    if not np.isfinite([low, high]).all():
-        bad = int(np.size(batch) - np.count_nonzero(np.isfinite(batch)))
-        raise ValueError(f"x must be finite. Received: {bad} of {batch.size} values NaN or infinite.")
-    if expected.activation in RANGES:
-        _check_range(low, high, len(shape) == 3, expected.activation)
     name = expected.given_name
+    if name is not None:
+        _check_dense(name, given)
+    batch = _check_array("x", batch, expected.shape, "what the generator makes")
+    _check_activation("x", batch, expected.activation)
     if name is not None:
         if given is None:
             hint = " keras_gan.datasets.load gives them with labels=True." if name == "labels" else ""
@@ -196,7 +217,35 @@ def _check_batch(batch, given, expected):
                 f"x must give (images, {name}), or y the {name}, since there is a condition on {name}. "
                 f"Received: no {name}.{hint}"
             )
-        expected.condition.check_given(ops.convert_to_numpy(given), received[0], "examples")
+        expected.condition.check_given(ops.convert_to_numpy(given), len(batch), "examples")
+
+
+def _check_array(name, batch, shape, of, hint=""):
+    """Returns an array of data as NumPy's, if it has this shape and is finite."""
+    _check_dense(name, batch)
+    received = tuple(batch.shape)
+    if not same_shape(received[1:], shape) or len(received) == 0:
+        raise ValueError(
+            f"{name} must have the shape of {of}, (batch, {join(shape)}). Received: {received}."
+            f"{hint or _shape_hint(received, shape)}"
+        )
+    if received[0] == 0:
+        raise ValueError(f"{name} must hold at least one example. Received: an array of shape {received}.")
+    batch = ops.convert_to_numpy(batch)
+    if batch.dtype.kind not in "iuf" and batch.dtype.name != "bfloat16":
+        raise TypeError(f"{name} must hold numbers. Received: dtype {batch.dtype}.")
+    if not np.isfinite([float(batch.min()), float(batch.max())]).all():
+        bad = int(np.size(batch) - np.count_nonzero(np.isfinite(batch)))
+        raise ValueError(f"{name} must be finite. Received: {bad} of {batch.size} values NaN or infinite.")
+    return batch
+
+
+def _check_dense(name, part):
+    if _is_sparse_or_ragged(part):
+        raise TypeError(
+            f"{name} must be dense. Received: a {type(part).__name__}. tf.sparse.to_dense(), .to_tensor() of a "
+            "RaggedTensor, .todense() and .toarray() make arrays."
+        )
 
 
 def _is_sparse_or_ragged(data):
@@ -279,22 +328,30 @@ def check_sample_given(condition, n, labels, given):
     return ops.convert_to_tensor(condition.prepare(given))
 
 
-def _check_range(low, high, is_image, activation):
-    lowest, highest = RANGES[activation]
+def _check_activation(name, batch, activation):
+    if activation in RANGES:
+        _check_range(
+            name, batch, RANGES[activation], f"the generator's {activation}", ", or end the generator in a linear layer"
+        )
+
+
+def _check_range(name, batch, bounds, whose, instead=""):
+    low, high = float(batch.min()), float(batch.max())
+    lowest, highest = bounds
     if low >= lowest - 1e-3 and high <= highest + 1e-3:
         # A picture without one dark pixel is rarer than one that was scaled to [0, 1].
-        if is_image and lowest == -1 and low >= 0:
+        if batch.ndim == 4 and lowest == -1 and low >= 0:
             logging.getLogger("keras_gan").warning(
-                f"x lies between {low:g} and {high:g}, as far as it was looked at, and the generator's {activation} in "
+                f"{name} lies between {low:g} and {high:g}, as far as it was looked at, and {whose} in "
                 f"[{lowest}, {highest}]. If these are images scaled to [0, 1], rescale them with x * 2 - 1."
             )
         return
-    hint = "Rescale it, or end the generator in a linear layer."
+    hint = f"Rescale it{instead}."
     if low >= 0 and 1 < high <= 255:
         hint = "Rescale with x / 127.5 - 1." if lowest == -1 else "Rescale with x / 255."
     elif lowest == 0 and low >= -1 and high <= 1:
         hint = "Rescale with (x + 1) / 2."
     raise ValueError(
-        f"x must lie in [{lowest}, {highest}], the range of the generator's {activation}. "
+        f"{name} must lie in [{lowest}, {highest}], the range of {whose}. "
         f"Received: values from {low:g} to {high:g}. {hint}"
     )

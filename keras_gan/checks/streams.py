@@ -6,6 +6,7 @@ import itertools
 import sys
 
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -73,6 +74,30 @@ def draw(x):
     else:
         iterator = iter(x)
     return next(iterator, None), iterator
+
+
+def first_examples(data, n):
+    """Takes the first examples of data, without shuffling them.
+
+    Args:
+        data: What `fit` takes: a stream of batches `(x, y)`, or a pair of arrays.
+        n: Int, how many at most.
+
+    Returns:
+        Pair of NumPy arrays, at most `n` of x and of y; None in place of a y that there is not.
+    """
+    parts = ([], [])
+    batches = [data] if isinstance(data, (tuple, list)) or hasattr(data, "shape") else data
+    if isinstance(data, keras.utils.PyDataset):
+        batches = (data[i] for i in range(data.num_batches))
+    for batch in batches:
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        for part, found in zip(parts, (x, y), strict=True):
+            if found is not None:
+                part.append(ops.convert_to_numpy(plain(found[:n])))
+        if sum(map(len, parts[0])) >= n:
+            break
+    return tuple(np.concatenate(part)[:n] if part else None for part in parts)
 
 
 def as_keras_takes(x, first, iterator, parts, later):

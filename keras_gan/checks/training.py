@@ -6,7 +6,7 @@ import weakref
 
 import keras
 
-from keras_gan.checks.values import check_integer, check_model, check_number, offers
+from keras_gan.checks.values import check_integer, check_model, offers
 from keras_gan.keras_private import layers_of
 
 # Where what is no penalty belongs.
@@ -18,36 +18,38 @@ _ELSEWHERE = {
 }
 
 
-def check_options(condition, pack, ema):
-    """Raises an error unless the GAN's options are in range and go together."""
+def check_pack(pack, condition):
+    """Raises a ValueError unless `pack` is a positive integer that the condition allows."""
     pack = check_integer("pack", pack)
     if pack > 1 and (condition.given_name is not None or condition.heads):
         raise ValueError(
             "pack must be 1 with a condition: examples that are judged together would need one label. "
             f"Received: pack={pack}, condition={condition!r}."
         )
-    if ema is not None:
-        check_number("ema, the momentum of the average,", ema, 0, 1, open_high=True)
 
 
-def check_training(penalties, generator_penalties, augmentation, discriminator_steps, shape, condition):
-    """Raises an error unless the arguments of `compile` are what they should be."""
+def check_training(penalties, generator_penalties, augmentation, shape):
+    """Raises an error unless these arguments of `compile` are what they should be for data of a shape."""
     _check_penalties("penalties", penalties, ("discriminator", "real", "fake"))
     _check_penalties("generator_penalties", generator_penalties, ("generator", "latents", "given", "fake"))
-    if augmentation is not None:
-        if not offers(augmentation, "transform", "update"):
-            raise TypeError(
-                "augmentation must be a keras_gan.augmentation.Augmentation, such as DiffAugment(). "
-                f"Received: {augmentation!r}."
-            )
-        if len(shape) != 3:
-            raise ValueError(f"augmentation needs images (height, width, channels). Received: data of shape {shape}.")
-    elif condition.compares_views:
+    if augmentation is None:
+        return
+    if not offers(augmentation, "transform", "update"):
+        raise TypeError(
+            "augmentation must be a keras_gan.augmentation.Augmentation, such as DiffAugment(). "
+            f"Received: {augmentation!r}."
+        )
+    if len(shape) != 3:
+        raise ValueError(f"augmentation needs images (height, width, channels). Received: data of shape {shape}.")
+
+
+def check_views(augmentation, condition):
+    """Raises a ValueError if a condition compares views, and no augmentation makes them."""
+    if augmentation is None and condition.compares_views:
         raise ValueError(
             "augmentation must make two views of each example that the condition can compare (consistency_weight), "
             "such as keras_gan.augmentation.Affine(). Received: None."
         )
-    check_integer("discriminator_steps", discriminator_steps)
 
 
 def check_adaptive(augmentation, boundary, loss):

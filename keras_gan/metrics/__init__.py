@@ -9,8 +9,11 @@ from keras_gan.metrics.memorization import Memorization, Neighbors, nearest
 from keras_gan.metrics.modes import ModeCoverage
 from keras_gan.metrics.neighbors import DensityCoverage, PrecisionRecall
 from keras_gan.metrics.one_dimensional import JensenShannon, KolmogorovSmirnov, SlicedWasserstein
+from keras_gan.metrics.similarity import PSNR, SSIM
 
 __all__ = [
+    "PSNR",
+    "SSIM",
     "BufferedMetric",
     "ClassifierScore",
     "DensityCoverage",

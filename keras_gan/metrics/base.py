@@ -46,6 +46,11 @@ def _extract(features, data):
     return found[key][1]
 
 
+def in_range(data, expected):
+    """Maps data within `update` from their range, or else from [-1, 1], to the expected one, `(low, high)`."""
+    return _rescale(data, (_batch.get() or (None, None))[1] or (-1, 1), expected)
+
+
 def _rescale(data, data_range, expected):
     if data_range is None or expected is None or tuple(data_range) == tuple(expected):
         return data

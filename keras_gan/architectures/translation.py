@@ -1,0 +1,202 @@
+"""Networks that translate images: U-Net and residual generators, and a discriminator of patches."""
+
+import keras
+from keras import layers
+
+from keras_gan.architectures.shapes import check_data_shape, halvings
+from keras_gan.checks.values import check_integer, check_number
+from keras_gan.layers import InstanceNormalization, Residual
+
+# A multiple of the stride, as in DCGAN: no checkerboard shows.
+_KERNEL, _STRIDE = 4, 2
+_SLOPE = 0.2
+# The paper's: of the widest layers, times the width, and of the layers with dropout.
+_WIDEST, _DEEPEST, _DROPPED = 8, 8, 3
+# By how many layers halve the image.
+_FIELDS = {16: 1, 34: 2, 70: 3}
+
+
+def unet_generator(source_shape, target_channels=None, width=64, dropout=0.0):
+    """Builds the U-Net of pix2pix: down to a single pixel and up again, with a connection at each size.
+
+    Instance normalization takes the place of batch normalization, whose statistics of a batch would tie a picture to
+    its neighbors; there is none where a map is a single pixel.
+
+    Args:
+        source_shape: Tuple `(height, width, channels)` with 1 to 4 channels; height and width divisible by 4. They are
+            halved as long as both are even, at most eight times.
+        target_channels: Int from 1 to 4. Defaults to None, those of the source.
+        width: Int > 0, the number of filters of the first layer; each halving doubles them, up to eight times as many.
+            Defaults to `64`, the paper's.
+        dropout: Float in [0, 1), the share of activations that is dropped in the three lowest layers on the way up, in
+            training; the paper's is 0.5. Defaults to `0.0`.
+
+    Returns:
+        `keras.Model`, images `(batch, height, width, channels)` in [-1, 1] to images
+        `(batch, height, width, target_channels)` in [-1, 1].
+
+    Raises:
+        ValueError: If a number is out of range, or height or width is not divisible by 4.
+
+    Example:
+
+    ```python
+    generator = keras_gan.architectures.unet_generator((64, 64, 1), target_channels=3, width=16)
+    generator(np.zeros((2, 64, 64, 1))).shape  # (2, 64, 64, 3)
+    ```
+
+    Reference:
+        [Isola et al., 2016](https://arxiv.org/abs/1611.07004), 6.1.1
+    """
+    source_shape, target_channels, width = _check(source_shape, target_channels, width)
+    dropout = check_number("dropout", dropout, 0, 1, open_high=True)
+    halvings(source_shape)
+    depth, size = 0, source_shape[:2]
+    while depth < _DEEPEST and not any(n % _STRIDE for n in size):
+        depth, size = depth + 1, (size[0] // _STRIDE, size[1] // _STRIDE)
+    filters = [width * min(2**stage, _WIDEST) for stage in range(depth)]
+    inputs = x = keras.Input(source_shape, name="source")
+    maps = []
+    for stage, n in enumerate(filters):
+        x = layers.Conv2D(n, _KERNEL, _STRIDE, padding="same")(x)
+        if stage > 0:
+            x = _normalize(x)
+        maps.append(x)
+        x = layers.LeakyReLU(_SLOPE)(x)
+    x = layers.ReLU()(maps.pop())
+    for stage, n in enumerate(reversed(filters[:-1])):
+        x = _normalize(layers.Conv2DTranspose(n, _KERNEL, _STRIDE, padding="same")(x))
+        if dropout and stage < _DROPPED:
+            x = layers.Dropout(dropout)(x)
+        x = layers.ReLU()(layers.Concatenate()([x, maps.pop()]))
+    return keras.Model(inputs, _last(layers.Conv2DTranspose, target_channels, _STRIDE)(x), name="generator")
+
+
+def residual_generator(source_shape, target_channels=None, width=64, blocks=None):
+    """Builds the residual generator of CycleGAN: down to a quarter, a chain of residual blocks, and up again.
+
+    Differs from the paper in that zeros, not reflections, surround each map, and that kernels of transposed
+    convolutions are multiples of their stride.
+
+    Args:
+        source_shape: Tuple `(height, width, channels)` with 1 to 4 channels; height and width divisible by 4.
+        target_channels: Int from 1 to 4. Defaults to None, those of the source.
+        width: Int > 0, the number of filters at full size; each of the two halvings doubles them. Defaults to `64`,
+            the paper's.
+        blocks: Int > 0, how many residual blocks. Defaults to None, the paper's: 6 up to 128 pixels, 9 above.
+
+    Returns:
+        `keras.Model`, images `(batch, height, width, channels)` in [-1, 1] to images
+        `(batch, height, width, target_channels)` in [-1, 1].
+
+    Raises:
+        ValueError: If a number is out of range, or height or width is not divisible by 4.
+
+    Example:
+
+    ```python
+    generator = keras_gan.architectures.residual_generator((32, 32, 3), width=16, blocks=2)
+    generator(np.zeros((2, 32, 32, 3))).shape  # (2, 32, 32, 3)
+    ```
+
+    Reference:
+        - [Zhu et al., 2017](https://arxiv.org/abs/1703.10593), 7.2
+        - [Johnson et al., 2016](https://arxiv.org/abs/1603.08155)
+    """
+    source_shape, target_channels, width = _check(source_shape, target_channels, width)
+    halvings(source_shape)
+    blocks = (6 if max(source_shape[:2]) <= 128 else 9) if blocks is None else check_integer("blocks", blocks)
+    inputs = keras.Input(source_shape, name="source")
+    x = layers.ReLU()(_normalize(layers.Conv2D(width, 7, padding="same")(inputs)))
+    for n in (2 * width, 4 * width):
+        x = layers.ReLU()(_normalize(layers.Conv2D(n, _KERNEL, _STRIDE, padding="same")(x)))
+    for _ in range(blocks):
+        x = Residual([*_convolution(4 * width, x), layers.ReLU(), *_convolution(4 * width, x)])(x)
+    for n in (2 * width, width):
+        x = layers.ReLU()(_normalize(layers.Conv2DTranspose(n, _KERNEL, _STRIDE, padding="same")(x)))
+    return keras.Model(inputs, _last(layers.Conv2D, target_channels, 1, 7)(x), name="generator")
+
+
+def patch_discriminator(shape, width=64, receptive_field=None):
+    """Builds the discriminator of pix2pix, PatchGAN: a logit for each of many overlapping patches.
+
+    Instance normalization takes the place of batch normalization, so that an image's logits depend on it alone.
+
+    Args:
+        shape: Tuple `(height, width, channels)` of what is judged: for `Pix2Pix` with the channels of source and
+            target together, for `GAN` and `CycleGAN` those of an image.
+        width: Int > 0, the number of filters of the first layer; each further layer doubles them, up to eight times
+            as many. Defaults to `64`, the paper's.
+        receptive_field: 16, 34 or 70, the side in pixels of the patch that a logit sees. Defaults to None, the largest
+            that is at most the shorter side.
+
+    Returns:
+        `keras.Sequential`, images `(batch, height, width, channels)` to a map of logits `(batch, rows, columns, 1)`.
+
+    Raises:
+        ValueError: If a number is out of range, or the image is smaller than a patch, or not divisible as often as
+            layers halve it: once, twice or three times.
+
+    Example:
+
+    ```python
+    discriminator = keras_gan.architectures.patch_discriminator((64, 64, 6), width=16)
+    discriminator(np.zeros((2, 64, 64, 6))).shape  # (2, 16, 16, 1)
+    ```
+
+    Reference:
+        [Isola et al., 2016](https://arxiv.org/abs/1611.07004), 6.1.2
+    """
+    shape = check_data_shape("shape", shape, ranks=(3,))
+    width = check_integer("width", width)
+    side = min(shape[:2])
+    if receptive_field is None:
+        receptive_field = max((field for field in _FIELDS if field <= side), default=min(_FIELDS))
+    if receptive_field not in _FIELDS or receptive_field > side:
+        raise ValueError(
+            "receptive_field must be 16, 34 or 70, and at most the shorter side of the image. "
+            f"Received: receptive_field={receptive_field!r}, shape={shape}."
+        )
+    strided = _FIELDS[receptive_field]
+    if any(n % _STRIDE**strided for n in shape[:2]):
+        raise ValueError(
+            f"shape must have height and width divisible by {_STRIDE**strided} for receptive_field={receptive_field}. "
+            f"Received: {shape}."
+        )
+    chain = [keras.Input(shape, name="image")]
+    for stage in range(strided + 1):
+        stride = _STRIDE if stage < strided else 1
+        chain.append(layers.Conv2D(width * min(2**stage, _WIDEST), _KERNEL, stride, padding="same"))
+        if stage > 0:
+            chain.append(InstanceNormalization())
+        chain.append(layers.LeakyReLU(_SLOPE))
+    chain.append(layers.Conv2D(1, _KERNEL, padding="same", dtype="float32"))
+    return keras.Sequential(chain, name="discriminator")
+
+
+def _check(source_shape, target_channels, width):
+    source_shape = check_data_shape("source_shape", source_shape, ranks=(3,))
+    if source_shape[2] > 4:
+        raise ValueError(f"source_shape must have 1 to 4 channels. Received: {source_shape}.")
+    target_channels = source_shape[2] if target_channels is None else target_channels
+    return source_shape, check_integer("target_channels", target_channels, 1, 4), check_integer("width", width)
+
+
+def _convolution(filters, like):
+    """Returns the layers of a convolution that keeps the size of a map, with normalization."""
+    convolution = layers.Conv2D(filters, 3, padding="same")
+    return [convolution] if _is_pixel(like) else [convolution, InstanceNormalization()]
+
+
+def _normalize(x):
+    return x if _is_pixel(x) else InstanceNormalization()(x)
+
+
+def _is_pixel(x):
+    # Less its mean, it would be 0.
+    return tuple(x.shape[1:3]) == (1, 1)
+
+
+def _last(kind, channels, stride, kernel=_KERNEL):
+    # The range in float32: half precision has too few steps for 8 bits.
+    return kind(channels, kernel, stride, padding="same", activation="tanh", dtype="float32")
