@@ -61,12 +61,12 @@ def grid(images, columns=None, gap=2):
     return canvas
 
 
-def side_by_side(*batches, gap=1):
+def side_by_side(batches, gap=1):
     """Puts the images of batches next to each other, such as sources, outputs and targets.
 
     Args:
-        *batches: Arrays `(n, height, width, channels)` in [-1, 1], with 1, 3 or 4 channels. Smaller ones than the
-            last are enlarged by a whole factor.
+        batches: List of arrays `(n, height, width, channels)` in [-1, 1], with 1, 3 or 4 channels. Smaller ones than
+            the last are enlarged by a whole factor.
         gap: Int >= 0, white pixels between two images. Defaults to `1`.
 
     Returns:

@@ -268,7 +268,7 @@ class Pix2Pix(Averaged, AdversarialModel):
         source, target = self.check_data(source, target)
         output = self.predict(source, verbose=0)
         target, output = (images.signed(image, self.generator) for image in (target, output))
-        return images.side_by_side(source, output, target)
+        return images.side_by_side([source, output, target])
 
     def alarms(self):
         return [

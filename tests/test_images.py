@@ -70,3 +70,16 @@ def test_an_animation_shows_every_picture(tmp_path):
         for k, level in enumerate((0, 128, 255)):
             image.seek(k)
             assert np.asarray(image.convert("L"))[3, 3] == level
+
+
+def test_side_by_side_puts_batches_next_to_each_other():
+    gray, color = np.full((2, 2, 2, 1), -1.0), np.zeros((2, 4, 4, 3))
+    clear = np.concatenate([np.full((2, 4, 4, 3), -1.0), np.full((2, 4, 4, 1), -1.0)], axis=-1)
+    found = images.side_by_side([gray, clear, color], gap=2)
+    assert found.shape == (2, 4, 16, 3)
+    assert (found[:, :, :4] == -1).all() and (found[:, :, 4:6] == 1).all() and (found[:, :, 12:] == 0).all()
+    # What is transparent lies on white.
+    assert (found[:, :, 6:10] == 1).all()
+    assert images.side_by_side([gray, gray]).shape == (2, 2, 5, 1)
+    with pytest.raises(ValueError, match="equally many images"):
+        images.side_by_side([gray, color[:1]])

@@ -395,3 +395,32 @@ def test_layers_are_saved(tmp_path):
     assert loaded.layers[-1].group_size == 3
     assert len(loaded.weights) == len(model.weights) == 2 + 2 + 4 + 2
     np.testing.assert_array_equal(loaded(x), model(x))
+
+
+# === Instance normalization ===
+
+
+def test_instance_normalization_normalizes_each_channel_of_each_image():
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(3, 6, 5, 2)) * [2.0, 0.1] + [50.0, -1.0]).astype("float32")
+    layer = keras_gan.layers.InstanceNormalization(epsilon=1e-5)
+    y = ops.convert_to_numpy(layer(x))
+    expected = (x - x.mean((1, 2), keepdims=True)) / np.sqrt(x.var((1, 2), keepdims=True) + 1e-5)
+    np.testing.assert_allclose(y, expected, atol=1e-3)
+    layer.gamma.assign([2.0, 3.0])
+    layer.beta.assign([0.5, -0.5])
+    np.testing.assert_allclose(ops.convert_to_numpy(layer(x)), expected * [2, 3] + [0.5, -0.5], atol=3e-3)
+
+
+def test_instance_normalization_in_half_precision_takes_means_in_float32():
+    x = np.random.default_rng(0).normal(300.0, 100.0, (2, 64, 64, 1)).astype("float16")
+    y = ops.convert_to_numpy(ops.cast(keras_gan.layers.InstanceNormalization(dtype="mixed_float16")(x), "float32"))
+    assert np.isfinite(y).all() and abs(y.mean()) < 0.01 and y.std() == pytest.approx(1, abs=0.01)
+
+
+def test_instance_normalization_refuses_a_single_pixel_and_no_images():
+    for shape in [(1, 1, 3), (8,)]:
+        with pytest.raises(ValueError, match="more than one pixel"):
+            keras_gan.layers.InstanceNormalization()(np.zeros((2, *shape), "float32"))
+    with pytest.raises(ValueError, match="epsilon"):
+        keras_gan.layers.InstanceNormalization(epsilon=0)

@@ -36,7 +36,7 @@ batch = ops.convert_to_tensor(real)
 results["images"] = load().predict(latents, verbose=0)
 for loss in keras_gan.losses._BY_NAME:
     gan = load()
-    gan.loss = keras_gan.losses.get(loss)
+    gan.game.loss = keras_gan.losses.get(loss)
     for player, objective in (("d", gan.discriminator_objective), ("g", gan.generator_objective)):
         results[f"{player}_objective/{loss}"] = ops.convert_to_numpy(objective(batch)[0])
 for penalty in (P.R1(2.0), P.R2(2.0), P.GradientPenalty(3.0), P.LipschitzPenalty(3.0)):
@@ -70,4 +70,14 @@ gan.compile(keras.optimizers.SGD(1e-2), keras.optimizers.SGD(1e-2), penalties=[P
 history = gan.fit(np.tile(real, (3, 1, 1, 1)), batch_size=16, shuffle=False, verbose=0).history
 results.update({f"simultaneous_history/{key}": np.array(values) for key, values in history.items()})
 results["simultaneous_images"] = gan.predict(latents, verbose=0)
+
+# Images to images: three steps of two kinds.
+sources, targets = rng.uniform(-1, 1, (2, 24, 16, 16, 3)).astype("float32")
+for kind, options in {"pairs": {"penalties": [P.R1(0.5)]}, "pairs_simultaneous": {"simultaneous": True}}.items():
+    model = keras.models.load_model(f"{folder}/pairs.keras")
+    model.compile(keras.optimizers.SGD(1e-4), keras.optimizers.SGD(1e-2), **options)
+    history = model.fit(sources, targets, batch_size=8, shuffle=False, verbose=0, validation_data=(sources, targets))
+    results.update({f"{kind}_history/{key}": np.array(values) for key, values in history.history.items()})
+    results[f"{kind}_images"] = model.predict(sources, verbose=0)
+model.save(f"{folder}/pairs_from_{name}.keras")
 np.savez(f"{folder}/{name}.npz", **results)

@@ -112,6 +112,20 @@ pictures = np.random.default_rng(0).uniform(-1, 1, (45, 8, 8, 1)).astype("float3
 conditional.fit(tf.data.Dataset.from_tensor_slices((pictures, np.arange(45) % 3)).batch(16), epochs=2, verbose=0)
 np.savez(f"{folder}/{replicas}_conditional.npz", *conditional.get_weights())
 
+with strategy.scope():
+    keras.utils.set_random_seed(0)
+    pairs = keras_gan.Pix2Pix(
+        keras_gan.architectures.unet_generator((16, 16, 1), width=4),
+        keras_gan.architectures.patch_discriminator((16, 16, 2), width=4),
+        ema=0.9,
+        seed=0,
+    )
+    pairs.compile(keras.optimizers.SGD(1e-3), keras.optimizers.SGD(0.05), penalties=[P.R1(0.1)], loss="relativistic")
+sources = np.random.default_rng(0).uniform(-1, 1, (21, 16, 16, 1)).astype("float32")
+batches = tf.data.Dataset.from_tensor_slices((sources, -sources)).batch(8)
+result["pairs"] = pairs.fit(batches, epochs=1, verbose=0, validation_data=batches).history
+np.savez(f"{folder}/{replicas}_pairs.npz", *pairs.get_weights())
+
 if replicas > 1:
     with strategy.scope():
         several = gan_of_points(steps_per_execution=4)

@@ -36,6 +36,11 @@ def runs(tmp_path_factory):
     gan.compile(keras.optimizers.Adam(1e-3), keras.optimizers.SGD(1e-2), penalties=[keras_gan.penalties.R1(0.5)])
     gan.fit(np.random.default_rng(1).uniform(-1, 1, (32, 8, 8, 1)).astype("float32"), batch_size=16, verbose=0)
     gan.save(folder / "gan.keras")
+    architectures = keras_gan.architectures
+    pairs = keras_gan.Pix2Pix(
+        architectures.unet_generator((16, 16, 3), width=4), architectures.patch_discriminator((16, 16, 6), width=4)
+    )
+    pairs.save(folder / "pairs.keras")
     script = Path(__file__).parents[1] / "scripts" / "backends_run.py"
     for name in ["tensorflow", *OTHERS]:
         done = subprocess.run(
@@ -64,6 +69,10 @@ def runs(tmp_path_factory):
         ("trained_images", 1e-3),
         ("simultaneous_history", 1e-4),
         ("simultaneous_images", 1e-4),
+        ("pairs_history", 1e-4),
+        ("pairs_images", 1e-3),
+        ("pairs_simultaneous_history", 1e-4),
+        ("pairs_simultaneous_images", 1e-3),
     ],
 )
 def test_backends_agree(what, tolerance, name, runs):
@@ -91,3 +100,16 @@ def test_a_file_of_another_backend_gives_its_images_exports_and_goes_on(name, ru
     gan.fit(np.full((16, 8, 8, 1), -0.5, "float32"), batch_size=16, verbose=0)
     assert int(gan.optimizer.iterations) == 6
     assert any(np.abs(a - b).max() > 1e-5 for a, b in zip(before, gan.generator.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_translation_of_another_backend_gives_its_images_and_goes_on(name, runs):
+    model = keras.models.load_model(runs / f"pairs_from_{name}.keras")
+    rng = np.random.default_rng(0)
+    rng.uniform(-1, 1, (16, 8, 8, 1))
+    rng.normal(size=(16, 4))
+    sources, targets = rng.uniform(-1, 1, (2, 24, 16, 16, 3)).astype("float32")
+    expected = np.load(runs / f"{name}.npz")["pairs_simultaneous_images"]
+    np.testing.assert_allclose(model.predict(sources, verbose=0), expected, atol=1e-5)
+    model.fit(sources, targets, batch_size=8, verbose=0)
+    assert int(model.optimizer.iterations) == 6

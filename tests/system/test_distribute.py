@@ -21,7 +21,7 @@ def mirrored(tmp_path_factory):
     return folder, {replicas: _run(script, replicas, folder) for replicas in (1, 2)}
 
 
-@pytest.mark.parametrize("kind", ["", "_simultaneous", "_lonely", "_conditional"])
+@pytest.mark.parametrize("kind", ["", "_simultaneous", "_lonely", "_conditional", "_pairs"])
 def test_two_replicas_train_as_one_does(kind, mirrored):
     folder, results = mirrored
     assert [r["replicas"] for r in results.values()] == [1, 2]
@@ -41,6 +41,13 @@ def test_metrics_are_those_of_the_global_batch(mirrored):
         np.testing.assert_allclose(results[2]["history"][name], results[1]["history"][name], atol=1e-5, err_msg=name)
     assert all(np.isfinite(results[2]["history"][name]).all() for name in local)
     assert 0.1 < results[2]["history"]["val_high_quality"][-1] < 0.9
+
+
+def test_metrics_of_a_translation_are_those_of_the_global_batch(mirrored):
+    one, two = (mirrored[1][k]["pairs"] for k in (1, 2))
+    for name in ("discriminator_loss", "reconstruction_loss", "val_mae", "val_psnr", "val_ssim", "val_generator_loss"):
+        np.testing.assert_allclose(two[name], one[name], rtol=1e-5, atol=1e-5, err_msg=name)
+    assert 5 < one["val_psnr"][0] < 15
 
 
 def test_several_steps_an_execution_are_the_same_steps(mirrored):

@@ -75,6 +75,13 @@ def networks():
     return {"generator": A.mlp_generator((2,), 4, (4,)), "discriminator": A.mlp_discriminator((2,), (4,))}
 
 
+def pair_networks():
+    return {
+        "generator": A.unet_generator((8, 8, 1), width=2),
+        "discriminator": keras.Sequential([keras.Input((8, 8, 2)), keras.layers.Conv2D(1, 3)]),
+    }
+
+
 IMAGES = -np.ones((2, 8, 8, 1))
 IMAGE_SIZES = {"image_shape": (16, 16, 1), "width": 2}
 # Valid arguments of what has others than numbers by default. An argument is a number if its value here, or else its
@@ -87,6 +94,15 @@ VALID = {
     "architectures.mlp_generator": {"data_shape": (3,), "latent_dim": 4, "units": (4, 5)},
     "architectures.modern_discriminator": {**IMAGE_SIZES},
     "architectures.modern_generator": {**IMAGE_SIZES, "latent_dim": 4},
+    "Pix2Pix": {**pair_networks(), "ema": 0.5, "seed": 3},
+    "architectures.patch_discriminator": {"shape": (16, 16, 3), "width": 4, "receptive_field": 16},
+    "architectures.residual_generator": {
+        "source_shape": (8, 8, 3),
+        "target_channels": 1,
+        "width": 4,
+        "blocks": 1,
+    },
+    "architectures.unet_generator": {"source_shape": (8, 8, 3), "target_channels": 1, "width": 4, "dropout": 0.1},
     "architectures.resnet_discriminator": {**IMAGE_SIZES},
     "architectures.resnet_generator": {**IMAGE_SIZES, "latent_dim": 4},
     "architectures.sn_dcgan_discriminator": {**IMAGE_SIZES},
@@ -108,6 +124,7 @@ VALID = {
     "export.export": {"generator": None, "filepath": "generator.tflite"},
     "images.save_animation": {"path": "a.gif", "pictures": np.zeros((2, 2, 2, 1), "uint8")},
     "images.grid": {"images": np.zeros((3, 2, 2, 1)), "columns": 2},
+    "images.side_by_side": {"batches": [IMAGES, IMAGES]},
     "layers.Residual": {"residual": []},
     "layers.SpectralNormalization": {"layer": keras.layers.Dense(2)},
     "metrics.ClassifierScore": {"features": None},
@@ -139,8 +156,14 @@ WITHOUT_NUMBERS = {
     "health.generator_collapsed",
     "health.generator_memorizes",
     "health.measure",
+    "health.measure_translation",
+    "health.output_copies_source",
+    "health.output_ignores_source",
+    "health.reconstruction_stands_still",
     "images.save",
     "images.to_uint8",
+    "metrics.PSNR",
+    "metrics.SSIM",
     "losses.get",
     "saving.load_untrusted",
     "saving.replacing",

@@ -1,0 +1,113 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_gan import architectures
+from keras_gan.layers import InstanceNormalization
+
+A = architectures
+
+
+def norms(model):
+    """The normalization layers of a model, those within residual blocks included."""
+    return [layer for layer in model._flatten_layers() if isinstance(layer, InstanceNormalization)]
+
+
+@pytest.mark.parametrize("shape", [(64, 64, 3), (96, 96, 1), (16, 16, 4), (12, 20, 3), (4, 4, 1)], ids=str)
+@pytest.mark.parametrize("build", [A.unet_generator, A.residual_generator])
+def test_generators_make_images_as_large_as_their_sources(build, shape):
+    generator = build(shape, target_channels=2, width=4)
+    x = np.random.default_rng(0).uniform(-1, 1, (2, *shape)).astype("float32")
+    y = ops.convert_to_numpy(generator(x))
+    assert y.shape == (2, *shape[:2], 2) and np.abs(y).max() <= 1
+    assert build(shape, width=4).output_shape == (None, *shape)
+
+
+def test_the_unet_is_that_of_the_paper():
+    generator = A.unet_generator((256, 256, 3), width=64, dropout=0.5)
+    down = [layer for layer in generator.layers if type(layer) is keras.layers.Conv2D]
+    up = [layer for layer in generator.layers if isinstance(layer, keras.layers.Conv2DTranspose)]
+    assert [layer.filters for layer in down] == [64, 128, 256, 512, 512, 512, 512, 512]
+    assert [layer.filters for layer in up] == [512, 512, 512, 512, 256, 128, 64, 3]
+    assert sum(isinstance(layer, keras.layers.Dropout) for layer in generator.layers) == 3
+    # None after the first layer, at a single pixel, or at the end.
+    assert len(norms(generator)) == 6 + 7
+    assert 54.0e6 < generator.count_params() < 54.6e6
+
+
+def test_the_residual_generator_is_that_of_the_paper():
+    small, large = (A.residual_generator((n, n, 3)) for n in (128, 256))
+    blocks = [sum("residual" in layer.name for layer in model.layers) for model in (small, large)]
+    assert blocks == [6, 9]
+    # 11.4 million in the paper's code, whose kernels of transposed convolutions have 9 weights and not 16.
+    assert 11.3e6 < large.count_params() < 12.1e6
+
+
+@pytest.mark.parametrize(("side", "field"), [(16, 16), (32, 16), (34, 16), (64, 34), (72, 70), (128, 70)])
+def test_a_logit_sees_the_largest_patch_that_fits(side, field):
+    if side == 34:
+        field = 16
+        with pytest.raises(ValueError, match="divisible by 4 for receptive_field=34"):
+            A.patch_discriminator((34, 34, 3), width=2)
+        return
+    discriminator = A.patch_discriminator((side, side, 3), width=2)
+    # Instance normalization looks at the whole map.
+    plain = keras.Sequential([keras.Input((side, side, 3))])
+    for layer in discriminator.layers:
+        if not isinstance(layer, InstanceNormalization):
+            plain.add(type(layer).from_config(layer.get_config()))
+    x = np.zeros((1, side, side, 3), "float32")
+    rows = plain.output_shape[1]
+    middle = rows // 2
+    stride = side // rows
+    start = int(plain(x)[0, middle, middle, 0])
+    touched = []
+    for i in range(side):
+        y = x.copy()
+        y[0, i] = 1.0
+        touched.append(float(np.abs(ops.convert_to_numpy(plain(y))[0, middle, middle, 0] - start)) > 1e-12)
+    assert stride == {16: 2, 34: 4, 70: 8}[field]
+    assert sum(touched) == min(field, side) or (sum(touched) < field and (touched[0] or touched[-1]))
+    assert sum(touched) > field * 0.7
+
+
+def test_an_image_depends_on_no_other():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (4, 16, 16, 3)).astype("float32")
+    for model in (
+        A.unet_generator((16, 16, 3), width=4),
+        A.residual_generator((16, 16, 3), width=4, blocks=1),
+        A.patch_discriminator((16, 16, 3), width=4),
+    ):
+        for training in (False, True):
+            together = ops.convert_to_numpy(model(x, training=training))
+            alone = ops.convert_to_numpy(model(x[2:3], training=training))
+            np.testing.assert_allclose(together[2:3], alone, atol=2e-5)
+        assert np.abs(together[0] - together[1]).max() > 1e-3
+
+
+def test_dropout_is_for_training():
+    model = A.unet_generator((16, 16, 3), width=4, dropout=0.5)
+    x = np.random.default_rng(0).uniform(-1, 1, (1, 16, 16, 3)).astype("float32")
+    first, second = (ops.convert_to_numpy(model(x, training=False)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert np.abs(ops.convert_to_numpy(model(x, training=True)) - first).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: A.unet_generator((30, 32, 3)), "divisible by 4"),
+        (lambda: A.residual_generator((32, 30, 3)), "divisible by 4"),
+        (lambda: A.unet_generator((32, 32, 5)), "1 to 4 channels"),
+        (lambda: A.unet_generator((32, 32, 3), target_channels=5), "target_channels must be an integer from 1 to 4"),
+        (lambda: A.unet_generator((32, 32, 3), dropout=1.0), "dropout"),
+        (lambda: A.patch_discriminator((12, 12, 3)), r"receptive_field must be 16, 34 or 70"),
+        (lambda: A.patch_discriminator((64, 64, 3), receptive_field=70), "at most the shorter side"),
+        (lambda: A.patch_discriminator((64, 64, 3), receptive_field=50), "16, 34 or 70"),
+    ],
+)
+def test_what_can_not_be_built_is_refused(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
