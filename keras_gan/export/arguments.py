@@ -63,7 +63,7 @@ class Options:
 
 
 def check_options(filepath, format, quantize, batch_sizes, output, card, accelerator, sample=False):
-    """Returns `Options`."""
+    """Checks the arguments that all exports share, and that a file can be written there, and returns `Options`."""
     filepath = Path(filepath)
     format = _check_format(filepath, format)
     if card is not None and not isinstance(card, Mapping):
@@ -88,6 +88,9 @@ def check_options(filepath, format, quantize, batch_sizes, output, card, acceler
             "quantize='dynamic', or draw latents in the app."
         )
     _check_accelerator(accelerator, format, quantize, sample)
+    _check_place(filepath, format)
+    if format != "tf_saved_model":
+        runners.import_runtime(format)
     batch_sizes = batch_sizes if format == "litert" else (None,)
     return Options(filepath, format, quantize, batch_sizes, output, card, accelerator)
 
@@ -107,6 +110,32 @@ def _check_accelerator(accelerator, format, quantize, sample):
             "and LiteRT refuses a file that has such a function. Draw latents in the app, as the samples of export/ "
             "do; or leave accelerator out, and let the app allow the GPU and the CPU."
         )
+
+
+def _check_place(filepath, format):
+    """Raises an error unless file and card can be written."""
+    if not filepath.parent.is_dir():
+        raise ValueError(
+            f"filepath must lie in a folder that exists. Received: {filepath}. Make {filepath.parent} first."
+        )
+    if not os.access(filepath.parent, os.W_OK):
+        raise PermissionError(13, f"filepath must lie in a folder that you may write to. Received: {filepath}")
+    try:
+        str(filepath).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"filepath must be valid text, which runtimes read. Received: {str(filepath)!r}.") from error
+    if format == "tf_saved_model":
+        runners.check_folder(filepath)
+    if format != "tf_saved_model":
+        if filepath.is_dir():
+            raise ValueError(f"filepath must be a file. Received: {filepath}, which is a folder.")
+    elif filepath.exists() and (not filepath.is_dir() or any(filepath.iterdir())):
+        raise FileExistsError(
+            f"filepath must be a new or an empty folder. Received: {filepath}, which is there already."
+        )
+    card = card_path(filepath)
+    if card.exists() and not (card.is_file() and report.is_card(card)):
+        raise FileExistsError(f"The model card belongs at {card}, where something else is. Move that away.")
 
 
 def check_output(outputs, generator, output):
@@ -219,46 +248,20 @@ def _check_images(name, images, shape, bounds):
     if len(received) != 4 or not same_shape(received[1:], shape) or not received[0]:
         hint = " Make one picture a batch of one by x[None]." if same_shape(received, shape) else ""
         raise ValueError(
-            f"data must give {name} of shape (batch, {join('any' if n is None else n for n in shape)}). "
+            f"Its {name} must have the shape (batch, {join('any' if n is None else n for n in shape)}). "
             f"Received: {received or type(images).__name__}.{hint}"
         )
     images = keras.ops.convert_to_numpy(images)
     if images.dtype.kind not in "iuf" and images.dtype.name != "bfloat16":
-        raise TypeError(f"data must give {name} of numbers. Received: dtype {images.dtype}.")
+        raise TypeError(f"Its {name} must be numbers. Received: dtype {images.dtype}.")
     low, high = float(images.min()), float(images.max())
     if not np.isfinite([low, high]).all():
-        raise ValueError(f"data must give finite {name}. Received: values that are NaN or infinite.")
+        raise ValueError(f"Its {name} must be finite. Received: values that are NaN or infinite.")
     if bounds is not None and not (bounds[0] - 1e-3 <= low and high <= bounds[1] + 1e-3):
         hint = " Rescale with x / 127.5 - 1." if low >= 0 and 1 < high <= 255 and bounds[0] == -1 else ""
         raise ValueError(
-            f"data must give {name} in [{bounds[0]}, {bounds[1]}]. Received: values from {low:g} to {high:g}.{hint}"
+            f"Its {name} must lie in [{bounds[0]}, {bounds[1]}]. Received: values from {low:g} to {high:g}.{hint}"
         )
-
-
-def check_place(filepath, format):
-    """Raises an error unless file and card can be written."""
-    if not filepath.parent.is_dir():
-        raise ValueError(
-            f"filepath must lie in a folder that exists. Received: {filepath}. Make {filepath.parent} first."
-        )
-    if not os.access(filepath.parent, os.W_OK):
-        raise PermissionError(13, f"filepath must lie in a folder that you may write to. Received: {filepath}")
-    try:
-        str(filepath).encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(f"filepath must be valid text, which runtimes read. Received: {str(filepath)!r}.") from error
-    if format == "tf_saved_model":
-        runners.check_folder(filepath)
-    if format != "tf_saved_model":
-        if filepath.is_dir():
-            raise ValueError(f"filepath must be a file. Received: {filepath}, which is a folder.")
-    elif filepath.exists() and (not filepath.is_dir() or any(filepath.iterdir())):
-        raise FileExistsError(
-            f"filepath must be a new or an empty folder. Received: {filepath}, which is there already."
-        )
-    card = card_path(filepath)
-    if card.exists() and not (card.is_file() and report.is_card(card)):
-        raise FileExistsError(f"The model card belongs at {card}, where something else is. Move that away.")
 
 
 def card_path(filepath):

@@ -181,11 +181,10 @@ def export_translation(
     sources, data, has_targets = arguments.check_pictures(data, generator, output)
     if metrics and not has_targets:
         raise ValueError("metrics need targets, which data must give with each source. Received: sources alone.")
-    twins = None
-    if has_targets:
-        metrics = getattr(model, "evaluation_metrics", []) if metrics is None else metrics
-        checks.check_metrics(metrics)
-        twins = verify.twins(metrics)
+    if metrics is None:
+        metrics = getattr(model, "evaluation_metrics", []) if has_targets else []
+    checks.check_metrics(metrics)
+    twins = verify.twins(metrics) if metrics else None
     task = tasks.Translation(sources, output, tasks.SOURCE if options.format == "onnx" else "image")
     shape = arguments.check_output(generator(task.symbolic_inputs()), generator, output)
     if len(shape) != 3:
@@ -226,9 +225,6 @@ def _write(generator, task, shape, options, twins, data):
     from keras_gan.export import rewrite
 
     filepath, format, quantize, output = options.filepath, options.format, options.quantize, options.output
-    arguments.check_place(filepath, format)
-    if format != "tf_saved_model":
-        runners.import_runtime(format)
     symbolic = task.symbolic_inputs()
     # The Keras generator in float32 is what the file is compared with.
     reference = rewrite.rebuild(generator, symbolic, fast=False)
