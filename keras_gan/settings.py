@@ -189,7 +189,7 @@ class ImageSettings:
             `keras_gan.pace.Pace`. Without `minutes` the steps stay as they are.
         """
         if train is None:
-            train = _noise(self.shape, self.batch_size, self.condition)
+            train = noise(self.shape, self.batch_size, self.condition)
         gan = self.build(metrics, start_from)
         # Without the backup, from which the second of its trainings would go on.
         following = [] if folder is None else self.callbacks(folder, bool(metrics))[1:]
@@ -300,14 +300,14 @@ def for_images(shape, count, minutes=None, condition=None):
     return ImageSettings(shape, count, minutes, condition, augment=is_color, flip=is_color)
 
 
-def _noise(shape, batch_size, condition):
+def noise(shape, count, condition=None):
+    """Makes a `tf.data.Dataset` of one batch of noise in place of images, with labels where there is a condition."""
     import tensorflow as tf
 
-    rng = np.random.default_rng(0)
-    x = rng.uniform(-1, 1, (batch_size, *shape)).astype("float32")
+    x = np.random.default_rng(0).random((count, *shape), "float32") * 2 - 1
     if condition is None:
         return tf.data.Dataset.from_tensors(x)
-    return tf.data.Dataset.from_tensors((x, np.arange(batch_size, dtype="int32") % condition.num_classes))
+    return tf.data.Dataset.from_tensors((x, np.arange(count, dtype="int32") % condition.num_classes))
 
 
 def _yes(choice):

@@ -7,6 +7,14 @@ import time
 from keras_gan import datasets, saving
 from keras_gan.gan import GAN
 
+# What errors of `datasets.load` advise, and the same in options of commands that have them.
+_ADVICE = {
+    "pass on_error='skip'": "give --skip-bad-images",
+    "pass cache=PATH on another disk, or ask for a smaller image_size": (
+        "give --cache DIR on another disk, or a smaller --image-size"
+    ),
+    "Pass cache=PATH, or cache=False to keep the images in memory.": "Give --cache DIR.",
+}
 # Where times of the whole command count from.
 BEGUN = time.monotonic()
 EPILOG = "Exit codes: 0 done, 1 failed (one line on stderr says why), 2 wrong usage, 130 or 143 stopped by a signal."
@@ -60,8 +68,12 @@ def load_images(name, batch_size, split, skip_bad, **options):
     """
     try:
         return datasets.load(name, batch_size, split, on_error="skip" if skip_bad else "raise", **options)
-    except ValueError as error:
-        raise ValueError(str(error).replace("pass on_error='skip'", "give --skip-bad-images")) from error
+    except (OSError, ValueError) as error:
+        words = str(error)
+        for in_python, in_options in _ADVICE.items():
+            if "cache" not in in_python or "cache" in options:
+                words = words.replace(in_python, in_options)
+        raise (OSError if isinstance(error, OSError) else ValueError)(words) from error
 
 
 def check_condition(gan, path, instead):

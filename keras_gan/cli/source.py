@@ -14,11 +14,13 @@ from keras_gan import datasets
 from keras_gan.cli.common import load_images
 from keras_gan.conditions import Labels
 from keras_gan.datasets.split import select
+from keras_gan.metrics.features.self_supervised import FEWEST, SMALLEST
+from keras_gan.settings import noise
 
 # Held out: the last tenth, of which metrics compare so many.
 _HELD_OUT, COMPARED = "train[90%:]", 1000
-# A set of fewer holds out so many images, but never more than a third of them, and must have some.
-_SMALL, _FEW, _FEWEST = 160, 16, 9
+# A set of fewer holds out so many images, but never more than a third of them; features need the others.
+_SMALL, _FEW, _FEWEST = 160, 16, FEWEST * 3 // 2
 _DEFAULT_SIZE, _LARGEST_OWN_SIZE = 64, 128
 _BATCH = 250
 _GRAY = ("1", "L", "LA", "I", "I;16", "F")
@@ -58,12 +60,19 @@ class Source:
             )
         self._found, self.unreadable = found, found.unreadable
         self.total = found.count - len(found.unreadable)
-        if self.total < _FEWEST:
-            raise ValueError(f"source must have at least {_FEWEST} images. Received: {args.source}, with {self.total}.")
+        self._check_count(self.total, _FEWEST)
         self.splits, self._withheld = self._split()
         self.count = self._count_train()
+        self._check_count(self.count, FEWEST)
         self.shape = (*self._size(), self._channels())
         self.condition = self._condition() if args.labels else None
+
+    def _check_count(self, count, fewest):
+        if count < fewest:
+            raise ValueError(
+                f"source must have at least {_FEWEST} images that can be read, of which a third is held out. Received: "
+                f"{self._args.source}, with {self.total}."
+            )
 
     def _split(self):
         """Returns both splits, and the images that are held out: their number, or their names."""
@@ -92,13 +101,17 @@ class Source:
         return self.total - len(set(self._withheld) - set(self.unreadable))
 
     def _size(self):
-        if self._args.image_size is not None:
-            if self._args.image_size % 4:
-                raise ValueError(f"--image-size must be divisible by 4. Received: {self._args.image_size}.")
-            return (self._args.image_size,) * 2
+        size = self._args.image_size
+        if size is not None:
+            if size % 4 or size < SMALLEST:
+                near = max(SMALLEST, round(size / 4) * 4)
+                raise ValueError(
+                    f"--image-size must be divisible by 4, and at least {SMALLEST}. Received: {size}. Give {near}."
+                )
+            return (size,) * 2
         smallest, _, largest = self._found.sizes or (None, None, None)
         is_one_size = smallest is not None and smallest == largest
-        if is_one_size and max(smallest) <= _LARGEST_OWN_SIZE and not any(n % 4 for n in smallest):
+        if is_one_size and all(SMALLEST <= n <= _LARGEST_OWN_SIZE and n % 4 == 0 for n in smallest):
             return smallest
         return (_DEFAULT_SIZE,) * 2
 
@@ -156,6 +169,22 @@ class Source:
         arrays = tuple(parts) if self._args.labels else parts[0]
         return tf.data.Dataset.from_tensor_slices(arrays).batch(_BATCH)
 
+    def noise(self, split=0):
+        """Makes noise in the place of images: `held_out`, or as many to train on, without labels.
+
+        Args:
+            split: As in `load`. Defaults to `0`.
+
+        Returns:
+            `tf.data.Dataset`. All batches are the same: memory does not grow with their number.
+        """
+        count = min(COMPARED, self._count_withheld() if split else self.count)
+        some = noise(self.shape, min(count, _BATCH), self.condition if split else None)
+        return some.unbatch().repeat().take(count).batch(_BATCH)
+
+    def _count_withheld(self):
+        return self._withheld if isinstance(self._withheld, int) else len(self._withheld)
+
     @functools.cached_property
     def plain(self):
         """`tf.data.Dataset` of the images to train on, without labels, as they are."""
@@ -176,14 +205,14 @@ class Source:
         return {**facts, "shape": self.shape, "classes": list(self._found.classes) if self._args.labels else []}
 
     def __str__(self):
-        found, held_out = self._found, self._withheld
+        found = self._found
         sizes = ""
         if found.sizes is not None:
             smallest, median, largest = (f"{width}x{height}" for height, width in found.sizes)
             one = smallest == largest
             sizes = f", {smallest}" if one else f", {smallest} to {largest} pixels, {median} in the middle"
         lines = [f"{self._args.source}: {self.total:,} images{sizes}, {', '.join(found.modes) or 'unknown colors'}"]
-        count = held_out if isinstance(held_out, int) else len(held_out)
+        count = self._count_withheld()
         height, width, channels = self.shape
         lines.append(f"{self.count:,} to train on, {count:,} held out, as {width}x{height} in {_COLORS[channels]}")
         if self._args.labels:
