@@ -429,7 +429,7 @@ def test_images_that_do_not_fit_into_memory(tmp_path, monkeypatch):
 
 def test_images_of_different_sizes_are_named(folder):
     Image.new("RGB", (8, 8)).save(folder / "light" / "small.png")
-    with pytest.raises(ValueError, match=r"image_size must be given.*\(20, 30, 3\).*\(8, 8, 3\).*small\.png"):
+    with pytest.raises(ValueError, match=r"image_size must be given.*\(20, 30\) \(.*\(8, 8\) \(.*small\.png"):
         datasets.load(f"folder:{folder}", 2)
     assert collect(datasets.load(f"folder:{folder}", 2, image_size=8))[0].shape == (6, 8, 8, 3)
 
@@ -447,7 +447,7 @@ def watched(tmp_path, monkeypatch):
 
 def test_the_second_picture_settles_that_sizes_differ(watched):
     path, decoded = watched
-    with pytest.raises(ValueError, match=r"\(8, 8, 3\).*000\.png.*\(9, 8, 3\).*001\.png"):
+    with pytest.raises(ValueError, match=r"\(8, 8\) \(000\.png.*\(9, 8\) \(001\.png"):
         datasets.load(f"folder:{path}", 2)
     # Two threads and four that wait to be asked for: 200 without a bound.
     assert 2 <= len(decoded) <= 7
