@@ -133,7 +133,7 @@ class Pix2Pix(Averaged, AdversarialModel):
             "discriminator": adversarial_optimizer("discriminator_optimizer", discriminator_optimizer),
             "generator": adversarial_optimizer("generator_optimizer", generator_optimizer),
         }
-        metrics = _default_metrics() if metrics is None else metrics
+        metrics = default_metrics() if metrics is None else metrics
         super().compile(optimizers, metrics, run_eagerly, steps_per_execution, jit_compile)
 
     def check_data(self, x, y):
@@ -320,5 +320,6 @@ def _reconstruction(identifier):
     return found
 
 
-def _default_metrics():
+def default_metrics():
+    """Makes the metrics of outputs and their targets: the mean absolute error, PSNR and SSIM."""
     return [keras.metrics.MeanAbsoluteError("mae"), metrics.PSNR(), metrics.SSIM()]
