@@ -21,8 +21,7 @@ import keras
 import numpy as np
 
 import keras_gan
-from keras_gan.export import convert, rewrite, runners
-from keras_gan.networks import symbolic_inputs
+from keras_gan.export import convert, rewrite, runners, tasks
 
 PRECISIONS = (None, "float16", "dynamic", "int8")
 PREDICT = "Keras predict"
@@ -64,9 +63,10 @@ def measure(gan, folder, threads, rounds):
         Dict of names to sizes, errors, operations outside XNNPACK, and milliseconds for one image.
     """
     generator = gan.best_generator
-    inputs = symbolic_inputs(gan.condition, gan.latent_dim)
+    task = tasks.Generation(gan.prior, gan.condition)
+    inputs = task.symbolic_inputs()
     networks = {way: rewrite.rebuild(generator, inputs, fast=way == "rewritten") for way in ("plain", "rewritten")}
-    (expected,) = convert.signatures(networks["plain"], gan.prior, gan.condition, (1,))
+    (expected,) = task.signatures(networks["plain"], (1,))
     feeds = expected.feeds(expected.draw(32, seed=0))
     wanted = np.concatenate([expected(feed) for feed in feeds])
 
@@ -76,12 +76,12 @@ def measure(gan, folder, threads, rounds):
             name = f"{precision or 'float32'}, {way}"
             say(f"converting: {name}")
             path = folder / f"{len(runs)}.tflite"
-            signatures = convert.signatures(network, gan.prior, gan.condition, (1,))
+            signatures = task.signatures(network, (1,))
             path.write_bytes(convert.to_tflite(network, signatures, precision))
             results[name], runs[name] = prepare(path, threads)
             results[name]["not_delegated"] = runners.run(path).not_delegated()
     say("converting: ONNX")
-    (dynamic,) = convert.signatures(networks["plain"], gan.prior, gan.condition)
+    (dynamic,) = task.signatures(networks["plain"])
     convert.write_onnx(networks["plain"], dynamic.inputs, folder / "g.onnx")
     results["ONNX Runtime"], runs["ONNX Runtime"] = prepare(folder / "g.onnx", threads)
     results[PREDICT] = {"bytes": None}

@@ -101,6 +101,17 @@ def _noise_hint(shape):
     return f" Let it begin with keras.Input(({n},)) and keras.layers.Reshape(({ones}, {n}))."
 
 
+def image_shape(model):
+    """Returns the shape of the image that a model takes: `(height, width, channels)`, with None for what may be any.
+
+    A subclassed model does not say; one that takes something else has None.
+    """
+    inputs = _inputs(model)
+    if inputs is None:
+        return None, None, None
+    return tuple(inputs[0].shape[1:]) if len(inputs) == 1 and len(inputs[0].shape) == 4 else None
+
+
 def symbolic_inputs(condition, latent_dim):
     """Returns symbolic inputs of the generator: a model that is called on them gets built."""
     return condition.generator_inputs(keras.KerasTensor((None, latent_dim)), _symbolic_given(condition))

@@ -1,4 +1,4 @@
-/** A generator from `gan.export` in the browser: the part to copy into a page of your own. */
+/** A network from `model.export` in the browser: the part to copy into a page of your own. */
 
 const STANDARD_NORMAL = { class_name: "Normal", config: { mean: 0, stddev: 1 } };
 const LITERT = new URL("./node_modules/@litertjs/core/", import.meta.url);
@@ -13,98 +13,153 @@ async function loadRuntime() {
   }
 }
 
-export class Generator {
+/**
+ * Reads a file that makes images.
+ *
+ * @param {Uint8Array} bytes - The content of a .tflite file.
+ * @returns {Promise<Generator|Translator>} As its functions are: `generate(latent)` or `translate(image)`.
+ * @throws {Error} If LiteRT.js is not installed or the file is neither, in words for whoever chose the file.
+ */
+export async function load(bytes) {
+  if (String.fromCharCode(...bytes.subarray(4, 8)) !== "TFL3") {
+    throw new Error("This is not a .tflite file.");
+  }
+  await loadRuntime();
+  let model;
+  try {
+    model = await litert.loadAndCompile(bytes, { accelerator: "wasm" });
+  } catch (cause) {
+    throw new Error("This .tflite file is damaged, or has operations that LiteRT.js lacks.", { cause });
+  }
+  try {
+    const Kind = taking(model, "image") ? Translator : Generator;
+    const onCPU = new Kind(model, readFacts(bytes), "WASM");
+    const onGPU = await loadOnGPU(bytes, onCPU);
+    if (onGPU) {
+      onCPU.delete();
+    }
+    return onGPU ?? onCPU;
+  } catch (error) {
+    model.delete();
+    throw error;
+  }
+}
+
+/** The same network on WebGPU; null where there is none, or where its pictures are others: drivers err silently. */
+async function loadOnGPU(bytes, onCPU) {
+  // Seeds are drawn here: GPUs lack the integers for them.
+  if (onCPU.walks === false || !(await navigator.gpu?.requestAdapter())) {
+    return null;
+  }
+  let onGPU;
+  try {
+    const model = await litert.loadAndCompile(bytes, { accelerator: "webgpu" });
+    onGPU = new onCPU.constructor(model, readFacts(bytes), "WebGPU");
+    for (const number of [0, 1]) {
+      const [expected, received] = [await onCPU.probe(number), await onGPU.probe(number)];
+      const level = expected instanceof Uint8Array ? 1 : 1 / 127.5;
+      if (!expected.every((value, i) => Math.abs(value - received[i]) <= 2 * level)) {
+        throw new Error("WebGPU gives another picture than WASM.");
+      }
+    }
+    return onGPU;
+  } catch (error) {
+    console.warn("Running on WASM:", error);
+    onGPU?.delete();
+    return null;
+  }
+}
+
+/** The function with this input, for a batch of 1: a file may hold it for other batch sizes, too. */
+function taking(model, input) {
+  return Object.values(model.signatures).find((signature) =>
+    signature.getInputDetails().some((d) => d.name === input && d.shape[0] === 1),
+  );
+}
+
+/** What both kinds have in common: a function that makes an image of `height`, `width` and `channels`. */
+class Network {
   #model;
+
+  constructor(model, signature, accelerator) {
+    const image = signature?.getOutputDetails().find((output) => output.name === "image");
+    if (!image) {
+      const found = Object.keys(model.signatures).join(", ") || "none";
+      throw new Error(
+        `This model has no generate(latent) → image and no translate(image) → image for a batch of 1. ` +
+          `Its signatures: ${found}.`,
+      );
+    }
+    const [, height, width, channels] = image.shape;
+    if (image.shape.length !== 4 || ![1, 3, 4].includes(channels)) {
+      throw new Error(`This generator makes no images: its output has the shape ${[...image.shape].join(" × ")}.`);
+    }
+    this.#model = model;
+    this.accelerator = accelerator; // For people: "WebGPU" or "WASM".
+    Object.assign(this, { height, width, channels });
+  }
+
+  /** Runs a function on arrays by name; each has the shape of its input. Returns the image's numbers. */
+  async run(signature, arrays) {
+    const shapes = Object.fromEntries(signature.getInputDetails().map((input) => [input.name, [...input.shape]]));
+    const inputs = Object.fromEntries(
+      Object.entries(arrays).map(([name, values]) => [name, new litert.Tensor(values, shapes[name])]),
+    );
+    const { image } = await signature.run(inputs);
+    const values = await image.data();
+    for (const tensor of [...Object.values(inputs), image]) {
+      tensor.delete();
+    }
+    return values;
+  }
+
+  /** The numbers of an image, as pixels for a canvas. */
+  toImageData(values) {
+    const [scale, shift] = values instanceof Uint8Array ? [1, 0] : [127.5, 127.5];
+    const pixels = new ImageData(this.width, this.height);
+    for (let i = 0; i < this.width * this.height; i++) {
+      for (let c = 0; c < 4; c++) {
+        // The array rounds and clips.
+        const value = values[this.channels * i + Math.min(c, this.channels - 1)] * scale + shift;
+        pixels.data[4 * i + c] = c < 3 || this.channels === 4 ? value : 255;
+      }
+    }
+    return pixels;
+  }
+
+  /** Frees the model's memory. */
+  delete() {
+    this.#model.delete();
+  }
+}
+
+/** Images from numbers. */
+export class Generator extends Network {
   #prior;
   #generate;
   #sample;
 
-  /**
-   * Reads a generator of images.
-   *
-   * @param {Uint8Array} bytes - The content of a .tflite file.
-   * @returns {Promise<Generator>}
-   * @throws {Error} If LiteRT.js is not installed or the file is no generator, in words for whoever chose the file.
-   */
-  static async load(bytes) {
-    if (String.fromCharCode(...bytes.subarray(4, 8)) !== "TFL3") {
-      throw new Error("This is not a .tflite file.");
-    }
-    await loadRuntime();
-    let model;
-    try {
-      model = await litert.loadAndCompile(bytes, { accelerator: "wasm" });
-    } catch (cause) {
-      throw new Error("This .tflite file is damaged, or has operations that LiteRT.js lacks.", { cause });
-    }
-    try {
-      const onCPU = new Generator(model, readFacts(bytes), "WASM");
-      const onGPU = await Generator.#loadOnGPU(bytes, onCPU);
-      if (onGPU) {
-        onCPU.delete();
-      }
-      return onGPU ?? onCPU;
-    } catch (error) {
-      model.delete();
-      throw error;
-    }
-  }
-
-  /** The same generator on WebGPU; null where there is none, or where its pictures are others: drivers err silently. */
-  static async #loadOnGPU(bytes, onCPU) {
-    // Seeds are drawn here: GPUs lack the integers for them.
-    if (!onCPU.walks || !(await navigator.gpu?.requestAdapter())) {
-      return null;
-    }
-    let onGPU;
-    try {
-      const model = await litert.loadAndCompile(bytes, { accelerator: "webgpu" });
-      onGPU = new Generator(model, readFacts(bytes), "WebGPU");
-      onGPU.#sample = undefined;
-      for (const [seed, label] of [0, Math.max(onCPU.classes - 1, 0)].entries()) {
-        const latent = onCPU.latent(seed);
-        const [expected, received] = [await onCPU.generate(latent, label), await onGPU.generate(latent, label)];
-        const level = expected instanceof Uint8Array ? 1 : 1 / 127.5;
-        if (!expected.every((value, i) => Math.abs(value - received[i]) <= 2 * level)) {
-          throw new Error("WebGPU gives another picture than WASM.");
-        }
-      }
-      return onGPU;
-    } catch (error) {
-      console.warn("Running on WASM:", error);
-      onGPU?.delete();
-      return null;
-    }
-  }
-
   constructor(model, { prior = STANDARD_NORMAL, classes = 1 }, accelerator) {
-    // A file may hold the same functions for other batch sizes, too.
-    const signatures = Object.values(model.signatures);
-    const taking = (input) =>
-      signatures.find((signature) => signature.getInputDetails().some((d) => d.name === input && d.shape[0] === 1));
-    this.#generate = taking("latent");
-    this.#sample = taking("seed");
-    const image = this.#generate?.getOutputDetails().find((output) => output.name === "image");
-    if (!image) {
-      const found = signatures.map((signature) => signature.key).join(", ") || "none";
-      throw new Error(`This model has no generate(latent) → image for a batch of 1. Its signatures: ${found}.`);
-    }
-    const [, height, width, channels] = image.shape;
-    if (image.shape.length !== 4 || ![1, 3].includes(channels)) {
-      throw new Error(`This generator makes no images: its output has the shape ${[...image.shape].join(" × ")}.`);
-    }
+    const generate = taking(model, "latent");
+    super(model, generate, accelerator);
+    const sample = accelerator === "WebGPU" ? undefined : taking(model, "seed");
     const walks = prior?.class_name in QUANTILES;
-    if (!walks && !this.#sample) {
+    if (!walks && !sample) {
       const name = prior?.class_name ?? "own";
       throw new Error(`Only the file itself could draw from its ${name} prior: export it with sample=True.`);
     }
-    const inputs = Object.fromEntries(this.#generate.getInputDetails().map((input) => [input.name, input]));
-    this.#model = model;
+    const inputs = Object.fromEntries(generate.getInputDetails().map((input) => [input.name, input]));
     this.#prior = prior;
+    this.#generate = generate;
+    this.#sample = sample;
     this.latentDim = inputs.latent.shape[1];
-    this.accelerator = accelerator; // For people: "WebGPU" or "WASM".
     this.classes = "labels" in inputs ? classes : 0;
-    Object.assign(this, { height, width, channels, walks });
+    this.walks = walks;
+  }
+
+  /** An image to compare accelerators by, 0 or 1. */
+  probe(number) {
+    return this.generate(this.latent(number), number && Math.max(this.classes - 1, 0));
   }
 
   /**
@@ -132,7 +187,7 @@ export class Generator {
    *   that was exported for them.
    */
   generate(latent, label = 0) {
-    return this.#run(this.#generate, { latent: new litert.Tensor(latent, [1, this.latentDim]) }, label);
+    return this.run(this.#generate, { latent, ...this.#given(label) });
   }
 
   /**
@@ -144,39 +199,82 @@ export class Generator {
    */
   sample(seed, label = 0) {
     return this.#sample
-      ? this.#run(this.#sample, { seed: new litert.Tensor(Int32Array.of(seed), [1]) }, label)
+      ? this.run(this.#sample, { seed: Int32Array.of(seed), ...this.#given(label) })
       : this.generate(this.latent(seed), label);
   }
 
-  async #run(signature, inputs, label) {
-    if (this.classes) {
-      inputs.labels = new litert.Tensor(Int32Array.of(label), [1]);
+  #given(label) {
+    return this.classes ? { labels: Int32Array.of(label) } : {};
+  }
+}
+
+/** Images from images. */
+export class Translator extends Network {
+  #translate;
+  #takesBytes;
+
+  constructor(model, _, accelerator) {
+    const translate = taking(model, "image");
+    super(model, translate, accelerator);
+    const [{ shape, dtype }] = translate.getInputDetails();
+    const [, height, width, channels] = shape;
+    if (shape.length !== 4 || ![1, 3, 4].includes(channels)) {
+      throw new Error(`This model takes no pictures: its input has the shape ${[...shape].join(" × ")}.`);
     }
-    const { image } = await signature.run(inputs);
-    const values = await image.data();
-    for (const tensor of [...Object.values(inputs), image]) {
-      tensor.delete();
-    }
-    return values;
+    this.#translate = translate;
+    this.#takesBytes = dtype === "uint8";
+    this.source = { height, width, channels };
   }
 
-  /** What `generate` and `sample` return, as pixels for a canvas. */
-  toImageData(values) {
-    const [scale, shift] = values instanceof Uint8Array ? [1, 0] : [127.5, 127.5];
-    const pixels = new ImageData(this.width, this.height);
-    for (let i = 0; i < this.width * this.height; i++) {
-      for (let c = 0; c < 3; c++) {
-        // The array rounds and clips.
-        pixels.data[4 * i + c] = values[this.channels * i + (c % this.channels)] * scale + shift;
+  /** An image to compare accelerators by, 0 or 1. */
+  probe(number) {
+    const pixels = new ImageData(this.source.width, this.source.height);
+    pixels.data.forEach((_, i) => (pixels.data[i] = 127.5 + 127.5 * Math.sin(i / (7 + 6 * number))));
+    return this.translate(pixels);
+  }
+
+  /**
+   * Draws the middle of a picture on a canvas, at the size that the network takes.
+   *
+   * @param {HTMLCanvasElement} canvas
+   * @param {ImageBitmap|HTMLVideoElement} picture
+   * @returns {ImageData} The pixels, for `translate`.
+   */
+  draw(canvas, picture) {
+    const [across, down] = [picture.videoWidth ?? picture.width, picture.videoHeight ?? picture.height];
+    const { height, width, channels } = this.source;
+    const scale = Math.max(width / across, height / down);
+    const [w, h] = [scale * across, scale * down];
+    Object.assign(canvas, { height, width });
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    if (channels < 4) {
+      context.fillStyle = "white"; // As keras_gan.datasets.load has it behind what is transparent.
+      context.fillRect(0, 0, width, height);
+    }
+    context.imageSmoothingQuality = "high";
+    context.drawImage(picture, (width - w) / 2, (height - h) / 2, w, h);
+    return context.getImageData(0, 0, width, height);
+  }
+
+  /**
+   * What becomes of a picture.
+   *
+   * @param {ImageData} pixels - As large as `source`.
+   * @returns {Promise<Float32Array|Uint8Array>} `height * width * channels` numbers in [-1, 1], or bytes from a file
+   *   that was exported for them.
+   */
+  translate({ data }) {
+    const { height, width, channels } = this.source;
+    const image = new (this.#takesBytes ? Uint8Array : Float32Array)(height * width * channels);
+    // Gray is the luma of ITU-R 601, rounded as Pillow does.
+    const gray = (i) => (19595 * data[i] + 38470 * data[i + 1] + 7471 * data[i + 2] + 32768) >> 16;
+    for (let i = 0; i < height * width; i++) {
+      for (let c = 0; c < channels; c++) {
+        const value = channels === 1 ? gray(4 * i) : data[4 * i + c];
+        image[channels * i + c] = this.#takesBytes ? value : value / 127.5 - 1;
       }
-      pixels.data[4 * i + 3] = 255;
     }
-    return pixels;
-  }
-
-  /** Frees the model's memory. */
-  delete() {
-    this.#model.delete();
+    return this.run(this.#translate, { image });
   }
 }
 
@@ -228,7 +326,7 @@ function slerp(start, end, t) {
   return start.map((x, i) => norm * ((p * x) / a + (q * end[i]) / b));
 }
 
-/** What `gan.export` wrote about the generator: the metadata `keras_gan.json` of the flatbuffer, or `{}`. */
+/** What the export wrote about the generator: the metadata `keras_gan.json` of the flatbuffer, or `{}`. */
 function readFacts(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const follow = (position) => position + view.getUint32(position, true);

@@ -1,4 +1,4 @@
-import { Generator } from "./generator.js";
+import { Translator, load } from "./generator.js";
 
 const SAMPLES = 24;
 const SECONDS_PER_WALK = 3;
@@ -8,12 +8,14 @@ const $ = (id) => document.getElementById(id);
 const [main] = document.getElementsByTagName("main");
 const tiles = Array.from({ length: SAMPLES }, (_, i) => makeTile(i));
 
-let generator;
+let generator; // A `Generator` or a `Translator`.
 let seed = 0;
 let walk = { from: 0, to: 1, way: 0 };
 let playing = false;
 let times = [];
 let drawing = 0; // Counts the drawings of the grid, so that a newer one ends the one before.
+let photo; // The last one that was opened, for the next file.
+let camera; // The stream that is shown, if any.
 
 // Files
 
@@ -36,31 +38,47 @@ async function open(name, buffer) {
   say(`Loading ${name}…`);
   let opened;
   try {
-    opened = await Generator.load(new Uint8Array(buffer));
+    opened = await load(new Uint8Array(buffer));
   } catch (error) {
     console.error(error);
     say(`${name}: ${error.message}`, true);
     return;
   }
   play(false);
+  stopCamera();
   generator?.delete();
   generator = opened;
-  const { height, width, channels, latentDim } = generator;
+  drawing++;
+  const translates = generator instanceof Translator;
   $("name").textContent = document.title = name;
   $("about").textContent =
-    `${width} × ${height} ${channels === 1 ? "grey" : "colour"} images from ${latentDim} numbers, ` +
+    `${translates ? `${describe(generator.source)} to ` : ""}${describe(generator)}` +
+    `${translates ? "" : ` from ${generator.latentDim} numbers`}, ` +
     `${(buffer.byteLength / 1e6).toFixed(1)} MB. Runs in this browser, on ${generator.accelerator}; ` +
     `nothing leaves your computer.`;
-  $("label").replaceChildren(...Array.from({ length: generator.classes }, (_, i) => new Option(i)));
-  $("label-control").hidden = !generator.classes;
+  $("samples-section").hidden = translates;
   $("walk-section").hidden = !generator.walks;
-  for (const canvas of document.getElementsByTagName("canvas")) {
-    Object.assign(canvas, { height, width });
-  }
+  $("translation-section").hidden = !translates;
   times = [];
   say("");
   main.hidden = false;
-  await draw();
+  await (translates ? startTranslation() : startGeneration());
+}
+
+function describe({ height, width, channels }) {
+  return `${width} × ${height} ${channels === 1 ? "grey" : "colour"} images`;
+}
+
+async function openPhoto(file) {
+  stopCamera();
+  try {
+    photo = await createImageBitmap(file);
+  } catch {
+    say(`${file.name} is no picture that this browser can read.`, true);
+    return;
+  }
+  say("");
+  await translate(photo);
 }
 
 function say(text, wrong = false) {
@@ -91,6 +109,22 @@ async function show(canvas, makeImage) {
   canvas.getContext("2d").putImageData(current.toImageData(values), 0, 0);
 }
 
+function speed() {
+  return `${times.toSorted((a, b) => a - b)[times.length >> 1].toFixed(1)} ms per image`;
+}
+
+// Samples and walks
+
+async function startGeneration() {
+  const { height, width } = generator;
+  $("label").replaceChildren(...Array.from({ length: generator.classes }, (_, i) => new Option(i)));
+  $("label-control").hidden = !generator.classes;
+  for (const canvas of document.querySelectorAll("#grid canvas, #walk")) {
+    Object.assign(canvas, { height, width });
+  }
+  await draw();
+}
+
 async function draw() {
   await Promise.all([drawGrid(), generator.walks && drawWalk()]);
 }
@@ -112,9 +146,8 @@ async function drawGrid() {
       return;
     }
   }
-  const median = times.toSorted((a, b) => a - b)[times.length >> 1];
   $("grid").ariaBusy = "false";
-  $("speed").textContent = `${median.toFixed(1)} ms per image`;
+  $("speed").textContent = speed();
 }
 
 async function drawWalk() {
@@ -124,6 +157,61 @@ async function drawWalk() {
   await show($("walk"), (current, label) =>
     current.generate(current.between(current.latent(walk.from), current.latent(walk.to), walk.way), label),
   );
+}
+
+// Translations
+
+async function startTranslation() {
+  const { height, width } = generator;
+  Object.assign($("after"), { height, width });
+  $("translation-speed").textContent = "";
+  $("pair").hidden = true;
+  if (photo) {
+    await translate(photo);
+  }
+}
+
+async function translate(picture) {
+  const pixels = generator.draw($("before"), picture);
+  await show($("after"), (current) => current.translate(pixels));
+  $("translation-speed").textContent = speed();
+  $("pair").hidden = false;
+}
+
+async function startCamera() {
+  const current = generator;
+  const video = document.createElement("video");
+  let stream;
+  Object.assign(video, { muted: true, playsInline: true });
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+    video.srcObject = stream;
+    await video.play();
+  } catch (error) {
+    console.error(error);
+    say(`The camera can't be used: ${error.message}.`, true);
+    return;
+  }
+  stopCamera();
+  camera = stream;
+  if (generator !== current) {
+    stopCamera(); // Another file was opened while the browser asked for permission.
+    return;
+  }
+  say("");
+  $("camera").textContent = "Stop the camera";
+  while (camera === stream) {
+    await translate(video);
+    await new Promise(requestAnimationFrame);
+  }
+}
+
+function stopCamera() {
+  for (const track of camera?.getTracks() ?? []) {
+    track.stop();
+  }
+  camera = undefined;
+  $("camera").textContent = "Use the camera";
 }
 
 // Controls
@@ -170,20 +258,26 @@ $("way").addEventListener("input", (event) => {
   walk.way = event.target.valueAsNumber;
   drawWalk();
 });
-$("file").addEventListener("change", async ({ target }) => {
-  const [file] = target.files;
-  target.value = ""; // So that the same file, mended, can be chosen again.
-  if (file) {
-    await open(file.name, await file.arrayBuffer());
-  }
-});
+$("camera").addEventListener("click", () => (camera ? stopCamera() : startCamera()));
+for (const input of [$("file"), $("photo")]) {
+  input.addEventListener("change", async () => {
+    const [file] = input.files;
+    input.value = ""; // So that the same file, mended, can be chosen again.
+    await take(file);
+  });
+}
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", async (event) => {
   event.preventDefault();
-  const [file] = event.dataTransfer.files;
-  if (file) {
+  await take(event.dataTransfer.files[0]);
+});
+
+async function take(file) {
+  if (file && generator instanceof Translator && !file.name.endsWith(".tflite")) {
+    await openPhoto(file);
+  } else if (file) {
     await open(file.name, await file.arrayBuffer());
   }
-});
+}
 
 openFirst();

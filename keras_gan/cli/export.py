@@ -1,10 +1,13 @@
 """`keras-gan export`: writes the generator as a file for a phone or a server."""
 
 import argparse
+import contextlib
+import sys
 
-from keras_gan import saving
-from keras_gan.cli.common import add_command
-from keras_gan.export import export
+from keras_gan import datasets, networks, saving
+from keras_gan.cli.common import add_command, load_images
+from keras_gan.export import export, export_translation
+from keras_gan.export.tasks import EXAMPLES
 from keras_gan.gan import GAN
 
 
@@ -17,7 +20,7 @@ def add(commands):
         description="Writes the generator of a saved GAN as a file for another program, runs the written file beside "
         "the Keras generator, and leaves nothing behind unless they agree. A model card is written beside the file.",
     )
-    parser.add_argument("gan", help="the GAN, or a generator alone: a .keras file")
+    parser.add_argument("gan", help="the GAN, another model with a generator, or a generator alone: a .keras file")
     parser.add_argument("file", help="what to write: NAME.tflite, NAME.onnx, or NAME for a SavedModel")
     parser.add_argument(
         "--quantize",
@@ -34,6 +37,14 @@ def add(commands):
         "--accelerator",
         choices=("gpu",),
         help="a .tflite file that runs whole on a phone's GPU, proven on a Vulkan driver where there is one",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="FOLDER",
+        help="for a model from images to images: a folder of pictures to translate, on which the file is checked",
+    )
+    parser.add_argument(
+        "--skip-bad-images", action="store_true", help="go on without those of the folder that can't be read"
     )
     parser.add_argument(
         "--card",
@@ -57,11 +68,39 @@ def run(args):
     options = {
         "quantize": args.quantize,
         "batch_sizes": args.batch_sizes,
-        "sample": args.sample,
         "output": args.output,
         "accelerator": args.accelerator,
         "card": dict(args.card),
     }
+    shape = None if isinstance(model, GAN) else networks.image_shape(getattr(model, "best_generator", model))
+    if shape is not None:
+        return export_translation(model, args.file, data=_load(args, shape), **options)
+    if args.data is not None or args.skip_bad_images:
+        raise ValueError(f"--data is for a model from images to images. Received: {args.gan}, which takes latents.")
     if isinstance(model, GAN):
-        return model.export(args.file, **options)
-    return export(model, args.file, **options)
+        return model.export(args.file, sample=args.sample, **options)
+    return export(model, args.file, sample=args.sample, **options)
+
+
+def _load(args, shape):
+    """Loads pictures to translate, as many as an export looks at."""
+    if args.data is None:
+        raise ValueError(
+            f"--data FOLDER must be given for a model from images to images. Received: {args.gan} alone. The file is "
+            "checked on the folder's pictures, since noise passes a broken file."
+        )
+    if args.sample:
+        raise ValueError(f"--sample is for a generator of latents. Received: {args.gan}, which translates images.")
+    name, (height, width, channels) = f"folder:{args.data}", shape
+    # The result alone goes to stdout.
+    with contextlib.redirect_stdout(sys.stderr):
+        few = datasets.survey(name).count <= EXAMPLES
+        return load_images(
+            name,
+            batch_size=32,
+            split="train" if few else f"train[-{EXAMPLES}:]",
+            skip_bad=args.skip_bad_images,
+            image_size=None if height is None or width is None else (height, width),
+            channels=channels,
+            seed=0,
+        )

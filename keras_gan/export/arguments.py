@@ -1,19 +1,26 @@
 """Errors of `export`'s arguments, before work is spent."""
 
+import dataclasses
 import itertools
 import os
+from collections.abc import Mapping
+from pathlib import Path
 
 import keras
+import numpy as np
 
 from keras_gan import checks, networks
+from keras_gan.checks.values import join, same_shape
 from keras_gan.export import latency, report, runners
+from keras_gan.export.tasks import EXAMPLES
 
 _SUFFIXES = {".tflite": "litert", ".onnx": "onnx", "": "tf_saved_model"}
 _PRECISIONS = (None, "float16", "dynamic", "int8")
 _OUTPUTS = ("float32", "uint8")
+_BATCH = 32
 
 
-def check_format(filepath, format):
+def _check_format(filepath, format):
     """Returns the format of the file, `"litert"`, `"onnx"` or `"tf_saved_model"`."""
     if filepath.name in _SUFFIXES:
         raise ValueError(f"filepath must have a name before its suffix. Received: {str(filepath)!r}.")
@@ -32,8 +39,35 @@ def check_format(filepath, format):
     return format
 
 
-def check_options(format, quantize, batch_sizes, sample, output, metrics, data):
-    """Returns the batch sizes of the file."""
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What is to be written, and where: the checked arguments that all exports share.
+
+    Attributes:
+        filepath: Path.
+        format: `"litert"`, `"onnx"` or `"tf_saved_model"`.
+        quantize: None, `"float16"`, `"dynamic"` or `"int8"`.
+        batch_sizes: Tuple of ints, or `(None,)` for any size.
+        output: `"float32"` or `"uint8"`.
+        card: Mapping of facts, or None.
+        accelerator: None or `"gpu"`.
+    """
+
+    filepath: Path
+    format: str
+    quantize: str | None
+    batch_sizes: tuple
+    output: str
+    card: Mapping | None
+    accelerator: str | None
+
+
+def check_options(filepath, format, quantize, batch_sizes, output, card, accelerator, sample=False):
+    """Checks the arguments that all exports share, and that a file can be written there, and returns `Options`."""
+    filepath = Path(filepath)
+    format = _check_format(filepath, format)
+    if card is not None and not isinstance(card, Mapping):
+        raise TypeError(f"card must be a dict of facts, such as {{'license': 'CC0'}}. Received: {card!r}.")
     if quantize not in _PRECISIONS:
         raise ValueError(f"quantize must be one of {', '.join(map(repr, _PRECISIONS))}. Received: {quantize!r}.")
     if output not in _OUTPUTS:
@@ -53,15 +87,15 @@ def check_options(format, quantize, batch_sizes, sample, output, metrics, data):
             "sample=True needs float arithmetic for its random numbers, which quantize='int8' leaves none of. Use "
             "quantize='dynamic', or draw latents in the app."
         )
-    if (data is None) != (not metrics):
-        raise ValueError(
-            "metrics and data go together: metrics compare real data with generated ones. "
-            f"Received: {'no data' if data is None else 'no metrics'}."
-        )
-    return batch_sizes if format == "litert" else (None,)
+    _check_accelerator(accelerator, format, quantize, sample)
+    _check_place(filepath, format)
+    if format != "tf_saved_model":
+        runners.import_runtime(format)
+    batch_sizes = batch_sizes if format == "litert" else (None,)
+    return Options(filepath, format, quantize, batch_sizes, output, card, accelerator)
 
 
-def check_accelerator(accelerator, format, quantize, sample):
+def _check_accelerator(accelerator, format, quantize, sample):
     """Raises a ValueError unless the accelerator can run what is asked for."""
     latency.check_accelerator(accelerator, format)
     if accelerator is None:
@@ -78,47 +112,7 @@ def check_accelerator(accelerator, format, quantize, sample):
         )
 
 
-def check_output(outputs, generator, output):
-    """Returns the shape of one example."""
-    if not hasattr(outputs, "shape"):
-        raise ValueError(f"generator must have one output. Received: a {type(outputs).__name__} of outputs.")
-    shape = tuple(outputs.shape[1:])
-    if output == "uint8" and (len(shape) != 3 or networks.output_activation(generator) == "sigmoid"):
-        raise ValueError(
-            "output='uint8' needs a generator of images (height, width, channels) in [-1, 1]. "
-            f"Received: shape {shape}, activation {networks.output_activation(generator)}."
-        )
-    return shape
-
-
-def check_data(data, shape, generator, condition):
-    """Returns the data, a generator, which can't be rewound, as a new one that begins with the same batch; and what the
-    first batch brings beside images, a NumPy array, or None.
-    """
-    # An array comes without labels.
-    is_array = hasattr(data, "shape")
-    expected = checks.Expected(shape, networks.output_activation(generator), None if is_array else condition)
-    if isinstance(data, tuple) and len(data) == 2 and all(hasattr(part, "shape") for part in data):
-        raise TypeError(
-            "data must be batches: make them of two arrays by "
-            "tf.data.Dataset.from_tensor_slices((x, y)).batch(128). Received: a pair of arrays."
-        )
-    # `fit` takes a list for examples; here it holds batches.
-    batches = iter(data) if isinstance(data, (list, tuple)) else data
-    try:
-        checks.check_ends(batches)
-        data, _ = checks.check_data(batches, None, None, lambda x, y: checks.check_real(x, y, expected))
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"data must be what fit takes as x, or a list of batches. {error}") from error
-    if expected.given_name is None:
-        return data, None
-    iterator = iter(data)
-    first = next(iterator)
-    rows = keras.ops.convert_to_numpy(condition.prepare(keras.utils.unpack_x_y_sample_weight(first)[1]))
-    return itertools.chain([first], iterator) if iterator is data else data, rows
-
-
-def check_place(filepath, format):
+def _check_place(filepath, format):
     """Raises an error unless file and card can be written."""
     if not filepath.parent.is_dir():
         raise ValueError(
@@ -142,6 +136,132 @@ def check_place(filepath, format):
     card = card_path(filepath)
     if card.exists() and not (card.is_file() and report.is_card(card)):
         raise FileExistsError(f"The model card belongs at {card}, where something else is. Move that away.")
+
+
+def check_output(outputs, generator, output):
+    """Returns the shape of one example."""
+    if not hasattr(outputs, "shape"):
+        raise ValueError(f"generator must have one output. Received: a {type(outputs).__name__} of outputs.")
+    shape = tuple(outputs.shape[1:])
+    if output == "uint8" and (len(shape) != 3 or networks.output_activation(generator) == "sigmoid"):
+        raise ValueError(
+            "output='uint8' needs a generator of images (height, width, channels) in [-1, 1]. "
+            f"Received: shape {shape}, activation {networks.output_activation(generator)}."
+        )
+    return shape
+
+
+def check_together(metrics, data):
+    """Raises a ValueError if there are metrics without data, or data without metrics."""
+    if (data is None) != (not metrics):
+        raise ValueError(
+            "metrics and data go together: metrics compare real data with generated ones. "
+            f"Received: {'no data' if data is None else 'no metrics'}."
+        )
+
+
+def check_data(data, shape, generator, condition):
+    """Returns the data, a generator, which can't be rewound, as a new one that begins with the same batch; and what the
+    first batch brings beside images, a NumPy array, or None.
+    """
+    # An array comes without labels.
+    is_array = hasattr(data, "shape")
+    expected = checks.Expected(shape, networks.output_activation(generator), None if is_array else condition)
+    if isinstance(data, tuple) and len(data) == 2 and all(hasattr(part, "shape") for part in data):
+        raise TypeError(
+            "data must be batches: make them of two arrays by "
+            "tf.data.Dataset.from_tensor_slices((x, y)).batch(128). Received: a pair of arrays."
+        )
+    data, _ = _check_stream(data, None, lambda x, y: checks.check_real(x, y, expected))
+    if expected.given_name is None:
+        return data, None
+    iterator = iter(data)
+    first = next(iterator)
+    rows = keras.ops.convert_to_numpy(condition.prepare(keras.utils.unpack_x_y_sample_weight(first)[1]))
+    return itertools.chain([first], iterator) if iterator is data else data, rows
+
+
+def _check_stream(x, y, check):
+    """Returns what `keras_gan.checks.check_data` makes of data, or of a list of batches."""
+    try:
+        # `fit` takes a list for examples; here it holds batches.
+        x = iter(x) if isinstance(x, (list, tuple)) else x
+        checks.check_ends(x)
+        return checks.check_data(x, y, None, check)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"data must be what fit takes as x, or a list of batches. {error}") from error
+
+
+def check_pictures(data, generator, output):
+    """Checks the pictures of a translation.
+
+    Args:
+        data: Sources, an array; sources and targets, a pair of arrays; or batches of one or of both.
+        generator: `keras.Model` from images to images.
+        output: `"float32"` or `"uint8"`.
+
+    Returns:
+        Sources for examples, a NumPy array; batches of all the data; and whether they bring targets.
+
+    Raises:
+        ValueError: If there are none, or they are of another shape, not finite or out of range.
+        TypeError: If they are of another kind.
+    """
+    if data is None:
+        raise ValueError(
+            "data must be given: pictures such as those that the file is for, as an array (n, height, width, channels) "
+            "in [-1, 1], or what fit takes. It is calibrated and checked on them, since noise passes a broken file. "
+            "Received: None."
+        )
+    expected = networks.image_shape(generator)
+
+    def check(sources, targets):
+        _check_images("sources", sources, expected, (-1, 1))
+        if targets is not None:
+            shape = check_output(generator(keras.KerasTensor((None, *sources.shape[1:]))), generator, output)
+            _check_images("targets", targets, shape, checks.RANGES.get(networks.output_activation(generator)))
+        return sources, targets
+
+    pair = data if isinstance(data, tuple) and len(data) == 2 else (data, None)
+    if all(part is None or hasattr(part, "shape") for part in pair):
+        sources, targets = _check_stream(*pair, check)
+        if targets is not None and len(targets) != len(sources):
+            raise ValueError(f"data must give a target for each source. Received: {len(sources)} and {len(targets)}.")
+        slices = [slice(i, i + _BATCH) for i in range(0, len(sources), _BATCH)]
+        batches = [(sources[part], None if targets is None else targets[part]) for part in slices]
+    else:
+        batches, _ = _check_stream(data, None, check)
+    head, iterator = [], iter(batches)
+    for batch in iterator:
+        sources, targets, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        head.append((sources, targets))
+        if sum(len(part) for part, _ in head) >= EXAMPLES:
+            break
+    examples = np.concatenate([keras.ops.convert_to_numpy(part) for part, _ in head])[:EXAMPLES]
+    # A generator can't be rewound.
+    batches = itertools.chain(head, iterator) if iterator is batches else batches
+    return examples, batches, head[0][1] is not None
+
+
+def _check_images(name, images, shape, bounds):
+    received = tuple(getattr(images, "shape", ()))
+    if len(received) != 4 or not same_shape(received[1:], shape) or not received[0]:
+        hint = " Make one picture a batch of one by x[None]." if same_shape(received, shape) else ""
+        raise ValueError(
+            f"Its {name} must have the shape (batch, {join('any' if n is None else n for n in shape)}). "
+            f"Received: {received or type(images).__name__}.{hint}"
+        )
+    images = keras.ops.convert_to_numpy(images)
+    if images.dtype.kind not in "iuf" and images.dtype.name != "bfloat16":
+        raise TypeError(f"Its {name} must be numbers. Received: dtype {images.dtype}.")
+    low, high = float(images.min()), float(images.max())
+    if not np.isfinite([low, high]).all():
+        raise ValueError(f"Its {name} must be finite. Received: values that are NaN or infinite.")
+    if bounds is not None and not (bounds[0] - 1e-3 <= low and high <= bounds[1] + 1e-3):
+        hint = " Rescale with x / 127.5 - 1." if low >= 0 and 1 < high <= 255 and bounds[0] == -1 else ""
+        raise ValueError(
+            f"Its {name} must lie in [{bounds[0]}, {bounds[1]}]. Received: values from {low:g} to {high:g}.{hint}"
+        )
 
 
 def card_path(filepath):

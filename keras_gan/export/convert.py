@@ -1,108 +1,23 @@
 """A Keras generator as a SavedModel, as the bytes of a .tflite file or as ONNX. All that uses a converter is here."""
 
 import contextlib
-import dataclasses
 import errno
 import logging
 import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import numpy as np
-from keras import ops
 
+from keras_gan.export.tasks import OUTPUT
 from keras_gan.keras_private import layers_of, parse_saved_model, separate_activations
 
-OUTPUT = "image"
 # Fewer clip rare latents: twice the largest error with 128. More take long, since calibration runs on slow kernels.
 _CALIBRATION_EXAMPLES = 256
 _LOOPS = {"For", "StatelessWhile", "While"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Signature:
-    """One function of a file.
-
-    Attributes:
-        name: String, such as `"generate"`.
-        inputs: Dict, the inputs by name, in order: shape and dtype.
-        function: Function of tensors in that order that returns `{"image": tensor}`.
-        draw: Function of a count and a seed, or None, that returns as many examples: a dict of NumPy arrays by name.
-    """
-
-    name: str
-    inputs: dict
-    function: Callable
-    draw: Callable
-
-    def __call__(self, feed):
-        """The images of a dict of arrays, as a NumPy array."""
-        return ops.convert_to_numpy(self.function(*map(ops.convert_to_tensor, feed.values()))[OUTPUT])
-
-    @property
-    def batch(self):
-        """Int, or None for any."""
-        return next(iter(self.inputs.values()))[0][0]
-
-    def feeds(self, examples):
-        """A dict of arrays as a list of dicts of one batch each; examples repeat where the last one is not full."""
-        n = len(next(iter(examples.values())))
-        size = self.batch or n
-        index = np.arange(-(-n // size) * size).reshape(-1, size) % n
-        return [{name: x[i] for name, x in examples.items()} for i in index]
-
-
-def signatures(generator, prior, condition, batch_sizes=(None,), sample=False, output="float32", rows=None):
-    """Returns the functions of a file: `generate` and, if asked for, `sample`, once for each batch size.
-
-    Args:
-        generator: Built `keras.Model`.
-        prior: `keras_gan.priors.Prior` of the whole latent.
-        condition: `keras_gan.conditions.Condition`.
-        batch_sizes: Ints, or None for any size; the first one's function has the plain name, others end in their size.
-        sample: Bool, whether there is `sample`.
-        output: `"float32"` or `"uint8"`.
-        rows: NumPy array of what data brought beside images, for examples. Defaults to None, made up by the condition.
-
-    Returns:
-        List of `Signature`.
-    """
-    given_name = condition.given_name
-
-    def generate(latent, given=None):
-        images = generator(condition.generator_inputs(latent, given), training=False)
-        return {OUTPUT: _to_uint8(images) if output == "uint8" else images}
-
-    def from_seed(seed, given=None):
-        from keras_gan.export.seed import latents
-
-        return generate(latents(prior, seed), given)
-
-    def draw_latents(n, seed=None):
-        return {"latent": ops.convert_to_numpy(prior.sample(n, seed)), **draw_given(n, seed)}
-
-    def draw_seeds(n, seed=None):
-        seeds = np.random.default_rng(seed).integers(-(2**31), 2**31, n, dtype="int32")
-        return {"seed": seeds, **draw_given(n, seed)}
-
-    def draw_given(n, seed):
-        return {} if given_name is None else {given_name: condition.example_given(n, seed, rows)}
-
-    kinds = [("generate", {"latent": ((prior.latent_dim,), "float32")}, generate, draw_latents)]
-    if sample:
-        kinds.append(("sample", {"seed": ((), "int32")}, from_seed, draw_seeds))
-    found = []
-    for batch in batch_sizes:
-        for name, inputs, function, draw in kinds:
-            if given_name is not None:
-                inputs = {**inputs, given_name: (condition.given_shape, condition.given_dtype)}
-            inputs = {key: ((batch, *shape), dtype) for key, (shape, dtype) in inputs.items()}
-            found.append(Signature(name if batch == batch_sizes[0] else f"{name}_{batch}", inputs, function, draw))
-    return found
 
 
 def write_saved_model(generator, signatures, folder):
@@ -129,7 +44,7 @@ def to_tflite(generator, signatures, quantize=None, accelerator=None):
         signatures: List of `Signature` with a static batch: with a dynamic one every transposed convolution leaves
             the fast path.
         quantize: None for float32, `"float16"` or `"dynamic"` for smaller weights, `"int8"` for integer arithmetic,
-            whose ranges come from fresh latents.
+            whose ranges come from examples.
         accelerator: `"gpu"` for what only LiteRT's GPU delegate needs otherwise. Defaults to None.
 
     Returns:
@@ -256,10 +171,6 @@ def quiet():
         sys.stderr.flush()
         os.dup2(saved, 2)
         os.close(saved)
-
-
-def _to_uint8(images):
-    return ops.cast(ops.clip(ops.round(images * 127.5 + 127.5), 0, 255), "uint8")
 
 
 def _calibration(signatures):

@@ -5,13 +5,13 @@ import dataclasses
 import os
 import shutil
 from collections.abc import Mapping
-from pathlib import Path
 
 import keras
 
 from keras_gan import checks, networks
+from keras_gan.checks.values import check_model
 from keras_gan.conditions import Unconditional
-from keras_gan.export import arguments, convert, gpu, latency, metadata, report, runners, verify
+from keras_gan.export import arguments, convert, gpu, latency, metadata, report, runners, tasks, verify
 from keras_gan.priors import Normal
 
 
@@ -88,66 +88,170 @@ def export(
         OSError: If the folder can't be written, or the disk is full. No file is left then.
         ImportError: If a package is missing; the message says what to install.
     """
-    if keras.config.backend() != "tensorflow":
-        raise ValueError(
-            f"Exports run on Keras's tensorflow backend. Received: {keras.config.backend()!r}. Save the GAN with "
-            "gan.save('gan.keras') and run: KERAS_BACKEND=tensorflow keras-gan export gan.keras "
-            f"{filepath}"
-        )
-    # Not before: where Keras has another backend, nothing else needs TensorFlow.
-    from keras_gan.export import rewrite
-
-    filepath = Path(filepath)
-    format = arguments.check_format(filepath, format)
-    if card is not None and not isinstance(card, Mapping):
-        raise TypeError(f"card must be a dict of facts, such as {{'license': 'CC0'}}. Received: {card!r}.")
-    batch_sizes = arguments.check_options(format, quantize, batch_sizes, sample, output, metrics, data)
-    arguments.check_accelerator(accelerator, format, quantize, sample)
+    _check_backend(filepath)
+    options = arguments.check_options(filepath, format, quantize, batch_sizes, output, card, accelerator, sample)
+    arguments.check_together(metrics, data)
     condition = networks.common_condition(condition, generator=generator) or Unconditional()
     size = networks.noise_size(generator, prior, condition)
     prior = condition.complete(prior or Normal(size))
-    symbolic = networks.symbolic_inputs(condition, prior.latent_dim)
-    shape = arguments.check_output(generator(symbolic), generator, output)
+    shape = arguments.check_output(generator(networks.symbolic_inputs(condition, prior.latent_dim)), generator, output)
     if sample and not hasattr(prior, "from_uniform"):
         raise ValueError(f"prior must have from_uniform for sample=True. Received: {prior!r}.")
-    rows = None
+    rows = twins = None
     if data is not None:
         checks.check_metrics(metrics)
         twins = verify.twins(metrics)
         data, rows = arguments.check_data(data, shape, generator, condition)
-    arguments.check_place(filepath, format)
-    if format != "tf_saved_model":
-        runners.import_runtime(format)
+    task = tasks.Generation(prior, condition, sample, output, rows)
+    return _write(generator, task, shape, options, twins, data)
 
-    def signatures(generator):
-        return convert.signatures(generator, prior, condition, batch_sizes, sample, output, rows)
 
+def export_translation(
+    model,
+    filepath,
+    data=None,
+    format=None,
+    quantize=None,
+    batch_sizes=(1,),
+    output="float32",
+    metrics=None,
+    card=None,
+    accelerator=None,
+):
+    """Writes a generator from images to images as a .tflite file, as ONNX or as a SavedModel, and checks it.
+
+    As `export`, but that the file has the signature `translate(image) -> image`, and that pictures of the user's own
+    take the place of random latents: the written file is calibrated on them, and compared with the Keras generator.
+    ONNX, where names must differ, calls the input `source`.
+
+    Args:
+        model: Built `keras.Model` from images `(batch, height, width, channels)` in [-1, 1] to images, or a model that
+            has one as its `best_generator`. What it makes of a picture must not depend on the others of its batch.
+        filepath: Path to write, as in `export`.
+        data: Pictures such as those that the file is for, which must be given: sources, an array in [-1, 1]; or what
+            `fit` takes, batches of `(sources, targets)`, or a pair of arrays. The first 96 sources serve for
+            calibration and checks; metrics go through all, once.
+        format: As in `export`.
+        quantize: As in `export`.
+        batch_sizes: As in `export`; signatures are called `translate`, `translate_4` and so on.
+        output: `"float32"`, or `"uint8"` for images whose values are bytes, `round(x * 127.5 + 127.5)`, in and out.
+            Defaults to `"float32"`.
+        metrics: List of metrics as in `export`, which compare targets with what the Keras generator makes of their
+            sources, and with what the file makes. Defaults to None: those that the model was compiled with, where data
+            have targets.
+        card: As in `export`.
+        accelerator: As in `export`.
+
+    Returns:
+        `Report`. It prints as a table.
+
+    Raises:
+        ValueError: As in `export`; if there are no data; or if the output for a picture depends on its batch, as with
+            batch normalization that is called with `training=True`.
+        TypeError: As in `export`.
+        FileExistsError: As in `export`.
+        OSError: As in `export`.
+        ImportError: As in `export`.
+
+    Example:
+
+    ```python
+    import keras
+    import numpy as np
+
+    import keras_gan
+
+    image = keras.Input((16, 16, 3))
+    relief = keras.Model(image, keras.layers.Conv2D(1, 3, padding="same", activation="tanh")(image))
+    photos = np.random.default_rng(0).uniform(-1, 1, (8, 16, 16, 3)).astype("float32")
+    report = keras_gan.export.export_translation(relief, "relief.tflite", photos, quantize="float16")
+    ```
+    """
+    _check_backend(filepath, " --data FOLDER")
+    generator = getattr(model, "best_generator", model)
+    if isinstance(card, Mapping) or card is None:
+        card = {**_training(model), **(card or {})}
+    options = arguments.check_options(filepath, format, quantize, batch_sizes, output, card, accelerator)
+    check_model("model", generator)
+    if networks.image_shape(generator) is None:
+        raise ValueError(
+            "model must take one image, (batch, height, width, channels). Received: a model with inputs "
+            f"{', '.join(str(tuple(x.shape)) for x in generator.inputs)}."
+        )
+    sources, data, has_targets = arguments.check_pictures(data, generator, output)
+    if metrics and not has_targets:
+        raise ValueError("metrics need targets, which data must give with each source. Received: sources alone.")
+    if metrics is None:
+        metrics = getattr(model, "evaluation_metrics", []) if has_targets else []
+    checks.check_metrics(metrics)
+    twins = verify.twins(metrics) if metrics else None
+    task = tasks.Translation(sources, output, tasks.SOURCE if options.format == "onnx" else "image")
+    shape = arguments.check_output(generator(task.symbolic_inputs()), generator, output)
+    if len(shape) != 3:
+        raise ValueError(f"model must make images, (batch, height, width, channels). Received: outputs of {shape}.")
+    # Not before: where Keras has another backend, nothing else needs TensorFlow.
+    from keras_gan.export import rewrite
+
+    # In half precision a batch of another size rounds in another way.
+    generator = rewrite.rebuild(generator, task.symbolic_inputs(), fast=False)
+    (alone,) = tasks.Translation(sources).signatures(generator)
+    verify.check_alone(generator, alone, checks.RANGES.get(networks.output_activation(generator)))
+    return _write(generator, task, shape, options, twins, data)
+
+
+def _check_backend(filepath, options=""):
+    if keras.config.backend() != "tensorflow":
+        raise ValueError(
+            f"Exports run on Keras's tensorflow backend. Received: {keras.config.backend()!r}. Save the GAN with "
+            "gan.save('gan.keras') and run: KERAS_BACKEND=tensorflow keras-gan export gan.keras "
+            f"{filepath}{options}"
+        )
+
+
+def _write(generator, task, shape, options, twins, data):
+    """Writes a file for a task and checks it.
+
+    Args:
+        generator: Built `keras.Model`.
+        task: `Generation` or `Translation`.
+        shape: Tuple, the shape of one output.
+        options: `keras_gan.export.arguments.Options`.
+        twins: What `verify.twins` returns, to compare with `data`; or None.
+        data: An array or batches.
+
+    Returns:
+        `Report`.
+    """
+    from keras_gan.export import rewrite
+
+    filepath, format, quantize, output = options.filepath, options.format, options.quantize, options.output
+    symbolic = task.symbolic_inputs()
     # The Keras generator in float32 is what the file is compared with.
     reference = rewrite.rebuild(generator, symbolic, fast=False)
-    expected = signatures(reference)
+    expected = task.signatures(reference, options.batch_sizes)
     bounds = (-1, 1) if output == "uint8" else checks.RANGES.get(networks.output_activation(generator))
     try:
         with _scratch(filepath) as (folder, target):
             written = folder / filepath.name
             if format == "litert":
-                fast = rewrite.rebuild(generator, symbolic, accelerator=accelerator)
-                written.write_bytes(convert.to_tflite(fast, signatures(fast), quantize, accelerator))
+                fast = rewrite.rebuild(generator, symbolic, accelerator=options.accelerator)
+                signatures = task.signatures(fast, options.batch_sizes)
+                written.write_bytes(convert.to_tflite(fast, signatures, quantize, options.accelerator))
             elif format == "onnx":
                 convert.write_onnx(reference, expected[0].inputs, written)
             else:
                 convert.write_saved_model(reference, expected, written)
             errors = _check(written, expected, quantize, bounds, filepath)
             compared = {}
-            if data is not None:
-                compared = verify.compare_metrics(runners.run(written), expected[0], twins, data, condition, bounds)
+            if twins is not None:
+                compared = verify.compare_metrics(runners.run(written), expected[0], twins, data, task.match, bounds)
             functions = {s.name: _describe(s, shape, output) for s in expected}
-            card = report.complete_card(card, compared, _range(bounds, output))
+            card = report.complete_card(options.card, compared, _range(bounds, output))
             facts = {
                 "card": card,
                 "quantize": quantize,
                 "functions": functions,
-                "prior": keras.saving.serialize_keras_object(prior) if hasattr(prior, "get_config") else None,
-                "classes": getattr(condition, "num_classes", 0),
+                **task.facts(),
                 "max_error": errors.max_error,
                 "mean_error": errors.mean_error,
             }
@@ -155,11 +259,12 @@ def export(
             errors = _check(written, expected, quantize, bounds, filepath)
             on_gpu = None
             if format == "litert":
-                on_gpu = _check_gpu(written, expected, quantize, bounds, filepath, accelerator)
+                on_gpu = _check_gpu(written, expected, quantize, bounds, filepath, options.accelerator)
             measured = latency.measure(written, seconds=0.1)
             done = report.Report(
                 filepath=filepath,
                 format=format,
+                task=task.tag,
                 quantize=quantize,
                 bytes=measured.bytes,
                 parameters=generator.count_params(),
@@ -208,16 +313,15 @@ def export_gan(gan, filepath, card=None, **options):
     return export(generator, filepath, card=card, prior=gan.noise_prior, condition=gan.condition, **options)
 
 
-def _training(gan):
-    """The fact `training` of a model card, if the GAN has been trained."""
-    steps = int(gan.optimizer.iterations) if gan.compiled else 0
+def _training(model):
+    """The fact `training` of a model card, if the model has been trained: what it has of a GAN's settings."""
+    steps = int(model.optimizer.iterations) if hasattr(model, "best_generator") and model.compiled else 0
     if not steps:
         return {}
-    facts = [f"{steps:,} steps", type(gan.loss).__name__, *(type(p).__name__ for p in gan.penalties)]
-    if gan.augmentation is not None:
-        facts.append(type(gan.augmentation).__name__)
-    if gan.ema is not None:
-        facts.append(f"average of weights with momentum {gan.ema:g}")
+    named = [getattr(model, "loss", None), *getattr(model, "penalties", []), getattr(model, "augmentation", None)]
+    facts = [f"{steps:,} steps", *(type(each).__name__ for each in named if each is not None)]
+    if getattr(model, "ema", None) is not None:
+        facts.append(f"average of weights with momentum {model.ema:g}")
     return {"training": ", ".join(facts)}
 
 
@@ -242,7 +346,7 @@ def _check_gpu(written, expected, quantize, bounds, filepath, accelerator):
 
 def _describe(signature, shape, output):
     inputs = ", ".join(f"{name} {dtype} {_join(shape)}" for name, (shape, dtype) in signature.inputs.items())
-    return f"{inputs} -> {convert.OUTPUT} {output} {_join((signature.batch, *shape))}"
+    return f"{inputs} -> {tasks.OUTPUT} {output} {_join((signature.batch, *shape))}"
 
 
 def _join(shape):

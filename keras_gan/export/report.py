@@ -21,16 +21,17 @@ class Report:
     Attributes:
         filepath: Path of the file, or of the SavedModel's folder.
         format: `"tf_saved_model"`, `"litert"` or `"onnx"`.
+        task: `"image-generation"` or `"image-to-image"`.
         quantize: None, `"float16"`, `"dynamic"` or `"int8"`.
         bytes: Int, size on disk.
         parameters: Int, the generator's number of weights.
         max_error: Float, the largest absolute difference between the written file's output and the Keras
-            generator's, over fresh latents; bytes count as images in [-1, 1].
+            generator's, over fresh latents or the pictures that were given; bytes count as images in [-1, 1].
         mean_error: Float, the mean absolute difference.
         psnr: Float, peak signal-to-noise ratio of the two in dB; for outputs that neither tanh nor sigmoid bounds, the
             peak is the range that they vary over from sample to sample.
         output_range: Pair of floats, what tanh or sigmoid bounds the output by, else the range that was seen.
-        metrics: Dict of names to pairs of floats: of the Keras generator and of the file, against real data.
+        metrics: Dict of names to pairs of floats: of the Keras generator and of the file, against real data or targets.
         latencies: List of `keras_gan.export.latency.Latency`, milliseconds for one batch.
         not_delegated: List of strings, operations of a .tflite file that XNNPACK leaves to slower kernels; None for
             other formats.
@@ -41,6 +42,7 @@ class Report:
 
     filepath: Path
     format: str
+    task: str
     quantize: str | None
     bytes: int
     parameters: int
@@ -75,7 +77,7 @@ class Report:
         """The model card, with the front matter that model hubs read."""
         facts = [(name, self.card[name], "") for name in self.card]
         license = {} if self.card["license"] == _NOT_STATED else {"license": json.dumps(self.card["license"])}
-        front = {**license, "library_name": "keras_gan", "tags": "[gan, image-generation]"}
+        front = {**license, "library_name": "keras_gan", "tags": f"[gan, {self.task}]"}
         head = "\n".join(f"{key}: {value}" for key, value in front.items())
         signatures = [(f"`{name}`", f"`{text}`", "") for name, text in self.signatures.items()]
         return (

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan.export.convert import OUTPUT, quiet
+from keras_gan.export.convert import quiet
+from keras_gan.export.tasks import OUTPUT, SOURCE
 from keras_gan.keras_private import find_operation, operations_of, operators_of, parse_saved_model
 
 
@@ -132,9 +133,11 @@ class ONNX:
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads or 0
         self._session = runtime.InferenceSession(str(filepath), options, providers=["CPUExecutionProvider"])
-        _check_outputs("generate", [output.name for output in self._session.get_outputs()])
         inputs = {i.name: (_static(i.shape), _ONNX_DTYPES.get(i.type, i.type)) for i in self._session.get_inputs()}
-        self.inputs = {"generate": inputs}
+        # The format has one function, and no name for it.
+        name = "translate" if list(inputs) == [SOURCE] else "generate"
+        _check_outputs(name, [output.name for output in self._session.get_outputs()])
+        self.inputs = {name: inputs}
 
     def run(self, signature, feed):
         return self._session.run([OUTPUT], feed)[0]

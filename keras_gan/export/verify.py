@@ -6,6 +6,7 @@ import math
 import keras
 import numpy as np
 
+from keras_gan.keras_private import layers_of
 from keras_gan.metrics.base import update
 
 _EXAMPLES = 32
@@ -15,6 +16,9 @@ _SEED = 1
 _BYTE = 1 / 127.5
 # Sums of a thousand float32 numbers round by a fifth of this share of their size.
 _ROUNDING = 5e-6
+# How many pictures keep one company, and how far its output may move by that, in units of half the range: batches of
+# another size add up in another order.
+_ALONE, _MAX_ALONE = 4, 1e-4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,6 +98,59 @@ def check(file, signatures, quantize, bounds=None):
     return errors
 
 
+def check_alone(generator, signature, bounds=None):
+    """Checks that what the Keras generator makes of one picture does not depend on the others of its batch.
+
+    Args:
+        generator: `keras.Model`, for the names of its layers.
+        signature: `Signature` of it, from float32 to float32, for any batch.
+        bounds: Pair of floats, what outputs lie between. Defaults to None, what they were seen to.
+
+    Raises:
+        ValueError: If it does, beyond rounding, or a layer of batch normalization is called with `training=True`.
+    """
+    examples = signature.draw(_ALONE, seed=_SEED)
+    # Pictures of one kind have like statistics; the negative of one has others.
+    crowd = {name: np.concatenate([x, -x[:1]]) for name, x in examples.items()}
+    among = signature(crowd).astype("float64")
+    difference = np.abs(signature({name: x[:1] for name, x in examples.items()})[0] - among[0]).max()
+    low, high = bounds or (among.min(), among.max())
+    allowed = _MAX_ALONE * (high - low) / 2 + _ROUNDING * np.abs(among).max()
+    names = _called_in_training(generator)
+    layers = [layer for layer in layers_of(generator) if layer.name in names]
+    # NaN is reported by the check of the file.
+    if not difference > allowed and not any(isinstance(x, keras.layers.BatchNormalization) for x in layers):
+        return
+    named = ", ".join(f"{layer.name!r} ({type(layer).__name__})" for layer in layers)
+    raise ValueError(
+        "generator must make the same of a picture whatever else is in its batch, and each time: on a device pictures "
+        f"come one at a time. Received: one whose output changes by {difference:.2g} among others"
+        f"{f', and which calls {named} with training=True' if named else ''}. Call layers without training=True, so "
+        "that they use their moving averages and drop nothing, or normalize each picture for itself, as instance "
+        "normalization does."
+    )
+
+
+def _called_in_training(generator):
+    """The names of the layers that functional models call with `training=True` whatever they are called with."""
+    try:
+        todo = [keras.saving.serialize_keras_object(generator)]
+    # A subclassed model without a configuration raises what it likes.
+    except Exception:
+        return set()
+    found = set()
+    while todo:
+        config = todo.pop()
+        if isinstance(config, dict):
+            nodes = config.get("inbound_nodes") or []
+            if any(isinstance(node, dict) and node.get("kwargs", {}).get("training") is True for node in nodes):
+                found.add(config.get("name"))
+            todo += config.values()
+        elif isinstance(config, (list, tuple)):
+            todo += config
+    return found
+
+
 def describe_range(output_range):
     """A pair of floats as text."""
     return "[{:.6g}, {:.6g}]".format(*output_range)
@@ -130,15 +187,15 @@ def twins(metrics):
         ) from error
 
 
-def compare_metrics(file, signature, twins, data, condition, data_range):
-    """Evaluates metrics on the Keras generator's images and on the file's, of the same latents and the same given.
+def compare_metrics(file, signature, twins, data, match, data_range):
+    """Evaluates metrics on the Keras generator's images and on the file's, of the same examples.
 
     Args:
         file: What `keras_gan.export.runners.run` returns.
         signature: `Signature` of the Keras generator.
         twins: Two lists of like metrics whose `update_state` takes `(real, fake)`.
-        data: Real data: an array `(n, ...)`, or batches of images or of `(images, labels)`.
-        condition: `keras_gan.conditions.Condition`.
+        data: An array `(n, ...)`, or batches.
+        match: Function of a batch and a seed that returns real images and the examples that belong to them.
         data_range: Pair of numbers, what the data lie between, or None.
 
     Returns:
@@ -149,10 +206,7 @@ def compare_metrics(file, signature, twins, data, condition, data_range):
     generators = signature, lambda feed: file.run(signature.name, feed)
     # In one pass: a second one would find shuffled data in another order, and a generator at its end.
     for i, batch in enumerate(data):
-        real, given, _ = keras.utils.unpack_x_y_sample_weight(batch)
-        examples = signature.draw(len(real), seed=i)
-        if condition.given_name is not None and given is not None:
-            examples[condition.given_name] = keras.ops.convert_to_numpy(condition.prepare(given))
+        real, examples = match(batch, i)
         feeds = signature.feeds(examples)
         for generate, metrics in zip(generators, twins, strict=True):
             fake = to_float(np.concatenate([generate(feed) for feed in feeds])[: len(real)]).astype("float32")

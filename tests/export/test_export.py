@@ -1,3 +1,4 @@
+import dataclasses
 import errno
 import json
 import os
@@ -15,7 +16,7 @@ from ai_edge_litert.interpreter import Interpreter
 from keras import ops
 
 import keras_gan
-from keras_gan.export import convert, runners, verify
+from keras_gan.export import convert, runners, tasks, verify
 from keras_gan.export import metadata as metadata_room
 
 A = keras_gan.architectures
@@ -360,7 +361,7 @@ def test_outputs_that_never_vary(tmp_path, quantize):
     [(None, 1e-5), ("float16", 0.02), ("dynamic", 2 * 10**-1.25), ("int8", 2 * 10**-1.25)],
 )
 def test_how_large_an_error_may_be(scale, shift, bounds, unit, rounding, quantize, allowed):
-    wanted = convert.Signature(
+    wanted = tasks.Signature(
         "generate",
         {"latent": ((None, 2), "float64")},
         lambda x: {"image": x * scale + shift},
@@ -556,23 +557,19 @@ def test_nan_in_the_weights_is_refused(tmp_path):
 
 
 def test_another_signature_is_refused(trained, tmp_path, monkeypatch):
-    signatures = convert.signatures
-
-    def renamed(*args):
-        wanted = signatures(*args)
-        return [convert.Signature("paint", s.inputs, s.function, s.draw) for s in wanted]
-
     to_tflite = convert.to_tflite
-    monkeypatch.setattr(
-        convert, "to_tflite", lambda g, s, *o: to_tflite(g, renamed(g, trained.prior, trained.condition, (1,)), *o)
-    )
+
+    def renamed(generator, signatures, *options):
+        return to_tflite(generator, [dataclasses.replace(s, name="paint") for s in signatures], *options)
+
+    monkeypatch.setattr(convert, "to_tflite", renamed)
     with pytest.raises(ValueError, match=r"must have the signatures .*'generate'.*Received: .*'paint'"):
         trained.export(tmp_path / "g.tflite")
     assert nothing_left(tmp_path)
 
 
 def test_a_dynamic_batch_is_refused(trained, tmp_path):
-    (dynamic,) = convert.signatures(trained.generator, trained.prior, trained.condition)
+    (dynamic,) = tasks.Generation(trained.prior, trained.condition).signatures(trained.generator)
     (tmp_path / "g.tflite").write_bytes(convert.to_tflite(trained.generator, [dynamic]))
     with pytest.raises(ValueError, match=r"file must have a static batch.*'generate'.*-1"):
         runners.run(tmp_path / "g.tflite")
@@ -616,7 +613,9 @@ def test_flex_is_refused(tmp_path):
     import tensorflow as tf
 
     generator = keras.Sequential([keras.Input((4,), batch_size=1), Noise()])
-    (wanted,) = convert.signatures(generator, keras_gan.priors.Normal(4), keras_gan.conditions.Unconditional(), (1,))
+    (wanted,) = tasks.Generation(keras_gan.priors.Normal(4), keras_gan.conditions.Unconditional()).signatures(
+        generator, (1,)
+    )
     with convert.quiet():
         convert.write_saved_model(generator, [wanted], tmp_path / "saved")
         converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "saved"), signature_keys=["generate"])

@@ -31,6 +31,8 @@ class Browser:
         self._in, theirs_out = os.pipe()
         options = ["--headless", "--remote-debugging-pipe", f"--user-data-dir={profile}", "--disable-dev-shm-usage"]
         options += ["--disable-background-networking", "--no-first-run"]
+        # A camera that shows a test picture, without asking.
+        options += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
         options += ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"] if gpu else ["--disable-gpu"]
         if os.geteuid() == 0:
             options.append("--no-sandbox")

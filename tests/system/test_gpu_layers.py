@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from keras import layers as L
 
-from keras_gan import networks, priors
+from keras_gan import priors
 from keras_gan.conditions import Unconditional
-from keras_gan.export import convert, gpu, gpu_driver, rewrite
+from keras_gan.export import convert, gpu, gpu_driver, rewrite, tasks
 
 README = Path(__file__).parents[2] / "export" / "README.md"
 _BLOCK = re.compile(r"(?<=<!-- layers -->\n).*?(?=<!-- end of layers -->)", re.DOTALL)
@@ -103,9 +103,9 @@ def survey():
 
 def _prove(layer, shape):
     generator = keras.Sequential([keras.Input((_INPUT,)), L.Dense(int(np.prod(shape))), L.Reshape(shape), layer])
-    prior, condition = priors.Normal(_INPUT), Unconditional()
-    fast = rewrite.rebuild(generator, networks.symbolic_inputs(condition, _INPUT), accelerator="gpu")
-    signatures = convert.signatures(fast, prior, condition, (1,))
+    task = tasks.Generation(priors.Normal(_INPUT), Unconditional())
+    fast = rewrite.rebuild(generator, task.symbolic_inputs(), accelerator="gpu")
+    signatures = task.signatures(fast, (1,))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "g.tflite"
         path.write_bytes(convert.to_tflite(fast, signatures, accelerator="gpu"))

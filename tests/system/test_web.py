@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
+from PIL import Image
 from web_browser import Browser, find_chromium
 
 import keras_gan
@@ -43,6 +44,37 @@ FILES = {
     "undrawable": (lambda: A.mlp_generator((6, 6, 1), 3, units=(8,)), {"prior": P.Mixture(P.circle(5, 3))}),
     "points": (lambda: A.mlp_generator((2,), 3, units=(8,)), {}),
 }
+
+
+def translator(channels, *layers):
+    """A translator of pictures of 12 x 16 pixels with contrast."""
+    image = x = keras.Input((12, 16, channels))
+    convolution = keras.layers.Conv2D(8, 3, padding="same", activation="relu", kernel_initializer="he_normal")
+    for layer in (convolution, *layers):
+        x = layer(x)
+    return keras.Model(image, x)
+
+
+# Translators, and how each is exported.
+TRANSLATORS = {
+    "relief": (lambda: translator(3, keras.layers.Conv2D(1, 3, padding="same", activation="tanh")), {}),
+    "larger": (
+        lambda: translator(1, keras.layers.Conv2DTranspose(3, 4, 2, "same", activation="tanh")),
+        {"output": "uint8", "batch_sizes": (2, 1)},
+    ),
+}
+
+
+def picture(seed, size):
+    """A smooth picture in colors, uint8 `(height, width, 3)`."""
+    few = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), "uint8")
+    return np.asarray(Image.fromarray(few).resize(size[::-1], Image.Resampling.BICUBIC))
+
+
+def as_source(pixels, model):
+    """A picture as a translator takes it, in [-1, 1]."""
+    image = Image.fromarray(pixels).convert({1: "L", 3: "RGB"}[model.input_shape[-1]])
+    return np.asarray(image, "float32").reshape(*pixels.shape[:2], -1) / 127.5 - 1
 
 
 @contextlib.contextmanager
@@ -79,6 +111,11 @@ def site(tmp_path_factory):
             sign = 1 if weight.name == "moving_variance" else rng.choice([-1, 1], weight.shape)
             weight.assign(sign * rng.uniform(0.2, 1.2, weight.shape))
         keras_gan.export.export(generator, folder / f"{name}.tflite", **options)
+    for name, (make, options) in TRANSLATORS.items():
+        keras.utils.set_random_seed(0)
+        translator = make()
+        pictures = np.stack([as_source(picture(i, (12, 16)), translator) for i in range(4)])
+        keras_gan.export.export_translation(translator, folder / f"{name}.tflite", pictures, **options)
     (folder / "cut.tflite").write_bytes((folder / "plain.tflite").read_bytes()[:2000])
     (folder / "text.tflite").write_text("no generator at all")
     with serve(folder) as server:
@@ -233,17 +270,125 @@ def test_a_gpu_that_errs_is_not_used(gpu_browser, site):
     gpu_browser.open(f"{site.url}index.html")
     found = gpu_browser.evaluate(
         """(async () => {
-          const { Generator } = await import("./generator.js");
+          const { Generator, load } = await import("./generator.js");
           const generate = Generator.prototype.generate;
           Generator.prototype.generate = async function (...args) {
             const values = await generate.apply(this, args);
             return this.accelerator === "WebGPU" ? values.map(() => 0) : values;
           };
           const bytes = new Uint8Array(await (await fetch("plain.tflite")).arrayBuffer());
-          return (await Generator.load(bytes)).accelerator;
+          return (await load(bytes)).accelerator;
         })()"""
     )
     assert found == "WASM"
+
+
+# === Translations ===
+
+
+def open_translator(page, site, name):
+    page.open(f"{site.url}?model={name}.tflite")
+    page.wait("!document.getElementById('translation-section').hidden && !document.querySelector('main').hidden")
+    assert page.evaluate("document.getElementById('samples-section').hidden")
+    assert page.evaluate("document.getElementById('walk-section').hidden")
+    assert page.evaluate("document.getElementById('pair').hidden")
+
+
+def translate_photo(page, path):
+    page.choose_file("#photo", path)
+    page.wait("!document.getElementById('pair').hidden")
+
+
+def translated(path, pixels):
+    """What LiteRT in Python makes of a picture, as bytes `(height, width, 1 or 3)`."""
+    interpreter = Interpreter(model_path=str(path))
+    runners = [interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()]
+    [run] = [r for r in runners if r.get_input_details()["image"]["shape"][0] == 1]
+    details = run.get_input_details()["image"]
+    image = np.asarray(Image.fromarray(pixels).convert("L" if details["shape"][-1] == 1 else "RGB"))
+    image = image.reshape(details["shape"])
+    if details["dtype"] == np.uint8:
+        return run(image=image)["image"][0].astype(int)
+    return np.rint(run(image=image.astype("float32") / 127.5 - 1)["image"][0] * 127.5 + 127.5)
+
+
+def assert_translated(page, path, pixels):
+    expected = translated(path, pixels)
+    assert np.ptp(expected) > 50
+    found = drawn(page, "#after")
+    np.testing.assert_allclose(found[..., :3], np.broadcast_to(expected, (*expected.shape[:2], 3)), atol=2)
+    assert (found[..., 3] == 255).all()
+
+
+@pytest.mark.parametrize("name", TRANSLATORS)
+def test_translated_pixels_are_pythons(page, site, tmp_path, name):
+    open_translator(page, site, name)
+    for seed in (10, 11):
+        pixels = picture(seed, (12, 16))
+        Image.fromarray(pixels).save(tmp_path / "photo.png")
+        page.evaluate("document.getElementById('pair').hidden = true")
+        translate_photo(page, tmp_path / "photo.png")
+        np.testing.assert_array_equal(drawn(page, "#before")[..., :3], pixels)
+        assert_translated(page, site.folder / f"{name}.tflite", pixels)
+    assert page.evaluate("document.getElementById('translation-speed').textContent").endswith(" ms per image")
+    about = page.evaluate("document.getElementById('about').textContent")
+    sizes = {"relief": "16x12 colour images to 16x12 grey images", "larger": "16x12 grey images to 32x24 colour images"}
+    assert about.replace(" \N{MULTIPLICATION SIGN} ", "x").startswith(f"{sizes[name]}, ") and ", on WASM;" in about
+
+
+def test_webgpu_translates_as_python(gpu_browser, site, tmp_path):
+    open_translator(gpu_browser, site, "relief")
+    assert ", on WebGPU;" in gpu_browser.evaluate("document.getElementById('about').textContent")
+    pixels = picture(12, (12, 16))
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    translate_photo(gpu_browser, tmp_path / "photo.png")
+    assert_translated(gpu_browser, site.folder / "relief.tflite", pixels)
+    assert not gpu_browser.errors
+
+
+def test_of_a_photo_of_another_shape_the_middle_is_taken(page, site, tmp_path):
+    open_translator(page, site, "relief")
+    # As wide as three, the middle one of which is red.
+    pixels = np.zeros((60, 240, 3), "uint8")
+    pixels[:, 80:160, 0] = 255
+    pixels[:, :80, 2] = pixels[:, 160:, 2] = 255
+    Image.fromarray(pixels).save(tmp_path / "wide.png")
+    translate_photo(page, tmp_path / "wide.png")
+    before = drawn(page, "#before")
+    assert before.shape == (12, 16, 4) and (before == [255, 0, 0, 255]).mean() > 0.99
+
+
+def test_a_file_that_is_no_photo_is_named(page, site, tmp_path):
+    open_translator(page, site, "relief")
+    (tmp_path / "notes.png").write_text("no picture at all")
+    page.choose_file("#photo", tmp_path / "notes.png")
+    page.wait("document.getElementById('message').textContent.startsWith('notes.png is no picture')")
+    Image.fromarray(picture(1, (12, 16))).save(tmp_path / "photo.png")
+    translate_photo(page, tmp_path / "photo.png")
+    assert page.evaluate("document.getElementById('message').textContent") == ""
+
+
+def test_the_camera_and_the_next_file(page, site):
+    open_translator(page, site, "relief")
+    page.evaluate("document.getElementById('camera').click()")
+    page.wait("!document.getElementById('pair').hidden")
+    assert page.evaluate("document.getElementById('camera').textContent") == "Stop the camera"
+    first = drawn(page, "#before")
+    page.wait("new Promise((resume) => setTimeout(() => resume(true), 300))")
+    # The test picture moves, and what is shown belongs together once the camera stands still.
+    page.evaluate("document.getElementById('camera').click()")
+    page.wait("document.getElementById('camera').textContent === 'Use the camera'")
+    page.wait("new Promise((resume) => setTimeout(() => resume(true), 300))")
+    before = drawn(page, "#before")[..., :3]
+    assert not np.array_equal(first[..., :3], before)
+    expected = translated(site.folder / "relief.tflite", before)
+    np.testing.assert_allclose(drawn(page, "#after")[..., :1], expected, atol=2)
+    # A generator takes the page over, and gives it back.
+    for name, translates in (("plain", False), ("relief", True)):
+        page.choose_file("#file", site.folder / f"{name}.tflite")
+        page.wait(f"document.getElementById('name').textContent === '{name}.tflite'")
+        for section, hidden in (("translation", not translates), ("samples", translates), ("walk", translates)):
+            assert page.evaluate(f"document.getElementById('{section}-section').hidden") == hidden
 
 
 def test_latents_are_those_of_the_seeds(page, site):
@@ -251,8 +396,8 @@ def test_latents_are_those_of_the_seeds(page, site):
     seeds = [-7, *range(1000)]
     latents = page.evaluate(
         f"""(async () => {{
-          const {{ Generator }} = await import("./generator.js");
-          const generator = await Generator.load(new Uint8Array(await (await fetch("plain.tflite")).arrayBuffer()));
+          const {{ load }} = await import("./generator.js");
+          const generator = await load(new Uint8Array(await (await fetch("plain.tflite")).arrayBuffer()));
           return {seeds}.map((seed) => [...generator.latent(seed)]);
         }})()"""
     )
@@ -267,8 +412,8 @@ def test_the_numbers_are_pythons(page, site, name, size, label):
     z = normal_latent(3, size)
     image = page.evaluate(
         f"""(async () => {{
-          const {{ Generator }} = await import("./generator.js");
-          const generator = await Generator.load(new Uint8Array(await (await fetch("{name}.tflite")).arrayBuffer()));
+          const {{ load }} = await import("./generator.js");
+          const generator = await load(new Uint8Array(await (await fetch("{name}.tflite")).arrayBuffer()));
           return [...await generator.generate(Float32Array.from({z.tolist()}), {label or 0})];
         }})()"""
     )
