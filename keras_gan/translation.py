@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_gan import backend, checks, health, images, metrics, networks
+from keras_gan.export import export_translation
 from keras_gan.game import Game
 from keras_gan.model import AdversarialModel
 from keras_gan.moving_average import Averaged
@@ -282,6 +283,23 @@ class Pix2Pix(Averaged, AdversarialModel):
         return self.game.culprit(broken, self.steps_per_execution)
 
     # === Saving ===
+
+    def export(self, filepath, data=None, **options):
+        """Writes the generator, with averaged weights if there is an `ema`, as a file, and checks it.
+
+        Args:
+            filepath: Path that ends in `.tflite` or `.onnx`, or of a folder for a SavedModel.
+            data: Pictures such as those that the file is for, on which it is checked: sources, or what `fit` takes.
+                Must be given.
+            **options: As in `keras_gan.export.export_translation`, such as `quantize="dynamic"`.
+
+        Returns:
+            `keras_gan.export.Report`. It prints as a table.
+
+        Raises:
+            ValueError: As in `keras_gan.export.export_translation`.
+        """
+        return export_translation(self, filepath, data, **options)
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
