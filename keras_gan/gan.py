@@ -9,10 +9,8 @@ from keras import ops
 
 from keras_gan import backend, checks, health, images, networks
 from keras_gan.conditions import Unconditional
+from keras_gan.duel import Duel
 from keras_gan.export.export import export_gan
-from keras_gan.game import Game
-from keras_gan.model import AdversarialModel
-from keras_gan.moving_average import Averaged
 from keras_gan.optimizers import adversarial_optimizer, count_steps
 from keras_gan.priors import Normal
 
@@ -20,7 +18,7 @@ _SAMPLE_BATCH = 128
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
-class GAN(Averaged, AdversarialModel):
+class GAN(Duel):
     """A generator and a discriminator that train against each other in `fit`.
 
     Called on latents `(batch, latent_dim)`, or on `[latents, given]` where something is given, such as labels, it
@@ -69,56 +67,28 @@ class GAN(Averaged, AdversarialModel):
     """
 
     def __init__(self, generator, discriminator, prior=None, condition=None, pack=1, ema=None, seed=None, **kwargs):
-        super().__init__(seed, **kwargs)
         condition = networks.common_condition(condition, generator=generator, discriminator=discriminator)
-        self.condition = condition or Unconditional()
-        checks.check_pack(pack, self.condition)
-        size = networks.noise_size(generator, prior, self.condition)
-        self.noise_prior = prior or Normal(size)
-        self.prior = self.condition.complete(self.noise_prior)
-        self.data_shape = networks.connect(generator, discriminator, self.condition, self.prior.latent_dim, pack)
-        self.data_range = checks.RANGES.get(networks.output_activation(generator))
-        networks.try_given(generator, discriminator, self.condition, self.prior, self.data_shape)
-        self.generator = generator
-        self.discriminator = discriminator
+        condition = condition or Unconditional()
+        checks.check_pack(pack, condition)
+        size = networks.noise_size(generator, prior, condition)
+        noise_prior = prior or Normal(size)
+        prior = condition.complete(noise_prior)
+        shape = networks.connect(generator, discriminator, condition, prior.latent_dim, pack)
+        networks.try_given(generator, discriminator, condition, prior, shape)
+        inputs = networks.symbolic_inputs(condition, prior.latent_dim)
+        super().__init__(generator, discriminator, inputs, ema, seed, **kwargs)
+        self.condition = condition
+        self.noise_prior = noise_prior
+        self.prior = prior
         self.pack = int(pack)
+        self.data_shape = shape
+        self.data_range = checks.RANGES.get(networks.output_activation(generator))
         self._inference = None
-        self.average(ema, networks.symbolic_inputs(self.condition, self.prior.latent_dim))
 
     @property
     def latent_dim(self):
         """Int, the size of one latent."""
         return self.prior.latent_dim
-
-    @property
-    def loss(self):
-        """Object from `keras_gan.losses`."""
-        return self.game.loss
-
-    @property
-    def penalties(self):
-        """List of the penalties of the discriminator."""
-        return list(self.game.penalties.penalties)
-
-    @property
-    def generator_penalties(self):
-        """List of the penalties of the generator."""
-        return list(self.game.generator_penalties.penalties)
-
-    @property
-    def augmentation(self):
-        """`keras_gan.augmentation.Augmentation`, or None."""
-        return self.game.augmentation
-
-    def players(self):
-        return {"discriminator": self.discriminator, "generator": self.generator}
-
-    def log_names(self):
-        return [*self.game.log_names(), *self.hidden_logs]
-
-    @property
-    def hidden_logs(self):
-        return self.game.hidden_logs(self.generator_optimizer)
 
     # === Training ===
 
@@ -174,16 +144,24 @@ class GAN(Averaged, AdversarialModel):
                 f"Received: discriminator_steps={discriminator_steps}. Leave one of them out."
             )
         checks.check_views(augmentation, self.condition)
-        game = Game(self, self.discriminator, self.data_shape, loss, penalties, generator_penalties, augmentation)
-        self.game = game
+        discriminator_optimizer = adversarial_optimizer("discriminator_optimizer", discriminator_optimizer)
+        count_steps(discriminator_optimizer, discriminator_steps)
         self.discriminator_steps = discriminator_steps
         self.simultaneous = simultaneous
-        optimizers = {
-            "discriminator": adversarial_optimizer("discriminator_optimizer", discriminator_optimizer),
-            "generator": adversarial_optimizer("generator_optimizer", generator_optimizer),
-        }
-        count_steps(optimizers["discriminator"], discriminator_steps)
-        super().compile(optimizers, metrics, run_eagerly, steps_per_execution, jit_compile)
+        self.compile_game(
+            generator_optimizer,
+            discriminator_optimizer,
+            {
+                "loss": loss,
+                "penalties": penalties,
+                "generator_penalties": generator_penalties,
+                "augmentation": augmentation,
+            },
+            metrics=metrics,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+        )
 
     def check_data(self, x, y):
         expected = checks.Expected(self.data_shape, networks.output_activation(self.generator), self.condition)
@@ -321,9 +299,6 @@ class GAN(Averaged, AdversarialModel):
     def alarms(self):
         return [health.discriminator_won(self.loss), health.generator_collapsed(), health.generator_memorizes()]
 
-    def culprit(self, broken):
-        return self.game.culprit(broken, self.discriminator_steps * self.steps_per_execution)
-
     # === Generating ===
 
     def sample(self, n, seed=None, labels=None, given=None, truncation=None):
@@ -397,16 +372,8 @@ class GAN(Averaged, AdversarialModel):
 
     def get_compile_config(self):
         config = super().get_compile_config()
-        if not config:
-            return config
-        optimizers = config.pop("optimizers")
-        return {
-            **{f"{name}_optimizer": optimizer for name, optimizer in optimizers.items()},
-            **self.game.get_compile_config(),
-            "discriminator_steps": self.discriminator_steps,
-            "simultaneous": self.simultaneous,
-            **config,
-        }
+        own = {"discriminator_steps": self.discriminator_steps, "simultaneous": self.simultaneous} if config else {}
+        return {**config, **own}
 
 
 def _whole_packs(data, m):

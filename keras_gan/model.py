@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 from keras import ops
 
-from keras_gan import backend, checks, keras_private
+from keras_gan import backend, checks, keras_private, networks
 from keras_gan.callbacks import fitting
 from keras_gan.metrics import base as metrics
 from keras_gan.optimizers import OptimizerGroup, get_optimizer, scales_loss, serialize
@@ -540,6 +540,17 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         """Resets the metrics, and the random numbers of evaluation: each evaluation judges the same samples."""
         super().reset_metrics()
         self.evaluation_seed.state.assign([_EVALUATION_SEED, 0])
+
+    # === Looking ===
+
+    def summary(self, *args, print_fn=None, **kwargs):
+        """Prints the networks, as `keras.Model.summary` does, and what a pass of one example through each costs."""
+        super().summary(*args, print_fn=print_fn, **kwargs)
+        for name in self.players():
+            count = sum(map(networks.multiply_adds, self._networks(name)))
+            # A subclassed network does not say what is in it.
+            if count:
+                (print_fn or print)(f"{name}: {count:,} multiply-adds for one example")
 
     # === Saving ===
 

@@ -1,10 +1,9 @@
-"""A network whose weights follow those of another, and models that use it."""
+"""A network whose weights follow those of another."""
 
 import keras
 from keras import ops
 
 from keras_gan import keras_private
-from keras_gan.checks.values import check_number
 from keras_gan.layers import SpectralNormalization
 
 
@@ -60,62 +59,6 @@ class MovingAverage(keras.layers.Layer):
             # The singular vectors of an average are not the average of singular vectors.
             if isinstance(layer, SpectralNormalization):
                 layer.follow()
-
-
-class Averaged:
-    """Mixin for an `AdversarialModel` with a `generator`, before it: uses averaged weights where there is an `ema`."""
-
-    def average(self, ema, inputs):
-        """Sets up the average, in the constructor.
-
-        Args:
-            ema: Float in [0, 1), the momentum, or None for no average.
-            inputs: Symbolic inputs of the generator.
-
-        Raises:
-            ValueError: If `ema` is out of range, or the generator can't be copied.
-        """
-        if ema is not None:
-            ema = check_number("ema, the momentum of the average,", ema, 0, 1, open_high=True)
-        self.ema = ema
-        self._average = None if ema is None else MovingAverage(self.generator, ema, inputs)
-
-    @property
-    def ema_generator(self):
-        """`keras.Model`, the generator with averaged weights; None without `ema`."""
-        return None if self._average is None else self._average.network
-
-    @property
-    def best_generator(self):
-        """`keras.Model`, the generator that samples and exports use: the averaged one if there is an `ema`."""
-        if self._average is None:
-            return self.generator
-        self._begin_average()
-        return self._average.network
-
-    def update_average(self):
-        """Moves the average, if there is one, after a step of the generator."""
-        if self._average is not None:
-            self._average.update(self.generator)
-
-    def call(self, inputs, training=False):
-        averaged = self._average is not None and not training
-        return (self._average.network if averaged else self.generator)(inputs, training=training)
-
-    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
-        """Generates from what the generator takes, as `keras.Model.predict` does."""
-        self._begin_average()
-        return super().predict(x, batch_size, verbose, steps, callbacks)
-
-    def reset_metrics(self):
-        # Called before each evaluation, in whose steps it would be too late.
-        self._begin_average()
-        super().reset_metrics()
-
-    def _begin_average(self):
-        """Lets the average follow the generator until the first step: weights may have been set or loaded."""
-        if self._average is not None:
-            self._average.begin_at(self.generator)
 
 
 def _copy(network, inputs):

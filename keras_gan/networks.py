@@ -1,10 +1,13 @@
 """What can be read off networks: inputs, outputs, the last activation; and how a pair of them fits together."""
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_gan.checks.values import check_model, join, offers, same_shape
+from keras_gan.layers import Residual, takes_given
 
 
 def common_condition(condition, **networks):
@@ -345,3 +348,48 @@ def _inputs(model):
         return model.inputs
     except (AttributeError, ValueError):
         return None
+
+
+def multiply_adds(network):
+    """Counts the multiplications of kernels with inputs that one example takes: convolutions and dense layers.
+
+    Args:
+        network: Built `keras.Model`, functional or sequential, for what else it holds is not counted.
+
+    Returns:
+        Int.
+    """
+    return sum(_count(layer, _shape_of(layer, "input"), _shape_of(layer, "output")) for layer in network.layers)
+
+
+def _shape_of(layer, end):
+    """Returns the shape of a layer's first input or output in its network, or None where that can't be told."""
+    try:
+        tensors = keras.tree.flatten(getattr(layer, end))
+    except (AttributeError, ValueError):
+        return None
+    return tuple(tensors[0].shape) if tensors else None
+
+
+def _count(layer, before, after):
+    if isinstance(layer, keras.Model):
+        return multiply_adds(layer)
+    if isinstance(layer, Residual):
+        return sum(_count_chain(chain, before) for chain in (layer.residual, layer.shortcut))
+    if isinstance(layer, keras.layers.Wrapper):
+        return _count(layer.layer, before, after)
+    kernels = [getattr(layer, name, None) for name in ("kernel", "depthwise_kernel", "pointwise_kernel")]
+    # A transposed convolution multiplies each input with its kernel, others make each output by it.
+    shape = before if type(layer).__name__.endswith("Transpose") else after
+    if shape is None or None in shape[1:]:
+        return 0
+    return sum(math.prod(kernel.shape) for kernel in kernels if kernel is not None) * math.prod(shape[1:-1])
+
+
+def _count_chain(chain, shape):
+    total = 0
+    for layer in chain:
+        after = layer.compute_output_shape([shape, None] if takes_given(layer) else shape)
+        total += _count(layer, shape, after)
+        shape = after
+    return total

@@ -4,15 +4,12 @@ import keras
 from keras import ops
 
 from keras_gan import backend, checks, health, images, metrics, networks
+from keras_gan.duel import Duel
 from keras_gan.export import export_translation
-from keras_gan.game import Game
-from keras_gan.model import AdversarialModel
-from keras_gan.moving_average import Averaged
-from keras_gan.optimizers import adversarial_optimizer
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
-class Pix2Pix(Averaged, AdversarialModel):
+class Pix2Pix(Duel):
     """A generator that translates images, against a discriminator that judges pairs of source and target.
 
     Called on sources `(batch, height, width, channels)`, or in `predict`, it returns what becomes of them.
@@ -56,24 +53,21 @@ class Pix2Pix(Averaged, AdversarialModel):
     """
 
     def __init__(self, generator, discriminator, ema=None, seed=None, **kwargs):
-        super().__init__(seed, **kwargs)
-        connected = networks.connect_translation(generator, discriminator)
-        self.source_shape, self.data_shape, self._judges_pairs = connected
+        source_shape, shape, judges_pairs = networks.connect_translation(generator, discriminator)
+        inputs = keras.KerasTensor((None, *source_shape))
+        super().__init__(generator, discriminator, inputs, ema, seed, **kwargs)
+        self.source_shape = source_shape
+        self.data_shape = shape
         self.data_range = checks.RANGES.get(networks.output_activation(generator))
-        self._enlarged = self.data_shape[0] // self.source_shape[0]
-        self.generator = generator
-        self.discriminator = discriminator
-        self.average(ema, keras.KerasTensor((None, *self.source_shape)))
-
-    def players(self):
-        return {"discriminator": self.discriminator, "generator": self.generator}
+        self._judges_pairs = judges_pairs
+        self._enlarged = shape[0] // source_shape[0]
 
     def log_names(self):
         return [*self.game.log_names(), "reconstruction_loss", *self.hidden_logs]
 
     @property
     def hidden_logs(self):
-        return [*self.game.hidden_logs(self.generator_optimizer), "change", "relative_error"]
+        return [*super().hidden_logs, "change", "relative_error"]
 
     # === Training ===
 
@@ -128,14 +122,20 @@ class Pix2Pix(Averaged, AdversarialModel):
         self.reconstruction_weight = checks.check_number("reconstruction_weight", reconstruction_weight, 0)
         self.reconstruction = _reconstruction(reconstruction)
         self.simultaneous = simultaneous
-        game = Game(self, self.discriminator, self.data_shape, loss, penalties, generator_penalties, augmentation)
-        self.game = game
-        optimizers = {
-            "discriminator": adversarial_optimizer("discriminator_optimizer", discriminator_optimizer),
-            "generator": adversarial_optimizer("generator_optimizer", generator_optimizer),
-        }
-        metrics = default_metrics() if metrics is None else metrics
-        super().compile(optimizers, metrics, run_eagerly, steps_per_execution, jit_compile)
+        self.compile_game(
+            generator_optimizer,
+            discriminator_optimizer,
+            {
+                "loss": loss,
+                "penalties": penalties,
+                "generator_penalties": generator_penalties,
+                "augmentation": augmentation,
+            },
+            metrics=default_metrics() if metrics is None else metrics,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+        )
 
     def check_data(self, x, y):
         target = checks.Expected(self.data_shape, networks.output_activation(self.generator))
@@ -153,7 +153,7 @@ class Pix2Pix(Averaged, AdversarialModel):
         return {
             **self.game.results(d, g),
             "reconstruction_loss": g["reconstruction"],
-            **health.measure(self.game.loss, target, d, g),
+            **health.measure(self.loss, target, d, g),
             **health.measure_translation(self._enlarge(source), target, d["fake"]),
         }
 
@@ -273,14 +273,11 @@ class Pix2Pix(Averaged, AdversarialModel):
 
     def alarms(self):
         return [
-            health.discriminator_won(self.game.loss),
+            health.discriminator_won(self.loss),
             health.output_ignores_source(),
             health.output_copies_source(),
             health.reconstruction_stands_still(),
         ]
-
-    def culprit(self, broken):
-        return self.game.culprit(broken, self.steps_per_execution)
 
     # === Saving ===
 
@@ -314,14 +311,11 @@ class Pix2Pix(Averaged, AdversarialModel):
         config = super().get_compile_config()
         if not config:
             return config
-        optimizers = config.pop("optimizers")
         return {
-            **{f"{name}_optimizer": optimizer for name, optimizer in optimizers.items()},
-            **self.game.get_compile_config(),
+            **config,
             "reconstruction": keras.losses.serialize(self.reconstruction),
             "reconstruction_weight": self.reconstruction_weight,
             "simultaneous": self.simultaneous,
-            **config,
         }
 
 

@@ -455,6 +455,11 @@ def test_summary_shows_both_networks(make_gan):
     make_gan().summary(print_fn=lambda line, **_: lines.append(line))
     text = "\n".join(lines)
     assert "generator" in text and "discriminator" in text and "(None, 2)" in text
+    # 4 inputs, 16 units, 2 outputs; 2, 16, 1.
+    assert lines[-2:] == [
+        "discriminator: 48 multiply-adds for one example",
+        "generator: 96 multiply-adds for one example",
+    ]
 
 
 @keras.saving.register_keras_serializable(package="test")
