@@ -401,8 +401,10 @@ class PairSettings(_Settings):
         return [] if validation_data is None else [callbacks.SampleGrid(run_dir, _DRAWN_PAIRS, data=validation_data)]
 
     def _noise(self):
-        source, target = (_noise(shape, self.batch_size, None) for shape in (self.source_shape, self.target_shape))
-        return source.zip(target)
+        import tensorflow as tf
+
+        shapes = self.source_shape, self.target_shape
+        return tf.data.Dataset.zip(tuple(_noise(shape, self.batch_size, None) for shape in shapes))
 
     def reasons(self):
         source, target = ("x".join(map(str, shape)) for shape in (self.source_shape, self.target_shape))

@@ -24,6 +24,13 @@ def test_generators_make_images_as_large_as_their_sources(build, shape):
     assert build(shape, width=4).output_shape == (None, *shape)
 
 
+def test_a_unet_enlarges_its_sources():
+    generator = A.unet_generator((8, 10, 1), target_channels=3, width=4, scale=2)
+    assert generator.output_shape == (None, 16, 20, 3) and generator.input_shape == (None, 8, 10, 1)
+    with pytest.raises(ValueError, match=r"divisible by 4.*Received: 18 x 20"):
+        A.unet_generator((9, 10, 1), width=4, scale=2)
+
+
 def test_the_unet_is_that_of_the_paper():
     generator = A.unet_generator((256, 256, 3), width=64, dropout=0.5)
     down = [layer for layer in generator.layers if type(layer) is keras.layers.Conv2D]
@@ -100,6 +107,7 @@ def test_dropout_is_for_training():
         (lambda: A.unet_generator((32, 32, 3), dropout=1.0), "dropout"),
         (lambda: A.patch_discriminator((12, 12, 3)), r"receptive_field must be 16, 34 or 70"),
         (lambda: A.patch_discriminator((64, 64, 3), receptive_field=70), "at most the shorter side"),
+        (lambda: A.patch_discriminator((34, 34, 3), receptive_field=34), "divisible by 4 for receptive_field=34"),
         (lambda: A.patch_discriminator((64, 64, 3), receptive_field=50), "16, 34 or 70"),
     ],
 )
