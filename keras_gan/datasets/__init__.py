@@ -1,12 +1,13 @@
-"""Data: the embedded digits, TensorFlow Datasets and folders of images as `tf.data` pipelines; toy distributions."""
+"""Data: digits, TensorFlow Datasets, folders of images and pairs of them as `tf.data` pipelines; toy distributions."""
 
 from keras_gan.datasets.convert import from_dataset
 from keras_gan.datasets.load import load
 from keras_gan.datasets.names import class_names
-from keras_gan.datasets.survey import survey
+from keras_gan.datasets.pairs import load_pairs
+from keras_gan.datasets.survey import survey, survey_pairs
 from keras_gan.datasets.toy import grid, ring
 
-__all__ = ["class_names", "from_dataset", "grid", "load", "ring", "survey"]
+__all__ = ["class_names", "from_dataset", "grid", "load", "load_pairs", "ring", "survey", "survey_pairs"]
 
 
 def __dir__():

@@ -58,15 +58,19 @@ def to_bytes(images, data_range):
     return np.clip(np.rint((images.astype("float32") - low) * (255 / (high - low))), 0, 255).astype("uint8")
 
 
-def channels_last(images):
+def channels_last(images, name="data"):
     """Returns images `(batch, height, width, channels)` also of gray ones and of those with channels first.
+
+    Args:
+        images: Array.
+        name: String, what the user calls it. Defaults to `"data"`.
 
     Raises:
         ValueError: If they are of another shape.
         TypeError: If they are no numbers.
     """
     if images.dtype.kind not in "iufb":
-        raise TypeError(f"data must hold images, arrays of numbers. Received: dtype {images.dtype}.")
+        raise TypeError(f"{name} must hold images, arrays of numbers. Received: dtype {images.dtype}.")
     if images.ndim == 3 and images.shape[2] not in _CHANNELS:
         return images[..., None]
     if images.ndim == 4:
@@ -76,13 +80,18 @@ def channels_last(images):
             return np.moveaxis(images, 1, 3)
     hint = " Put images into batches, by .batch() or batch_size=." if images.ndim in (2, 3) else ""
     raise ValueError(
-        "data must hold images (batch, height, width, channels), (batch, channels, height, width) or (batch, height, "
-        f"width), with 1, 3 or 4 channels. Received: shape {images.shape}.{hint}"
+        f"{name} must hold images (batch, height, width, channels), (batch, channels, height, width) or (batch, "
+        f"height, width), with 1, 3 or 4 channels. Received: shape {images.shape}.{hint}"
     )
 
 
-def find_range(images):
+def find_range(images, name="images", advice="Pass data_range=(low, high), the values of black and white."):
     """Tells the values of black and white, `(low, high)`, from some images.
+
+    Args:
+        images: Array.
+        name: String, what the user calls them. Defaults to `"images"`.
+        advice: String, what to do if that fails. Defaults to that of `from_dataset`.
 
     Raises:
         ValueError: If they lie in no range that is known.
@@ -95,8 +104,7 @@ def find_range(images):
         if low - margin <= least and most <= high + margin:
             return low, high
     raise ValueError(
-        "images must lie in [0, 255], [0, 1] or [-1, 1]. Received: values from "
-        f"{least} to {most}. Pass data_range=(low, high), the values of black and white."
+        f"{name} must lie in [0, 255], [0, 1] or [-1, 1]. Received: values from {least} to {most}. {advice}"
     )
 
 

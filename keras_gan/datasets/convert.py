@@ -100,23 +100,44 @@ class _Arrays(Pictures):
 def _from_arrays(data, batch_size, labels, size, seed, data_range):
     images, given, weights = keras.utils.unpack_x_y_sample_weight(data)
     check_batch(images, given, weights, labels)
-    images = images if isinstance(images, np.memmap) else ops.convert_to_numpy(streams.plain(images))
-    images = channels_last(images)
-    if len(images) == 0:
-        raise ValueError(f"data must hold at least one image. Received: an array of shape {images.shape}.")
+    images = as_images(images)
     data_range = data_range or find_range(images[:1000])
     numbers = None
     if labels:
         numbers = to_integers(ops.convert_to_numpy(streams.plain(given)), len(images))
-    if size is not None and size != images.shape[1:3]:
-        pictures = _Arrays(images, size, data_range)
-        if pictures.nbytes > memory.free():
-            raise ValueError(
-                f"image_size must be None, or smaller, for an array whose images don't fit into memory at that size, "
-                f"{pictures.nbytes:,} bytes. Received: {size}. Write an array of that size, or load a folder of images."
-            )
-        images, data_range = collect(pictures)[0], (0, 255)
+    images, data_range = at_size(images, size, data_range)
     return pipeline(images, numbers, Order(seed, len(images)), int(batch_size), data_range=data_range)
+
+
+def as_images(data, name="data"):
+    """Returns an array of images as NumPy's `(n, height, width, channels)`; a `numpy.memmap` stays on disk.
+
+    Raises:
+        ValueError: If it is of another shape, or empty; it is called `name`.
+        TypeError: If it holds no numbers.
+    """
+    images = data if isinstance(data, np.memmap) else ops.convert_to_numpy(streams.plain(data))
+    images = channels_last(images, name)
+    if len(images) == 0:
+        raise ValueError(f"{name} must hold at least one image. Received: an array of shape {images.shape}.")
+    return images
+
+
+def at_size(images, size, data_range):
+    """Returns images at a size, in memory unless it is their own, and their values of black and white.
+
+    Raises:
+        ValueError: If they don't fit into memory.
+    """
+    if size is None or size == images.shape[1:3]:
+        return images, data_range
+    pictures = _Arrays(images, size, data_range)
+    if pictures.nbytes > memory.free():
+        raise ValueError(
+            f"image_size must be None, or smaller, for an array whose images don't fit into memory at that size, "
+            f"{pictures.nbytes:,} bytes. Received: {size}. Write an array of that size, or load a folder of images."
+        )
+    return collect(pictures)[0], (0, 255)
 
 
 def _from_stream(data, labels, size, data_range):

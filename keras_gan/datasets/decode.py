@@ -90,9 +90,10 @@ def _opened(path):
 
 
 def _lies(image):
-    """Tells if EXIF says that a viewer turns a photograph by a quarter."""
-    # A PNG would be decoded to find what comes after its pixels.
-    return image.format == "JPEG" and image.getexif().get(0x0112, 1) >= 5
+    """Tells if EXIF says that a viewer turns an image by a quarter."""
+    # A PNG would be decoded to find what comes after its pixels. Phones' JPEGs with a second image in them are MPO.
+    is_known = image.format in ("JPEG", "MPO") or "exif" in image.info
+    return is_known and image.getexif().get(0x0112, 1) >= 5
 
 
 def _shrink(image, size):

@@ -80,13 +80,6 @@ class Folder(Pictures):
         return (*(self.size or next(sizes, (1, 1))), self.channels)
 
     def key(self):
-        def stamp(path):
-            try:
-                stat = path.stat()
-            except OSError:
-                return None
-            return stat.st_size, stat.st_mtime_ns
-
         files = [(name, stamp(path)) for name, path in zip(self.names, self.files, strict=True)]
         return ["folder", self.size, self.channels, self.classes, files]
 
@@ -96,40 +89,18 @@ class Folder(Pictures):
         Yields:
             Of each `(height, width)` and the color mode, or None if it can't be read; and None, or the reason.
         """
-        return self._map(decode.header, 0)
+        return attempts(decode.header, self.files)
 
     def decode(self, start=0):
-        images = self._map(lambda path: decode.read(path, self.size, self.channels), start)
+        images = attempts(lambda path: decode.read(path, self.size, self.channels), self.files[start:])
         for label, (image, reason) in zip(self.labels[start:], images, strict=True):
             yield image, label, reason
 
     def report(self, bad):
-        named = [f"{self.name_of(i)} ({reason})" for i, reason in bad[:10]]
-        more = f"; and {len(bad) - 10} more" if len(bad) > 10 else ""
-        found = f"{len(bad)} of {len(self)} images in {self.folder} can't be read: {'; '.join(named)}{more}."
-        good = len(bad) < len(self)
-        if self.on_error == "raise" or not good:
-            hint = ", or pass on_error='skip' to go on without them" if good else ""
-            raise ValueError(f"{found} Repair them or take them out of the folder{hint}.")
-        logging.getLogger("keras_gan").warning(f"{found} They are left out.")
+        report(self, bad, f"images in {self.folder} can't be read")
 
     def name_of(self, i):
         return self.names[i]
-
-    def _map(self, function, start):
-        def attempt(path):
-            try:
-                return function(path), None
-            # Decoders raise whatever broken bytes lead them to, SyntaxError and struct.error among others.
-            except Exception as error:
-                return None, decode.reason(error)
-
-        workers = os.cpu_count() or 1
-        pool = ThreadPoolExecutor(workers)
-        try:
-            yield from _map_in_order(pool, attempt, self.files[start:], 2 * workers)
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def class_names(path):
@@ -148,6 +119,55 @@ def class_names(path):
     folder = _existing(path)
     files, others = _find(folder)
     return _classes(folder, files + others)
+
+
+def attempts(function, items):
+    """Calls a function of files in threads.
+
+    Yields:
+        In the order of the items: what the function returns, or None if it raises; and None, or the reason.
+    """
+
+    def attempt(item):
+        try:
+            return function(item), None
+        # Decoders raise whatever broken bytes lead them to, SyntaxError and struct.error among others.
+        except Exception as error:
+            return None, decode.reason(error)
+
+    workers = os.cpu_count() or 1
+    pool = ThreadPoolExecutor(workers)
+    try:
+        yield from _map_in_order(pool, attempt, items, 2 * workers)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def report(pictures, bad, trouble):
+    """Raises an error, or logs, that pictures of files can't be used, as their `on_error` says.
+
+    Args:
+        pictures: `Pictures` with an attribute `on_error`.
+        bad: List of pairs, the number of a picture and the reason.
+        trouble: String, what is wrong with which pictures.
+    """
+    named = [f"{pictures.name_of(i)} ({reason})" for i, reason in bad[:10]]
+    more = f"; and {len(bad) - 10} more" if len(bad) > 10 else ""
+    found = f"{len(bad)} of {len(pictures)} {trouble}: {'; '.join(named)}{more}."
+    good = len(bad) < len(pictures)
+    if pictures.on_error == "raise" or not good:
+        hint = ", or pass on_error='skip' to go on without them" if good else ""
+        raise ValueError(f"{found} Repair them or take them out of the folder{hint}.")
+    logging.getLogger("keras_gan").warning(f"{found} They are left out.")
+
+
+def stamp(path):
+    """Returns what changes with a file, its size and time, or None if there is no such file."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_size, stat.st_mtime_ns
 
 
 def _existing(path):

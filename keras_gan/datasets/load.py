@@ -88,38 +88,49 @@ def load(
         OSError: If a cache can't be written; the message says how many bytes it needs.
         ImportError: If the package that brings the data is missing; the message says what to install.
     """
-    check_integer("batch_size", batch_size)
     check_integer("stack", stack)
-    check_seed(seed)
     if labels and stack > 1:
         raise ValueError(f"labels must be False for stacks, which have several each. Received: stack={stack}.")
-    if on_error not in ("raise", "skip"):
-        raise ValueError(f"on_error must be 'raise' or 'skip'. Received: {on_error!r}.")
-    size = _check_window(check_size(image_size), flip, crop)
+    size = check_reading(batch_size, image_size, seed, on_error, cache, flip, crop)
     check_name(name)
-    _check_channels(channels, name)
-    _check_cache(cache)
+    if channels is not None:
+        if not name.startswith("folder:"):
+            raise ValueError(
+                f"channels must be None for {name!r}, whose images have their own. Received: {channels!r}."
+            )
+        check_channels("channels", channels)
     if name == "digits":
         pictures = digits.Digits(split, size)
     elif name.startswith("folder:"):
         pictures = folder.Folder(name.removeprefix("folder:"), split, size, labels, int(channels or 3), on_error)
     else:
         pictures = tfds.ImageSet(name, split, size, labels)
-    images, numbers = _keep(pictures, cache)
+    images, numbers = keep(pictures, cache)
     order = Order(seed, len(images), stack, with_numbers=bool(flip or crop))
     return pipeline(images, numbers if labels else None, order, int(batch_size), bool(flip), int(crop))
 
 
-def _check_channels(channels, name):
-    if channels is None:
-        return
-    if not name.startswith("folder:"):
-        raise ValueError(f"channels must be None for {name!r}, whose images have their own. Received: {channels!r}.")
+def check_reading(batch_size, image_size, seed, on_error, cache, flip, crop):
+    """Checks what `load` and `load_pairs` both take.
+
+    Returns:
+        `(height, width)` to read images at, of which windows are taken; None for their own.
+    """
+    check_integer("batch_size", batch_size)
+    check_seed(seed)
+    if on_error not in ("raise", "skip"):
+        raise ValueError(f"on_error must be 'raise' or 'skip'. Received: {on_error!r}.")
+    _check_cache(cache)
+    return _check_window(check_size(image_size), flip, crop)
+
+
+def check_channels(name, channels):
+    """Raises a ValueError unless a folder's images can be read with so many channels."""
     if not isinstance(channels, (int, np.integer)) or isinstance(channels, bool) or channels not in (1, 3, 4):
-        raise ValueError(f"channels must be 1 (gray), 3 (RGB) or 4 (RGBA). Received: {channels!r}.")
+        raise ValueError(f"{name} must be 1 (gray), 3 (RGB) or 4 (RGBA). Received: {channels!r}.")
 
 
-def _keep(pictures, cache):
+def keep(pictures, cache):
     """Returns images and labels, from memory or from a cache."""
     if cache is None:
         needed, free = pictures.nbytes, memory.free()

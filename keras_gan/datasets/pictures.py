@@ -77,8 +77,8 @@ def decoded(pictures, start=0, first=None, into=None):
                     first, named = image.shape, i
                 if image.shape != first:
                     raise ValueError(
-                        f"image_size must be given, such as 64, for images of different sizes. Received: {first} "
-                        f"({pictures.name_of(named)}) and {image.shape} ({pictures.name_of(i)})."
+                        f"image_size must be given, such as 64, for images of different sizes. Received: {first[:2]} "
+                        f"({pictures.name_of(named)}) and {image.shape[:2]} ({pictures.name_of(i)})."
                     )
             yield i, image, label, reason
             done = i + 1 - start
@@ -116,7 +116,8 @@ def collect(pictures):
             labels.append(label)
     if bad:
         pictures.report(bad)
-    return stacked[: len(labels)], np.array(labels, "int32")
+    # A view that is made of this array later then holds the very object that is returned.
+    return stacked[: len(labels)] if bad else stacked, np.array(labels, "int32")
 
 
 def fit(image, size, exact=None):

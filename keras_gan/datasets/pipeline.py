@@ -20,30 +20,76 @@ def pipeline(images, labels, order, batch_size, flip=False, crop=0, data_range=(
     """
     import tensorflow as tf
 
-    # Without what a memmap adds to each piece of it.
-    images = np.asarray(images)
     with tf.device("CPU"):
         labels = None if labels is None else tf.constant(labels)
-    n, height, width, channels = images.shape
     varies = flip or crop > 0
-    low, half = data_range[0], (data_range[1] - data_range[0]) / 2
-
-    def fetch(picks):
-        # NumPy copies without holding Python's lock, and waits for the disk without it.
-        columns = picks.swapaxes(0, 1)
-        parts = [_vary(images, c, flip, crop) if varies else np.take(images, c, axis=0) for c in columns]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+    read = _reader(images, data_range, flip, crop)
 
     def pick(picks):
-        batch = tf.numpy_function(fetch, [picks], images.dtype)
-        batch = tf.ensure_shape(batch, (None, height - crop, width - crop, picks.shape[1] * channels))
-        batch = (tf.cast(batch, tf.float32) - low) / half - 1.0
-        if images.dtype != np.uint8:
-            batch = tf.clip_by_value(batch, -1.0, 1.0)
+        batch = read(picks)
         return batch if labels is None else (batch, tf.gather(labels, picks[:, 0, 0] if varies else picks[:, 0]))
+
+    return _batches(order, len(images), batch_size, pick)
+
+
+def pair_pipeline(parts, order, batch_size, flip, crop, rows=None):
+    """Makes the dataset of pairs of images in an order: both are mirrored, and both are cropped, in the same way.
+
+    Args:
+        parts: Sources and targets: of each an array `(n, height, width, channels)`, targets being larger by a whole
+            factor, and `(low, high)`, the values of black and white in it. A `numpy.memmap` stays on disk.
+        order: `Order` of the pairs, with numbers where they are flipped or cropped.
+        batch_size: Int > 0.
+        flip: Bool, whether to mirror each pair with probability one half.
+        crop: Int >= 0, by how much targets are larger, in each direction, than the window to take.
+        rows: Array of ints, which pairs of the arrays to take. Defaults to None, all.
+
+    Returns:
+        `tf.data.Dataset` of known length, of `(sources, targets)`.
+    """
+    import tensorflow as tf
+
+    scale = parts[1][0].shape[1] // parts[0][0].shape[1]
+    readers = [_reader(*part, flip, crop // scale * unit, unit) for part, unit in zip(parts, (1, scale), strict=True)]
+
+    def pick(picks):
+        if rows is not None:
+            # Behind an index there may be a number.
+            index = tf.gather(rows, picks[:, :, :1] if flip or crop else picks)
+            picks = tf.concat([index, picks[:, :, 1:]], -1) if flip or crop else index
+        return tuple(read(picks) for read in readers)
+
+    return _batches(order, len(parts[0][0]) if rows is None else len(rows), batch_size, pick)
+
+
+def _batches(order, n, batch_size, pick):
+    import tensorflow as tf
 
     batches = order.dataset().batch(batch_size).apply(tf.data.experimental.assert_cardinality(-(-n // batch_size)))
     return steady(batches.map(pick))
+
+
+def _reader(images, data_range, flip, crop, unit=1):
+    """Makes the function that reads a batch of images, float32 in [-1, 1], of what an order draws."""
+    import tensorflow as tf
+
+    # Without what a memmap adds to each piece of it.
+    images = np.asarray(images)
+    _, height, width, channels = images.shape
+    low, half = data_range[0], (data_range[1] - data_range[0]) / 2
+
+    def fetch(picks):
+        columns = picks.swapaxes(0, 1)
+        parts = [_vary(images, c, flip, crop, unit) if flip or crop > 0 else _take(images, c) for c in columns]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+
+    def read(picks):
+        batch = tf.numpy_function(fetch, [picks], images.dtype)
+        batch = tf.ensure_shape(batch, (None, height - crop, width - crop, picks.shape[1] * channels))
+        batch = (tf.cast(batch, tf.float32) - low) / half - 1.0
+        return batch if images.dtype == np.uint8 else tf.clip_by_value(batch, -1.0, 1.0)
+
+    return read
 
 
 def steady(dataset):
@@ -55,13 +101,21 @@ def steady(dataset):
     return dataset.prefetch(2).with_options(options)
 
 
-def _vary(images, picks, flip, crop):
-    """Copies images, each mirrored or a window of it, as the number behind its index says."""
+def _take(images, picks):
+    # NumPy copies without holding Python's lock, and waits for the disk without it. Of a view, `np.take` copies all.
+    return np.take(images, picks, axis=0) if images.flags.c_contiguous else images[picks]
+
+
+def _vary(images, picks, flip, crop, unit):
+    """Copies images, each mirrored or a window of it, as the number behind its index says.
+
+    Windows begin at multiples of `unit`.
+    """
     _, height, width, channels = images.shape
     batch = np.empty((len(picks), height - crop, width - crop, channels), images.dtype)
     for image, (index, number) in zip(batch, picks.tolist(), strict=True):
         # Of 63 bits the lowest, the next 31, and the rest.
-        top, left = (number >> 1) % 2**31 % (crop + 1), (number >> 32) % (crop + 1)
+        top, left = (unit * (n % (crop // unit + 1)) for n in ((number >> 1) % 2**31, number >> 32))
         window = images[index, top : top + height - crop, left : left + width - crop]
         image[:] = window[:, ::-1] if flip and number & 1 else window
     return batch

@@ -1,4 +1,4 @@
-"""Parts of a folder: a function of the files' names alone, so that files which come later move no other."""
+"""Parts of a set: a function of the files' names alone, so that files which come later move no other."""
 
 import bisect
 import hashlib
@@ -7,8 +7,8 @@ import re
 _SPLIT = re.compile(r"train(\[(?P<start>-?\d+(\.\d+)?%|-?\d+)?:(?P<stop>-?\d+(\.\d+)?%|-?\d+)?\])?")
 
 
-def select(names, split):
-    """Selects the part of a folder that belongs to a split.
+def select(names, split, whole="folder", unit="images"):
+    """Selects the part of a folder, or of another set, that belongs to a split.
 
     A name's hash, as a fraction of 1, is its place. `"train[90%:]"` has what lies from 0.9 on; `"train[-16:]"` has the
     16 names with the highest hashes.
@@ -16,6 +16,8 @@ def select(names, split):
     Args:
         names: List of strings, at least one: paths below the folder, with slashes.
         split: String, `"train"` or a part of it, as TensorFlow Datasets writes it.
+        whole: String, what errors call the set. Defaults to `"folder"`.
+        unit: String, what errors call what it holds. Defaults to `"images"`.
 
     Returns:
         List of ints, the numbers of the names that belong to it, in their order.
@@ -26,19 +28,22 @@ def select(names, split):
     match = _SPLIT.fullmatch(split) if isinstance(split, str) else None
     if match is None:
         raise ValueError(
-            "split of a folder must be 'train' or a part of it, such as 'train[:90%]', since a folder is one split. "
-            f"Received: {split!r}. For images to test with, load 'train[:90%]' and 'train[90%:]', or put them in a "
-            "folder of their own."
+            f"split of a {whole} must be 'train' or a part of it, such as 'train[:90%]', since a {whole} is one split. "
+            f"Received: {split!r}. For {unit} to test with, load 'train[:90%]' and 'train[90%:]', or put them in a "
+            f"{whole} of their own."
         )
     if split == "train":
         return list(range(len(names)))
     placed = sorted((place(name), name, i) for i, name in enumerate(names))
     places, order = [each[0] for each in placed], [each[2] for each in placed]
-    start = 0 if match["start"] is None else _position(match["start"], places, split)
-    stop = len(names) if match["stop"] is None else _position(match["stop"], places, split)
+    everything = f"{len(names):,} {unit} of the {whole}"
+    start = 0 if match["start"] is None else _position(match["start"], places, split, everything)
+    stop = len(names) if match["stop"] is None else _position(match["stop"], places, split, everything)
     chosen = sorted(order[start:stop])
     if not chosen:
-        raise ValueError(f"split must hold images. Received: {split!r}, which has none of the folder's {len(names):,}.")
+        raise ValueError(
+            f"split must hold {unit}. Received: {split!r}, which has none of the {whole}'s {len(names):,}."
+        )
     return chosen
 
 
@@ -48,14 +53,13 @@ def place(name):
     return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()[:6]) / 2**48
 
 
-def _position(bound, places, split):
+def _position(bound, places, split, everything):
     """Returns how many of the sorted places lie before a bound."""
     percent = bound.endswith("%")
     value, all_ = (float(bound[:-1]), 100) if percent else (int(bound), len(places))
     if abs(value) > all_:
         raise ValueError(
-            f"split must not ask for more than {'100%' if percent else f'the {all_:,} images of the folder'}. "
-            f"Received: {split!r}."
+            f"split must not ask for more than {'100%' if percent else f'the {everything}'}. Received: {split!r}."
         )
     value = value + all_ if bound.startswith("-") else value
     # Multiplied, since 0.9 is not nine tenths.
