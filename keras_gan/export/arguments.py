@@ -244,12 +244,14 @@ def check_pictures(data, generator, output):
 
 
 def _check_images(name, images, shape, bounds):
-    received = tuple(getattr(images, "shape", ()))
+    if not hasattr(images, "shape"):
+        raise TypeError(f"Its {name} must be an array, or tensors. Received: a {type(images).__name__}.")
+    received = tuple(images.shape)
     if len(received) != 4 or not same_shape(received[1:], shape) or not received[0]:
         hint = " Make one picture a batch of one by x[None]." if same_shape(received, shape) else ""
         raise ValueError(
             f"Its {name} must have the shape (batch, {join('any' if n is None else n for n in shape)}). "
-            f"Received: {received or type(images).__name__}.{hint}"
+            f"Received: {received}.{hint}"
         )
     images = keras.ops.convert_to_numpy(images)
     if images.dtype.kind not in "iuf" and images.dtype.name != "bfloat16":
