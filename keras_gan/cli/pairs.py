@@ -108,9 +108,10 @@ class Pairs(Source):
         self._found, self.unreadable = found, found.unreadable
         self.total = found.count - len(found.unreadable)
         if self.total < _FEWEST:
+            hint = "" if args.skip_bad_images else self.refused or ""
             raise ValueError(
                 f"--pairs must have at least {_FEWEST} pairs that can be read, of which a third is held out. Received: "
-                f"{' and '.join(args.pairs)}, with {self.total}."
+                f"{' and '.join(args.pairs)}, with {self.total}. {hint}".strip()
             )
         self.splits, self._withheld = self._split()
         held_out = len(set(self._withheld) - set(self.unreadable))
