@@ -1,4 +1,4 @@
-"""Settings: what to train for so many images of one size, and why."""
+"""Settings: what to train for so many images of one size, or pairs of them, and why."""
 
 import dataclasses
 import math
@@ -13,8 +13,9 @@ from keras_gan.checks.values import check_integer, check_number
 from keras_gan.conditions import Condition
 from keras_gan.gan import GAN
 from keras_gan.schedules import ConstantThenLinear
+from keras_gan.translation import Pix2Pix, default_metrics
 
-__all__ = ["ImageSettings", "for_images"]
+__all__ = ["ImageSettings", "PairSettings", "for_images", "for_pairs"]
 
 
 def __dir__():
@@ -26,47 +27,26 @@ _ARCHITECTURES = ("dcgan", "modern", "resnet")
 _MOST_EPOCHS, _LOOKING = 40, 0.1
 # Steps of an epoch, at least: fewer say little of where training goes.
 _FEWEST_STEPS = 50
+_DRAWN_PAIRS = 16
+# Beyond this side the networks of pairs have the paper's width.
+_LARGE = 128
+# The smallest side that a discriminator of patches judges.
+_SMALLEST = 16
 
 
-@dataclasses.dataclass
-class ImageSettings:
-    """What to train on images, each choice with its reason; `for_images` makes it.
+@dataclasses.dataclass(kw_only=True)
+class _Settings:
+    """What settings of all kinds have: their attributes are described there.
 
-    `print` shows the choices and their reasons.
-
-    Attributes:
-        shape: Tuple `(height, width, channels)`.
-        count: Int, how many images there are to train on.
-        minutes: Float, what training may take, or None.
-        condition: `keras_gan.conditions.Condition`, or None.
-        architecture: `"dcgan"`, `"modern"` or `"resnet"`, a pair from `keras_gan.architectures`.
-        width: Int, the `width` of both networks.
-        latent_dim: Int, the size of the latent.
-        batch_size: Int, images for each step.
-        learning_rate: Float, of both players, while it is constant.
-        loss: Name or object from `keras_gan.losses`.
-        r1: Float, the weight of the penalty `R1`; 0 for none.
-        augment: Bool, whether the discriminator sees both kinds through `DiffAugment`.
-        flip: Bool, whether images are mirrored at random.
-        ema: Float, the momentum of the average of the generator's weights.
-        seed: Int, or None.
-        steps: Int, how many steps training has.
-        epochs: Int, into how many parts of equal length the steps are divided: after each the GAN is evaluated, drawn
-            from and kept.
+    A subclass adds choices of its own, and says what they build and why.
     """
 
-    shape: tuple
     count: int
     minutes: float | None = None
-    condition: Condition | None = None
-    architecture: str = "dcgan"
     width: int = 20
-    latent_dim: int = 64
     batch_size: int = 16
     learning_rate: float = 1e-3
     loss: object = "non_saturating"
-    r1: float = 0.1
-    augment: bool = True
     flip: bool = True
     ema: float = 0.998
     seed: int | None = None
@@ -74,19 +54,16 @@ class ImageSettings:
     epochs: int | None = None
 
     def __post_init__(self):
-        if self.architecture not in _ARCHITECTURES:
-            raise ValueError(f"architecture must be one of {_ARCHITECTURES}. Received: {self.architecture!r}.")
-        for name in ("count", "width", "latent_dim", "batch_size"):
+        for name in ("count", "width", "batch_size"):
             setattr(self, name, check_integer(name, getattr(self, name)))
         self.learning_rate = check_number("learning_rate", self.learning_rate, 0, open_low=True)
-        self.r1 = check_number("r1", self.r1, 0)
         self.ema = check_number("ema", self.ema, 0, 1, open_high=True)
         self.seed = checks.check_seed(self.seed)
         if self.minutes is not None:
             self.minutes = check_number("minutes", self.minutes, 0, open_low=True)
         losses.get(self.loss)
         if self.steps is None:
-            # Until something has been measured: each image is seen a hundred times.
+            # Until something has been measured: each example is seen a hundred times.
             self.steps = 100 * math.ceil(self.count / self.batch_size)
         self._divide(check_integer("steps", self.steps), self.epochs)
 
@@ -119,54 +96,55 @@ class ImageSettings:
         return dataclasses.replace(self, **changes)
 
     def build(self, metrics=(), start_from=None):
-        """Builds the GAN and compiles it.
+        """Builds the model and compiles it.
 
         Args:
-            metrics: List of metrics from `keras_gan.metrics`, for evaluations. Defaults to none.
-            start_from: `keras_gan.GAN` of such images to train on: its networks and all their weights stay, and
-                `architecture`, `width`, `latent_dim`, `ema` and `seed` are its own. Defaults to None, new networks.
+            metrics: List of metrics from `keras_gan.metrics`, for evaluations. Defaults to none. Pairs are always
+                measured by their mean absolute error, PSNR and SSIM besides.
+            start_from: Model of such images, or of such pairs, to train on: its networks and all their weights stay,
+                and `width`, `ema`, `seed` and what else the networks are built by are its own. Defaults to None, new
+                networks.
 
         Returns:
-            Compiled `keras_gan.GAN`.
+            Compiled `keras_gan.GAN`, or `keras_gan.Pix2Pix` for pairs.
 
         Raises:
-            ValueError: If `start_from` makes other images or has another condition.
+            ValueError: If `start_from` makes other images, or of something else.
         """
-        gan = self._networks() if start_from is None else self._check_start(start_from)
-        rate = ConstantThenLinear(self.learning_rate, self.steps)
-        gan.compile(
-            keras.optimizers.Adam(rate, beta_1=0.0),
-            keras.optimizers.Adam(rate, beta_1=0.0),
-            loss=self.loss,
-            penalties=[penalties.R1(self.r1)] if self.r1 else [],
-            augmentation=augmentation.DiffAugment() if self.augment else None,
-            metrics=metrics,
-        )
-        return gan
+        model = self._networks() if start_from is None else self._check_start(start_from)
+        self._compile(model, metrics)
+        return model
+
+    def _optimizers(self, beta_1, alpha):
+        """Makes the optimizers of both players; `alpha` is the share of their rate that is left at the end."""
+        rate = ConstantThenLinear(self.learning_rate, self.steps, alpha=alpha)
+        players = "generator_optimizer", "discriminator_optimizer"
+        return {name: keras.optimizers.Adam(rate, beta_1=beta_1) for name in players}
 
     def _networks(self):
-        generator = getattr(architectures, f"{self.architecture}_generator")
-        discriminator = getattr(architectures, f"{self.architecture}_discriminator")
-        return GAN(
-            generator(self.shape, self.latent_dim, width=self.width, condition=self.condition),
-            discriminator(self.shape, width=self.width, condition=self.condition),
-            ema=self.ema,
-            seed=self.seed,
-        )
+        """Builds the model."""
+        raise NotImplementedError
 
-    def _check_start(self, gan):
-        if gan.data_shape != self.shape:
-            raise ValueError(f"start_from must make images of {self.shape}. Received: one of {gan.data_shape}.")
-        classes = [getattr(c, "num_classes", None) for c in (gan.condition, self.condition)]
-        if classes[0] != classes[1] or gan.condition.given_name not in (None, "labels"):
-            raise ValueError(f"start_from must have the condition {self.condition!r}. Received: {gan.condition!r}.")
-        return gan
+    def _compile(self, model, metrics):
+        raise NotImplementedError
+
+    def _check_start(self, model):
+        """Returns the model to start from, or raises a ValueError."""
+        raise NotImplementedError
+
+    def _grid(self, run_dir, validation_data):
+        """Makes the callbacks that draw, a list."""
+        raise NotImplementedError
+
+    def _noise(self):
+        """Makes one batch of noise in place of examples, a `tf.data.Dataset`."""
+        raise NotImplementedError
 
     def epoch(self, train):
         """Makes the data of one epoch: `steps_per_epoch` batches.
 
         Args:
-            train: `tf.data.Dataset`, what `keras_gan.datasets.load` gave for `batch_size` and `flip`.
+            train: `tf.data.Dataset`, what `keras_gan.datasets.load`, or `load_pairs`, gave for `batch_size` and `flip`.
 
         Returns:
             `tf.data.Dataset` of known length.
@@ -174,13 +152,13 @@ class ImageSettings:
         return train.repeat().take(self.steps_per_epoch)
 
     def measure(self, train=None, validation_data=None, metrics=(), start_from=None, folder=None, seconds=5.0):
-        """Times some steps of a GAN made for this alone, and sets `steps` and `epochs` to what fits into `minutes`.
+        """Times some steps of a model made for this alone, and sets `steps` and `epochs` to what fits into `minutes`.
 
         Args:
             train: As for `epoch`. Defaults to None, noise.
             validation_data: As in `fit`. Defaults to None.
             metrics: As for `build`. Defaults to none.
-            start_from: As for `build`: a GAN of its own, since it is trained. Defaults to None.
+            start_from: As for `build`: a model of its own, since it is trained. Defaults to None.
             folder: Path of a folder for this alone, in which callbacks write as they will. Defaults to None, no
                 callbacks.
             seconds: Float > 0, how long to time steps. Defaults to `5.0`.
@@ -189,11 +167,11 @@ class ImageSettings:
             `keras_gan.pace.Pace`. Without `minutes` the steps stay as they are.
         """
         if train is None:
-            train = noise(self.shape, self.batch_size, self.condition)
-        gan = self.build(metrics, start_from)
+            train = self._noise()
+        model = self.build(metrics, start_from)
         # Without the backup, from which the second of its trainings would go on.
-        following = [] if folder is None else self.callbacks(folder, bool(metrics))[1:]
-        found = pace.measure(gan, train, validation_data, following, seconds)
+        following = [] if folder is None else self.callbacks(folder, bool(metrics), validation_data=validation_data)[1:]
+        found = pace.measure(model, train, validation_data, following, seconds)
         if self.minutes is not None:
             self.fit_into(self.minutes, found)
         return found
@@ -210,14 +188,16 @@ class ImageSettings:
         steps = pace.steps_within(60 * minutes, epochs)
         self._divide(steps, max(1, min(epochs, steps // _FEWEST_STEPS)))
 
-    def callbacks(self, run_dir, best=True, force=False):
+    def callbacks(self, run_dir, best=True, force=False, validation_data=None):
         """Makes the callbacks of a run.
 
         Args:
             run_dir: Path of the run's folder.
-            best: Bool, whether evaluations measure a kernel distance, by which `gan.keras` is the best epoch's GAN.
+            best: Bool, whether evaluations measure a kernel distance, by which `gan.keras` is the best epoch's model.
                 Else it is the last one's. Defaults to True.
             force: As in `keras_gan.callbacks.BackupAndRestore`. Defaults to False.
+            validation_data: As in `fit`; its first pairs are drawn, and without it there are no pictures of pairs. GANs
+                draw from latents and need none. Defaults to None.
 
         Returns:
             List of `keras.callbacks.Callback`: a backup in `backup/`, logs for TensorBoard, `metrics.jsonl`, pictures
@@ -229,7 +209,7 @@ class ImageSettings:
             callbacks.BackupAndRestore(run_dir / "backup", delete_checkpoint=False, force=force),
             keras.callbacks.TensorBoard(run_dir),
             callbacks.MetricsLog(run_dir / "metrics.jsonl"),
-            callbacks.SampleGrid(run_dir),
+            *self._grid(run_dir, validation_data),
             callbacks.TrainingHealth(run_dir),
             keras.callbacks.ModelCheckpoint(run_dir / "gan.keras", **kept),
         ]
@@ -245,11 +225,96 @@ class ImageSettings:
         Returns:
             List of `(name, value, reason)`, strings.
         """
+        raise NotImplementedError
+
+    @property
+    def _passes(self):
+        return f"each is seen {self.steps * self.batch_size / self.count:.3g} times"
+
+    @property
+    def _division(self):
+        return "steps", f"{self.steps:,}", f"in {self.epochs} epochs of {self.steps_per_epoch:,}"
+
+
+@dataclasses.dataclass(kw_only=True)
+class ImageSettings(_Settings):
+    """What to train on images, each choice with its reason; `for_images` makes it.
+
+    `print` shows the choices and their reasons.
+
+    Attributes:
+        shape: Tuple `(height, width, channels)`.
+        count: Int, how many images there are to train on.
+        minutes: Float, what training may take, or None.
+        condition: `keras_gan.conditions.Condition`, or None.
+        architecture: `"dcgan"`, `"modern"` or `"resnet"`, a pair from `keras_gan.architectures`.
+        width: Int, the `width` of both networks.
+        latent_dim: Int, the size of the latent.
+        batch_size: Int, images for each step.
+        learning_rate: Float, of both players, while it is constant.
+        loss: Name or object from `keras_gan.losses`.
+        r1: Float, the weight of the penalty `R1`; 0 for none.
+        augment: Bool, whether the discriminator sees both kinds through `DiffAugment`.
+        flip: Bool, whether images are mirrored at random.
+        ema: Float, the momentum of the average of the generator's weights.
+        seed: Int, or None.
+        steps: Int, how many steps training has.
+        epochs: Int, into how many parts of equal length the steps are divided: after each the GAN is evaluated, drawn
+            from and kept.
+    """
+
+    shape: tuple
+    condition: Condition | None = None
+    architecture: str = "dcgan"
+    latent_dim: int = 64
+    r1: float = 0.1
+    augment: bool = True
+
+    def __post_init__(self):
+        if self.architecture not in _ARCHITECTURES:
+            raise ValueError(f"architecture must be one of {_ARCHITECTURES}. Received: {self.architecture!r}.")
+        self.latent_dim = check_integer("latent_dim", self.latent_dim)
+        self.r1 = check_number("r1", self.r1, 0)
+        super().__post_init__()
+
+    def _networks(self):
+        generator = getattr(architectures, f"{self.architecture}_generator")
+        discriminator = getattr(architectures, f"{self.architecture}_discriminator")
+        return GAN(
+            generator(self.shape, self.latent_dim, width=self.width, condition=self.condition),
+            discriminator(self.shape, width=self.width, condition=self.condition),
+            ema=self.ema,
+            seed=self.seed,
+        )
+
+    def _compile(self, model, metrics):
+        model.compile(
+            **self._optimizers(beta_1=0.0, alpha=0.02),
+            loss=self.loss,
+            penalties=[penalties.R1(self.r1)] if self.r1 else [],
+            augmentation=augmentation.DiffAugment() if self.augment else None,
+            metrics=metrics,
+        )
+
+    def _check_start(self, model):
+        if model.data_shape != self.shape:
+            raise ValueError(f"start_from must make images of {self.shape}. Received: one of {model.data_shape}.")
+        classes = [getattr(c, "num_classes", None) for c in (model.condition, self.condition)]
+        if classes[0] != classes[1] or model.condition.given_name not in (None, "labels"):
+            raise ValueError(f"start_from must have the condition {self.condition!r}. Received: {model.condition!r}.")
+        return model
+
+    def _grid(self, run_dir, validation_data):
+        return [callbacks.SampleGrid(run_dir)]
+
+    def _noise(self):
+        return noise(self.shape, self.batch_size, self.condition)
+
+    def reasons(self):
         height, width, channels = self.shape
         augment = "few images are not learned by heart" if self.augment else "digits became worse by it"
-        passes = self.steps * self.batch_size / self.count
         return [
-            ("images", f"{self.count:,} of {height}x{width}x{channels}", f"each is seen {passes:.3g} times"),
+            ("images", f"{self.count:,} of {height}x{width}x{channels}", self._passes),
             ("networks", f"{self.architecture}, width {self.width}", "narrow: more steps fit into a time"),
             ("latent_dim", f"{self.latent_dim}", "sizes from 8 to 128 differ little"),
             ("batch_size", f"{self.batch_size}", "small: more steps fit into a time"),
@@ -259,7 +324,102 @@ class ImageSettings:
             ("augment", _yes(self.augment), augment),
             ("flip", _yes(self.flip), "doubles the images" if self.flip else "mirrored, letters would be wrong"),
             ("ema", f"{self.ema:g}", "the average of the last weights draws better"),
-            ("steps", f"{self.steps:,}", f"in {self.epochs} epochs of {self.steps_per_epoch:,}"),
+            self._division,
+        ]
+
+
+@dataclasses.dataclass(kw_only=True)
+class PairSettings(_Settings):
+    """What to train on pairs of images, each choice with its reason; `for_pairs` makes it.
+
+    `print` shows the choices and their reasons.
+
+    Attributes:
+        source_shape: Tuple `(height, width, channels)`.
+        target_shape: Tuple, the same of a target.
+        count: Int, how many pairs there are to train on.
+        minutes: Float, what training may take, or None.
+        width: Int, the `width` of the U-Net and of the patch discriminator.
+        dropout: Float, the share of activations that the U-Net drops.
+        batch_size: Int, pairs for each step.
+        learning_rate: Float, of both players, while it is constant.
+        loss: Name or object from `keras_gan.losses`.
+        reconstruction: Name or object of a loss of Keras, how far an output is from its target.
+        reconstruction_weight: Float, its weight beside the adversarial loss.
+        flip: Bool, whether pairs are mirrored at random, both images alike.
+        ema: Float, the momentum of the average of the generator's weights.
+        seed: Int, or None.
+        steps: Int, how many steps training has.
+        epochs: Int, into how many parts of equal length the steps are divided: after each the model is evaluated, drawn
+            from and kept.
+    """
+
+    source_shape: tuple
+    target_shape: tuple
+    width: int = 32
+    dropout: float = 0.0
+    learning_rate: float = 5e-4
+    reconstruction: object = "mae"
+    reconstruction_weight: float = 100.0
+
+    def __post_init__(self):
+        self.dropout = check_number("dropout", self.dropout, 0, 1, open_high=True)
+        self.reconstruction_weight = check_number("reconstruction_weight", self.reconstruction_weight, 0)
+        super().__post_init__()
+
+    def _networks(self):
+        (height, width, channels), target_channels = self.target_shape, self.target_shape[2]
+        scale = height // self.source_shape[0]
+        judged = height, width, self.source_shape[2] + channels
+        return Pix2Pix(
+            architectures.unet_generator(self.source_shape, target_channels, self.width, self.dropout, scale),
+            architectures.patch_discriminator(judged, self.width),
+            ema=self.ema,
+            seed=self.seed,
+        )
+
+    def _compile(self, model, metrics):
+        model.compile(
+            # The paper's.
+            **self._optimizers(beta_1=0.5, alpha=0.0),
+            loss=self.loss,
+            reconstruction=self.reconstruction,
+            reconstruction_weight=self.reconstruction_weight,
+            metrics=[*metrics, *default_metrics()],
+        )
+
+    def _check_start(self, model):
+        received, expected = (model.source_shape, model.data_shape), (self.source_shape, self.target_shape)
+        if received != expected:
+            raise ValueError(
+                f"start_from must make images of {expected[1]} from {expected[0]}. Received: one that makes "
+                f"{received[1]} from {received[0]}."
+            )
+        return model
+
+    def _grid(self, run_dir, validation_data):
+        return [] if validation_data is None else [callbacks.SampleGrid(run_dir, _DRAWN_PAIRS, data=validation_data)]
+
+    def _noise(self):
+        import tensorflow as tf
+
+        shapes = self.source_shape, self.target_shape
+        return tf.data.Dataset.zip(tuple(noise(shape, self.batch_size) for shape in shapes))
+
+    def reasons(self):
+        source, target = ("x".join(map(str, shape)) for shape in (self.source_shape, self.target_shape))
+        flip = "doubles the pairs; right for photographs and drawings"
+        return [
+            ("pairs", f"{self.count:,} of {source} to {target}", self._passes),
+            ("networks", f"U-Net and patches, width {self.width}", "wider where images are larger"),
+            ("dropout", f"{self.dropout:g}", "the same output for the same source"),
+            ("batch_size", f"{self.batch_size}", "small: more steps fit into a time"),
+            ("learning_rate", f"{self.learning_rate:g}", "higher than the paper's; falls over the second half"),
+            ("loss", str(self.loss), "learns where the discriminator is sure"),
+            ("reconstruction", f"{self.reconstruction}, weight {self.reconstruction_weight:g}", "the paper's"),
+            ("flip", _yes(self.flip), flip if self.flip else "mirrored, letters would be wrong"),
+            ("ema", f"{self.ema:g}", "the average of the last weights draws better"),
+            self._division,
         ]
 
 
@@ -297,7 +457,65 @@ def for_images(shape, count, minutes=None, condition=None):
     shape = check_data_shape("shape", shape, ranks=(3,))
     # On the digits the distance fell from 32 to 18 without augmentation.
     is_color = shape[-1] >= 3
-    return ImageSettings(shape, count, minutes, condition, augment=is_color, flip=is_color)
+    return ImageSettings(
+        shape=shape, count=count, minutes=minutes, condition=condition, augment=is_color, flip=is_color
+    )
+
+
+def for_pairs(source_shape, target_shape, count, minutes=None):
+    """Chooses what to train for pairs of images: sources, and what is to become of them.
+
+    A U-Net and a discriminator of patches, as in pix2pix, with a quarter of the paper's weights up to 128 pixels.
+    Pairs are mirrored, both images alike, where both are in color: that is right for photographs and drawings, and
+    wrong for letters, which are gray more often than not. Nothing else is changed at random: a source has one target.
+
+    Args:
+        source_shape: Tuple `(height, width, channels)` with 1 to 4 channels.
+        target_shape: Tuple, the same of a target, at least 16 pixels high and wide and divisible by 4: as large as a
+            source, or larger by one whole factor.
+        count: Int > 0, how many pairs there are to train on.
+        minutes: Float > 0, what training may take: `measure` finds the steps. Defaults to None; each pair is then seen
+            a hundred times.
+
+    Returns:
+        `PairSettings`.
+
+    Raises:
+        ValueError: If a number is out of range, or the shapes don't fit.
+
+    Example:
+
+    ```python
+    drawings = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 1), "uint8")
+    settings = keras_gan.settings.for_pairs((32, 32, 1), (32, 32, 1), count=40, minutes=5)
+    train = keras_gan.datasets.load_pairs(drawings, 255 - drawings, batch_size=settings.batch_size, flip=settings.flip)
+    settings.measure(train)
+    print(settings)
+    model = settings.build()
+    model.fit(settings.epoch(train), epochs=settings.epochs, callbacks=settings.callbacks("runs/negatives", best=False))
+    ```
+    """
+    source_shape = check_data_shape("source_shape", source_shape, ranks=(3,))
+    target_shape = check_data_shape("target_shape", target_shape, ranks=(3,))
+    scale = target_shape[0] // source_shape[0]
+    if not scale or tuple(scale * n for n in source_shape[:2]) != target_shape[:2]:
+        raise ValueError(
+            f"target_shape must be as large as source_shape, {source_shape}, or larger by one whole factor. "
+            f"Received: {target_shape}."
+        )
+    if any(n % 4 or n < _SMALLEST for n in target_shape[:2]):
+        raise ValueError(
+            f"target_shape must have height and width divisible by 4, and at least {_SMALLEST}. "
+            f"Received: {target_shape}."
+        )
+    return PairSettings(
+        source_shape=source_shape,
+        target_shape=target_shape,
+        count=count,
+        minutes=minutes,
+        width=64 if max(target_shape[:2]) > _LARGE else 32,
+        flip=min(source_shape[2], target_shape[2]) >= 3,
+    )
 
 
 def noise(shape, count, condition=None):

@@ -131,7 +131,7 @@ class Pix2Pix(Duel):
                 "generator_penalties": generator_penalties,
                 "augmentation": augmentation,
             },
-            metrics=_default_metrics() if metrics is None else metrics,
+            metrics=default_metrics() if metrics is None else metrics,
             run_eagerly=run_eagerly,
             steps_per_execution=steps_per_execution,
             jit_compile=jit_compile,
@@ -336,5 +336,6 @@ def _reconstruction(identifier):
     return found
 
 
-def _default_metrics():
+def default_metrics():
+    """Makes the metrics of outputs and their targets: the mean absolute error, PSNR and SSIM."""
     return [keras.metrics.MeanAbsoluteError("mae"), metrics.PSNR(), metrics.SSIM()]

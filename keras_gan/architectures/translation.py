@@ -16,27 +16,29 @@ _WIDEST, _DEEPEST, _DROPPED = 8, 8, 3
 _FIELDS = {16: 1, 34: 2, 70: 3}
 
 
-def unet_generator(source_shape, target_channels=None, width=64, dropout=0.0):
+def unet_generator(source_shape, target_channels=None, width=64, dropout=0.0, scale=1):
     """Builds the U-Net of pix2pix: down to a single pixel and up again, with a connection at each size.
 
     Instance normalization takes the place of batch normalization, whose statistics of a batch would tie a picture to
     its neighbors; there is none where a map is a single pixel.
 
     Args:
-        source_shape: Tuple `(height, width, channels)` with 1 to 4 channels; height and width divisible by 4. They are
-            halved as long as both are even, at most eight times.
+        source_shape: Tuple `(height, width, channels)` with 1 to 4 channels; height and width, times `scale`, divisible
+            by 4. They are halved as long as both are even, at most eight times.
         target_channels: Int from 1 to 4. Defaults to None, those of the source.
         width: Int > 0, the number of filters of the first layer; each halving doubles them, up to eight times as many.
             Defaults to `64`, the paper's.
         dropout: Float in [0, 1), the share of activations that is dropped in the three lowest layers on the way up, in
             training; the paper's is 0.5. Defaults to `0.0`.
+        scale: Int > 0, how many times as large as a source an image is that it makes, in each direction: sources are
+            enlarged first, by repeating their pixels. Defaults to `1`.
 
     Returns:
         `keras.Model`, images `(batch, height, width, channels)` in [-1, 1] to images
-        `(batch, height, width, target_channels)` in [-1, 1].
+        `(batch, scale * height, scale * width, target_channels)` in [-1, 1].
 
     Raises:
-        ValueError: If a number is out of range, or height or width is not divisible by 4.
+        ValueError: If a number is out of range, or height or width, times `scale`, is not divisible by 4.
 
     Example:
 
@@ -50,12 +52,15 @@ def unet_generator(source_shape, target_channels=None, width=64, dropout=0.0):
     """
     source_shape, target_channels, width = _check(source_shape, target_channels, width)
     dropout = check_number("dropout", dropout, 0, 1, open_high=True)
-    halvings(source_shape)
-    depth, size = 0, source_shape[:2]
+    scale = check_integer("scale", scale)
+    depth, size = 0, (scale * source_shape[0], scale * source_shape[1])
+    halvings(size)
     while depth < _DEEPEST and not any(n % _STRIDE for n in size):
         depth, size = depth + 1, (size[0] // _STRIDE, size[1] // _STRIDE)
     filters = [width * min(2**stage, _WIDEST) for stage in range(depth)]
     inputs = x = keras.Input(source_shape, name="source")
+    if scale > 1:
+        x = layers.UpSampling2D(scale)(x)
     maps = []
     for stage, n in enumerate(filters):
         x = layers.Conv2D(n, _KERNEL, _STRIDE, padding="same")(x)
@@ -128,7 +133,7 @@ def patch_discriminator(shape, width=64, receptive_field=None):
         width: Int > 0, the number of filters of the first layer; each further layer doubles them, up to eight times
             as many. Defaults to `64`, the paper's.
         receptive_field: 16, 34 or 70, the side in pixels of the patch that a logit sees. Defaults to None, the largest
-            that is at most the shorter side.
+            that is at most the shorter side, and whose layers can halve the image.
 
     Returns:
         `keras.Sequential`, images `(batch, height, width, channels)` to a map of logits `(batch, rows, columns, 1)`.
@@ -151,7 +156,8 @@ def patch_discriminator(shape, width=64, receptive_field=None):
     width = check_integer("width", width)
     side = min(shape[:2])
     if receptive_field is None:
-        receptive_field = max((field for field in _FIELDS if field <= side), default=min(_FIELDS))
+        fields = [f for f, n in _FIELDS.items() if f <= side and not any(size % _STRIDE**n for size in shape[:2])]
+        receptive_field = max(fields, default=min(_FIELDS))
     if receptive_field not in _FIELDS or receptive_field > side:
         raise ValueError(
             "receptive_field must be 16, 34 or 70, and at most the shorter side of the image. "

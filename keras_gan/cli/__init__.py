@@ -14,7 +14,7 @@ import sys
 import threading
 
 from keras_gan.backend import OpError
-from keras_gan.cli import benchmark, evaluate, export, sample, train
+from keras_gan.cli import benchmark, evaluate, export, sample, train, translate
 from keras_gan.cli.common import EPILOG
 
 # What the system says of a disk without room. A limit on the size of files counts as one.
@@ -89,11 +89,15 @@ def _fail(args, error):
 
 def _parser():
     parser = argparse.ArgumentParser(
-        prog="keras-gan", description="Makes a GAN from images, and uses it.", epilog=EPILOG, allow_abbrev=False
+        prog="keras-gan",
+        description="Makes a GAN from images, or a translation from pairs of them, and uses it.",
+        epilog=EPILOG,
+        allow_abbrev=False,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     train.add(commands)
     sample.add(commands)
+    translate.add(commands)
     evaluate.add(commands)
     export.add(commands)
     benchmark.add(commands)

@@ -1,19 +1,24 @@
 """What the commands share."""
 
 import argparse
+import contextlib
 import dataclasses
 import time
 
 from keras_gan import datasets, saving
 from keras_gan.gan import GAN
+from keras_gan.translation import Pix2Pix
 
-# What errors of `datasets.load` advise, and the same in options of commands that have them.
+# What errors of `datasets` advise, and the same in options.
 _ADVICE = {
     "pass on_error='skip'": "give --skip-bad-images",
     "pass cache=PATH on another disk, or ask for a smaller image_size": (
         "give --cache DIR on another disk, or a smaller --image-size"
     ),
     "Pass cache=PATH, or cache=False to keep the images in memory.": "Give --cache DIR.",
+    "Pass b=None for images side by side.": "Give one folder alone for images side by side.",
+    "image_size": "--image-size",
+    "at scale=": "at --scale ",
 }
 # Where times of the whole command count from.
 BEGUN = time.monotonic()
@@ -42,18 +47,37 @@ class Result:
         return self.text
 
 
-def load_gan(path):
+def load_gan(path, instead="Translate images with keras-gan translate."):
     """Loads the `.keras` file of a GAN.
+
+    Args:
+        path: String.
+        instead: String, what an error advises for a file that translates images.
 
     Raises:
         ValueError: If there is no such file, or it holds something else.
     """
     gan = saving.load_untrusted(path)
+    if isinstance(gan, Pix2Pix):
+        raise ValueError(f"gan must make images from latents. Received: {path}, which translates images. {instead}")
     if not isinstance(gan, GAN):
         raise ValueError(
             f"gan must be a file that gan.save wrote. Received: {path}, which holds a {type(gan).__name__}."
         )
     return gan
+
+
+def load_translation(path, instead="Draw samples with keras-gan sample."):
+    """Loads the `.keras` file of a model that translates images; as `load_gan`."""
+    model = saving.load_untrusted(path)
+    if isinstance(model, GAN):
+        raise ValueError(f"model must translate images. Received: {path}, a GAN, which takes latents. {instead}")
+    if not isinstance(model, Pix2Pix):
+        raise ValueError(
+            "model must be a file that keras-gan train --pairs, or the save of a keras_gan.Pix2Pix, wrote. "
+            f"Received: {path}, which holds a {type(model).__name__}."
+        )
+    return model
 
 
 def load_images(name, batch_size, split, skip_bad, **options):
@@ -66,14 +90,21 @@ def load_images(name, batch_size, split, skip_bad, **options):
         skip_bad: Bool, whether images that can't be read are left out.
         **options: Others of `load`.
     """
-    try:
+    with speaking_of_options(cache="cache" in options):
         return datasets.load(name, batch_size, split, on_error="skip" if skip_bad else "raise", **options)
-    except (OSError, ValueError) as error:
+
+
+@contextlib.contextmanager
+def speaking_of_options(prefix="", cache=True):
+    """Lets errors of `datasets` speak of the command line's options, of `--cache` where the command has it."""
+    try:
+        yield
+    except (OSError, TypeError, ValueError) as error:
         words = str(error)
         for in_python, in_options in _ADVICE.items():
-            if "cache" not in in_python or "cache" in options:
+            if cache or "cache" not in in_python:
                 words = words.replace(in_python, in_options)
-        raise (OSError if isinstance(error, OSError) else ValueError)(words) from error
+        raise (OSError if isinstance(error, OSError) else ValueError)(prefix + words) from error
 
 
 def check_condition(gan, path, instead):

@@ -1,4 +1,4 @@
-"""`keras-gan evaluate`: says how good a GAN's samples are."""
+"""`keras-gan evaluate`: says how good a GAN's samples are, or a translation's outputs."""
 
 import contextlib
 import math
@@ -8,16 +8,31 @@ import keras
 
 from keras_gan import datasets, metrics, saving
 from keras_gan.augmentation import Affine
-from keras_gan.cli.common import Result, add_command, check_condition, load_gan, load_images, positive
+from keras_gan.cli import pairs
+from keras_gan.cli.common import (
+    Result,
+    add_command,
+    check_condition,
+    load_gan,
+    load_images,
+    load_translation,
+    positive,
+)
+from keras_gan.cli.translating import distance_of_sources
 from keras_gan.metrics.features.self_supervised import SelfSupervised
 from keras_gan.metrics.frechet import LARGEST
+from keras_gan.translation import default_metrics
 
 # What `DensityCoverage` compares at least.
 _FEWEST = 6
 MEANINGS = {
+    "mae": "mean absolute error of values in [-1, 1]; lower is better",
+    "psnr": "in dB; higher is better",
+    "ssim": "structural similarity, higher is better; 1 where all are equal",
     "frechet_distance": "lower is better; 0 for the data themselves",
     "kernel_distance": "lower is better; 0 is perfect, on average",
     "kernel_distance_error": "its standard error",
+    "source_kernel_distance": "that of the sources themselves: the number to beat",
     "sliced_wasserstein": "lower is better",
     "precision": "share of samples that look real",
     "recall": "share of real images that could be samples",
@@ -33,22 +48,29 @@ def add(commands):
         commands,
         "evaluate",
         run,
-        help="say how good a GAN's samples are",
-        description="Compares what a saved GAN generates with real images, as many as there are, up to 10,000 for the "
-        "metrics that compare all with all. Figures can be compared if data, features and numbers are the same.",
+        help="say how good a GAN's samples are, or a translation's outputs",
+        description="Compares what a saved GAN generates with real images, or what a saved translation makes of "
+        "sources with their targets, as many as there are, up to 10,000 for the metrics that compare all with all. "
+        "Figures can be compared if data, features and numbers are the same.",
     )
-    parser.add_argument("gan", help="a .keras file that gan.save wrote")
-    parser.add_argument(
-        "--data", required=True, help="'digits', an image set of TensorFlow Datasets, such as 'mnist', or folder:PATH"
+    parser.add_argument("gan", help="a .keras file of a GAN, or of a translation")
+    data = parser.add_mutually_exclusive_group(required=True)
+    data.add_argument("--data", help="'digits', an image set of TensorFlow Datasets, such as 'mnist', or folder:PATH")
+    data.add_argument(
+        "--pairs",
+        nargs="+",
+        metavar="FOLDER",
+        help="for a translation: two folders, A and B, or one of images side by side, as of train",
     )
-    parser.add_argument("--split", help="which part of the data (default: test; of a folder, all)")
+    pairs.add_options(parser)
+    parser.add_argument("--split", help="which part of the data (default: test; of folders, all)")
     parser.add_argument(
         "--features",
         choices=("classifier", "self_supervised", "inception", "none"),
         help="what is compared: features of a small classifier, which is trained on the labelled data once and kept "
-        "(default, where data have classes); of a network that learns without labels: the one that the GAN's file "
-        "brings, or one that is trained once and kept (default of a folder without subfolders); of InceptionV3, whose "
-        "weights are downloaded once; or, with none, the pixels",
+        "(default, where data have classes); of a network that learns without labels: the one that the file brings, "
+        "or one that is trained once and kept (default of a folder without subfolders, and of pairs); of InceptionV3, "
+        "whose weights are downloaded once; or, with none, the pixels",
     )
     parser.add_argument("--batch-size", type=positive, default=250, metavar="N", help="at once (default: 250)")
     parser.add_argument(
@@ -57,45 +79,24 @@ def add(commands):
 
 
 def run(args):
-    gan = load_gan(args.gan)
-    if len(gan.data_shape) != 3:
-        raise ValueError(f"gan must generate images. Received: {args.gan}, which generates {gan.data_shape}.")
-    check_condition(gan, args.gan, "evaluate")
-    is_folder = args.data.startswith("folder:")
-    split = args.split or ("train" if is_folder else "test")
-    size = tuple(gan.data_shape[:2])
-    needs_labels = gan.condition.given_name is not None
     # The result alone goes to stdout.
     with contextlib.redirect_stdout(sys.stderr):
-        channels = gan.data_shape[2] if is_folder and gan.data_shape[2] in (1, 4) else None
-        data = _load(args, args.batch_size, split, needs_labels, size, channels)
-        shape = tuple(keras.tree.flatten(data.element_spec)[0].shape[1:])
-        if shape != gan.data_shape:
-            raise ValueError(f"--data must be images of {gan.data_shape}, as {args.gan} makes. Received: {shape}.")
-        if gan.data_range == (0, 1):
-            data = data.map(lambda x, *labels: ((x + 1) / 2, *labels) if labels else (x + 1) / 2)
-        kind = args.features or ("classifier" if _has_classes(args.data) else "self_supervised")
+        compared = (_Outputs if args.pairs else _Samples)(args)
+        model, data, kind = compared.model, compared.data, args.features or compared.default_features
         features = None
         if kind == "classifier":
-            try:
-                labelled = _load(args, 1000, "train", True, size, channels)
-            except ValueError as error:
-                raise ValueError(
-                    f"{error} Or give --features self_supervised, which needs no labels, or --features none, which "
-                    "compares pixels."
-                ) from error
-            features = metrics.features.classifier(labelled)
+            features = metrics.features.classifier(compared.labelled())
         elif kind == "self_supervised":
             features = _carried(args.gan)
             if features is None:
-                features = metrics.features.self_supervised(_load(args, 1000, "train", False, size, channels))
+                features = metrics.features.self_supervised(compared.plain())
         elif kind == "inception":
             features = metrics.features.inception_v3()
         # Room for no more examples than there are: it is made in advance, and pixels are many.
         room = max(_FEWEST, min(10_000, len(data) * args.batch_size))
         buffered = metrics.KernelDistance, metrics.SlicedWasserstein, metrics.PrecisionRecall, metrics.DensityCoverage
-        chosen = [metric(features, max_examples=room) for metric in buffered]
-        values = math.prod(gan.data_shape)
+        chosen = [*compared.metrics, *(metric(features, max_examples=room) for metric in buffered)]
+        values = math.prod(model.data_shape)
         if features is not None:
             chosen.append(metrics.FrechetDistance(features))
             if kind != "self_supervised":
@@ -104,17 +105,108 @@ def run(args):
             chosen.append(metrics.FrechetDistance())
         else:
             print(f"frechet_distance is left out: it takes up to {LARGEST:,} values, and an image here has {values:,}.")
-        # It takes no part in an evaluation, but for a condition that compares views `compile` wants one.
-        augmentation = Affine() if gan.condition.compares_views else None
-        gan.compile(metrics=chosen, augmentation=augmentation)
-        logs = gan.evaluate(data, verbose=0, return_dict=True)
+        model.compile(metrics=chosen, **compared.options)
+        logs = model.evaluate(data, verbose=0, return_dict=True) | compared.figures(features, room)
     found = {name: logs[name] for name in MEANINGS if name in logs}
-    count = sum(len(batch[0] if needs_labels else batch) for batch in data)
-    title = f"{count:,} samples of {args.gan} against {args.data}, {split}; features: {kind}"
-    return Result(
-        {"gan": args.gan, "data": args.data, "split": split, "features": kind, "count": count, **found},
-        "\n".join([title, "", *table(found)]),
-    )
+    count = sum(len(keras.tree.flatten(batch)[0]) for batch in data)
+    title = f"{count:,} {compared.noun} of {args.gan} against {compared.name}, {compared.split}; features: {kind}"
+    facts = {"gan": args.gan, "data": compared.name, "split": compared.split, "features": kind, "count": count}
+    return Result({**facts, **found}, "\n".join([title, "", *table(found)]))
+
+
+class _Samples:
+    """A GAN's samples, to be compared with images.
+
+    Attributes:
+        model: `keras_gan.GAN`.
+        data: `tf.data.Dataset` to evaluate on.
+        name: String, what the data are called.
+        split: String.
+        noun: String, what is compared.
+        metrics: List of metrics beside those of all.
+        options: Dict of other arguments of `compile`.
+    """
+
+    noun, metrics = "samples", ()
+
+    def __init__(self, args):
+        for option in ("direction", "group"):
+            if getattr(args, option) is not None:
+                raise ValueError(f"--{option} is for --pairs. Received: --data {args.data}.")
+        gan = load_gan(args.gan, "Give --pairs in the place of --data.")
+        if len(gan.data_shape) != 3:
+            raise ValueError(f"gan must generate images. Received: {args.gan}, which generates {gan.data_shape}.")
+        check_condition(gan, args.gan, "evaluate")
+        self._args, self._is_folder = args, args.data.startswith("folder:")
+        self.model, self.name = gan, args.data
+        self.split = args.split or ("train" if self._is_folder else "test")
+        data = self._load(args.batch_size, self.split, gan.condition.given_name is not None)
+        shape = tuple(keras.tree.flatten(data.element_spec)[0].shape[1:])
+        if shape != gan.data_shape:
+            raise ValueError(f"--data must be images of {gan.data_shape}, as {args.gan} makes. Received: {shape}.")
+        if gan.data_range == (0, 1):
+            data = data.map(lambda x, *labels: ((x + 1) / 2, *labels) if labels else (x + 1) / 2)
+        self.data = data
+        # It takes no part in an evaluation, but for a condition that compares views `compile` wants one.
+        self.options = {"augmentation": Affine() if gan.condition.compares_views else None}
+
+    @property
+    def default_features(self):
+        return "classifier" if _has_classes(self.name) else "self_supervised"
+
+    def labelled(self):
+        """Loads what a classifier learns from."""
+        try:
+            return self._load(1000, "train", True)
+        except ValueError as error:
+            raise ValueError(
+                f"{error} Or give --features self_supervised, which needs no labels, or --features none, which "
+                "compares pixels."
+            ) from error
+
+    def plain(self):
+        """Loads what features without labels learn from."""
+        return self._load(1000, "train", False)
+
+    def figures(self, features, max_examples):
+        """Measures what an evaluation does not, a dict."""
+        return {}
+
+    def _load(self, batch_size, split, labels):
+        height, width, channels = self.model.data_shape
+        channels = channels if self._is_folder and channels in (1, 4) else None
+        options = {"labels": labels, "image_size": (height, width), "channels": channels}
+        # The same order each time: labels then meet the same latents.
+        return load_images(self.name, batch_size, split, skip_bad=self._args.skip_bad_images, seed=0, **options)
+
+
+class _Outputs:
+    """A translation's outputs, to be compared with targets; as `_Samples`."""
+
+    noun, default_features = "outputs", "self_supervised"
+
+    def __init__(self, args):
+        if args.features == "classifier":
+            raise ValueError(
+                "--features must be self_supervised, inception or none for --pairs, which have no classes. "
+                "Received: classifier."
+            )
+        self.model = load_translation(args.gan, "Give --data in the place of --pairs.")
+        self._args, self.name, self.split = args, " and ".join(args.pairs), args.split or "train"
+        self._pairs = self._load(args.batch_size, self.split)
+        self.data = self._pairs
+        if self.model.data_range == (0, 1):
+            self.data = self._pairs.map(lambda source, target: (source, (target + 1) / 2))
+        self.metrics, self.options = default_metrics(), {}
+
+    def plain(self):
+        return self._load(1000, "train").map(lambda source, target: target)
+
+    def figures(self, features, max_examples):
+        return distance_of_sources(self._pairs, features, max_examples)
+
+    def _load(self, batch_size, split):
+        return pairs.load_pairs(self._args, batch_size, split, self.model.source_shape, self.model.data_shape, seed=0)
 
 
 def _has_classes(data):
@@ -134,12 +226,6 @@ def _carried(path):
         return None
     found = (getattr(metric, "features", None) for metric in compiled)
     return next((features for features in found if isinstance(features, SelfSupervised)), None)
-
-
-def _load(args, batch_size, split, labels, image_size, channels):
-    options = {"labels": labels, "image_size": image_size, "channels": channels}
-    # The same order each time: labels then meet the same latents.
-    return load_images(args.data, batch_size, split, skip_bad=args.skip_bad_images, seed=0, **options)
 
 
 def table(found):

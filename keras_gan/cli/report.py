@@ -14,34 +14,37 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
 img { max-width: 100%; image-rendering: pixelated; } img.plot { image-rendering: auto; background: white; }
 .wide { overflow-x: auto; } .pair { display: inline-block; margin: 0 .5rem .5rem 0; text-align: center; }
-.pair img { display: block; width: 6rem; } .pair span { font-size: .8rem; }
+.pair img { display: block; } .pair span { font-size: .8rem; }
 table { border-collapse: collapse; } td, th { padding: .25rem .8rem .25rem 0; text-align: left; vertical-align: top; }
 tr + tr { border-top: 1px solid var(--line); } td.number { text-align: right; white-space: nowrap; }
 code, pre { background: var(--soft); border-radius: .25rem; padding: .1rem .3rem; } pre { overflow-x: auto; }
 .alarm { border-left: .25rem solid #c60; padding-left: .8rem; }
 """
 
+# Pixels of a small image on the page.
+_NARROWEST, _WIDEST = 96, 256
 # What is drawn over the epochs, one plot each: title, then names in the logs.
 _CURVES = (
     ("Distance from held-out images (lower is better)", ("val_kernel_distance",)),
     ("Precision and recall (higher is better)", ("val_precision", "val_recall")),
     ("Samples nearer to a training image than held-out ones are", ("val_memorization",)),
+    ("Mean absolute error (lower is better)", ("val_mae",)),
+    ("PSNR in dB (higher is better)", ("val_psnr",)),
+    ("Structural similarity (higher is better)", ("val_ssim",)),
     ("Losses", ("discriminator_loss", "generator_loss")),
 )
 
 
-def write(path, title, grid, walk, figures, curves, neighbors, choices, facts, alarms, commands):
+def write(path, title, opening, figures, sections, curves, choices, facts, alarms, commands):
     """Writes the page.
 
     Args:
         path: Path of the file.
         title: String.
-        grid: Picture of samples `(height, width, channels)`, uint8.
-        walk: Bytes of an animation, GIF.
+        opening: String, HTML of what was made, of the functions below.
         figures: List of `(name, value, meaning)`, strings.
+        sections: List of `(heading, HTML)`, strings.
         curves: List of dicts, what each epoch logged.
-        neighbors: Pair of arrays `(n, height, width, channels)` in [-1, 1]: samples, and the training image nearest to
-            each.
         choices: List of `(name, value, reason)`, strings: the settings.
         facts: List of `(name, value)`, strings: data, time, machine, versions.
         alarms: List of strings.
@@ -49,11 +52,8 @@ def write(path, title, grid, walk, figures, curves, neighbors, choices, facts, a
     """
     parts = [f"<h1>{_text(title)}</h1>"]
     parts += [f'<p class="alarm">{_text(alarm)}</p>' for alarm in alarms]
-    parts += [f'<div class="wide">{_image(_png(grid), "samples", scale=2)}</div>']
-    parts += ["<h2>How good it is</h2>", _table(figures, numbers=True)]
-    parts += ["<h2>Are samples copies?</h2>", "<p>Each sample, and the training image nearest to it.</p>"]
-    parts += [_pair(sample, nearest) for sample, nearest in zip(*neighbors, strict=True)]
-    parts += ["<h2>A walk between samples</h2>", _image(_uri("gif", walk), "a walk between samples")]
+    parts += [opening, "<h2>How good it is</h2>", _table(figures, numbers=True)]
+    parts += [f"<h2>{_text(heading)}</h2>\n{content}" for heading, content in sections]
     parts += ["<h2>Training</h2>", _plots(curves)]
     parts += ["<h2>Settings</h2>", _table(choices), "<h2>The run</h2>", _table(facts)]
     parts += ["<h2>What next</h2>", *(f"<p>{_text(why)}</p><pre>{_text(line)}</pre>" for why, line in commands)]
@@ -79,15 +79,31 @@ def _table(rows, numbers=False):
     return f'<div class="wide"><table>{"".join(lines)}</table></div>'
 
 
-def _pair(sample, nearest):
-    pictures = _image(_png(images.to_uint8(sample)), "sample") + _image(
-        _png(images.to_uint8(nearest)), "training image"
-    )
-    return f'<div class="pair">{pictures}</div>'
+def picture(pixels, alt, scale):
+    """Returns HTML of one picture `(height, width, channels)`, uint8, so many times as large."""
+    return f'<div class="wide"><img src="{_png(pixels)}" alt="{alt}" style="zoom: {scale}"></div>'
 
 
-def _image(uri, alt, scale=None):
-    return f'<img src="{uri}" alt="{alt}">' if scale is None else f'<img src="{uri}" alt="{alt}" style="zoom: {scale}">'
+def stacks(pictures):
+    """Returns HTML of images above each other.
+
+    Args:
+        pictures: Dict from what images are to as many of each: arrays `(n, height, width, channels)` in [-1, 1].
+    """
+    parts = []
+    for some in zip(*pictures.values(), strict=True):
+        width = min(max(_NARROWEST, some[-1].shape[1]), _WIDEST)
+        shown = (
+            f'<img src="{_png(images.to_uint8(image))}" alt="{name}" style="width: {width}px">'
+            for name, image in zip(pictures, some, strict=True)
+        )
+        parts.append(f'<div class="pair">{"".join(shown)}</div>')
+    return "\n".join(parts)
+
+
+def animation(content, alt):
+    """Returns HTML of a GIF, bytes."""
+    return f'<img src="{_uri("gif", content)}" alt="{alt}">'
 
 
 def _uri(kind, content):

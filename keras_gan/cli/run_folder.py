@@ -70,7 +70,8 @@ class RunFolder:
             elif value is False and name in _SWITCHES:
                 words.append(f"--no-{name}")
             elif value is not False:
-                words += [_flag(name)] if value is True else [_flag(name), str(value)]
+                values = value if isinstance(value, list) else [value]
+                words += [_flag(name)] if value is True else [_flag(name), *map(str, values)]
         return shlex.join(words)
 
     def note(self, **facts):

@@ -1,4 +1,4 @@
-"""Images to train on, as the command line names them."""
+"""What to train on, as the command line names it."""
 
 import functools
 import hashlib
@@ -21,13 +21,106 @@ from keras_gan.settings import noise
 _HELD_OUT, COMPARED = "train[90%:]", 1000
 # A set of fewer holds out so many images, but never more than a third of them; features need the others.
 _SMALL, _FEW, _FEWEST = 160, 16, FEWEST * 3 // 2
-_DEFAULT_SIZE, _LARGEST_OWN_SIZE = 64, 128
-_BATCH = 250
+DEFAULT_SIZE, LARGEST_OWN_SIZE = 64, 128
+BATCH = 250
 _GRAY = ("1", "L", "LA", "I", "I;16", "F")
-_COLORS = {1: "gray", 3: "color"}
+COLORS = {1: "gray", 3: "color", 4: "color with transparency"}
 
 
 class Source:
+    """What is trained on, and what is held out. Each kind has a subclass.
+
+    Attributes:
+        title: String, what it is called.
+        shape: Tuple `(height, width, channels)` of an image to make.
+        count: Int, how many examples there are to train on, those that can't be read left out.
+        splits: Pair of strings, what is trained on, and what metrics compare.
+        unreadable: Dict from the names of examples that can't be read to the reasons.
+    """
+
+    def load(self, batch_size, split=0, flip=False, seed=None):
+        """Loads examples.
+
+        Args:
+            batch_size: Int.
+            split: 0 for those to train on, 1 for those that metrics compare. Defaults to `0`.
+            flip: Bool, whether they are mirrored at random. Defaults to False.
+            seed: Int. Defaults to None, as the command line says.
+
+        Returns:
+            `tf.data.Dataset`.
+        """
+        raise NotImplementedError
+
+    @functools.cached_property
+    def held_out(self):
+        """`tf.data.Dataset` of what metrics compare, in one order."""
+        import tensorflow as tf
+
+        batches = list(self.load(BATCH, split=1, seed=0))
+        parts = [np.concatenate(part) for part in zip(*map(keras.tree.flatten, batches), strict=True)]
+        return tf.data.Dataset.from_tensor_slices(tuple(parts) if len(parts) > 1 else parts[0]).batch(BATCH)
+
+    def noise(self, split=0):
+        """Makes noise in the place of examples: `held_out`, or of images as many to train on, without labels.
+
+        Args:
+            split: As in `load`. Defaults to `0`.
+
+        Returns:
+            `tf.data.Dataset`. All batches are the same: memory does not grow with their number.
+        """
+        raise NotImplementedError
+
+    def check(self, train):
+        """Raises a ValueError if the first batch says that nothing can be learned."""
+        first = np.asarray(keras.tree.flatten(next(iter(train)))[0])
+        if len(first) > 1 and (first == first[:1]).all():
+            raise ValueError(f"source must hold different images. Received: {self.title}, where all are one.")
+
+    @property
+    def refused(self):
+        """String, why a run would end before it begins, or None."""
+        if self.unreadable:
+            return (
+                f"{len(self.unreadable)} images can't be read. Repair them, take them out, or give --skip-bad-images."
+            )
+        return None
+
+
+def repeated(batch, count):
+    """Repeats a `tf.data.Dataset` of one batch until it has so many examples."""
+    return batch.unbatch().repeat().take(count).batch(BATCH)
+
+
+def hold_out(names):
+    """Returns the splits of files, or of groups of them: a pair of strings, to train on and held out."""
+    few = min(_FEW, len(names) // 3)
+    return ("train[:90%]", _HELD_OUT) if len(names) >= _SMALL else (f"train[:-{few}]", f"train[-{few}:]")
+
+
+def is_gray(modes):
+    """Tells if images of all these color modes are gray."""
+    return all(mode in _GRAY for mode in modes)
+
+
+def digest(names):
+    """Returns a hash of names."""
+    return hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def describe_sizes(sizes):
+    """Says between what sizes images lie, a string."""
+    smallest, median, largest = (f"{width}x{height}" for height, width in sizes)
+    return smallest if smallest == largest else f"{smallest} to {largest} pixels, {median} in the middle"
+
+
+def first_named(names):
+    """Lists the first ten, a string."""
+    return "; ".join(names[:10]) + ("; ..." if len(names) > 10 else "")
+
+
+class Images(Source):
     """Images to train on, and images that are held out.
 
     Args:
@@ -83,8 +176,7 @@ class Source:
                 return ("train", "test" if test.count <= COMPARED else f"test[:{COMPARED}]"), test.count
             splits, held_out = ("train[:90%]", _HELD_OUT), datasets.survey(self.name, _HELD_OUT).count
         else:
-            few = min(_FEW, len(names) // 3)
-            splits = ("train[:90%]", _HELD_OUT) if len(names) >= _SMALL else (f"train[:-{few}]", f"train[-{few}:]")
+            splits = hold_out(names)
             held_out = [names[i] for i in select(names, splits[1])]
         count = held_out if names is None else len(held_out)
         return (splits[0], splits[1] if count <= COMPARED else f"train[-{COMPARED}:]"), held_out
@@ -111,13 +203,14 @@ class Source:
             return (size,) * 2
         smallest, _, largest = self._found.sizes or (None, None, None)
         is_one_size = smallest is not None and smallest == largest
-        if is_one_size and all(SMALLEST <= n <= _LARGEST_OWN_SIZE and n % 4 == 0 for n in smallest):
+        if is_one_size and all(SMALLEST <= n <= LARGEST_OWN_SIZE and n % 4 == 0 for n in smallest):
             return smallest
-        return (_DEFAULT_SIZE,) * 2
+        return (DEFAULT_SIZE,) * 2
 
     def _channels(self):
-        is_gray = all(mode in _GRAY for mode in self._found.modes)
-        own = 1 if is_gray else 3
+        own = 1 if is_gray(self._found.modes) else 3
+        if self._args.channels == 4:
+            raise ValueError("--channels must be 1 or 3 for images; 4, with transparency, is for --pairs. Received: 4.")
         if self._args.channels not in (None, own) and self._found.names is None:
             raise ValueError(f"--channels must be {own}, those of {self.name}. Received: {self._args.channels}.")
         return self._args.channels or own
@@ -132,19 +225,8 @@ class Source:
             )
         return Labels(len(classes))
 
-    def load(self, batch_size, split=0, flip=False, labels=None, seed=None):
-        """Loads images.
-
-        Args:
-            batch_size: Int.
-            split: 0 for those to train on, 1 for those that metrics compare. Defaults to `0`.
-                flip: Bool, whether they are mirrored at random. Defaults to False.
-            labels: Bool. Defaults to None, as the command line says.
-            seed: Int. Defaults to None, as the command line says.
-
-        Returns:
-            `tf.data.Dataset`, as `keras_gan.datasets.load` returns it.
-        """
+    def load(self, batch_size, split=0, flip=False, seed=None, labels=None):
+        """Loads images, with `labels` as the command line says by default; as `Source.load`."""
         is_folder = self._found.names is not None
         return load_images(
             self.name,
@@ -159,28 +241,9 @@ class Source:
             cache=self._args.cache,
         )
 
-    @functools.cached_property
-    def held_out(self):
-        """`tf.data.Dataset` of the images that metrics compare, in one order."""
-        import tensorflow as tf
-
-        batches = list(self.load(_BATCH, split=1, seed=0))
-        parts = [np.concatenate(part) for part in zip(*map(keras.tree.flatten, batches), strict=True)]
-        arrays = tuple(parts) if self._args.labels else parts[0]
-        return tf.data.Dataset.from_tensor_slices(arrays).batch(_BATCH)
-
     def noise(self, split=0):
-        """Makes noise in the place of images: `held_out`, or as many to train on, without labels.
-
-        Args:
-            split: As in `load`. Defaults to `0`.
-
-        Returns:
-            `tf.data.Dataset`. All batches are the same: memory does not grow with their number.
-        """
         count = min(COMPARED, self._count_withheld() if split else self.count)
-        some = noise(self.shape, min(count, _BATCH), self.condition if split else None)
-        return some.unbatch().repeat().take(count).batch(_BATCH)
+        return repeated(noise(self.shape, min(count, BATCH), self.condition if split else None), count)
 
     def _count_withheld(self):
         return self._withheld if isinstance(self._withheld, int) else len(self._withheld)
@@ -188,33 +251,23 @@ class Source:
     @functools.cached_property
     def plain(self):
         """`tf.data.Dataset` of the images to train on, without labels, as they are."""
-        return self.load(_BATCH, labels=False)
-
-    def check(self, train):
-        """Raises a ValueError if all images of the first batch are the same."""
-        first = np.asarray(keras.tree.flatten(next(iter(train)))[0])
-        if len(first) > 1 and (first == first[:1]).all():
-            raise ValueError(f"source must hold different images. Received: {self._args.source}, where all are one.")
+        return self.load(BATCH, labels=False)
 
     def facts(self):
         """Returns what `options.json` says of the images, a dict."""
         names = self._found.names
         facts = {"total": self.total, "train": self.splits[0], "compared": self.splits[1], "held_out": self._withheld}
         if names is not None:
-            facts["names"] = hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()
+            facts["names"] = digest(names)
         return {**facts, "shape": self.shape, "classes": list(self._found.classes) if self._args.labels else []}
 
     def __str__(self):
         found = self._found
-        sizes = ""
-        if found.sizes is not None:
-            smallest, median, largest = (f"{width}x{height}" for height, width in found.sizes)
-            one = smallest == largest
-            sizes = f", {smallest}" if one else f", {smallest} to {largest} pixels, {median} in the middle"
+        sizes = "" if found.sizes is None else f", {describe_sizes(found.sizes)}"
         lines = [f"{self._args.source}: {self.total:,} images{sizes}, {', '.join(found.modes) or 'unknown colors'}"]
         count = self._count_withheld()
         height, width, channels = self.shape
-        lines.append(f"{self.count:,} to train on, {count:,} held out, as {width}x{height} in {_COLORS[channels]}")
+        lines.append(f"{self.count:,} to train on, {count:,} held out, as {width}x{height} in {COLORS[channels]}")
         if self._args.labels:
             classes = found.classes.items()
             listed = ", ".join(f"{name} ({count:,})" for name, count in list(classes)[:10])
@@ -224,8 +277,8 @@ class Source:
                 f"Some are smaller than that, down to {found.sizes[0][1]}x{found.sizes[0][0]}: they are enlarged."
             )
         if self.unreadable:
-            first = "; ".join(f"{name} ({reason})" for name, reason in list(self.unreadable.items())[:10])
-            lines.append(f"{len(self.unreadable)} can't be read: {first}")
+            named = [f"{name} ({reason})" for name, reason in self.unreadable.items()]
+            lines.append(f"{len(self.unreadable)} can't be read: {first_named(named)}")
         if found.others:
             lines.append(f"{len(found.others)} files are of other kinds, such as {found.others[0]}")
         return "\n".join(lines)

@@ -1,8 +1,7 @@
-"""`keras-gan train`: makes a checked generator from a folder of images."""
+"""`keras-gan train`: makes a checked generator from a folder of images, or a translation from pairs of them."""
 
 import argparse
 import contextlib
-import functools
 import importlib.util
 import math
 import os
@@ -15,14 +14,13 @@ from pathlib import Path
 import keras
 
 from keras_gan.callbacks import Progress, TrainingHealth
-from keras_gan.cli import finishing
-from keras_gan.cli.common import BEGUN, Result, add_command, load_gan, positive
+from keras_gan.cli import finishing, pairs
+from keras_gan.cli.common import BEGUN, Result, add_command, positive
+from keras_gan.cli.generating import Generation
 from keras_gan.cli.run_folder import RunFolder
-from keras_gan.cli.source import COMPARED, Source
+from keras_gan.cli.translating import Translation
 from keras_gan.datasets import memory
-from keras_gan.metrics import FrechetDistance, KernelDistance, Memorization, PrecisionRecall, features
-from keras_gan.metrics.features.self_supervised import untrained
-from keras_gan.settings import for_images
+from keras_gan.metrics import features
 
 # By default, and at most: a year.
 _MINUTES, _MOST_MINUTES = 15.0, 525_600
@@ -38,14 +36,17 @@ _CHOICES = {
     "architecture": (str, "dcgan, modern or resnet"),
     "width": (positive, "filters of the networks"),
     "latent_dim": (positive, "the size of the latent"),
-    "batch_size": (positive, "images for each step"),
+    "dropout": (float, "of pairs: the share of activations that the generator drops"),
+    "batch_size": (positive, "images, or pairs, for each step"),
     "learning_rate": (float, "of both players, while it is constant"),
     "loss": (str, "such as hinge or relativistic"),
     "r1": (float, "the weight of the gradient penalty, 0 for none"),
+    "reconstruction_weight": (float, "of pairs: the weight of the distance from the target"),
     "ema": (float, "the momentum of the generator's average"),
 }
 # What an epoch's line shows.
 _SHOWN = {"val_kernel_distance": "distance", "val_precision": "precision", "val_recall": "recall"}
+_SHOWN |= {"val_mae": "MAE", "val_psnr": "PSNR", "val_ssim": "SSIM"}
 _SWITCHES = {"augment": "the discriminator sees images changed at random", "flip": "images are mirrored at random"}
 
 
@@ -54,13 +55,22 @@ def add(commands):
         commands,
         "train",
         run,
-        help="make a generator from a folder of images",
+        help="make a generator from a folder of images, or a translation from pairs of them",
         description="Trains a GAN on images, and writes a report with samples and figures, the GAN, and its generator "
-        "for a phone, checked. Says first what it found and what it will do. A run that was cut off, whatever "
-        "ended it, goes on when the same command is given again with the same --run-dir.",
+        "for a phone, checked; with --pairs a translation of images in its place. Says first what it found and what "
+        "it will do. A run that was cut off, whatever ended it, goes on when the same command is given again with the "
+        "same --run-dir.",
     )
     parser.set_defaults(next_step=" The same command goes on where it was.")
-    parser.add_argument("source", help="a folder of images, 'digits', or an image set of TensorFlow Datasets")
+    kind = parser.add_mutually_exclusive_group(required=True)
+    kind.add_argument("source", nargs="?", help="a folder of images, 'digits', or an image set of TensorFlow Datasets")
+    kind.add_argument(
+        "--pairs",
+        nargs="+",
+        metavar="FOLDER",
+        help="two folders, A of sources and B of what becomes of them, matched by the files' names; or one folder of "
+        "images that hold both side by side",
+    )
     parser.add_argument("--run-dir", metavar="DIR", help="where to write (default: runs/SOURCE-DATE-TIME)")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done; writes nothing")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives another run (default: 0)")
@@ -76,10 +86,23 @@ def add(commands):
 
     data = parser.add_argument_group("images")
     data.add_argument(
-        "--image-size", type=positive, metavar="N", help="pixels of a side (default: the images' own, or 64)"
+        "--image-size",
+        type=positive,
+        metavar="N",
+        help="pixels of a side, of pairs the target's (default: the images' own, or 64)",
     )
     data.add_argument("--labels", action="store_true", help="learn classes: subfolders, or the set's own")
-    data.add_argument("--channels", type=int, choices=(1, 3), help="1 for gray, 3 for color (default: the images' own)")
+    data.add_argument(
+        "--channels",
+        type=int,
+        choices=(1, 3, 4),
+        help="1 for gray, 3 for color, 4 for sources of pairs with transparency (default: the images' own, 1 or 3)",
+    )
+    data.add_argument("--target-channels", type=int, choices=(1, 3, 4), help="of pairs: the same of targets")
+    data.add_argument(
+        "--scale", type=positive, metavar="N", help="of pairs: how many times as large targets are (default: 1)"
+    )
+    pairs.add_options(data)
     data.add_argument("--skip-bad-images", action="store_true", help="go on without those that can't be read")
     data.add_argument(
         "--cache", nargs="?", const=True, metavar="DIR", help="keep them on disk, not in memory (default: if many)"
@@ -120,25 +143,36 @@ def run(args):
 
 def _run(args):
     command = {name: value for name, value in vars(args).items() if name not in _NOT_THE_RUN and value is not None}
-    place = args.run_dir or Path("runs") / f"{Path(args.source).name}-{datetime.now():%Y%m%d-%H%M%S}"
+    name = Path(args.source or args.pairs[-1]).name
+    place = args.run_dir or Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
     folder = RunFolder(place, command)
     if folder.is_finished:
         return Result({"run_dir": str(folder.path), "finished": True}, f"{folder.path} is finished: {folder.report}")
     folder.check_writable()
     _check_export(args)
     strategy = _strategy(args)
-    source = Source(args)
-    print(source, flush=True)
+    task = _task(args)
+    print(task.source, flush=True)
     if args.dry_run:
-        return _dry_run(args, source)
-    training = _Training(args, folder, source, strategy)
+        return _dry_run(args, task)
+    training = _Training(args, folder, task, strategy)
     training.plan()
     gan, alarms = training.fit()
     if not training.is_chief:
         return Result({"run_dir": str(folder.path)}, "The first worker writes the report.")
-    result = finishing.finish(folder, gan, training, source, alarms, export=not args.no_export)
+    result = finishing.finish(folder, gan, training, task, alarms, export=not args.no_export)
     folder.clean()
     return result
+
+
+def _task(args):
+    """Returns what is to be made, `Generation` or `Translation`."""
+    kind = Translation if args.pairs else Generation
+    foreign = [f"--{name.replace('_', '-')}" for name in kind.foreign if getattr(args, name) not in (None, False)]
+    if foreign:
+        has, lacks = ("pairs", "images") if args.pairs else ("images", "--pairs")
+        raise ValueError(f"{', '.join(foreign)} must be left out for {has}. Received: what is for {lacks} alone.")
+    return kind(args)
 
 
 def _check_export(args):
@@ -173,19 +207,19 @@ def _strategy(args):
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
-def _settings(args, source):
+def _settings(args, task):
     minutes = None if args.steps or args.epochs else args.minutes or _MINUTES
     chosen = {name: getattr(args, name) for name in (*_CHOICES, *_SWITCHES) if getattr(args, name) is not None}
-    settings = for_images(source.shape, source.count, minutes, source.condition).replace(seed=args.seed, **chosen)
+    settings = task.settings(minutes).replace(seed=args.seed, **chosen)
     # Of a batch three are there at once: two are read ahead.
-    needed, free = 3 * 4 * settings.batch_size * math.prod(settings.shape), memory.free()
+    needed, free = 3 * 4 * settings.batch_size * math.prod(task.source.shape), memory.free()
     if needed > free:
         raise ValueError(
             f"--image-size and --batch-size must be smaller: batches take over {needed:,} bytes, and {free:,} are "
-            f"free. Received: {settings.batch_size} images of {source.shape}."
+            f"free. Received: {settings.batch_size} images of {task.source.shape}."
         )
     if args.epochs:
-        return settings.replace(steps=args.epochs * math.ceil(source.count / settings.batch_size))
+        return settings.replace(steps=args.epochs * math.ceil(task.source.count / settings.batch_size))
     return settings.replace(steps=args.steps) if args.steps else settings
 
 
@@ -194,18 +228,19 @@ class _Training:
 
     Attributes:
         train: `tf.data.Dataset` to train on.
-        settings: `keras_gan.settings.ImageSettings`.
+        settings: `keras_gan.settings.ImageSettings`, or `PairSettings`.
         features: What metrics compare.
     """
 
-    def __init__(self, args, folder, source, strategy):
-        self._args, self._folder, self._source, self._strategy = args, folder, source, strategy
-        self.settings = _settings(args, source)
+    def __init__(self, args, folder, task, strategy):
+        self._args, self._folder, self._task, self._strategy = args, folder, task, strategy
+        self._source = task.source
+        self.settings = _settings(args, task)
         # What does not fit together is said before images are read.
         with self._scope():
             self.settings.build(start_from=self._start())
-        self.train = source.load(self.settings.batch_size, flip=self.settings.flip)
-        source.check(self.train)
+        self.train = self._source.load(self.settings.batch_size, flip=self.settings.flip)
+        self._source.check(self.train)
 
     @property
     def is_chief(self):
@@ -257,7 +292,7 @@ class _Training:
         with self._scope():
             gan = self.settings.build(self.metrics(), self._start())
         print(", ".join(f"{name} with {gan.players()[name].count_params():,} parameters" for name in gan.players()))
-        following = [*self.settings.callbacks(folder), Progress(_SHOWN)]
+        following = [*self.settings.callbacks(folder, validation_data=self._source.held_out), Progress(_SHOWN)]
         gan.fit(
             self.settings.epoch(self.train),
             epochs=self.settings.epochs,
@@ -273,27 +308,13 @@ class _Training:
 
     def metrics(self):
         """Makes the metrics of evaluations."""
-        memorization = Memorization(self.features)
-        memorization.load_own_variables(self._known)
-        return _metrics(self.features, memorization)
-
-    @functools.cached_property
-    def _known(self):
-        """Dict of what `Memorization` keeps of the images to train on, which takes a pass over them."""
-        store = {}
-        Memorization(self.features, self._source.plain).save_own_variables(store)
-        return store
+        return self._task.metrics(self.features)
 
     def _scope(self):
         return contextlib.nullcontext() if self._strategy is None else self._strategy.scope()
 
     def _start(self):
-        return None if self._args.start_from is None else load_gan(self._args.start_from)
-
-
-def _metrics(found, memorization):
-    buffered = [metric(found, max_examples=COMPARED) for metric in (KernelDistance, PrecisionRecall)]
-    return [*buffered, FrechetDistance(found), memorization]
+        return None if self._args.start_from is None else self._task.start(self._args.start_from)
 
 
 def _pace(settings, *data):
@@ -302,22 +323,19 @@ def _pace(settings, *data):
         return settings.measure(*data, folder=scratch, seconds=_seconds_to_measure(settings.minutes))
 
 
-def _dry_run(args, source):
-    settings = _settings(args, source)
+def _dry_run(args, task):
+    settings, source = _settings(args, task), task.source
     print("Measuring how fast this machine is, on noise", flush=True)
-    found = untrained(source.shape)
-    pace = _pace(settings, None, source.noise(split=1), _metrics(found, Memorization(found, source.noise())))
+    pace = _pace(settings, None, *task.rehearse())
     # Beside training; images are not read here, and their reading is left out.
     rest = _learning(settings, source.shape) + _CLOSING * pace.start
     if settings.minutes is not None:
         settings.fit_into(max(settings.minutes - (_gone() + rest) / 60, 0), pace)
     expected = _expected(settings, pace, rest, 0)
     print(f"\n{settings}\n\n{expected}")
-    if source.unreadable and not args.skip_bad_images:
-        raise ValueError(
-            f"{len(source.unreadable)} images can't be read. Repair them, take them out, or give --skip-bad-images."
-        )
-    values = {"source": source.name, "count": source.count, "steps": settings.steps}
+    if source.refused and not args.skip_bad_images:
+        raise ValueError(source.refused)
+    values = {"source": source.title, "count": source.count, "steps": settings.steps}
     return Result(values, "Only headers were read, and nothing was written.")
 
 

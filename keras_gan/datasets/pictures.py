@@ -134,8 +134,6 @@ def fit(image, size, exact=None):
     """
     if size is None or image.shape[:2] == size:
         return image
-    from PIL import Image
-
     height, width = exact or image.shape[:2]
     scale = min(height / size[0], width / size[1])
     box = None
@@ -147,6 +145,22 @@ def fit(image, size, exact=None):
         crop_height, crop_width = (max(1, round(n * scale)) for n in size)
         top, left = (height - crop_height) // 2, (width - crop_width) // 2
         image = image[top : top + crop_height, left : left + crop_width]
+    return resize(image, size, box)
+
+
+def resize(image, size, box=None):
+    """Resizes an image.
+
+    Args:
+        image: Array `(height, width, channels)`, uint8.
+        size: `(height, width)`.
+        box: Tuple of floats, the left, upper, right and lower edge of the part to take. Defaults to None, all.
+
+    Returns:
+        Array of that size, uint8.
+    """
+    from PIL import Image
+
     picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
     resized = np.asarray(picture.resize((size[1], size[0]), Image.Resampling.LANCZOS, box))
     return resized.reshape(*size, -1)

@@ -152,6 +152,12 @@ VALID = {
     "priors.circle": {"num_modes": 3, "latent_dim": 2},
     "schedules.ConstantThenLinear": {"initial_learning_rate": 0.1, "steps": 10},
     "settings.for_images": {"shape": (16, 16, 1), "count": 30, "minutes": 2.0},
+    "settings.for_pairs": {
+        "source_shape": (16, 16, 1),
+        "target_shape": (16, 16, 3),
+        "count": 30,
+        "minutes": 2.0,
+    },
     "walks.tour": {"stops": np.eye(3)},
 }
 # They take no number of the user's own.

@@ -129,6 +129,22 @@ def test_faces_walk_and_are_added(finished, tmp_path):
     assert run("dcgan_faces.py", "--pick", "1", cwd=tmp_path).returncode == 2
 
 
+def test_weights_of_a_translation_are_compared(finished, tmp_path):
+    _, summary, folder = finished("pix2pix")
+    assert list(summary) == ["seconds", "weight_1", "weight_10", "weight_100"]
+    for name in ("weight_1", "weight_100"):
+        assert 0 < summary[name]["mae"] < 2 and 0 < summary[name]["psnr"] < 30 and summary[name]["kernel_distance"] > 0
+    # Source, three outputs and target of eight pairs.
+    with Image.open(folder / "comparison.png") as image:
+        assert image.size == (5 * 16 + 4, 8 * 16 + 7 * 2)
+    flags = ["--run-dir", "mine", "--reconstruction-weight", "100", "--l1-only"]
+    done = run("pix2pix.py", "--quick", *flags, cwd=tmp_path)
+    assert done.returncode == 0 and done.stderr == "", done.stderr[-3000:]
+    summary = json.loads((tmp_path / "mine" / "summary.json").read_text())
+    assert list(summary) == ["seconds", "weight_100", "l1_only"] and (tmp_path / "mine" / "l1_only.keras").exists()
+    assert 0 < summary["l1_only"]["mae"] < 2
+
+
 def test_a_latent_walk_is_drawn(finished):
     _, summary, folder = finished("latent_walk")
     assert [row["truncation"] for row in summary["truncations"]] == [0.25, 0.5, 1.0, 1.5, None]

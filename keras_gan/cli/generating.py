@@ -1,0 +1,123 @@
+"""What `train` makes of images: a GAN, and what its run leaves."""
+
+import shlex
+
+import numpy as np
+
+from keras_gan import images, metrics, walks
+from keras_gan.cli import report
+from keras_gan.cli.common import load_gan
+from keras_gan.cli.source import COMPARED, Images
+from keras_gan.metrics import FrechetDistance, KernelDistance, Memorization, PrecisionRecall
+from keras_gan.metrics.features.self_supervised import untrained
+from keras_gan.settings import for_images
+
+_SAMPLES, _NEIGHBORS = 64, 16
+# A walk: pictures side by side, stops, and pictures from each stop to the next.
+_COLUMNS, _STOPS, _FRAMES = 6, 6, 10
+
+
+class Generation:
+    """A GAN of images.
+
+    Args:
+        args: Namespace of the command line.
+
+    Attributes:
+        foreign: Tuple of strings, options that it has no use for.
+        source: `keras_gan.cli.source.Source`, the images.
+        title: String, what the run makes.
+        exported: String, the name of the file for phones.
+        files: Tuple of pairs, the names of other files and what they are.
+    """
+
+    foreign = ("direction", "group", "scale", "target_channels", "dropout", "reconstruction_weight")
+    exported = "generator.tflite"
+    files = (("walk.gif", "a walk between samples"),)
+
+    def __init__(self, args):
+        self.source = Images(args)
+        self.title = f"A generator of {self.source.title}"
+        # What `Memorization` keeps of the images to train on, which takes a pass over them.
+        self._known = None
+
+    def settings(self, minutes):
+        """Chooses what to train, `keras_gan.settings.ImageSettings`."""
+        return for_images(self.source.shape, self.source.count, minutes, self.source.condition)
+
+    def start(self, path):
+        """Loads what to start from."""
+        return load_gan(path)
+
+    def metrics(self, features):
+        """Makes the metrics of evaluations."""
+        memorization = Memorization(features)
+        if self._known is None:
+            self._known = {}
+            Memorization(features, self.source.plain).save_own_variables(self._known)
+        memorization.load_own_variables(self._known)
+        return _metrics(features, memorization)
+
+    def rehearse(self):
+        """Returns noise in place of held-out images, and metrics as costly as those of evaluations."""
+        found = untrained(self.source.shape)
+        return self.source.noise(split=1), _metrics(found, Memorization(found, self.source.noise()))
+
+    def figures(self, features):
+        """Measures what evaluations don't, a dict."""
+        return {}
+
+    def export(self, gan, path):
+        """Writes the file for phones; returns the report of the export."""
+        return gan.export(path, quantize="dynamic", sample=True)
+
+    def show(self, gan, run_dir, features):
+        """Draws what the GAN makes.
+
+        Returns:
+            The report's opening, HTML; and its sections, a list of `(heading, HTML)`.
+        """
+        _write_walk(run_dir / "walk.gif", gan)
+        samples = gan.preview(_SAMPLES)
+        some = samples[:_NEIGHBORS]
+        nearest = metrics.nearest(features, some, self.source.plain).images[:, 0]
+        return report.picture(images.grid(samples, columns=16), "samples", scale=2), [
+            (
+                "Are samples copies?",
+                "<p>Each sample, and the training image nearest to it.</p>"
+                + report.stacks({"sample": some, "training image": nearest}),
+            ),
+            (
+                "A walk between samples",
+                report.animation((run_dir / "walk.gif").read_bytes(), "a walk between samples"),
+            ),
+        ]
+
+    def commands(self, gan_file):
+        """Lists commands for the GAN, a list of `(purpose, command)`, strings."""
+        return [
+            ("Draw samples:", f"keras-gan sample {gan_file} --out samples.png"),
+            (
+                "Measure these figures again:",
+                f"keras-gan evaluate {gan_file} --data {shlex.quote(self.source.name)} "
+                f"--split {shlex.quote(self.source.splits[1])} --features self_supervised",
+            ),
+        ]
+
+
+def _metrics(features, memorization):
+    buffered = [metric(features, max_examples=COMPARED) for metric in (KernelDistance, PrecisionRecall)]
+    return [*buffered, FrechetDistance(features), memorization]
+
+
+def _write_walk(path, gan):
+    stops = np.reshape(gan.prior.sample(_STOPS * _COLUMNS, 0), (_STOPS, _COLUMNS, -1))
+    way = walks.tour(stops, _FRAMES)
+    # All pictures of a column are of one class.
+    given = gan.condition.default_given(_COLUMNS)
+    given = None if given is None else np.tile(given, len(way))
+    inputs = gan.condition.generator_inputs(way.reshape(-1, way.shape[-1]), given)
+    made = images.signed(gan.predict(inputs, verbose=0), gan.best_generator)
+    rows = made.reshape(len(way), _COLUMNS, *made.shape[1:])
+    pictures = [images.grid(row, columns=_COLUMNS) for row in rows]
+    images.save_animation(path, pictures, scale=max(1, 96 // made.shape[1]))

@@ -1,0 +1,254 @@
+"""Pairs of images, sources and targets, as the command line names them."""
+
+import functools
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from keras_gan import datasets
+from keras_gan.cli.common import speaking_of_options
+from keras_gan.cli.source import (
+    BATCH,
+    COLORS,
+    COMPARED,
+    DEFAULT_SIZE,
+    LARGEST_OWN_SIZE,
+    Source,
+    describe_sizes,
+    digest,
+    first_named,
+    hold_out,
+    is_gray,
+    repeated,
+)
+from keras_gan.settings import noise
+
+# Features learn from so many at least, and a third is held out. Distances need two.
+_FEWEST_TO_TRAIN, _FEWEST_HELD_OUT, _FEWEST = 16, 2, 24
+# What a discriminator of patches judges at least.
+_SMALLEST = 16
+
+
+def add_options(parser):
+    """Adds the options that say what a pair is, beside `--pairs`."""
+    parser.add_argument(
+        "--direction",
+        choices=("a_to_b", "b_to_a"),
+        help="of pairs: b_to_a for sources from B, or the right half (default: a_to_b)",
+    )
+    parser.add_argument(
+        "--group",
+        metavar="REGEX",
+        help="of pairs: what it finds in a name, its first group if it has one, names those that are held out together",
+    )
+
+
+def check_folders(folders):
+    """Raises a ValueError unless these are one or two."""
+    if len(folders) > 2:
+        raise ValueError(f"--pairs takes two folders, or one of images side by side. Received: {', '.join(folders)}.")
+
+
+def load_pairs(args, batch_size, split, source_shape, shape, seed, **options):
+    """Loads pairs as `keras_gan.datasets.load_pairs` does, whose errors speak of the command line's options.
+
+    Args:
+        args: Namespace of `pairs`, `direction`, `group` and `skip_bad_images`.
+        batch_size: Int.
+        split: String, as of `load_pairs`.
+        source_shape: Tuple `(height, width, channels)`.
+        shape: Tuple, the same of a target.
+        seed: Int.
+        **options: Others of `load_pairs`.
+    """
+    check_folders(args.pairs)
+    with speaking_of_options("--pairs: "):
+        return datasets.load_pairs(
+            *args.pairs,
+            batch_size=batch_size,
+            split=split,
+            image_size=shape[:2],
+            scale=shape[0] // source_shape[0],
+            direction=args.direction or "a_to_b",
+            group=args.group,
+            seed=seed,
+            on_error="skip" if args.skip_bad_images else "raise",
+            channels=source_shape[2],
+            target_channels=shape[2],
+            **options,
+        )
+
+
+class Pairs(Source):
+    """Pairs to train on, and pairs that are held out.
+
+    Args:
+        args: Namespace of `pairs`, `direction`, `group`, `scale`, `image_size`, `channels`, `target_channels`,
+            `skip_bad_images`, `seed` and `cache`.
+
+    Attributes:
+        source_shape: Tuple `(height, width, channels)` of a source; `shape` is that of a target.
+
+    Raises:
+        ValueError: If there are no such folders, too few pairs, or sizes that don't fit.
+    """
+
+    def __init__(self, args):
+        self._args = args
+        # They are counted and named.
+        warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+        check_folders(args.pairs)
+        self._turned = args.direction == "b_to_a"
+        names = [Path(path).resolve().name for path in args.pairs]
+        # Of images side by side the halves have no names.
+        names = names if len(names) == 2 else [f"{names[0]}, {half}" for half in ("left", "right")]
+        self.names = self._turn(names)
+        self.title = " to ".join(self.names)
+        found = self._survey()
+        self._found, self.unreadable = found, found.unreadable
+        self.total = found.count - len(found.unreadable)
+        if self.total < _FEWEST:
+            hint = "" if args.skip_bad_images else self.refused or ""
+            raise ValueError(
+                f"--pairs must have at least {_FEWEST} pairs that can be read, of which a third is held out. Received: "
+                f"{' and '.join(args.pairs)}, with {self.total}. {hint}".strip()
+            )
+        self.splits, self._withheld = self._split()
+        held_out = len(set(self._withheld) - set(self.unreadable))
+        self.count = self.total - held_out
+        if self.count < _FEWEST_TO_TRAIN or held_out < _FEWEST_HELD_OUT:
+            raise ValueError(
+                f"--pairs must leave at least {_FEWEST_TO_TRAIN} to train on and {_FEWEST_HELD_OUT} held out. "
+                f"Received: {self.count} and {held_out}{' by --group' if args.group else ''}."
+            )
+        self._sizes, self._modes = self._turn(found.sizes), self._turn(found.modes)
+        scale, (height, width) = args.scale or 1, self._size()
+        chosen = zip((args.channels, args.target_channels), self._modes, strict=True)
+        channels = [given or (1 if is_gray(modes) else 3) for given, modes in chosen]
+        self.source_shape = (height // scale, width // scale, channels[0])
+        self.shape = (height, width, channels[1])
+
+    def _survey(self, split="train"):
+        with speaking_of_options("--pairs: "):
+            return datasets.survey_pairs(*self._args.pairs, split=split, group=self._args.group)
+
+    def _turn(self, both):
+        """Returns what belongs to A and B in the order of source and target."""
+        return both[::-1] if self._turned else both
+
+    def _split(self):
+        """Returns both splits, and the names of the pairs that are held out. Where there are groups, splits count them.
+
+        Raises:
+            ValueError: If there are too few groups.
+        """
+        units = list(self._found.groups) if self._args.group else self._found.names
+        if len(units) < 3:
+            raise ValueError(f"--group must make at least three groups. Received: {self._args.group}, {len(units)}.")
+        splits = hold_out(units)
+        held_out = self._survey(splits[1])
+        if held_out.count > COMPARED:
+            few = COMPARED * (len(held_out.groups) or held_out.count) // held_out.count
+            splits = splits[0], f"train[-{max(few, 1)}:]"
+        return splits, held_out.names
+
+    def _size(self):
+        """Returns the height and the width of a target."""
+        scale, size = self._args.scale or 1, self._args.image_size
+        source, target = ((sizes[0], sizes[-1]) for sizes in self._sizes)
+        if scale > 1 and np.prod(source[1]) > np.prod(target[1]):
+            raise ValueError(
+                f"--scale {scale} is for targets that are larger than their sources. Received: sources of "
+                f"{describe_sizes(self._sizes[0])}, targets of {describe_sizes(self._sizes[1])}. Exchange the folders, "
+                "or give --direction."
+            )
+        if size is None:
+            fits = target[0] == target[1] and source == tuple(tuple(n // scale for n in each) for each in target)
+            if fits and max(target[0]) <= LARGEST_OWN_SIZE and not any(_wrong(n, scale) for n in target[0]):
+                return target[0]
+            size = DEFAULT_SIZE
+        if _wrong(size, scale):
+            also = f", and by --scale, {scale}" if scale > 1 else ""
+            raise ValueError(
+                f"--image-size, that of targets, must be at least {_SMALLEST} and divisible by 4{also}. "
+                f"Received: {size}."
+            )
+        return size, size
+
+    def load(self, batch_size, split=0, flip=False, seed=None):
+        seed = self._args.seed if seed is None else seed
+        shapes, cache = (self.source_shape, self.shape), self._args.cache
+        return load_pairs(self._args, batch_size, self.splits[split], *shapes, seed, flip=flip, cache=cache)
+
+    def noise(self, split=1):
+        import tensorflow as tf
+
+        count = min(COMPARED, len(self._withheld))
+        batches = [noise(shape, min(count, BATCH)) for shape in (self.source_shape, self.shape)]
+        return repeated(tf.data.Dataset.zip(tuple(batches)), count)
+
+    @functools.cached_property
+    def plain(self):
+        """`tf.data.Dataset` of the targets to train on, as they are."""
+        return self.load(BATCH).map(lambda source, target: target)
+
+    def check(self, train):
+        source, target = map(np.asarray, next(iter(train)))
+        for name, images in zip(self.names, (source, target), strict=True):
+            if len(images) > 1 and (images == images[:1]).all():
+                raise ValueError(f"--pairs must hold different images. Received: {name}, where all are one.")
+        if source.shape == target.shape and (source == target).all():
+            raise ValueError(
+                "--pairs must hold sources and what is to become of them. Received: "
+                f"{' and '.join(self.names)}, which hold the same images."
+            )
+
+    @property
+    def refused(self):
+        alone = sum(map(len, self._found.unmatched))
+        if alone:
+            return f"{alone} images have no partner. Rename them, take them out, or give --skip-bad-images."
+        return super().refused
+
+    def facts(self):
+        """Returns what `options.json` says of the pairs, a dict."""
+        return {
+            "total": self.total,
+            "train": self.splits[0],
+            "compared": self.splits[1],
+            "held_out": self._withheld,
+            "names": digest(self._found.names),
+            "source_shape": self.source_shape,
+            "shape": self.shape,
+        }
+
+    def __str__(self):
+        found = self._found
+        lines = [f"{self.title}: {self.total:,} pairs"]
+        sides = zip(("Sources", "Targets"), self.names, self._sizes, self._modes, strict=True)
+        lines += [f"{side}: {name}, {describe_sizes(sizes)}, {', '.join(modes)}" for side, name, sizes, modes in sides]
+        groups = f" in {len(found.groups):,} groups, none of them divided" if self._args.group else ""
+        lines.append(f"{self.count:,} to train on, {len(self._withheld):,} held out{groups}, as")
+        shapes = (self.source_shape, self.shape)
+        texts = [f"{width}x{height} in {COLORS[channels]}" for height, width, channels in shapes]
+        lines[-1] += f" {texts[0]} to {texts[1]}"
+        for name, sizes, shape in zip(self.names, self._sizes, shapes, strict=True):
+            if min(sizes[0]) < min(shape[:2]):
+                smallest = f"{sizes[0][1]}x{sizes[0][0]}"
+                lines.append(f"Some of {name} are smaller than that, down to {smallest}: they are enlarged.")
+        if self.unreadable:
+            named = [f"{name} ({reason})" for name, reason in self.unreadable.items()]
+            lines.append(f"{len(self.unreadable)} pairs can't be used: {first_named(named)}")
+        for path, names in zip(self._args.pairs, found.unmatched, strict=False):
+            if names:
+                lines.append(f"{len(names)} of {path} have no partner: {first_named(names)}")
+        for path, others in zip(self._args.pairs, found.others, strict=False):
+            if others:
+                lines.append(f"{len(others)} files of {path} are of other kinds, such as {others[0]}")
+        return "\n".join(lines)
+
+
+def _wrong(size, scale):
+    return size < _SMALLEST or size % 4 or size % scale
