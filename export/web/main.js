@@ -54,7 +54,7 @@ async function open(name, buffer) {
   $("about").textContent =
     `${translates ? `${describe(generator.source)} to ` : ""}${describe(generator)}` +
     `${translates ? "" : ` from ${generator.latentDim} numbers`}, ` +
-    `${(buffer.byteLength / 1e6).toFixed(1)} MB. Runs in this browser, on ${generator.accelerator}; ` +
+    `${size(buffer.byteLength)}. Runs in this browser, on ${generator.accelerator}; ` +
     `nothing leaves your computer.`;
   $("samples-section").hidden = translates;
   $("walk-section").hidden = !generator.walks;
@@ -67,6 +67,10 @@ async function open(name, buffer) {
 
 function describe({ height, width, channels }) {
   return `${width} × ${height} ${channels === 1 ? "grey" : "colour"} images`;
+}
+
+function size(bytes) {
+  return bytes < 1e5 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 async function openPhoto(file) {
