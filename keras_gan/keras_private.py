@@ -73,6 +73,52 @@ def inputs_of(dataset):
     return list(dataset._inputs()) if isinstance(dataset, tf.data.Dataset) else []
 
 
+# The attribute of a dataset that is the function which `parts_of` finds.
+_PARTS = "_keras_gan_parts"
+
+
+def with_parts(dataset, parts):
+    """Notes on a `tf.data.Dataset` how to read a part of each batch alone, for `parts_of`, and returns it."""
+    setattr(dataset, _PARTS, parts)
+    return dataset
+
+
+def parts_of(dataset):
+    """Finds how to read a part of each batch alone, behind `take`, `skip`, `repeat`, `prefetch` and options.
+
+    Args:
+        dataset: `tf.data.Dataset`, or anything else.
+
+    Returns:
+        Function of the number of a part and of how many parts there are, which returns a `tf.data.Dataset` of that part
+        of each batch; None where nothing says how, or what was done to the batches may need all of each.
+    """
+    parts, inputs = getattr(dataset, _PARTS, None), inputs_of(dataset)
+    if parts is not None or len(inputs) != 1:
+        return parts
+    parts, again = parts_of(inputs[0]), _again(dataset, inputs[0])
+    return None if parts is None or again is None else lambda *part: again(parts(*part))
+
+
+def _again(dataset, source):
+    """Returns a function that does to another source what made a dataset of its own; None if it may need all of it."""
+    import tensorflow as tf
+
+    one, length, whole = tf.data.Dataset.range(1), int(dataset.cardinality()), int(source.cardinality())
+    if type(dataset) is type(one.prefetch(1)):
+        return lambda other: other.prefetch(2)
+    if type(dataset) is type(one.with_options(tf.data.Options())):
+        return lambda other: other.with_options(dataset.options())
+    if type(dataset) is type(one.take(1)) and length >= 0:
+        return lambda other: other.take(length)
+    if type(dataset) is type(one.skip(1)) and whole >= 0:
+        return lambda other: other.skip(whole - length)
+    if type(dataset) is type(one.repeat(1)) and whole > 0:
+        # Without an end both are -1.
+        return lambda other: other.repeat(length // whole)
+    return None
+
+
 def forget(model, part):
     """Ends Keras's tracking of a part of a model: a layer or a metric that another is about to replace."""
     model._tracker.untrack(part)

@@ -374,14 +374,14 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         try:
             with self._later.shown(), fitting.in_training(callbacks):
                 history = super().fit(
-                    x,
+                    self.of_worker(x),
                     y,
                     batch_size,
                     epochs,
                     verbose,
                     callbacks,
                     validation_split=validation_split,
-                    validation_data=validation_data,
+                    validation_data=self.of_worker(validation_data),
                     # Keras warns that it can't shuffle a stream unless it is told not to.
                     shuffle=shuffle and (checks.is_arrays(x) or isinstance(x, keras.utils.PyDataset)),
                     initial_epoch=initial_epoch,

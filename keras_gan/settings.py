@@ -308,7 +308,7 @@ class ImageSettings(_Settings):
         return [callbacks.SampleGrid(run_dir)]
 
     def _noise(self):
-        return _noise(self.shape, self.batch_size, self.condition)
+        return noise(self.shape, self.batch_size, self.condition)
 
     def reasons(self):
         height, width, channels = self.shape
@@ -404,7 +404,7 @@ class PairSettings(_Settings):
         import tensorflow as tf
 
         shapes = self.source_shape, self.target_shape
-        return tf.data.Dataset.zip(tuple(_noise(shape, self.batch_size, None) for shape in shapes))
+        return tf.data.Dataset.zip(tuple(noise(shape, self.batch_size) for shape in shapes))
 
     def reasons(self):
         source, target = ("x".join(map(str, shape)) for shape in (self.source_shape, self.target_shape))
@@ -518,14 +518,14 @@ def for_pairs(source_shape, target_shape, count, minutes=None):
     )
 
 
-def _noise(shape, batch_size, condition):
+def noise(shape, count, condition=None):
+    """Makes a `tf.data.Dataset` of one batch of noise in place of images, with labels where there is a condition."""
     import tensorflow as tf
 
-    rng = np.random.default_rng(0)
-    x = rng.uniform(-1, 1, (batch_size, *shape)).astype("float32")
+    x = np.random.default_rng(0).random((count, *shape), "float32") * 2 - 1
     if condition is None:
         return tf.data.Dataset.from_tensors(x)
-    return tf.data.Dataset.from_tensors((x, np.arange(batch_size, dtype="int32") % condition.num_classes))
+    return tf.data.Dataset.from_tensors((x, np.arange(count, dtype="int32") % condition.num_classes))
 
 
 def _yes(choice):

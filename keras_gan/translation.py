@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_gan import backend, checks, health, images, metrics, networks
 from keras_gan.duel import Duel
-from keras_gan.export import export_translation
+from keras_gan.export.export import export_translation
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
@@ -279,24 +279,28 @@ class Pix2Pix(Duel):
             health.reconstruction_stands_still(),
         ]
 
-    # === Saving ===
+    # === Exporting ===
 
-    def export(self, filepath, data=None, **options):
-        """Writes the generator, with averaged weights if there is an `ema`, as a file, and checks it.
+    def export(self, filepath, **options):
+        """Writes the generator as a file for another program, checked, with the averaged weights if there is an `ema`.
 
         Args:
-            filepath: Path that ends in `.tflite` or `.onnx`, or of a folder for a SavedModel.
-            data: Pictures such as those that the file is for, on which it is checked: sources, or what `fit` takes.
-                Must be given.
-            **options: As in `keras_gan.export.export_translation`, such as `quantize="dynamic"`.
+            filepath: Path to write: NAME.tflite for phones, NAME.onnx, or NAME for a SavedModel.
+            **options: Those of `keras_gan.export.export_translation`: `data`, pictures that the file is calibrated on
+                and checked with, which must be given; `quantize="dynamic"` for a quarter of the size,
+                `accelerator="gpu"` for a phone's GPU, `output="uint8"` for bytes in and out, `batch_sizes`, `metrics`,
+                `card`, `format`.
 
         Returns:
             `keras_gan.export.Report`. It prints as a table.
 
         Raises:
-            ValueError: As in `keras_gan.export.export_translation`.
+            ValueError: If the file differs from the generator; see `keras_gan.export.export_translation`. No file is
+                left then.
         """
-        return export_translation(self, filepath, data, **options)
+        return export_translation(self, filepath, **options)
+
+    # === Saving ===
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

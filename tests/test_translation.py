@@ -174,7 +174,8 @@ def test_a_larger_target_is_judged_beside_the_source_enlarged(takes_pair):
 
 
 def test_it_learns_a_translation_and_measures_it():
-    sources, targets = pairs(64)
+    # Of 4x4 pixels each, enlarged: noise of single pixels hardly passes a network that halves its maps.
+    sources, targets = (x.repeat(4, 1).repeat(4, 2) for x in pairs(64, size=4))
     adam = [keras.optimizers.Adam(2e-3, beta_1=0.5) for _ in range(2)]
     model = pix2pix(generator_optimizer=adam[0], discriminator_optimizer=adam[1])
     before = model.evaluate(sources, targets, verbose=0, return_dict=True)
@@ -213,7 +214,7 @@ def test_a_saved_model_goes_on_as_the_one_that_was_saved(tmp_path):
         "penalties": [keras_gan.penalties.R1(1.0)],
         "augmentation": keras_gan.augmentation.DiffAugment(),
         "loss": "hinge",
-        "reconstruction": keras.losses.Huber(delta=0.5),
+        "reconstruction": keras.losses.MeanSquaredError(),
         "reconstruction_weight": 7.0,
         "simultaneous": True,
     }
@@ -221,8 +222,9 @@ def test_a_saved_model_goes_on_as_the_one_that_was_saved(tmp_path):
     model.fit(sources, targets, batch_size=4, verbose=0)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    assert loaded.reconstruction_weight == 7.0 and loaded.reconstruction.delta == 0.5 and loaded.simultaneous
+    assert loaded.reconstruction_weight == 7.0 and loaded.simultaneous
     assert [type(metric).__name__ for metric in loaded.evaluation_metrics] == ["MeanAbsoluteError", "PSNR", "SSIM"]
+    assert float(loaded.reconstruct(np.zeros((1, 1)), np.full((1, 1), 3.0))) == pytest.approx(9)
     for each in (model, loaded):
         each.fit(sources, targets, batch_size=4, shuffle=False, verbose=0)
     for a, b in zip(model.get_weights(), loaded.get_weights(), strict=True):
@@ -271,7 +273,7 @@ def test_networks_that_do_not_fit_are_refused(change, message):
     ("options", "error", "message"),
     [
         ({"reconstruction": "nothing"}, TypeError, r"reconstruction must be a keras.losses.Loss.*'nothing'"),
-        ({"reconstruction": keras.losses.Huber}, TypeError, r"reconstruction must be"),
+        ({"reconstruction": 3}, TypeError, r"reconstruction must be"),
         ({"reconstruction_weight": -1}, ValueError, r"reconstruction_weight must be a finite number >= 0"),
         ({"loss": "nothing"}, ValueError, r"loss"),
         ({"penalties": [keras.losses.Huber()]}, TypeError, r"penalties must be objects"),

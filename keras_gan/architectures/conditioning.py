@@ -14,6 +14,9 @@ from keras_gan.conditions import Condition
 from keras_gan.layers import takes_given
 
 _LABELS_BY = ("projection", "concatenation")
+# Of what is given, beside a latent of deviation 1. On photographs of clothes with labels samples differ 0.25 times as
+# much as the data do with 1, and 0.8 times with 0.2, as without labels.
+_LOUDNESS = 0.2
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
@@ -72,8 +75,9 @@ def build_generator(chain, latent_dim, condition):
         given = _given_input(condition)
         inputs = [latent, given]
         if not any(map(takes_given, chain)):
-            # As many and as large as the latent's entries: the first layer hears both.
-            normal = keras.initializers.RandomNormal(stddev=1 / math.sqrt(math.prod(condition.given_shape)))
+            # Softer than the latent: where both are as loud, the generator soon makes one picture of each class.
+            stddev = _LOUDNESS / math.sqrt(math.prod(condition.given_shape))
+            normal = keras.initializers.RandomNormal(stddev=stddev)
             x = layers.Concatenate()([latent, condition.embed(latent_dim, normal)(given)])
     return _network(inputs, _apply(chain, x, given), condition, "generator")
 

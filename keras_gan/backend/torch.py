@@ -10,7 +10,7 @@ class Trainer:
     """Mixin for `keras.Model`: Keras's entry points for a step, and the update of players."""
 
     is_chief = is_alone = True
-    without_padding = staticmethod(lambda x: x)
+    without_padding = of_worker = staticmethod(lambda x: x)
 
     def train_step(self, data):
         # A last batch may be too small.

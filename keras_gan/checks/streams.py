@@ -9,6 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_gan import keras_private
+
 
 class Later:
     """Checks what belongs to later batches of a stream, and keeps the error: TensorFlow's own would bury it.
@@ -188,7 +190,9 @@ def _watched(dataset, later):
         with tf.control_dependencies([tf.numpy_function(check, [given, n], tf.int32)]):
             return tf.nest.map_structure(tf.identity, (x, given))
 
-    return dataset.map(watch)
+    parts = keras_private.parts_of(dataset)
+    watched = dataset.map(watch)
+    return watched if parts is None else keras_private.with_parts(watched, lambda *part: parts(*part).map(watch))
 
 
 def _is_of(thing, package, name):

@@ -6,6 +6,7 @@ and has `to_dict()` for `--json`.
 
 import argparse
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -15,6 +16,9 @@ import threading
 from keras_gan.backend import OpError
 from keras_gan.cli import benchmark, evaluate, export, sample, train, translate
 from keras_gan.cli.common import EPILOG
+
+# What the system says of a disk without room. A limit on the size of files counts as one.
+_FULL = [os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)]
 
 
 def main(argv=None):
@@ -34,11 +38,8 @@ def main(argv=None):
         with _stopped_by(signal.SIGTERM):
             result = args.run(args)
         _print(json.dumps(result.to_dict(), indent=2) if args.json else str(result))
-    except (ImportError, OSError, TypeError, ValueError) as error:
-        return _fail(args, str(error))
-    except (MemoryError, OpError) as error:
-        # A backend's words may go on for pages.
-        return _fail(args, f"this can't be computed, such as for lack of memory. {str(error)[:300]}")
+    except (ImportError, MemoryError, OSError, OverflowError, TypeError, ValueError, OpError) as error:
+        return _fail(args, error)
     except KeyboardInterrupt as stop:
         print(f"keras-gan {args.command}: stopped; no file was left half written.{args.next_step}", file=sys.stderr)
         return 128 + (stop.args[0] if stop.args else signal.SIGINT)
@@ -73,7 +74,15 @@ def _print(text):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _fail(args, reason):
+def _fail(args, error):
+    """Says in a line what went wrong, and what to do; returns the exit code."""
+    # A backend's words may go on for pages.
+    reason = str(error)[:300] if isinstance(error, OpError) else str(error)
+    if any(words in str(error) for words in _FULL):
+        advice = "" if "Make room" in reason else " Make room."
+        reason = f"{reason.rstrip(' .')}.{advice}{args.next_step}"
+    elif isinstance(error, (MemoryError, OverflowError, OpError)):
+        reason = f"this can't be computed, such as for lack of memory. {reason}"
     print(f"keras-gan {args.command}: {' '.join(reason.split())}", file=sys.stderr)
     return 1
 

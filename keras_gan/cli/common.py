@@ -12,6 +12,10 @@ from keras_gan.translation import Pix2Pix
 # What errors of `datasets` advise, and the same in options.
 _ADVICE = {
     "pass on_error='skip'": "give --skip-bad-images",
+    "pass cache=PATH on another disk, or ask for a smaller image_size": (
+        "give --cache DIR on another disk, or a smaller --image-size"
+    ),
+    "Pass cache=PATH, or cache=False to keep the images in memory.": "Give --cache DIR.",
     "Pass b=None for images side by side.": "Give one folder alone for images side by side.",
     "image_size": "--image-size",
     "at scale=": "at --scale ",
@@ -86,20 +90,21 @@ def load_images(name, batch_size, split, skip_bad, **options):
         skip_bad: Bool, whether images that can't be read are left out.
         **options: Others of `load`.
     """
-    with speaking_of_options():
+    with speaking_of_options(cache="cache" in options):
         return datasets.load(name, batch_size, split, on_error="skip" if skip_bad else "raise", **options)
 
 
 @contextlib.contextmanager
-def speaking_of_options(prefix=""):
-    """Lets errors of `datasets` speak of the command line's options."""
+def speaking_of_options(prefix="", cache=True):
+    """Lets errors of `datasets` speak of the command line's options, of `--cache` where the command has it."""
     try:
         yield
-    except (TypeError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:
         words = str(error)
         for in_python, in_options in _ADVICE.items():
-            words = words.replace(in_python, in_options)
-        raise ValueError(prefix + words) from error
+            if cache or "cache" not in in_python:
+                words = words.replace(in_python, in_options)
+        raise (OSError if isinstance(error, OSError) else ValueError)(prefix + words) from error
 
 
 def check_condition(gan, path, instead):

@@ -9,6 +9,7 @@ from keras_gan.cli import report
 from keras_gan.cli.common import load_gan
 from keras_gan.cli.source import COMPARED, Images
 from keras_gan.metrics import FrechetDistance, KernelDistance, Memorization, PrecisionRecall
+from keras_gan.metrics.features.self_supervised import untrained
 from keras_gan.settings import for_images
 
 _SAMPLES, _NEIGHBORS = 64, 16
@@ -37,6 +38,8 @@ class Generation:
     def __init__(self, args):
         self.source = Images(args)
         self.title = f"A generator of {self.source.title}"
+        # What `Memorization` keeps of the images to train on, which takes a pass over them.
+        self._known = None
 
     def settings(self, minutes):
         """Chooses what to train, `keras_gan.settings.ImageSettings`."""
@@ -48,8 +51,17 @@ class Generation:
 
     def metrics(self, features):
         """Makes the metrics of evaluations."""
-        buffered = [metric(features, max_examples=COMPARED) for metric in (KernelDistance, PrecisionRecall)]
-        return [*buffered, FrechetDistance(features), Memorization(features, self.source.plain)]
+        memorization = Memorization(features)
+        if self._known is None:
+            self._known = {}
+            Memorization(features, self.source.plain).save_own_variables(self._known)
+        memorization.load_own_variables(self._known)
+        return _metrics(features, memorization)
+
+    def rehearse(self):
+        """Returns noise in place of held-out images, and metrics as costly as those of evaluations."""
+        found = untrained(self.source.shape)
+        return self.source.noise(split=1), _metrics(found, Memorization(found, self.source.noise()))
 
     def figures(self, features):
         """Measures what evaluations don't, a dict."""
@@ -91,6 +103,11 @@ class Generation:
                 f"--split {shlex.quote(self.source.splits[1])} --features self_supervised",
             ),
         ]
+
+
+def _metrics(features, memorization):
+    buffered = [metric(features, max_examples=COMPARED) for metric in (KernelDistance, PrecisionRecall)]
+    return [*buffered, FrechetDistance(features), memorization]
 
 
 def _write_walk(path, gan):

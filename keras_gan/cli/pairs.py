@@ -21,7 +21,9 @@ from keras_gan.cli.source import (
     first_named,
     hold_out,
     is_gray,
+    repeated,
 )
+from keras_gan.settings import noise
 
 # Features learn from so many at least, and a third is held out. Distances need two.
 _FEWEST_TO_TRAIN, _FEWEST_HELD_OUT, _FEWEST = 16, 2, 24
@@ -179,6 +181,13 @@ class Pairs(Source):
         seed = self._args.seed if seed is None else seed
         shapes, cache = (self.source_shape, self.shape), self._args.cache
         return load_pairs(self._args, batch_size, self.splits[split], *shapes, seed, flip=flip, cache=cache)
+
+    def noise(self, split=1):
+        import tensorflow as tf
+
+        count = min(COMPARED, len(self._withheld))
+        batches = [noise(shape, min(count, BATCH)) for shape in (self.source_shape, self.shape)]
+        return repeated(tf.data.Dataset.zip(tuple(batches)), count)
 
     @functools.cached_property
     def plain(self):

@@ -1,6 +1,7 @@
 """The folder of a run: its options, and whether it can go on."""
 
 import json
+import os
 import shlex
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class RunFolder:
                     f"--run-dir must be a new folder or hold a run of the same options. Received: {self.path}, a run "
                     f"of others: {listed}. Give those of the run, or another folder."
                 )
-        elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        elif self.path.exists() and (not self.path.is_dir() or any(map(_is_foreign, self.path.iterdir()))):
             raise ValueError(
                 f"--run-dir must be a new folder or hold a run of this command. Received: {self.path}, which holds "
                 "something else; nothing was overwritten."
@@ -53,6 +54,12 @@ class RunFolder:
     @property
     def report(self):
         return self.path / _REPORT
+
+    def check_writable(self):
+        """Raises a ValueError if the folder can't be written, or made."""
+        above = next(p for p in (self.path, *self.path.absolute().parents) if p.exists())
+        if not (above.is_dir() and os.access(above, os.W_OK)):
+            raise ValueError(f"--run-dir must be in a folder that you may write to. Received: {self.path}, in {above}.")
 
     def command_line(self):
         """Returns the command that began the run, without its folder."""
@@ -91,6 +98,11 @@ class RunFolder:
         folder = self.path / "backup"
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
+
+
+def _is_foreign(path):
+    # What another worker, or one that was killed, has just begun to write.
+    return path.name != f".part.{_OPTIONS}"
 
 
 def _flag(name):

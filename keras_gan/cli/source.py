@@ -14,11 +14,13 @@ from keras_gan import datasets
 from keras_gan.cli.common import load_images
 from keras_gan.conditions import Labels
 from keras_gan.datasets.split import select
+from keras_gan.metrics.features.self_supervised import FEWEST, SMALLEST
+from keras_gan.settings import noise
 
 # Held out: the last tenth, of which metrics compare so many.
 _HELD_OUT, COMPARED = "train[90%:]", 1000
-# A set of fewer holds out so many images, but never more than a third of them, and must have some.
-_SMALL, _FEW, _FEWEST = 160, 16, 9
+# A set of fewer holds out so many images, but never more than a third of them; features need the others.
+_SMALL, _FEW, _FEWEST = 160, 16, FEWEST * 3 // 2
 DEFAULT_SIZE, LARGEST_OWN_SIZE = 64, 128
 BATCH = 250
 _GRAY = ("1", "L", "LA", "I", "I;16", "F")
@@ -59,6 +61,17 @@ class Source:
         parts = [np.concatenate(part) for part in zip(*map(keras.tree.flatten, batches), strict=True)]
         return tf.data.Dataset.from_tensor_slices(tuple(parts) if len(parts) > 1 else parts[0]).batch(BATCH)
 
+    def noise(self, split=0):
+        """Makes noise in the place of examples: `held_out`, or of images as many to train on, without labels.
+
+        Args:
+            split: As in `load`. Defaults to `0`.
+
+        Returns:
+            `tf.data.Dataset`. All batches are the same: memory does not grow with their number.
+        """
+        raise NotImplementedError
+
     def check(self, train):
         """Raises a ValueError if the first batch says that nothing can be learned."""
         first = np.asarray(keras.tree.flatten(next(iter(train)))[0])
@@ -73,6 +86,11 @@ class Source:
                 f"{len(self.unreadable)} images can't be read. Repair them, take them out, or give --skip-bad-images."
             )
         return None
+
+
+def repeated(batch, count):
+    """Repeats a `tf.data.Dataset` of one batch until it has so many examples."""
+    return batch.unbatch().repeat().take(count).batch(BATCH)
 
 
 def hold_out(names):
@@ -135,12 +153,19 @@ class Images(Source):
             )
         self._found, self.unreadable = found, found.unreadable
         self.total = found.count - len(found.unreadable)
-        if self.total < _FEWEST:
-            raise ValueError(f"source must have at least {_FEWEST} images. Received: {args.source}, with {self.total}.")
+        self._check_count(self.total, _FEWEST)
         self.splits, self._withheld = self._split()
         self.count = self._count_train()
+        self._check_count(self.count, FEWEST)
         self.shape = (*self._size(), self._channels())
         self.condition = self._condition() if args.labels else None
+
+    def _check_count(self, count, fewest):
+        if count < fewest:
+            raise ValueError(
+                f"source must have at least {_FEWEST} images that can be read, of which a third is held out. Received: "
+                f"{self._args.source}, with {self.total}."
+            )
 
     def _split(self):
         """Returns both splits, and the images that are held out: their number, or their names."""
@@ -168,13 +193,17 @@ class Images(Source):
         return self.total - len(set(self._withheld) - set(self.unreadable))
 
     def _size(self):
-        if self._args.image_size is not None:
-            if self._args.image_size % 4:
-                raise ValueError(f"--image-size must be divisible by 4. Received: {self._args.image_size}.")
-            return (self._args.image_size,) * 2
+        size = self._args.image_size
+        if size is not None:
+            if size % 4 or size < SMALLEST:
+                near = max(SMALLEST, round(size / 4) * 4)
+                raise ValueError(
+                    f"--image-size must be divisible by 4, and at least {SMALLEST}. Received: {size}. Give {near}."
+                )
+            return (size,) * 2
         smallest, _, largest = self._found.sizes or (None, None, None)
         is_one_size = smallest is not None and smallest == largest
-        if is_one_size and max(smallest) <= LARGEST_OWN_SIZE and not any(n % 4 for n in smallest):
+        if is_one_size and all(SMALLEST <= n <= LARGEST_OWN_SIZE and n % 4 == 0 for n in smallest):
             return smallest
         return (DEFAULT_SIZE,) * 2
 
@@ -212,6 +241,13 @@ class Images(Source):
             cache=self._args.cache,
         )
 
+    def noise(self, split=0):
+        count = min(COMPARED, self._count_withheld() if split else self.count)
+        return repeated(noise(self.shape, min(count, BATCH), self.condition if split else None), count)
+
+    def _count_withheld(self):
+        return self._withheld if isinstance(self._withheld, int) else len(self._withheld)
+
     @functools.cached_property
     def plain(self):
         """`tf.data.Dataset` of the images to train on, without labels, as they are."""
@@ -226,10 +262,10 @@ class Images(Source):
         return {**facts, "shape": self.shape, "classes": list(self._found.classes) if self._args.labels else []}
 
     def __str__(self):
-        found, held_out = self._found, self._withheld
+        found = self._found
         sizes = "" if found.sizes is None else f", {describe_sizes(found.sizes)}"
         lines = [f"{self._args.source}: {self.total:,} images{sizes}, {', '.join(found.modes) or 'unknown colors'}"]
-        count = held_out if isinstance(held_out, int) else len(held_out)
+        count = self._count_withheld()
         height, width, channels = self.shape
         lines.append(f"{self.count:,} to train on, {count:,} held out, as {width}x{height} in {COLORS[channels]}")
         if self._args.labels:

@@ -19,9 +19,11 @@ from keras_gan.cli.common import BEGUN, Result, add_command, positive
 from keras_gan.cli.generating import Generation
 from keras_gan.cli.run_folder import RunFolder
 from keras_gan.cli.translating import Translation
+from keras_gan.datasets import memory
 from keras_gan.metrics import features
 
-_MINUTES = 15.0
+# By default, and at most: a year.
+_MINUTES, _MOST_MINUTES = 15.0, 525_600
 # The share of the time that features may take to learn.
 _FEATURES = 0.1
 # More of their steps hardly made them better.
@@ -146,6 +148,7 @@ def _run(args):
     folder = RunFolder(place, command)
     if folder.is_finished:
         return Result({"run_dir": str(folder.path), "finished": True}, f"{folder.path} is finished: {folder.report}")
+    folder.check_writable()
     _check_export(args)
     strategy = _strategy(args)
     task = _task(args)
@@ -208,6 +211,13 @@ def _settings(args, task):
     minutes = None if args.steps or args.epochs else args.minutes or _MINUTES
     chosen = {name: getattr(args, name) for name in (*_CHOICES, *_SWITCHES) if getattr(args, name) is not None}
     settings = task.settings(minutes).replace(seed=args.seed, **chosen)
+    # Of a batch three are there at once: two are read ahead.
+    needed, free = 3 * 4 * settings.batch_size * math.prod(task.source.shape), memory.free()
+    if needed > free:
+        raise ValueError(
+            f"--image-size and --batch-size must be smaller: batches take over {needed:,} bytes, and {free:,} are "
+            f"free. Received: {settings.batch_size} images of {task.source.shape}."
+        )
     if args.epochs:
         return settings.replace(steps=args.epochs * math.ceil(task.source.count / settings.batch_size))
     return settings.replace(steps=args.steps) if args.steps else settings
@@ -226,6 +236,9 @@ class _Training:
         self._args, self._folder, self._task, self._strategy = args, folder, task, strategy
         self._source = task.source
         self.settings = _settings(args, task)
+        # What does not fit together is said before images are read.
+        with self._scope():
+            self.settings.build(start_from=self._start())
         self.train = self._source.load(self.settings.batch_size, flip=self.settings.flip)
         self._source.check(self.train)
 
@@ -242,7 +255,7 @@ class _Training:
         options = self._folder.options
         plain = self._source.plain
         if "feature_steps" not in options:
-            self._note(feature_steps=self._feature_steps())
+            self._note(feature_steps=_feature_steps(self.settings, self._source.shape))
         self.features = features.self_supervised(plain, steps=options["feature_steps"])
         if "steps" not in options and self._args.strategy == "multiworker":
             # Workers that each timed steps would not make as many.
@@ -251,12 +264,6 @@ class _Training:
         elif "steps" not in options:
             self._measure()
         self.settings = self.settings.replace(steps=options["steps"], epochs=options["epochs"])
-
-    def _feature_steps(self):
-        if self.settings.minutes is None:
-            return max(_FEWEST_FEATURE_STEPS, min(_MOST_FEATURE_STEPS, self.settings.steps // 4))
-        steps = features.steps_within(_FEATURES * 60 * self.settings.minutes, self._source.shape)
-        return min(_MOST_FEATURE_STEPS, steps)
 
     def _note(self, **facts):
         if self.is_chief:
@@ -268,9 +275,8 @@ class _Training:
         """Finds the steps that fit into the time, and says how long all will take."""
         print("Measuring how fast this machine is", flush=True)
         settings = self.settings
-        with tempfile.TemporaryDirectory() as scratch, self._scope():
-            data = self.train, self._source.held_out, self.metrics(), self._start()
-            pace = settings.measure(*data, folder=scratch, seconds=_seconds_to_measure(settings.minutes))
+        with self._scope():
+            pace = _pace(settings, self.train, self._source.held_out, self.metrics(), self._start())
         closing = _CLOSING * pace.start
         if settings.minutes is not None:
             settings.fit_into(max(settings.minutes - (_gone() + closing) / 60, 0), pace)
@@ -311,25 +317,44 @@ class _Training:
         return None if self._args.start_from is None else self._task.start(self._args.start_from)
 
 
+def _pace(settings, *data):
+    """Measures with all that the end of an epoch brings; what it writes is removed."""
+    with tempfile.TemporaryDirectory() as scratch:
+        return settings.measure(*data, folder=scratch, seconds=_seconds_to_measure(settings.minutes))
+
+
 def _dry_run(args, task):
-    settings = _settings(args, task)
+    settings, source = _settings(args, task), task.source
     print("Measuring how fast this machine is, on noise", flush=True)
-    pace = settings.measure(seconds=_seconds_to_measure(settings.minutes))
-    closing = _CLOSING * pace.start
+    pace = _pace(settings, None, *task.rehearse())
+    # Beside training; images are not read here, and their reading is left out.
+    rest = _learning(settings, source.shape) + _CLOSING * pace.start
     if settings.minutes is not None:
-        # What is left out here takes a share: evaluations, features.
-        settings.fit_into(max((1 - _FEATURES) * settings.minutes - (_gone() + closing) / 60, 0), pace)
-    expected = _expected(settings, pace, closing, 0)
+        settings.fit_into(max(settings.minutes - (_gone() + rest) / 60, 0), pace)
+    expected = _expected(settings, pace, rest, 0)
     print(f"\n{settings}\n\n{expected}")
-    source = task.source
     if source.refused and not args.skip_bad_images:
         raise ValueError(source.refused)
     values = {"source": source.title, "count": source.count, "steps": settings.steps}
     return Result(values, "Only headers were read, and nothing was written.")
 
 
-def _expected(settings, pace, closing, gone):
-    minutes = (gone + pace.seconds(settings.steps, settings.epochs) + closing) / 60
+def _feature_steps(settings, shape):
+    if settings.minutes is None:
+        return max(_FEWEST_FEATURE_STEPS, min(_MOST_FEATURE_STEPS, settings.steps // 4))
+    return min(_MOST_FEATURE_STEPS, features.steps_within(_FEATURES * 60 * settings.minutes, shape))
+
+
+def _learning(settings, shape):
+    """Measures how many seconds features will take to learn."""
+    step = 60 / features.steps_within(60, shape)
+    if settings.minutes is None:
+        return step * _feature_steps(settings, shape)
+    return min(_FEATURES * 60 * settings.minutes, step * _MOST_FEATURE_STEPS)
+
+
+def _expected(settings, pace, rest, gone):
+    minutes = (gone + pace.seconds(settings.steps, settings.epochs) + rest) / 60
     end = datetime.now() + timedelta(minutes=minutes - gone / 60)
     steps = f"A step takes {1000 * pace.step:.3g} ms: {settings.steps:,} steps and all else"
     return f"{steps}\ntake about {minutes:.3g} minutes, until {end:%H:%M}."
@@ -348,6 +373,6 @@ def _minutes(text):
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a number more than 0, received {text}")
+    if not 0 < value <= _MOST_MINUTES:
+        raise argparse.ArgumentTypeError(f"must be a number more than 0, and at most {_MOST_MINUTES}, received {text}")
     return value

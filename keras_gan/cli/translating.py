@@ -11,6 +11,7 @@ from keras_gan.cli.common import load_translation
 from keras_gan.cli.pairs import Pairs
 from keras_gan.cli.source import COMPARED
 from keras_gan.metrics import KernelDistance
+from keras_gan.metrics.features.self_supervised import untrained
 from keras_gan.settings import for_pairs
 
 _SHOWN = 16
@@ -40,6 +41,9 @@ class Translation:
 
     def metrics(self, features):
         return [KernelDistance(features, max_examples=COMPARED)]
+
+    def rehearse(self):
+        return self.source.noise(), self.metrics(untrained(self.source.shape))
 
     def figures(self, features):
         return distance_of_sources(self.source.held_out, features, COMPARED)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_gan.keras_private import with_parts
+
 
 def pipeline(images, labels, order, batch_size, flip=False, crop=0, data_range=(0, 255)):
     """Makes the dataset of images in an order.
@@ -16,7 +18,7 @@ def pipeline(images, labels, order, batch_size, flip=False, crop=0, data_range=(
         data_range: `(low, high)`, what black and white are in the images. Defaults to `(0, 255)`.
 
     Returns:
-        `tf.data.Dataset` of known length, as `keras_gan.datasets.load` gives it.
+        `tf.data.Dataset` of known length, as `keras_gan.datasets.load` gives it; `parts_of` finds its parts.
     """
     import tensorflow as tf
 
@@ -63,10 +65,21 @@ def pair_pipeline(parts, order, batch_size, flip, crop, rows=None):
 
 
 def _batches(order, n, batch_size, pick):
+    """Makes the dataset of batches, of which each worker of several reads its part alone."""
     import tensorflow as tf
 
-    batches = order.dataset().batch(batch_size).apply(tf.data.experimental.assert_cardinality(-(-n // batch_size)))
-    return steady(batches.map(pick))
+    def part(index, count):
+        def own(picks):
+            # As TensorFlow divides a batch among workers: the last may have less, or nothing.
+            size = -(-tf.shape(picks)[0] // count)
+            return picks[index * size : (index + 1) * size]
+
+        batches = order.dataset().batch(batch_size)
+        batches = batches if count == 1 else batches.map(own)
+        batches = batches.apply(tf.data.experimental.assert_cardinality(-(-n // batch_size)))
+        return steady(batches.map(pick))
+
+    return with_parts(part(0, 1), part)
 
 
 def _reader(images, data_range, flip, crop, unit=1):

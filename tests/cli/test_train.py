@@ -2,11 +2,16 @@ import io
 import json
 import os
 import random
+import re
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
+import types
 import zipfile
+from pathlib import Path
 
 import h5py
 import keras
@@ -15,7 +20,7 @@ import pytest
 from PIL import Image
 
 import keras_gan
-from keras_gan import callbacks, cli
+from keras_gan import callbacks, cli, pace
 
 TINY = ["--width", "2", "--latent-dim", "4", "--steps", "6"]
 SMALL = [*TINY, "--no-export"]
@@ -144,6 +149,48 @@ def test_a_dry_run_writes_nothing(folder, tmp_path, capsys, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("labels", [[], ["--labels"]])
+def test_a_dry_run_counts_evaluations_and_features(labels, folder, capsys, monkeypatch):
+    measured = []
+
+    def measure(gan, train, validation_data, following, seconds):
+        measured.append((gan, validation_data, following))
+        # Evaluations take a minute each here, and steps a second.
+        return pace.Pace(start=0.0, step=1.0, epoch_end=60.0)
+
+    monkeypatch.setattr(pace, "measure", measure)
+    monkeypatch.setattr(keras_gan.metrics.features, "steps_within", lambda seconds, shape: int(seconds / 2))
+    assert cli.main(["train", str(folder), "--dry-run", "--width", "2", "--steps", "100", *labels]) == 0
+    # 100 steps in two epochs, and 25 of the features, of two seconds each.
+    assert f"take about {(100 + 2 * 60 + 25 * 2) / 60:.3g} minutes" in capsys.readouterr().out
+    [(gan, held_out, following)] = measured
+    parts = [keras.tree.flatten(batch)[0] for batch in held_out]
+    assert sum(len(part) for part in parts) == 16 and parts[0].shape[1:] == (16, 16, 3)
+    kinds = [type(metric).__name__ for metric in gan.evaluation_metrics]
+    assert kinds == ["KernelDistance", "PrecisionRecall", "FrechetDistance", "Memorization"]
+    assert any(isinstance(callback, keras.callbacks.ModelCheckpoint) for callback in following)
+    assert np.isfinite(gan.evaluate(held_out, verbose=0, return_dict=True)["memorization"])
+
+
+def test_images_are_read_once_for_memorization(images):
+    class Plain:
+        passes = 0
+
+        def __iter__(self):
+            self.passes += 1
+            return iter([images[:24], images[24:32]])
+
+    training = object.__new__(cli.train._Training)
+    training.features, training._source = None, types.SimpleNamespace(plain=Plain())
+    found = [next(m for m in training.metrics() if m.name == "memorization") for _ in range(2)]
+    assert training._source.plain.passes == 1 and found[0] is not found[1]
+    found.append(keras_gan.metrics.Memorization(None, images[:32]))
+    for metric in found:
+        metric.update_state(images[32:40], images[28:36])
+    # Half of what is compared are copies.
+    assert [metric.result() for metric in found] == [found[2].result()] * 3 and 0.5 <= found[2].result() <= 1
+
+
 def test_a_dry_run_names_what_the_run_would_refuse(folder, tmp_path, capsys):
     for path in folder.rglob("*.png"):
         (tmp_path / "images" / path.name).parent.mkdir(exist_ok=True)
@@ -170,9 +217,11 @@ def test_bad_input(folder, tmp_path, capsys):
     run = ["--run-dir", tmp_path / "run"]
     assert "name must be a known dataset" in fails(capsys, tmp_path / "none", *SMALL, *run)
     assert "must hold images" in fails(capsys, images("empty", 0), *SMALL, *run)
-    assert "at least 9 images. Received:" in fails(capsys, images("one", 1), *SMALL, *run)
-    assert "where all are one" in fails(capsys, images("same", 20, color=9), *SMALL, *run)
-    single = images("single", 20) / "few"
+    for n in (1, 23):
+        message = fails(capsys, images(f"only{n}", n), *SMALL, *run)
+        assert "must have at least 24 images that can be read" in message and f", with {n}." in message
+    assert "where all are one" in fails(capsys, images("same", 30, color=9), *SMALL, *run)
+    single = images("single", 30) / "few"
     single.mkdir()
     message = fails(capsys, tmp_path / "single", "--labels", *SMALL, *run)
     assert "labels need every image in a subfolder" in message
@@ -181,19 +230,56 @@ def test_bad_input(folder, tmp_path, capsys):
         target.mkdir(exist_ok=True)
         path.rename(target / path.name)
     assert "few with less" in fails(capsys, tmp_path / "single", "--labels", *SMALL, *run)
-    assert "--image-size must be divisible by 4" in fails(capsys, folder, "--image-size", 30, *SMALL, *run)
+    for size, near in ((50, 48), (33, 32), (30, 32), (4, 8), (1, 8)):
+        message = fails(capsys, folder, "--image-size", size, *SMALL, *run)
+        assert f"--image-size must be divisible by 4, and at least 8. Received: {size}. Give {near}." in message
+    message = fails(capsys, folder, "--image-size", 10**6, *SMALL, *run)
+    assert "--image-size and --batch-size must be smaller: batches take over 576,000,000,000,000 bytes" in message
+    assert "name must be a known dataset" in fails(capsys, tmp_path / "same" / "0.png", *SMALL, *run)
+    message = fails(capsys, folder, *SMALL, "--run-dir", tmp_path / "same" / "0.png" / "run")
+    assert "--run-dir must be in a folder that you may write to" in message and "0.png." in message
+    message = fails(capsys, folder, *SMALL, *run, "--start-from", tmp_path / "none.keras")
+    assert "filepath must be a .keras file" in message and "none.keras" in message
     assert not (tmp_path / "run").exists()
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
     message = fails(capsys, folder, *SMALL, "--run-dir", tmp_path / "full")
     assert "holds something else; nothing was overwritten" in message
-    for wrong in (["--minutes", "0"], ["--steps", "0"], ["--minutes", "3", "--steps", "3"], ["--channels", "2"]):
-        assert cli.main(["train", str(folder), *wrong]) == 2
-    assert "architecture must be one of" in fails(capsys, folder, *SMALL, *run, "--architecture", "vae")
+    usage = [["--minutes", minutes] for minutes in ("0", "nan", "inf", "-1", "soon", "1e6")]
+    usage += [["--steps", "0"], ["--minutes", "3", "--steps", "3"], ["--channels", "2"], ["--depth", "3"]]
+    for wrong in usage:
+        assert cli.main(["train", str(folder), *map(str, run), *wrong]) == 2
+    for option, value, said in (
+        ("architecture", "vae", "architecture must be one of"),
+        ("loss", "huber", "huber"),
+        ("r1", -1, "r1 must be"),
+        ("ema", 1, "ema must be"),
+        ("learning-rate", "nan", "learning_rate must be"),
+        ("seed", -1, "seed must be"),
+    ):
+        assert said in fails(capsys, folder, *SMALL, *run, f"--{option}={value}")
+    assert not (tmp_path / "run").exists()
+
+
+def test_numbers_beyond_any_machine_are_told_in_a_line(folder, tmp_path, capsys):
+    message = fails(capsys, folder, *SMALL, "--run-dir", tmp_path / "run", "--latent-dim", "9" * 15)
+    assert message.startswith("keras-gan train: ") and len(message) < 500 and not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_one_may_not_write_to_is_refused_before_work(folder, tmp_path, capsys, monkeypatch):
+    # Root may write anywhere.
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    message = fails(capsys, folder, *SMALL, "--run-dir", tmp_path / "a" / "run")
+    assert message.endswith(f"a/run, in {tmp_path}.") and not (tmp_path / "a").exists()
+
+
+def test_what_another_worker_has_begun_to_write_is_no_other_run(tmp_path):
+    (tmp_path / ".part.options.json").touch()
+    assert not cli.run_folder.RunFolder(tmp_path, {}).is_finished
 
 
 def test_small_images_are_enlarged_and_said_so(tmp_path, capsys):
-    for k in range(12):
+    for k in range(24):
         Image.fromarray(np.random.default_rng(k).integers(0, 256, (2, 3, 3), "uint8")).save(tmp_path / f"{k}.png")
     assert cli.main(["train", str(tmp_path), "--dry-run", "--width", "2", "--image-size", "16"]) == 0
     assert "Some are smaller than that, down to 3x2: they are enlarged." in capsys.readouterr().out
@@ -209,9 +295,17 @@ def test_another_folder_is_not_gone_on_with(folder, tmp_path, capsys):
     assert "images must be what the run" in message
 
 
-def train_in_a_process(folder, run, home, *options):
-    command = [sys.executable, "-m", "keras_gan_cli", "train", str(folder), "--run-dir", str(run), *SMALL, *options]
-    return subprocess.Popen(command, env={**os.environ, "KERAS_HOME": str(home)}, stdout=subprocess.DEVNULL)
+COMMAND = [sys.executable, "-m", "keras_gan_cli", "train"]
+
+
+def train_in_a_process(folder, run, home, *options, **env):
+    command = [*COMMAND, str(folder), "--run-dir", str(run), *SMALL, *options]
+    return subprocess.Popen(command, env={**os.environ, "KERAS_HOME": str(home), **env}, stdout=subprocess.DEVNULL)
+
+
+def wait_for_a_backup(process, run):
+    while process.poll() is None and not any((run / "backup").glob("epoch_*")):
+        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
@@ -226,8 +320,7 @@ def test_a_run_that_was_cut_off_ends_as_an_unbroken_one(folder, tmp_path, rounds
         # The short test cuts where training has begun, the long one anywhere.
         cut = train_in_a_process(folder, run, tmp_path / "home", *options)
         if rounds(True, False):
-            while cut.poll() is None and not any((run / "backup").glob("epoch_*")):
-                time.sleep(0.1)
+            wait_for_a_backup(cut, run)
         else:
             time.sleep(rng.uniform(0.1, 1) * seconds)
         cut.send_signal(number)
@@ -239,6 +332,117 @@ def test_a_run_that_was_cut_off_ends_as_an_unbroken_one(folder, tmp_path, rounds
         assert found.keys() == expected.keys()
         for name in expected:
             np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """200 images of 16x16."""
+    folder = tmp_path_factory.mktemp("many")
+    for k in range(200):
+        pixels = np.random.default_rng(k).integers(0, 256, (4, 4, 3), "uint8").repeat(4, 0).repeat(4, 1)
+        Image.fromarray(pixels).save(folder / f"{k:03}.png")
+    return folder
+
+
+WRITTEN = {"options.json", "metrics.jsonl", "gan.keras", "last.keras", "walk.gif", "report.html", "samples", "train"}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_other_backends_train_and_go_on(backend, many, tmp_path):
+    pytest.importorskip(backend)
+    env = {"KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu", "OMP_NUM_THREADS": "2"}
+    run, options = tmp_path / "run", ["--steps", "200"]
+    cut = train_in_a_process(many, run, tmp_path / "home", *options, **env)
+    wait_for_a_backup(cut, run)
+    cut.kill()
+    assert cut.wait() == -signal.SIGKILL and not (run / "report.html").exists()
+    assert train_in_a_process(many, run, tmp_path / "home", *options, **env).wait() == 0
+    whole = tmp_path / "whole"
+    assert train_in_a_process(many, whole, tmp_path / "home", *options, **env).wait() == 0
+    found, expected = (arrays(path / "last.keras") for path in (run, whole))
+    assert found.keys() == expected.keys() and {p.name for p in run.iterdir()} >= WRITTEN
+    for name in expected:
+        np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+    assert [line["epoch"] for line in callbacks.read_metrics(run / "metrics.jsonl")] == [0, 1, 2, 3]
+
+
+@pytest.mark.long
+def test_two_devices_train_one_generator(many, tmp_path):
+    code = (
+        "import sys, tensorflow as tf; cpu = tf.config.list_physical_devices('CPU')[0]; "
+        "tf.config.set_logical_device_configuration(cpu, 2 * [tf.config.LogicalDeviceConfiguration()]); "
+        "from keras_gan import cli; sys.exit(cli.main(['train', *sys.argv[1:]]))"
+    )
+    run = tmp_path / "run"
+    for length in (["--steps", "20"], ["--minutes", "0.3"]):
+        options = [str(many), "--run-dir", str(run), *TINY[:4], *length, "--strategy", "mirrored"]
+        done = subprocess.run([sys.executable, "-c", code, *options], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert {p.name for p in run.iterdir()} >= {*WRITTEN, "generator.tflite"}
+        steps = json.loads((run / "options.json").read_text())["steps"]
+        assert int(keras.models.load_model(run / "last.keras").optimizer.iterations) == steps
+        run = tmp_path / "timed"
+
+
+@pytest.mark.long
+def test_two_workers_train_one_generator(many, tmp_path):
+    def train(run, steps):
+        with socket.socket() as first, socket.socket() as second:
+            for s in (first, second):
+                s.bind(("localhost", 0))
+            addresses = [f"localhost:{s.getsockname()[1]}" for s in (first, second)]
+        tasks = [{"cluster": {"worker": addresses}, "task": {"type": "worker", "index": i}} for i in range(2)]
+        options = ["--steps", steps, "--strategy", "multiworker"]
+        return [
+            train_in_a_process(many, run, tmp_path / f"home{i}", *options, TF_CONFIG=json.dumps(task))
+            for i, task in enumerate(tasks)
+        ]
+
+    assert [worker.wait() for worker in train(tmp_path / "run", "20")] == [0, 0]
+    assert {p.name for p in (tmp_path / "run").iterdir()} >= WRITTEN
+    assert int(keras.models.load_model(tmp_path / "run" / "last.keras").optimizer.iterations) == 20
+    cut = train(tmp_path / "cut", "200")
+    wait_for_a_backup(cut[0], tmp_path / "cut")
+    for worker in cut:
+        worker.kill()
+        worker.wait()
+    assert [worker.wait() for worker in train(tmp_path / "cut", "200")] == [0, 0]
+    assert int(keras.models.load_model(tmp_path / "cut" / "last.keras").optimizer.iterations) == 200
+
+
+@pytest.mark.long
+def test_a_full_disk_ends_in_a_line_and_the_command_goes_on(folder, tmp_path):
+    """A limit on the size of files stands for the disk."""
+
+    def train(run, limit=resource.RLIM_INFINITY, *options):
+        options = ["--run-dir", run, *TINY, "--steps", "100", *options]
+        return subprocess.run(
+            [*COMMAND, str(folder), *map(str, options)],
+            env={**os.environ, "KERAS_HOME": str(tmp_path / "home")},
+            capture_output=True,
+            text=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY)),
+        )
+
+    whole, run, stopped = tmp_path / "whole", tmp_path / "run", []
+    # The images decoded, samples, the GAN, a walk and the report.
+    for limit, *options in ((2000, "--cache", tmp_path / "cache"), (11_000,), (100_000,), (1_000_000,), (1_300_000,)):
+        done = train(run, limit, *options)
+        said = done.stderr.splitlines()[-1]
+        assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr[-3000:]
+        assert said.startswith("keras-gan train: ") and "Make room" in said, said
+        assert said.endswith("The same command goes on where it was."), said
+        assert not (run / "report.html").exists() and not list(run.rglob(".part.*"))
+        stopped.append(Path(re.search(r"(\S+) was not written", said)[1]).name)
+    assert stopped[1:] == ["epoch_0001.png", "gan.keras", "walk.gif", "report.html"] and not any(
+        tmp_path.glob("cache/*")
+    )
+    assert [train(path).returncode for path in (run, whole)] == [0, 0]
+    found, expected = (arrays(path / "last.keras") for path in (run, whole))
+    for name in expected:
+        np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+    assert [line["epoch"] for line in callbacks.read_metrics(run / "metrics.jsonl")] == [0, 1]
 
 
 @pytest.mark.long

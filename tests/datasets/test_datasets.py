@@ -15,6 +15,7 @@ from PIL import Image, ImageCms
 
 from keras_gan import datasets
 from keras_gan.datasets.order import Order, find
+from keras_gan.keras_private import parts_of
 
 
 def collect(dataset):
@@ -89,6 +90,75 @@ def test_stacks_are_new_each_epoch_and_reproducible_by_seed():
     order = np.array([[digits[x[..., [c]].tobytes()] for c in range(3)] for x in first])
     assert np.array_equal(np.sort(order, axis=0), np.repeat(np.arange(1000)[:, None], 3, axis=1))
     assert max((order[:, a] == order[:, b]).mean() for a, b in ((0, 1), (0, 2), (1, 2))) < 0.01
+
+
+# === Parts of batches, as workers read them ===
+
+X = np.random.default_rng(0).integers(0, 256, (23, 4, 4, 1), "uint8")
+PASSED = {
+    "as it is": lambda d: d,
+    "an epoch": lambda d: d.repeat().take(7),
+    "the rest, twice": lambda d: d.skip(1).repeat(2).prefetch(1).with_options(tf.data.Options()),
+}
+REFUSED = {
+    "map": lambda d: d.map(lambda x, y: (x[::-1], y)),
+    "rebatched": lambda d: d.unbatch().batch(6),
+    "shuffled": lambda d: d.shuffle(3),
+    "zipped": lambda d: tf.data.Dataset.zip(d, d),
+    "repeated and left out": lambda d: d.repeat().skip(1),
+    "cached": lambda d: d.cache(),
+}
+
+
+def some():
+    return datasets.from_dataset((X, np.arange(23)), batch_size=6, labels=True, seed=3)
+
+
+def batches(dataset):
+    (order,) = find(dataset)
+    order.begin(5)
+    found = [[part.numpy() for part in batch] for batch in dataset]
+    order.end()
+    return found
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+@pytest.mark.parametrize("change", PASSED.values(), ids=PASSED)
+def test_parts_of_batches_are_the_batches(change, count):
+    whole = batches(change(some()))
+    make = parts_of(change(some()))
+    parts = [make(i, count) for i in range(count)]
+    assert [len(part) for part in parts] == [len(whole)] * count
+    found = [batches(part) for part in parts]
+    for batch, *own in zip(whole, *found, strict=True):
+        for i in range(2):
+            np.testing.assert_array_equal(np.concatenate([part[i] for part in own]), batch[i])
+        # As TensorFlow divides a batch: of five among four workers the last has none.
+        size = -(-len(batch[0]) // count)
+        assert [len(part[0]) for part in own] == [max(0, min(size, len(batch[0]) - i * size)) for i in range(count)]
+
+
+def test_a_part_reads_its_images_alone(monkeypatch):
+    read, take = [], np.take
+    part = parts_of(some())(1, 2)
+
+    def counted(images, rows, **options):
+        read.extend(rows.tolist())
+        return take(images, rows, **options)
+
+    monkeypatch.setattr(np, "take", counted)
+    labels = np.concatenate([y.numpy() for _, y in part])
+    assert read == labels.tolist() and len(read) == 3 + 3 + 3 + 2
+
+
+@pytest.mark.parametrize("change", REFUSED.values(), ids=REFUSED)
+def test_what_may_need_whole_batches_has_no_parts(change):
+    assert parts_of(change(some())) is None
+
+
+def test_other_data_have_no_parts():
+    for data in (tf.data.Dataset.range(9).batch(3), X, None, (X, X)):
+        assert parts_of(data) is None
 
 
 # === The order ===

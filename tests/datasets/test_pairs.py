@@ -337,6 +337,13 @@ def test_targets_of_their_own_sizes(a, b, tmp_path):
         load(a, b, on_error="skip")
 
 
+def test_headers_that_are_wrong_about_a_size(a, b, monkeypatch):
+    Image.new("RGB", (8, 10)).save(b / "x" / "00.bmp")
+    monkeypatch.setattr(datasets.decode, "header", lambda path: ((8, 10), "RGB"))
+    with pytest.raises(ValueError, match=r"1 of 24 pairs.*x/00 \(source 10x8 and target 8x10 pixels"):
+        load(a, b)
+
+
 def test_sizes_that_scale_does_not_divide(a, b):
     for options in ({"image_size": 9}, {"image_size": (8, 9)}, {"image_size": 8, "crop": 3}):
         with pytest.raises(

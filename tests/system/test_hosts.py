@@ -26,13 +26,13 @@ def _ports(n):
         return [s.getsockname()[1] for s in sockets]
 
 
-def _start(folder, rank=0, addresses=None, last_step=-1, devices=1):
+def _start(folder, rank=0, addresses=None, last_step=-1, devices=1, script="hosts_worker.py"):
     folder.mkdir(exist_ok=True)
     # JAX takes a GPU whole, and here several processes would.
     env = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
     command = [
         sys.executable,
-        str(Path(__file__).parents[1] / "scripts" / "hosts_worker.py"),
+        str(Path(__file__).parents[1] / "scripts" / script),
         str(folder),
         str(last_step),
     ]
@@ -121,6 +121,41 @@ def test_a_killed_worker_and_the_same_command_again(unbroken, tmp_path):
     for rank in (0, 1):
         _assert_close(_weights(tmp_path, rank), _weights(unbroken[1]), atol=1e-6)
     assert not (tmp_path / "backup").exists()
+
+
+def _on_images(folder, workers, epochs=2):
+    addresses = [f"localhost:{port}" for port in _ports(workers)] if workers > 1 else None
+    started = [_start(folder, i, addresses, epochs, script="hosts_images.py") for i in range(workers)]
+    return _finish(started, folder)
+
+
+@pytest.fixture(scope="module")
+def on_images(tmp_path_factory):
+    """One process alone and two together, on images that an order draws."""
+    folders = {n: tmp_path_factory.mktemp(f"images_{n}") for n in (1, 2)}
+    return folders, {n: _on_images(folder, n) for n, folder in folders.items()}
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="on JAX Keras divides what each process reads")
+def test_a_worker_reads_its_part_of_each_batch_alone(on_images):
+    folders, results = on_images
+    assert set(results[1][0]["sizes"]) == {12, 4}
+    for worker in results[2]:
+        assert set(worker["sizes"]) == {6, 2}
+    assert len(results[2][0]["sizes"]) >= 2 * (6 + 4)
+    _assert_close(_weights(folders[2], 0), _weights(folders[1]))
+    _assert_close(_weights(folders[2], 1), _weights(folders[2], 0), atol=0)
+    for name in set(results[1][0]["history"]) - LOCAL - {"val_diversity"}:
+        alone, together = (results[n][0]["history"][name] for n in (1, 2))
+        np.testing.assert_allclose(together, alone, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="on JAX Keras divides what each process reads")
+def test_workers_that_read_their_parts_go_on(on_images, tmp_path):
+    _on_images(tmp_path, 2, epochs=1)
+    _on_images(tmp_path, 2, epochs=2)
+    _assert_close(_weights(tmp_path), _weights(on_images[0][2]), atol=1e-6)
 
 
 _KERAS_ALONE = """

@@ -60,6 +60,26 @@ class ReplicaLoop(keras_private.StepLoop):
         """Bool: no other process trains with this one."""
         return not isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
+    def of_worker(self, data):
+        """Lets a worker read its own part of each batch alone, of data that say how: as they are, it would read all.
+
+        Args:
+            data: What `fit` takes.
+
+        Returns:
+            Distributed data, or the same.
+        """
+        strategy = self.distribute_strategy
+        # Several devices of a worker would need parts of its part, and Keras the number of these.
+        if self.is_alone or len(strategy.extended.worker_devices) > 1:
+            return data
+        parts = keras_private.parts_of(data)
+        if parts is None:
+            return data
+        return strategy.distribute_datasets_from_function(
+            lambda context: parts(context.input_pipeline_id, context.num_input_pipelines)
+        )
+
     def skip_batches(self, logs, iterator):
         """Replaces `train_function` while resuming: consumes batches without training, and returns `logs`."""
         for _ in range(self.steps_per_execution):

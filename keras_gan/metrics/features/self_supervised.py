@@ -18,10 +18,12 @@ from keras_gan.metrics.reading import read
 _VERSION = "self_supervised 1"
 _STEPS = 500
 _MOST = 10_000
-_FEWEST = 16
+# Images that it learns from, at least.
+FEWEST = 16
 # Pixels of a side that the network looks at.
 _SIDE = 32
-_SMALLEST = 8
+# Pixels of a side that an image has, at least.
+SMALLEST = 8
 _TEMPERATURE = 0.2
 
 
@@ -78,9 +80,9 @@ def self_supervised(dataset, steps=None):
     if isinstance(dataset, str):
         dataset = datasets.load(dataset, 1000)
     images, _, digest, shape = read("dataset", dataset, limit=_MOST, store=_reduced_bytes)
-    if min(shape[:2]) < _SMALLEST or len(images) < _FEWEST:
+    if min(shape[:2]) < SMALLEST or len(images) < FEWEST:
         raise ValueError(
-            f"dataset must have at least {_FEWEST} images of at least {_SMALLEST}x{_SMALLEST} pixels. "
+            f"dataset must have at least {FEWEST} images of at least {SMALLEST}x{SMALLEST} pixels. "
             f"Received: {len(images)} of {shape[0]}x{shape[1]}."
         )
     return kept("self_supervised", f"{_VERSION} {steps} {digest}", lambda: _train(images, shape, steps))
@@ -119,6 +121,11 @@ def steps_within(seconds, shape):
     # The first step compiles, and training will, too.
     first, *others = np.diff(times)
     return max(1, math.floor((seconds - first) / statistics.median(others)))
+
+
+def untrained(shape):
+    """Returns the network for images of a shape as it begins, which takes as long as one that has learned."""
+    return _build(shape)[0]
 
 
 def _factor(shape):
@@ -213,7 +220,7 @@ def _build(shape, steps=_STEPS):
     k = _factor(shape)
     inputs = keras.Input((shape[0] // k, shape[1] // k, shape[2]), **options)
     x, blocks = inputs, 0
-    while min(x.shape[1:3]) >= _SMALLEST:
+    while min(x.shape[1:3]) >= SMALLEST:
         conv = layers.Conv2D(
             min(32 * 2**blocks, 128),
             3 if blocks else 4,

@@ -1,0 +1,56 @@
+"""One of several processes that train on images, of which each reads its part: run by test_hosts.py.
+
+The cluster stands in TF_CONFIG. The arguments are a folder and how many epochs to come to; the same folder again goes
+on. Prints how many images each read took, and writes the weights.
+"""
+
+import contextlib
+import json
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+folder, epochs = sys.argv[1], int(sys.argv[2])
+task = json.loads(os.environ.get("TF_CONFIG", '{"task": {"index": 0}}'))
+scope = tf.distribute.MultiWorkerMirroredStrategy().scope if "cluster" in task else contextlib.nullcontext
+
+import keras_gan  # noqa: E402 The strategy comes before any tensor.
+from keras_gan.datasets.order import find  # noqa: E402
+
+X = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 1), "uint8")
+data = keras_gan.datasets.from_dataset((X, np.arange(40) % 2), batch_size=12, labels=True, seed=1)
+(order,), sizes, take = find(data), [], np.take
+
+
+def counted(images, rows, **options):
+    # In training: a look at the first batch comes before.
+    if images.shape == X.shape and order.steps is not None:
+        sizes.append(len(rows))
+    return take(images, rows, **options)
+
+
+np.take = counted
+keras.utils.set_random_seed(0)
+labels = keras_gan.conditions.Labels(2)
+with scope():
+    gan = keras_gan.GAN(
+        keras_gan.architectures.dcgan_generator((8, 8, 1), 4, width=2, condition=labels, synchronized=True),
+        keras_gan.architectures.dcgan_discriminator((8, 8, 1), width=2, condition=labels),
+        seed=0,
+    )
+    gan.compile(keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.01))
+# Six steps of two passes: the fourth batch has 4 images.
+history = gan.fit(
+    data.repeat().take(6),
+    epochs=epochs,
+    verbose=0,
+    validation_data=data.take(4),
+    callbacks=[keras_gan.callbacks.BackupAndRestore(f"{folder}/backup", delete_checkpoint=False)],
+).history
+np.savez(f"{folder}/weights_{task['task']['index']}.npz", *gan.get_weights())
+print(json.dumps({"history": history, "sizes": sizes}))
