@@ -1,15 +1,11 @@
 """Outlines become drawings: pix2pix, and what its adversary adds to the distance from the target.
 
 Without `--data` the pairs are drawn: outlines of three shapes, and the same shapes filled with stripes. Their color
-follows from the shape; where the stripes lie, nothing in the outline says. A generator that minimizes the distance
-alone answers such a question with the mean of all answers, a flat color. An adversary that judges patches asks for
-stripes, and the weight of the distance says how much it is heard: higher weights are nearer to the target by PSNR and
-SSIM, lower ones nearer to real drawings by the kernel distance.
+follows from the shape; where the stripes lie, nothing says. A generator that minimizes the distance alone answers with
+the mean of all answers, a flat color. An adversary that judges patches asks for stripes, and the weight of the distance
+says how much it is heard. `--l1-only` trains by the distance alone, for as many seconds as the first weight took.
 
-`--l1-only` trains the same generator by the distance alone, for as many seconds as the first of the others took.
-
-Command:   python recipes/pix2pix.py --l1-only, or with --data A B, two folders of equal names, or --data FOLDER, one of
-           images side by side
+Command:   python recipes/pix2pix.py --l1-only, with --data A B for pairs of your own
 Minutes:   not measured yet
 Expected:  not measured yet; stripes with a weight of 1, and a flat color from the distance alone
 
@@ -40,11 +36,11 @@ FLAGS = {
 }
 
 
-def draw_pair(rng, size=SIZE):
+def draw_pair(rng, size):
     """An outline in gray `(size, size, 1)`, and what fills it in color `(size, size, 3)`, uint8."""
     kind = rng.choice(list(COLORS))
-    left, top = rng.integers(4, size // 3, 2).tolist()
-    right, bottom = rng.integers(2 * size // 3, size - 4, 2).tolist()
+    left, top = rng.integers(2, size // 3, 2).tolist()
+    right, bottom = rng.integers(2 * size // 3, size - 2, 2).tolist()
     place = [(left, bottom), ((left + right) // 2, top), (right, bottom)]
     place = place if kind == "triangle" else (left, top, right, bottom)
     outline, inside = Image.new("L", (size, size), 255), Image.new("L", (size, size), 0)
@@ -59,16 +55,14 @@ def draw_pair(rng, size=SIZE):
 
 def load(args):
     """Pairs to train on, and those that are held out."""
-    data = args.data
+    data, size = args.data, 16 if args.quick else args.image_size
     if data is None:
         rng = np.random.default_rng(0)
-        data = map(np.stack, zip(*(draw_pair(rng) for _ in range(64 if args.quick else 2000)), strict=True))
-    data, size = list(data), 16 if args.quick else args.image_size
+        pairs = [draw_pair(rng, size) for _ in range(64 if args.quick else 2000)]
+        data = list(map(np.stack, zip(*pairs, strict=True)))
     splits = ("train[:90%]", "train[90%:]") if args.data or not args.quick else ("train[:-16]", "train[-16:]")
-    return [
-        keras_gan.datasets.load_pairs(*data, batch_size=16, split=split, image_size=size, seed=args.seed)
-        for split in splits
-    ]
+    options = {"batch_size": 16, "image_size": size, "seed": args.seed}
+    return [keras_gan.datasets.load_pairs(*data, split=split, **options) for split in splits]
 
 
 def build(train, args):
@@ -104,7 +98,7 @@ def main(argv=None):
         print(f"The distance alone, for {seconds:.0f} seconds")
         models["l1_only"] = model = build(train, args)
         model.generator.compile(optimizers()["generator_optimizer"], loss="mae")
-        model.generator.fit(train, epochs=10_000, callbacks=[common.Clock(seconds)], verbose=2)
+        model.generator.fit(train, epochs=10_000, callbacks=[common.Clock(seconds)], verbose=2, shuffle=False)
         distance = keras_gan.metrics.KernelDistance(features, max_examples=1000)
         model.compile(metrics=[distance, *metrics[1:]])
         model.save(args.run_dir / "l1_only.keras")
@@ -112,9 +106,8 @@ def main(argv=None):
     found = {name: {figure: logs[figure] for figure in FIGURES} for name, logs in found.items()}
     source, target = next(iter(test))
     rows = [source[:8], *(model.predict(source[:8], verbose=0) for model in models.values()), target[:8]]
-    keras_gan.images.save(
-        args.run_dir / "comparison.png", keras_gan.images.grid(keras_gan.images.side_by_side(rows), columns=1)
-    )
+    picture = keras_gan.images.grid(keras_gan.images.side_by_side(rows), columns=1)
+    keras_gan.images.save(args.run_dir / "comparison.png", picture)
     print("\n" + f"{'':14}" + "".join(f"{figure:>17}" for figure in FIGURES))
     for name, figures in found.items():
         print(f"{name:14}" + "".join(f"{value:17.4g}" for value in figures.values()))

@@ -23,10 +23,11 @@ from keras_gan.cli.source import (
     is_gray,
     repeated,
 )
+from keras_gan.metrics.features.self_supervised import FEWEST
 from keras_gan.settings import noise
 
-# Features learn from so many at least, and a third is held out. Distances need two.
-_FEWEST_TO_TRAIN, _FEWEST_HELD_OUT, _FEWEST = 16, 2, 24
+# Features need so many to learn from where a third is held out. Distances need two.
+_FEWEST, _FEWEST_HELD_OUT = FEWEST * 3 // 2, 2
 # What a discriminator of patches judges at least.
 _SMALLEST = 16
 
@@ -118,9 +119,9 @@ class Pairs(Source):
         self.splits, self._withheld = self._split()
         held_out = len(set(self._withheld) - set(self.unreadable))
         self.count = self.total - held_out
-        if self.count < _FEWEST_TO_TRAIN or held_out < _FEWEST_HELD_OUT:
+        if self.count < FEWEST or held_out < _FEWEST_HELD_OUT:
             raise ValueError(
-                f"--pairs must leave at least {_FEWEST_TO_TRAIN} to train on and {_FEWEST_HELD_OUT} held out. "
+                f"--pairs must leave at least {FEWEST} to train on and {_FEWEST_HELD_OUT} held out. "
                 f"Received: {self.count} and {held_out}{' by --group' if args.group else ''}."
             )
         self._sizes, self._modes = self._turn(found.sizes), self._turn(found.modes)

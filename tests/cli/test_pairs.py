@@ -107,6 +107,11 @@ def test_each_command_says_which_one_takes_the_file(finished, folders, make_imag
     assert "Draw samples with keras-gan sample." in fails(capsys, "translate", gan, folders[0], tmp_path / "out")
     message = fails(capsys, "evaluate", finished / "gan.keras", "--pairs", *folders, "--features", "classifier")
     assert "--features must be self_supervised, inception or none for --pairs" in message
+    message = fails(capsys, "train", "--pairs", *folders, *SMALL, "--run-dir", tmp_path / "r", "--start-from", gan)
+    assert "a GAN, which takes latents" in message
+    other = ["--run-dir", tmp_path / "r", "--start-from", finished / "gan.keras", "--channels", "3"]
+    message = fails(capsys, "train", "--pairs", *folders, *SMALL, *other)
+    assert "start_from must make images of (16, 16, 3) from (16, 16, 3)" in message
     assert [p.name for p in tmp_path.iterdir()] == ["gan.keras"]
 
 
