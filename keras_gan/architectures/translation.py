@@ -158,6 +158,7 @@ def patch_discriminator(shape, width=64, receptive_field=None):
     if receptive_field is None:
         fields = [f for f, n in _FIELDS.items() if f <= side and not any(size % _STRIDE**n for size in shape[:2])]
         receptive_field = max(fields, default=min(_FIELDS))
+    receptive_field = check_integer("receptive_field", receptive_field)
     if receptive_field not in _FIELDS or receptive_field > side:
         raise ValueError(
             "receptive_field must be 16, 34 or 70, and at most the shorter side of the image. "

@@ -180,10 +180,10 @@ def test_images_are_read_once_for_memorization(images):
             self.passes += 1
             return iter([images[:24], images[24:32]])
 
-    training = object.__new__(cli.train._Training)
-    training.features, training._source = None, types.SimpleNamespace(plain=Plain())
-    found = [next(m for m in training.metrics() if m.name == "memorization") for _ in range(2)]
-    assert training._source.plain.passes == 1 and found[0] is not found[1]
+    task = object.__new__(cli.generating.Generation)
+    task.source, task._known = types.SimpleNamespace(plain=Plain()), None
+    found = [next(m for m in task.metrics(None) if m.name == "memorization") for _ in range(2)]
+    assert task.source.plain.passes == 1 and found[0] is not found[1]
     found.append(keras_gan.metrics.Memorization(None, images[:32]))
     for metric in found:
         metric.update_state(images[32:40], images[28:36])
