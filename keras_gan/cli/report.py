@@ -14,7 +14,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
 img { max-width: 100%; image-rendering: pixelated; } img.plot { image-rendering: auto; background: white; }
 .wide { overflow-x: auto; } .pair { display: inline-block; margin: 0 .5rem .5rem 0; text-align: center; }
-.pair img { display: block; } .pair span { font-size: .8rem; }
+.pair img { display: block; margin-bottom: .25rem; outline: 1px solid var(--line); } .pair span { font-size: .8rem; }
 table { border-collapse: collapse; } td, th { padding: .25rem .8rem .25rem 0; text-align: left; vertical-align: top; }
 tr + tr { border-top: 1px solid var(--line); } td.number { text-align: right; white-space: nowrap; }
 code, pre { background: var(--soft); border-radius: .25rem; padding: .1rem .3rem; } pre { overflow-x: auto; }
@@ -129,7 +129,9 @@ def _plots(curves):
     figure = Figure(figsize=(9, 2.6 * len(drawn)), layout="constrained")
     for axes, (title, names) in zip(np.atleast_1d(figure.subplots(len(drawn), sharex=True)), drawn, strict=True):
         for name in names:
-            axes.plot(epochs, [line[name] for line in curves], label=name.removeprefix("val_").replace("_", " "))
+            axes.plot(
+                epochs, [line[name] for line in curves], marker=".", label=name.removeprefix("val_").replace("_", " ")
+            )
         axes.set_title(title, fontsize=10, loc="left")
         axes.grid(alpha=0.3)
         if len(names) > 1:
