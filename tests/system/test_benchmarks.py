@@ -70,3 +70,15 @@ def test_coverage_refuses(coverage, tmp_path, capsys):
             coverage.main(flags)
         assert stop.value.code == 2 and message in capsys.readouterr().err
     assert (tmp_path / "mine.json").read_text() == "precious"
+
+
+def test_a_step_of_translation_beside_the_same_by_hand(tmp_path):
+    command = [sys.executable, BENCHMARKS / "translation.py", "--quick", "--json", "f.json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-3000:]
+    figures = json.loads((tmp_path / "f.json").read_text())
+    assert list(figures) == ["alternating", "simultaneous"] and done.stdout.count("s a step, by hand") == 2
+    for found in figures.values():
+        ratios = sorted(own / other for own, other in found["seconds"])
+        assert len(ratios) == 2 and ratios[0] <= found["interval"][0] <= found["ratio"] <= found["interval"][1]
+        assert 0.1 < found["ratio"] < 10
