@@ -283,7 +283,8 @@ def _nearest(x):
     n = ops.shape(x)[0]
     x = ops.reshape(x, (n, -1))
     # Squares of what is left after centring lose fewer digits in the subtraction below.
-    x -= ops.mean(x, axis=0)
+    # Not in place: on torch it would change the data.
+    x = x - ops.mean(x, axis=0)
     squares = ops.sum(ops.square(x), axis=1)
     distances = squares[:, None] + squares[None] - 2 * ops.matmul(x, ops.transpose(x))
     beyond = ops.max(squares) * 4

@@ -459,7 +459,6 @@ def test_truncated_samples_vary_less():
 # === Together ===
 
 
-@pytest.mark.xfail(reason="weights differ by 3e-4 after a step since penalties moved into Game", strict=False)
 def test_save_and_load_keep_every_option(images, tmp_path):
     gan = keras_gan.GAN(
         A.mlp_generator((8, 8, 1), 4, units=(8,)),

@@ -25,6 +25,15 @@ def test_diversity_does_not_depend_on_layout_or_batch_alone():
     assert _diversity(x.astype("float16"), x.astype("float16")) == pytest.approx(1)
 
 
+def test_what_is_measured_stays_as_it_is():
+    x = np.random.default_rng(0).normal(1.0, 1.0, (3, 8, 4, 4, 1)).astype("float32")
+    tensors = [ops.convert_to_tensor(part.copy()) for part in x]
+    health.diversity(*tensors[:2])
+    health.measure_translation(*tensors)
+    for tensor, part in zip(tensors, x, strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(tensor), part)
+
+
 def test_diversity_sees_a_few_things_over_and_over():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(64, 100)).astype("float32")
