@@ -104,7 +104,14 @@ def stopped(command, folder, signals):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_leaves_nothing_half_written(number, saved, tmp_path):
     command = [sys.executable, "-m", "keras_gan_cli", "export", str(saved), "g.tflite", "--batch-sizes", "1", "2", "4"]
-    code, err = stopped(command, tmp_path, number)
+    for _ in range(3):
+        code, err = stopped(command, tmp_path, number)
+        if code:
+            break
+        # Python loses what a signal raises within a callback that can't raise; the command then ends as it would have.
+        for path in (p for p in tmp_path.iterdir() if p.name != "gan.keras"):
+            assert path.name.startswith("g.") and path.stat().st_size > 0
+            path.unlink()
     assert code == 128 + number and err == "keras-gan export: stopped; no file was left half written.\n"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["gan.keras"]
 
