@@ -1,6 +1,8 @@
 """A generator against a discriminator: what all models have that are such a pair."""
 
-from keras_gan.checks.values import check_number
+import keras
+
+from keras_gan import checks, networks
 from keras_gan.game import Game
 from keras_gan.model import AdversarialModel
 from keras_gan.moving_average import MovingAverage
@@ -23,14 +25,20 @@ class Duel(AdversarialModel):
 
     Raises:
         ValueError: If `ema` is out of range, or the generator can't be copied.
+
+    Attributes:
+        discriminator_steps: Int, how often the discriminator is updated in a step.
     """
+
+    discriminator_steps = 1
 
     def __init__(self, generator, discriminator, inputs, ema=None, seed=None, **kwargs):
         if ema is not None:
-            ema = check_number("ema, the momentum of the average,", ema, 0, 1, open_high=True)
+            ema = checks.check_number("ema, the momentum of the average,", ema, 0, 1, open_high=True)
         super().__init__(seed, **kwargs)
         self.generator = generator
         self.discriminator = discriminator
+        self.data_range = checks.RANGES.get(networks.output_activation(generator))
         self.ema = ema
         self._average = None if ema is None else MovingAverage(generator, ema, inputs)
 
@@ -72,19 +80,34 @@ class Duel(AdversarialModel):
     def hidden_logs(self):
         return self.game.hidden_logs(self.generator_optimizer)
 
-    def compile_game(self, generator_optimizer, discriminator_optimizer, game, **options):
+    def compile_game(
+        self,
+        generator_optimizer,
+        discriminator_optimizer,
+        loss,
+        penalties,
+        generator_penalties,
+        augmentation,
+        simultaneous,
+        **options,
+    ):
         """Configures training, in `compile`.
 
         Args:
             generator_optimizer: `keras.optimizers.Optimizer`, its name, or None for Adam as in the DCGAN paper.
             discriminator_optimizer: Likewise, for the discriminator.
-            game: Dict of `loss`, `penalties`, `generator_penalties` and `augmentation`, as for `Game`.
+            loss: As for `Game`.
+            penalties: As for `Game`.
+            generator_penalties: As for `Game`.
+            augmentation: As for `Game`.
+            simultaneous: Bool, whether both players are updated at once.
             **options: Those of `AdversarialModel.compile`.
         """
         # Made before the attribute is set, so that an error leaves the old one.
-        game = Game(self, self.discriminator, self.data_shape, **game)
+        game = Game(self, self.discriminator, self.data_shape, loss, penalties, generator_penalties, augmentation)
         self.game = game
         self.loss = game.loss
+        self.simultaneous = simultaneous
         optimizers = {
             "discriminator": adversarial_optimizer("discriminator_optimizer", discriminator_optimizer),
             "generator": adversarial_optimizer("generator_optimizer", generator_optimizer),
@@ -97,7 +120,7 @@ class Duel(AdversarialModel):
             self._average.update(self.generator)
 
     def culprit(self, broken):
-        return self.game.culprit(broken, getattr(self, "discriminator_steps", 1) * self.steps_per_execution)
+        return self.game.culprit(broken, self.discriminator_steps * self.steps_per_execution)
 
     def call(self, inputs, training=False):
         averaged = self._average is not None and not training
@@ -118,6 +141,15 @@ class Duel(AdversarialModel):
         if self._average is not None:
             self._average.begin_at(self.generator)
 
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **super().get_config(),
+            "generator": serialize(self.generator),
+            "discriminator": serialize(self.discriminator),
+            "ema": self.ema,
+        }
+
     def get_compile_config(self):
         config = super().get_compile_config()
         if not config:
@@ -126,5 +158,6 @@ class Duel(AdversarialModel):
         return {
             **{f"{name}_optimizer": optimizer for name, optimizer in optimizers.items()},
             **self.game.get_compile_config(),
+            "simultaneous": self.simultaneous,
             **config,
         }

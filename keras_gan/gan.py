@@ -82,7 +82,6 @@ class GAN(Duel):
         self.prior = prior
         self.pack = int(pack)
         self.data_shape = shape
-        self.data_range = checks.RANGES.get(networks.output_activation(generator))
         self._inference = None
 
     @property
@@ -147,16 +146,14 @@ class GAN(Duel):
         discriminator_optimizer = adversarial_optimizer("discriminator_optimizer", discriminator_optimizer)
         count_steps(discriminator_optimizer, discriminator_steps)
         self.discriminator_steps = discriminator_steps
-        self.simultaneous = simultaneous
         self.compile_game(
             generator_optimizer,
             discriminator_optimizer,
-            {
-                "loss": loss,
-                "penalties": penalties,
-                "generator_penalties": generator_penalties,
-                "augmentation": augmentation,
-            },
+            loss,
+            penalties,
+            generator_penalties,
+            augmentation,
+            simultaneous,
             metrics=metrics,
             run_eagerly=run_eagerly,
             steps_per_execution=steps_per_execution,
@@ -362,18 +359,14 @@ class GAN(Duel):
         serialize = keras.saving.serialize_keras_object
         return {
             **super().get_config(),
-            "generator": serialize(self.generator),
-            "discriminator": serialize(self.discriminator),
             "prior": serialize(self.noise_prior),
             "condition": serialize(self.condition),
             "pack": self.pack,
-            "ema": self.ema,
         }
 
     def get_compile_config(self):
         config = super().get_compile_config()
-        own = {"discriminator_steps": self.discriminator_steps, "simultaneous": self.simultaneous} if config else {}
-        return {**config, **own}
+        return {**config, "discriminator_steps": self.discriminator_steps} if config else config
 
 
 def _whole_packs(data, m):

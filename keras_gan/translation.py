@@ -58,7 +58,6 @@ class Pix2Pix(Duel):
         super().__init__(generator, discriminator, inputs, ema, seed, **kwargs)
         self.source_shape = source_shape
         self.data_shape = shape
-        self.data_range = checks.RANGES.get(networks.output_activation(generator))
         self._judges_pairs = judges_pairs
         self._enlarged = shape[0] // source_shape[0]
 
@@ -121,16 +120,14 @@ class Pix2Pix(Duel):
         """
         self.reconstruction_weight = checks.check_number("reconstruction_weight", reconstruction_weight, 0)
         self.reconstruction = _reconstruction(reconstruction)
-        self.simultaneous = simultaneous
         self.compile_game(
             generator_optimizer,
             discriminator_optimizer,
-            {
-                "loss": loss,
-                "penalties": penalties,
-                "generator_penalties": generator_penalties,
-                "augmentation": augmentation,
-            },
+            loss,
+            penalties,
+            generator_penalties,
+            augmentation,
+            simultaneous,
             metrics=default_metrics() if metrics is None else metrics,
             run_eagerly=run_eagerly,
             steps_per_execution=steps_per_execution,
@@ -302,15 +299,6 @@ class Pix2Pix(Duel):
 
     # === Saving ===
 
-    def get_config(self):
-        serialize = keras.saving.serialize_keras_object
-        return {
-            **super().get_config(),
-            "generator": serialize(self.generator),
-            "discriminator": serialize(self.discriminator),
-            "ema": self.ema,
-        }
-
     def get_compile_config(self):
         config = super().get_compile_config()
         if not config:
@@ -319,7 +307,6 @@ class Pix2Pix(Duel):
             **config,
             "reconstruction": keras.losses.serialize(self.reconstruction),
             "reconstruction_weight": self.reconstruction_weight,
-            "simultaneous": self.simultaneous,
         }
 
 

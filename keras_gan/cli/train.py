@@ -276,7 +276,7 @@ class _Training:
         print("Measuring how fast this machine is", flush=True)
         settings = self.settings
         with self._scope():
-            pace = _pace(settings, self.train, self._source.held_out, self.metrics(), self._start())
+            pace = _pace(settings, self.train, self._source.held_out, self._task.metrics(self.features), self._start())
         closing = _CLOSING * pace.start
         if settings.minutes is not None:
             settings.fit_into(max(settings.minutes - (_gone() + closing) / 60, 0), pace)
@@ -290,7 +290,7 @@ class _Training:
         keras.backend.clear_session()
         keras.utils.set_random_seed(self._args.seed)
         with self._scope():
-            gan = self.settings.build(self.metrics(), self._start())
+            gan = self.settings.build(self._task.metrics(self.features), self._start())
         print(", ".join(f"{name} with {gan.players()[name].count_params():,} parameters" for name in gan.players()))
         following = [*self.settings.callbacks(folder, validation_data=self._source.held_out), Progress(_SHOWN)]
         gan.fit(
@@ -305,10 +305,6 @@ class _Training:
                 f"Training broke before it made anything. {' '.join(alarms)} Give a lower --learning-rate."
             )
         return gan, alarms
-
-    def metrics(self):
-        """Makes the metrics of evaluations."""
-        return self._task.metrics(self.features)
 
     def _scope(self):
         return contextlib.nullcontext() if self._strategy is None else self._strategy.scope()
