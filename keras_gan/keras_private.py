@@ -9,6 +9,7 @@ import contextlib
 import copy
 import dataclasses
 import inspect
+import sys
 from importlib import import_module
 
 import keras
@@ -66,8 +67,10 @@ def inputs_of(dataset):
     Returns:
         List of `tf.data.Dataset`.
     """
-    import tensorflow as tf
-
+    # Data of TensorFlow's can't be there before TensorFlow is, which takes seconds to load.
+    tf = sys.modules.get("tensorflow")
+    if tf is None:
+        return []
     if isinstance(dataset, tf.distribute.DistributedDataset):
         return [dataset._original_dataset]
     return list(dataset._inputs()) if isinstance(dataset, tf.data.Dataset) else []

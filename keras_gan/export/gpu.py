@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from keras_gan.export import gpu_driver, gpu_rules, gpu_sums, runners
+from keras_gan.export import gpu_driver, gpu_rules, runners
 
 # The largest difference from the CPU, in units of half the range of outputs. With int8 weights the CPU rounds
 # activations, too, and the GPU does not.
@@ -110,6 +110,9 @@ def prove(filepath, signatures, quantize, bounds=None):
 
 
 def _overflows(filepath, feeds):
+    # Here, since `import keras_gan` would load TensorFlow and need LiteRT else.
+    from keras_gan.export import gpu_sums
+
     # Other batch sizes compute the same.
     name, examples = next(iter(feeds.items()))
     return gpu_sums.overflowing(filepath, name, examples)

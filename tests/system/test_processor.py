@@ -66,3 +66,8 @@ def test_fit_says_once_what_slows_it(lacking, value, gpus, said, points, make_ga
             gan.fit(points, batch_size=64, verbose=0)
     assert sum('os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"' in r.message for r in caplog.records) == said
     backend.warn_of_slow_processor.cache_clear()
+
+
+def test_import_does_not_need_litert():
+    # It comes with an extra.
+    assert run("import sys, keras_gan; print('ai_edge_litert' in sys.modules)") == ["False"]
