@@ -263,7 +263,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
                         f"data_shape must be set by the constructor of {type(self).__name__}, the shape of one example "
                         f"that metrics compare. Received: None, and the metric {type(metric).__name__}."
                     )
-                metric.build(self.data_shape)
+                metric.build(self.shape_for(metric))
         names = self.log_names()
         checks.check_names(names, metrics)
         self.evaluation_metrics = list(metrics)
@@ -433,10 +433,20 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
 
     # === Evaluation ===
 
-    def update_metrics(self, real, fake):
-        """Gives the metrics of `compile` a batch of data and one of outputs, in `evaluation_step`."""
+    def shape_for(self, metric):
+        """Returns the shape of one example that a metric of `compile` compares: `data_shape`, unless overridden."""
+        return self.data_shape
+
+    def update_metrics(self, real, fake, among=None):
+        """Gives metrics a batch of data and one of outputs, in `evaluation_step`.
+
+        Args:
+            real: Tensor of data `(batch, ...)`.
+            fake: Tensor of outputs.
+            among: List of metrics. Defaults to None, those of `compile`.
+        """
         real, fake = self.without_padding(real), self.without_padding(fake)
-        metrics.update(self.evaluation_metrics, real, fake, self.data_range)
+        metrics.update(self.evaluation_metrics if among is None else among, real, fake, self.data_range)
 
     def evaluate(
         self,
