@@ -105,14 +105,9 @@ class CycleGAN(Match):
         """Returns the generator that makes images of a domain, `"a"` or `"b"`."""
         return self.generator_ab if to == "b" else self.generator_ba
 
-    def _discriminator(self, domain):
-        return self.discriminator_a if domain == "a" else self.discriminator_b
-
-    def _pool(self, domain):
-        return self.pool_a if domain == "a" else self.pool_b
-
-    def _game(self, domain):
-        return self.game_a if domain == "a" else self.game_b
+    def _of(self, kind, domain):
+        """Returns the game, the pool or the discriminator of a domain."""
+        return getattr(self, f"{kind}_{domain}")
 
     def log_names(self):
         names = [*self.game_a.log_names(), "cycle_loss", *(["identity_loss"] if self.identity_weight else [])]
@@ -229,7 +224,7 @@ class CycleGAN(Match):
         (d,) = self.update(["discriminator"], lambda: [self.discriminator_objective(real["a"], real["b"], *fakes)])
         logs = {}
         for domain in _DOMAINS:
-            game, of_d, of_g, images_of = self._game(domain), d[domain], g[domain], real[domain]
+            game, of_d, of_g, images_of = self._of("game", domain), d[domain], g[domain], real[domain]
             game.learn(self.without_padding(of_d["real_logits"]))
             found = {
                 **game.results(of_d, of_g),
@@ -242,7 +237,7 @@ class CycleGAN(Match):
         return {**logs, **health.measure_updates(d, g)}
 
     def _show(self, fake, domain):
-        pool = self._pool(domain)
+        pool = self._of("pool", domain)
         fake = ops.stop_gradient(fake)
         return fake if pool is None else pool(fake, seed=self.training_seed)
 
@@ -267,7 +262,7 @@ class CycleGAN(Match):
             def generate(source, given, to=to):
                 return self._translate(self.generator(to), source, training=True)
 
-            objective, report = self._game(to).generator_objective(
+            objective, report = self._of("game", to).generator_objective(
                 self.generator(to), self._judge(to), real[to], fake, (generate, real[_OTHER[to]], None)
             )
             total += objective
@@ -296,8 +291,8 @@ class CycleGAN(Match):
         """
         total, reports = 0.0, {}
         for domain, real, fake in (("a", a, fake_a), ("b", b, fake_b)):
-            objective, reports[domain] = self._game(domain).discriminator_objective(
-                self._discriminator(domain), self._judge(domain), real, fake
+            objective, reports[domain] = self._of("game", domain).discriminator_objective(
+                self._of("discriminator", domain), self._judge(domain), real, fake
             )
             total += objective
         return total, reports
@@ -321,7 +316,7 @@ class CycleGAN(Match):
             logits = [judge(image, training=False)[0] for image in (real[domain], fakes[domain])]
             back = self._translate(generators[domain], fakes[_OTHER[domain]], training=False)
             found = {
-                **self._game(domain).evaluate(*logits),
+                **self._of("game", domain).evaluate(*logits),
                 **self._distances(generators[domain], real[domain], back, training=False),
             }
             logs.update({f"{name}_{domain}": value for name, value in found.items()})
@@ -331,8 +326,8 @@ class CycleGAN(Match):
         """Returns a discriminator as a function of images, in training augmented, and of `training`."""
 
         def judge(image, training):
-            image = self._game(domain).augment(image) if augmented else image
-            return self._discriminator(domain)(image, training=training), {}
+            image = self._of("game", domain).augment(image) if augmented else image
+            return self._of("discriminator", domain)(image, training=training), {}
 
         return judge
 
@@ -361,7 +356,7 @@ class CycleGAN(Match):
         # What breaks the images of one domain breaks the fakes of the other.
         for domain in sorted(_DOMAINS, key=lambda each: "real_score" not in found[each]):
             if found[domain]:
-                part = self._game(domain).culprit(found[domain] | shared, self.steps_per_execution)
+                part = self._of("game", domain).culprit(found[domain] | shared, self.steps_per_execution)
                 return f"{part}, with images of {domain.upper()}"
         return self.game_b.culprit(broken, self.steps_per_execution)
 
@@ -457,7 +452,7 @@ class CycleGAN(Match):
                 `keras_gan.export.export_translation`. No file is left then.
         """
         _check_to(to)
-        game = self._game(to) if self.compiled else None
+        game = self._of("game", to) if self.compiled else None
         # This direction, as a model that has no other.
         direction = types.SimpleNamespace(
             best_generator=self.best(self.generator(to)),

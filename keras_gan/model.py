@@ -24,8 +24,8 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
     A subclass names its players, and says what a step of training and one of evaluation do. It inherits all else:
     `fit` and `evaluate` on TensorFlow, JAX and torch, on several replicas and hosts; one optimizer for each player,
     with loss scaling in float16; callbacks, backups, metrics and means; saving with the random state. It writes
-    `get_config`, as any Keras model, and may override `check_data`, `check_given`, `smallest_batch`, `preview`,
-    `alarms`, `culprit` and `hidden_logs`. Options of its own in `compile` are set before
+    `get_config`, as any Keras model, and may override `check_data`, `check_given`, `smallest_batch`, `shape_for`,
+    `preview`, `alarms`, `culprit` and `hidden_logs`. Options of its own in `compile` are set before
     `super().compile(optimizers, ...)` is called, and are saved by `get_compile_config`, whose dict it adds them to.
 
     Args:

@@ -299,7 +299,8 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_weights(tmp_path):
 
     a, b = domains()
     expected, cut, resumed = (cyclegan(ema=0.9) for _ in range(3))
-    fit = {"x": a, "y": b, "batch_size": 4, "epochs": 3, "shuffle": False, "verbose": 0}
+    unpaired = keras_gan.datasets.load_unpaired(a, b[:7], batch_size=4, seed=0, flip=True)
+    fit = {"x": unpaired, "epochs": 3, "verbose": 0}
     expected.fit(**fit)
 
     def backup():
@@ -326,6 +327,29 @@ def test_outputs_are_those_of_the_averages():
         assert np.abs(averaged - raw).max() > 1e-5
         assert found[f"mae_{to}"] == pytest.approx(np.abs(output - target).mean(), rel=1e-4)
     np.testing.assert_allclose(model.predict(a, verbose=0), model.translate(a), atol=1e-6)
+
+
+@pytest.mark.parametrize("to", ["a", "b"])
+def test_each_direction_is_exported(to, tmp_path):
+    from ai_edge_litert.interpreter import Interpreter
+
+    a, b = domains(8, 1, 3)
+    model = cyclegan(1, 3, ema=0.5, metrics=[keras_gan.metrics.PSNR()])
+    model.fit(a, b, batch_size=4, verbose=0)
+    source, target = (a, b) if to == "b" else (b, a)
+    path = tmp_path / "file.tflite"
+    # Of batches each direction takes its own part.
+    batches = [(a[:4], b[:4]), (a[4:], b[4:])]
+    report = model.export(path, to=to, data=iter(batches) if to == "a" else (a, b))
+    assert set(report.metrics) == {f"psnr_{to}"} and "2 steps, LeastSquares" in report.card["training"]
+    error = np.square(model.translate(source, to=to) - target).mean(axis=(1, 2, 3))
+    assert next(iter(report.metrics.values()))[0] == pytest.approx(np.mean(10 * np.log10(4 / error)), rel=1e-3)
+    assert f"image float32 (1, 16, 16, {source.shape[-1]})" in report.signatures["translate"]
+    translate = Interpreter(model_path=str(path)).get_signature_runner("translate")
+    found = np.concatenate([translate(image=x[None])["image"] for x in source])
+    np.testing.assert_allclose(found, model.translate(source, to=to), atol=1e-5)
+    # Or images of its source domain alone.
+    assert model.export(path, to=to, data=source).metrics == {}
 
 
 # === What is refused ===
