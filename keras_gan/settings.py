@@ -148,8 +148,8 @@ class _Settings:
         """Makes the data of one epoch: `steps_per_epoch` batches.
 
         Args:
-            train: `tf.data.Dataset`, what `keras_gan.datasets.load`, `load_pairs` or `load_unpaired` gave for `batch_size`
-                and `flip`.
+            train: `tf.data.Dataset`, what `keras_gan.datasets.load`, `load_pairs` or `load_unpaired` gave for
+                `batch_size` and `flip`.
 
         Returns:
             `tf.data.Dataset` of known length.

@@ -14,11 +14,11 @@ def norms(model):
     return [layer for layer in model._flatten_layers() if isinstance(layer, InstanceNormalization)]
 
 
-@pytest.mark.parametrize("shape", [(64, 64, 3), (96, 96, 1), (16, 16, 4), (12, 20, 3), (4, 4, 1)], ids=str)
 def separable(*args, **options):
     return A.residual_generator(*args, **options, separable=True)
 
 
+@pytest.mark.parametrize("shape", [(64, 64, 3), (96, 96, 1), (16, 16, 4), (12, 20, 3), (4, 4, 1)], ids=str)
 @pytest.mark.parametrize("build", [A.unet_generator, A.residual_generator, separable])
 def test_generators_make_images_as_large_as_their_sources(build, shape):
     generator = build(shape, target_channels=2, width=4)
