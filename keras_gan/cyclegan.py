@@ -101,7 +101,7 @@ class CycleGAN(Match):
         pairs = (self.generator_ab, self._average_ab), (self.generator_ba, self._average_ba)
         return [] if self.ema is None else list(pairs)
 
-    def generator(self, to):
+    def generator_to(self, to):
         """Returns the generator that makes images of a domain, `"a"` or `"b"`."""
         return self.generator_ab if to == "b" else self.generator_ba
 
@@ -254,22 +254,22 @@ class CycleGAN(Match):
             weight, the `identity_loss`.
         """
         real = {"a": a, "b": b}
-        fakes = {to: self._translate(self.generator(to), real[_OTHER[to]], training=True) for to in _DOMAINS}
+        fakes = {to: self._translate(self.generator_to(to), real[_OTHER[to]], training=True) for to in _DOMAINS}
         total, reports = 0.0, {}
         # Before any other call of the generators: what their layers add is that of the last one.
         for to, fake in fakes.items():
 
             def generate(source, given, to=to):
-                return self._translate(self.generator(to), source, training=True)
+                return self._translate(self.generator_to(to), source, training=True)
 
             objective, report = self._of("game", to).generator_objective(
-                self.generator(to), self._judge(to), real[to], fake, (generate, real[_OTHER[to]], None)
+                self.generator_to(to), self._judge(to), real[to], fake, (generate, real[_OTHER[to]], None)
             )
             total += objective
             reports[to] = {**report, "fake": fake}
         for domain in _DOMAINS:
-            back = self._translate(self.generator(domain), fakes[_OTHER[domain]], training=True)
-            distances = self._distances(self.generator(domain), real[domain], back, training=True)
+            back = self._translate(self.generator_to(domain), fakes[_OTHER[domain]], training=True)
+            distances = self._distances(self.generator_to(domain), real[domain], back, training=True)
             total += self.cycle_weight * distances["cycle_loss"]
             if self.identity_weight:
                 total += self.cycle_weight * self.identity_weight * distances["identity_loss"]
@@ -307,7 +307,7 @@ class CycleGAN(Match):
 
     def evaluation_step(self, data):
         real = self._unpack(data)
-        generators = {to: self.averaged(self.generator(to)) for to in _DOMAINS}
+        generators = {to: self.averaged(self.generator_to(to)) for to in _DOMAINS}
         fakes = {to: self._translate(generators[to], real[_OTHER[to]], training=False) for to in _DOMAINS}
         logs = {}
         for domain in _DOMAINS:
@@ -430,7 +430,7 @@ class CycleGAN(Match):
         batch_size = checks.check_integer("batch_size", batch_size)
         expected = checks.Expected(self.shapes[_OTHER[to]], networks.output_activation(self.generator_ab))
         checks.check_images("images", images, expected)
-        return self.infer(self.best(self.generator(to)), images, batch_size)
+        return self.infer(self.best(self.generator_to(to)), images, batch_size)
 
     def export(self, filepath, to="b", data=None, **options):
         """Writes a generator as a file for another program, checked, with the averaged weights if there is an `ema`.
@@ -455,7 +455,7 @@ class CycleGAN(Match):
         game = self._of("game", to) if self.compiled else None
         # This direction, as a model that has no other.
         direction = types.SimpleNamespace(
-            best_generator=self.best(self.generator(to)),
+            best_generator=self.best(self.generator_to(to)),
             evaluation_metrics=self._metrics_of(to),
             compiled=self.compiled,
             optimizer=self.optimizer,

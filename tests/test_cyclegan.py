@@ -320,7 +320,7 @@ def test_outputs_are_those_of_the_averages():
     model.fit(a, b, batch_size=4, verbose=0)
     found = model.evaluate(a, b, verbose=0, return_dict=True)
     for to, source, target in (("b", a, b), ("a", b, a)):
-        generator = model.generator(to)
+        generator = model.generator_to(to)
         averaged, raw = (ops.convert_to_numpy(n(source, training=False)) for n in (model.best(generator), generator))
         output = model.translate(source, to=to, batch_size=5)
         np.testing.assert_allclose(output, averaged, atol=1e-6)
