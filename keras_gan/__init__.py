@@ -21,6 +21,7 @@ from keras_gan import (
     settings,
     walks,
 )
+from keras_gan.cyclegan import CycleGAN
 from keras_gan.gan import GAN
 from keras_gan.model import AdversarialModel
 from keras_gan.translation import Pix2Pix
@@ -29,6 +30,7 @@ __version__ = "0.1.0"
 __all__ = [
     "GAN",
     "AdversarialModel",
+    "CycleGAN",
     "Pix2Pix",
     "architectures",
     "augmentation",

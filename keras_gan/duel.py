@@ -1,25 +1,130 @@
-"""A generator against a discriminator: what all models have that are such a pair."""
+"""Generators against discriminators: what all models have that are such, of one pair or of several."""
 
 import keras
+import numpy as np
 
-from keras_gan import checks, networks
+from keras_gan import backend, checks, health, networks
 from keras_gan.game import Game
 from keras_gan.model import AdversarialModel
 from keras_gan.moving_average import MovingAverage
-from keras_gan.optimizers import adversarial_optimizer
+from keras_gan.optimizers import adversarial_optimizer, scales_loss
 
 
-class Duel(AdversarialModel):
-    """Base class of a generator against a discriminator, with an average of the generator's weights if there is `ema`.
+class Match(AdversarialModel):
+    """Base class of generators against discriminators, with averages of the generators' weights if there is `ema`.
 
-    A subclass writes the step and says what both networks take; its `compile` calls `compile_game`. Evaluations,
-    `predict` and exports use the average.
+    There are two players, `"discriminator"` and `"generator"`, whatever the number of their networks, and a game for
+    each discriminator. A subclass says which networks these are; its `compile` calls `compile_players`. Evaluations,
+    `predict` and exports use the averages.
+
+    Args:
+        ema: Float in [0, 1), the momentum of the averages, or None for no averages.
+        seed: As for `AdversarialModel`.
+        **kwargs: `name` and `dtype`, as for any `keras.Model`.
+
+    Raises:
+        ValueError: If `ema` is out of range.
+    """
+
+    def __init__(self, ema=None, seed=None, **kwargs):
+        if ema is not None:
+            ema = checks.check_number("ema, the momentum of the average,", ema, 0, 1, open_high=True)
+        super().__init__(seed, **kwargs)
+        self.ema = ema
+        # Kept, since the backend may compile them.
+        self._inference = {}
+
+    def averages(self):
+        """Returns pairs of a generator and the `MovingAverage` that follows it, a list; without `ema` it is empty."""
+        raise NotImplementedError
+
+    def averaged(self, generator):
+        """Returns the network with the average of a generator's weights, or without `ema` the generator."""
+        return next((average.network for network, average in self.averages() if network is generator), generator)
+
+    def best(self, generator):
+        """Returns the network that samples and exports use for a generator: as `averaged`, outside of steps."""
+        self._begin_averages()
+        return self.averaged(generator)
+
+    def make_average(self, generator, inputs):
+        """Makes the `MovingAverage` of a generator with these symbolic inputs, or None without `ema`."""
+        return None if self.ema is None else MovingAverage(generator, self.ema, inputs)
+
+    def update_averages(self):
+        """Moves the averages, if there are any, after a step of the generators."""
+        for network, average in self.averages():
+            average.update(network)
+
+    def _begin_averages(self):
+        """Lets averages follow the generators until the first step: weights may have been set or loaded."""
+        for network, average in self.averages():
+            average.begin_at(network)
+
+    def compile_players(self, generator_optimizer, discriminator_optimizer, **options):
+        """Configures training, in `compile`, once there are games.
+
+        Args:
+            generator_optimizer: `keras.optimizers.Optimizer`, its name, or None for Adam as in the DCGAN paper.
+            discriminator_optimizer: Likewise, for the discriminator.
+            **options: Those of `AdversarialModel.compile`.
+        """
+        optimizers = {
+            "discriminator": adversarial_optimizer("discriminator_optimizer", discriminator_optimizer),
+            "generator": adversarial_optimizer("generator_optimizer", generator_optimizer),
+        }
+        AdversarialModel.compile(self, optimizers, **options)
+
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+        """Generates from what the generator takes, as `keras.Model.predict` does."""
+        self._begin_averages()
+        return super().predict(x, batch_size, verbose, steps, callbacks)
+
+    def infer(self, generator, inputs, batch_size):
+        """Runs a network in inference mode, in batches; its function is compiled once.
+
+        Args:
+            generator: `keras.Model`.
+            inputs: Array or tensor `(n, ...)`, or a structure of such.
+            batch_size: Int > 0.
+
+        Returns:
+            NumPy array `(n, ...)`.
+        """
+        # The function keeps its network, so that no other one gets the id.
+        if id(generator) not in self._inference:
+            self._inference[id(generator)] = backend.inference(generator)
+        run = self._inference[id(generator)]
+        n = len(keras.tree.flatten(inputs)[0])
+        parts = [slice(i, i + batch_size) for i in range(0, n, batch_size)]
+        return np.concatenate([run(keras.tree.map_structure(lambda x, part=part: x[part], inputs)) for part in parts])
+
+    def reset_metrics(self):
+        # Called before each evaluation, in whose steps it would be too late.
+        self._begin_averages()
+        super().reset_metrics()
+
+    def get_config(self):
+        return {**super().get_config(), "ema": self.ema}
+
+    def get_compile_config(self):
+        config = super().get_compile_config()
+        if not config:
+            return config
+        optimizers = config.pop("optimizers")
+        return {**{f"{name}_optimizer": optimizer for name, optimizer in optimizers.items()}, **config}
+
+
+class Duel(Match):
+    """Base class of a generator against a discriminator.
+
+    A subclass writes the step and says what both networks take; its `compile` calls `compile_game`.
 
     Args:
         generator: `keras.Model`.
         discriminator: `keras.Model`.
         inputs: Symbolic inputs of the generator.
-        ema: Float in [0, 1), the momentum of the average, or None for no average.
+        ema: As for `Match`.
         seed: As for `AdversarialModel`.
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
 
@@ -33,14 +138,14 @@ class Duel(AdversarialModel):
     discriminator_steps = 1
 
     def __init__(self, generator, discriminator, inputs, ema=None, seed=None, **kwargs):
-        if ema is not None:
-            ema = checks.check_number("ema, the momentum of the average,", ema, 0, 1, open_high=True)
-        super().__init__(seed, **kwargs)
+        super().__init__(ema, seed, **kwargs)
         self.generator = generator
         self.discriminator = discriminator
         self.data_range = checks.RANGES.get(networks.output_activation(generator))
-        self.ema = ema
-        self._average = None if ema is None else MovingAverage(generator, ema, inputs)
+        self._average = self.make_average(generator, inputs)
+
+    def averages(self):
+        return [] if self._average is None else [(self.generator, self._average)]
 
     @property
     def ema_generator(self):
@@ -50,10 +155,7 @@ class Duel(AdversarialModel):
     @property
     def best_generator(self):
         """`keras.Model`, the generator that `predict` and exports use: the averaged one if there is an `ema`."""
-        if self._average is None:
-            return self.generator
-        self._begin_average()
-        return self._average.network
+        return self.best(self.generator)
 
     @property
     def penalties(self):
@@ -78,7 +180,7 @@ class Duel(AdversarialModel):
 
     @property
     def hidden_logs(self):
-        return self.game.hidden_logs(self.generator_optimizer)
+        return [*self.game.hidden_logs(), *health.update_names(scales_loss(self.generator_optimizer))]
 
     def compile_game(
         self,
@@ -94,7 +196,7 @@ class Duel(AdversarialModel):
         """Configures training, in `compile`.
 
         Args:
-            generator_optimizer: `keras.optimizers.Optimizer`, its name, or None for Adam as in the DCGAN paper.
+            generator_optimizer: As for `compile_players`.
             discriminator_optimizer: Likewise, for the discriminator.
             loss: As for `Game`.
             penalties: As for `Game`.
@@ -108,38 +210,13 @@ class Duel(AdversarialModel):
         self.game = game
         self.loss = game.loss
         self.simultaneous = simultaneous
-        optimizers = {
-            "discriminator": adversarial_optimizer("discriminator_optimizer", discriminator_optimizer),
-            "generator": adversarial_optimizer("generator_optimizer", generator_optimizer),
-        }
-        AdversarialModel.compile(self, optimizers, **options)
-
-    def update_average(self):
-        """Moves the average, if there is one, after a step of the generator."""
-        if self._average is not None:
-            self._average.update(self.generator)
+        self.compile_players(generator_optimizer, discriminator_optimizer, **options)
 
     def culprit(self, broken):
         return self.game.culprit(broken, self.discriminator_steps * self.steps_per_execution)
 
     def call(self, inputs, training=False):
-        averaged = self._average is not None and not training
-        return (self._average.network if averaged else self.generator)(inputs, training=training)
-
-    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
-        """Generates from what the generator takes, as `keras.Model.predict` does."""
-        self._begin_average()
-        return super().predict(x, batch_size, verbose, steps, callbacks)
-
-    def reset_metrics(self):
-        # Called before each evaluation, in whose steps it would be too late.
-        self._begin_average()
-        super().reset_metrics()
-
-    def _begin_average(self):
-        """Lets the average follow the generator until the first step: weights may have been set or loaded."""
-        if self._average is not None:
-            self._average.begin_at(self.generator)
+        return (self.generator if training else self.averaged(self.generator))(inputs, training=training)
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
@@ -147,17 +224,10 @@ class Duel(AdversarialModel):
             **super().get_config(),
             "generator": serialize(self.generator),
             "discriminator": serialize(self.discriminator),
-            "ema": self.ema,
         }
 
     def get_compile_config(self):
         config = super().get_compile_config()
         if not config:
             return config
-        optimizers = config.pop("optimizers")
-        return {
-            **{f"{name}_optimizer": optimizer for name, optimizer in optimizers.items()},
-            **self.game.get_compile_config(),
-            "simultaneous": self.simultaneous,
-            **config,
-        }
+        return {**config, **self.game.get_compile_config(), "simultaneous": self.simultaneous}

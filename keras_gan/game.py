@@ -6,7 +6,6 @@ import keras
 from keras import ops
 
 from keras_gan import checks, health, losses
-from keras_gan.optimizers import scales_loss
 from keras_gan.penalties import PenaltyGroup, penalty_name
 
 
@@ -134,12 +133,12 @@ class Game(keras.layers.Layer):
         accuracies = losses.accuracies(self.loss, ops.zeros((1, 1)), ops.zeros((1, 1)))
         return ["discriminator_loss", "generator_loss", *accuracies]
 
-    def hidden_logs(self, generator_optimizer):
-        """Returns the names of what `health.measure` returns, a list."""
+    def hidden_logs(self):
+        """Returns the names of what `health.measure_game` returns, a list."""
         # Those of one player may have one name, and are summed.
         groups = self.penalties.penalties, self.generator_penalties.penalties
         penalties = [name for group in groups for name in dict.fromkeys(map(penalty_name, group))]
-        return health.names(self.loss, penalties, scales_loss(generator_optimizer))
+        return health.names(self.loss, penalties)
 
     def results(self, d, g):
         """Returns what steps and evaluations log of both players' reports, a dict."""
@@ -171,6 +170,32 @@ class Game(keras.layers.Layer):
             "generator_penalties": [serialize(penalty) for penalty in self.generator_penalties.penalties],
             "augmentation": serialize(self.augmentation),
         }
+
+
+def another(part):
+    """Returns a penalty, or an augmentation, of the same configuration with a state of its own; a function as it is."""
+    return type(part).from_config(part.get_config()) if hasattr(part, "get_config") else part
+
+
+def get_reconstruction(argument, identifier):
+    """Returns the loss of Keras that an object or a name stands for; errors name the argument."""
+    try:
+        found = keras.losses.get(identifier)
+    except ValueError:
+        found = None
+    if not callable(found) or isinstance(found, type):
+        raise TypeError(
+            f"{argument} must be a keras.losses.Loss, a function of (target, output) or a name such as 'mae'. "
+            f"Received: {identifier!r}."
+        )
+    return found
+
+
+def reconstruct(loss, target, output):
+    """Computes how far outputs are from their targets by a loss of Keras, a scalar tensor."""
+    # Without the reduction of a `keras.losses.Loss`, which divides by the replicas.
+    compute = getattr(loss, "call", loss)
+    return ops.mean(compute(ops.cast(target, "float32"), ops.cast(output, "float32")))
 
 
 def _added(network):

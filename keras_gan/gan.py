@@ -1,10 +1,8 @@
 """The GAN: latents to data, against one discriminator."""
 
 import random
-import weakref
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_gan import backend, checks, health, images, networks
@@ -82,7 +80,6 @@ class GAN(Duel):
         self.prior = prior
         self.pack = int(pack)
         self.data_shape = shape
-        self._inference = None
 
     @property
     def latent_dim(self):
@@ -179,7 +176,7 @@ class GAN(Duel):
             for _ in range(self.discriminator_steps):
                 (d,) = self.update(["discriminator"], lambda: [self.discriminator_objective(real, given)])
             (g,) = self.update(["generator"], lambda: [self.generator_objective(real, given)])
-        self.update_average()
+        self.update_averages()
         # A logit for each image, also where several are judged together.
         self.game.learn(ops.repeat(self.without_padding(d["real_logits"]), self.pack, axis=0))
         return {**self.game.results(d, g), **health.measure(self.loss, real, d, g)}
@@ -325,15 +322,8 @@ class GAN(Duel):
         seed = random.getrandbits(31) if seed is None else int(seed)
         # A prior of the user's own need not know of truncation.
         latents = self.prior.sample(int(n), seed, *([] if truncation is None else [truncation]))
-        generator = self.best_generator
-        if self._inference is None or self._inference[0]() is not generator:
-            # Kept, since the backend may compile it.
-            self._inference = weakref.ref(generator), backend.inference(generator)
         inputs = self.condition.generator_inputs(latents, given)
-        parts = [slice(i, i + _SAMPLE_BATCH) for i in range(0, n, _SAMPLE_BATCH)]
-        return np.concatenate(
-            [self._inference[1](keras.tree.map_structure(lambda x, part=part: x[part], inputs)) for part in parts]
-        )
+        return self.infer(self.best_generator, inputs, _SAMPLE_BATCH)
 
     def export(self, filepath, **options):
         """Writes the generator as a file for another program, checked, with the averaged weights if there is an `ema`.

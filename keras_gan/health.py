@@ -11,6 +11,7 @@ from keras_gan.penalties import penalty_name
 
 __all__ = [
     "Alarm",
+    "cycle_stands_still",
     "discriminator_won",
     "diversity",
     "generator_collapsed",
@@ -34,6 +35,9 @@ _LEAST_CHANGE = 0.05
 # Of the first epoch's reconstruction loss, and of the error of one picture for all.
 _STILL, _HARDLY_BETTER = 0.98, 0.9
 _COMPARED = 256
+_PAIRED_ADVICE = (
+    "Look if sources and targets belong together, and try a larger reconstruction_weight or a lower learning rate."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,19 +55,22 @@ class Alarm:
     message: Callable
 
 
-def discriminator_won(loss):
+def discriminator_won(loss, suffix=""):
     """Returns an `Alarm` for a discriminator's loss below 5 % of the cost of a guess.
 
     Args:
         loss: The adversarial loss, from `keras_gan.losses`. Where a guess costs nothing, the alarm never sounds.
+        suffix: String that the names of the alarm and of its logs end in, such as `"_a"` for one of several
+            discriminators. Defaults to `""`.
     """
     undecided = ops.full((1, 1), getattr(loss, "boundary", None) or 0.0)
     guess = float(ops.convert_to_numpy(loss.discriminator(undecided, undecided)))
+    name = f"discriminator_loss{suffix}"
     return Alarm(
-        "discriminator_won",
-        lambda logs: guess > 0 and logs.get("discriminator_loss", math.nan) < _LOSS_FLOOR * guess,
+        f"discriminator_won{suffix}",
+        lambda logs: guess > 0 and logs.get(name, math.nan) < _LOSS_FLOOR * guess,
         lambda logs: (
-            f"The discriminator has won: its loss is {logs['discriminator_loss']:.2g}, where a guess costs "
+            f"The discriminator has won: its loss ({name}) is {logs[name]:.2g}, where a guess costs "
             f"{guess:.2g}, so the generator hardly learns. Try penalties=[keras_gan.penalties.R1()], a lower learning "
             "rate of the discriminator, or an augmentation if data are few."
         ),
@@ -95,27 +102,40 @@ def generator_memorizes():
     )
 
 
-def output_ignores_source():
-    """Returns an `Alarm` for a translation whose outputs differ from each other less than 5 % as much as targets do."""
+def output_ignores_source(suffix="", advice=_PAIRED_ADVICE):
+    """Returns an `Alarm` for a translation whose outputs differ from each other less than 5 % as much as targets do.
+
+    Args:
+        suffix: As for `discriminator_won`. Defaults to `""`.
+        advice: String, what to do. Defaults to what helps where there are pairs.
+    """
+    name = f"diversity{suffix}"
     return Alarm(
-        "output_ignores_source",
-        lambda logs: logs.get("diversity", math.nan) < _LEAST_DIVERSITY,
+        f"output_ignores_source{suffix}",
+        lambda logs: logs.get(name, math.nan) < _LEAST_DIVERSITY,
         lambda logs: (
-            f"The output ignores the source: outputs differ from each other {logs['diversity']:.1%} as much as targets "
-            "do. Look if sources and targets belong together, and try a larger reconstruction_weight or a lower "
-            "learning rate."
+            f"The output ignores the source: outputs differ from each other {logs[name]:.1%} as much as targets do "
+            f"({name}). {advice}"
         ),
     )
 
 
-def output_copies_source():
-    """Returns an `Alarm` for a translation whose outputs lie less than 5 % as far from the sources as targets do."""
+def output_copies_source(
+    suffix="", advice="Train for longer, or try a larger reconstruction_weight and a wider generator."
+):
+    """Returns an `Alarm` for a translation whose outputs lie less than 5 % as far from the sources as targets do.
+
+    Args:
+        suffix: As for `discriminator_won`. Defaults to `""`.
+        advice: String, what to do. Defaults to what helps where there are pairs.
+    """
+    name = f"change{suffix}"
     return Alarm(
-        "output_copies_source",
-        lambda logs: logs.get("change", math.nan) < _LEAST_CHANGE,
+        f"output_copies_source{suffix}",
+        lambda logs: logs.get(name, math.nan) < _LEAST_CHANGE,
         lambda logs: (
-            f"The output copies the source: it differs from it {logs['change']:.1%} as much as the target does. Train "
-            "for longer, or try a larger reconstruction_weight and a wider generator."
+            f"The output copies the source: it differs from it {logs[name]:.1%} as much as the target does ({name}). "
+            f"{advice}"
         ),
     )
 
@@ -125,16 +145,9 @@ def reconstruction_stands_still():
 
     A guess is one picture for all sources: the mean of a batch's targets.
     """
-    first = {}
-
-    def sounds(logs):
-        loss = logs.get("reconstruction_loss", math.nan)
-        begun = first.setdefault("loss", loss)
-        return loss > _STILL * begun and logs.get("relative_error", math.nan) > _HARDLY_BETTER
-
     return Alarm(
         "reconstruction_stands_still",
-        sounds,
+        _stands_still("reconstruction_loss", "relative_error"),
         lambda logs: (
             f"The reconstruction stands still at {logs['reconstruction_loss']:.3g}, where the mean of all targets "
             "would do as well. Look if sources and targets belong together, and try a higher learning rate or a larger "
@@ -143,18 +156,44 @@ def reconstruction_stands_still():
     )
 
 
-def names(loss, penalties=(), loss_scales=True):
-    """Returns the names of what `measure` returns for a loss and names of penalties, in their order in the logs."""
-    return [
-        "real_score",
-        "fake_score",
-        "diversity",
-        *(["implied_jensen_shannon"] if _implies(loss) else []),
-        *penalties,
-        "discriminator_gradient_norm",
-        "generator_gradient_norm",
-        *(["discriminator_loss_scale", "generator_loss_scale"] if loss_scales else []),
-    ]
+def cycle_stands_still(suffix):
+    """Returns an `Alarm` for images that come back no better than they did in the first epoch, and than their mean.
+
+    Args:
+        suffix: As for `discriminator_won`.
+    """
+    name = f"cycle_loss{suffix}"
+    return Alarm(
+        f"cycle_stands_still{suffix}",
+        _stands_still(name, f"relative_error{suffix}"),
+        lambda logs: (
+            f"The cycle stands still: {name} is {logs[name]:.3g}, where the mean of all images would come back as well "
+            "as each does. Try a higher learning rate or a larger cycle_weight."
+        ),
+    )
+
+
+def _stands_still(loss, error):
+    """Returns the function of logs that tells if a loss stands where it began, and the error is that of a guess."""
+    first = {}
+
+    def sounds(logs):
+        begun = first.setdefault(loss, logs.get(loss, math.nan))
+        return logs.get(loss, math.nan) > _STILL * begun and logs.get(error, math.nan) > _HARDLY_BETTER
+
+    return sounds
+
+
+def names(loss, penalties=()):
+    """Returns the names of what `measure_game` returns for a loss and names of penalties, in the order of the logs."""
+    implied = ["implied_jensen_shannon"] if _implies(loss) else []
+    return ["real_score", "fake_score", "diversity", *implied, *penalties]
+
+
+def update_names(loss_scales):
+    """Returns the names of what `measure_updates` returns, likewise."""
+    scales = ["discriminator_loss_scale", "generator_loss_scale"] if loss_scales else []
+    return ["discriminator_gradient_norm", "generator_gradient_norm", *scales]
 
 
 def measure(loss, real, d, g):
@@ -174,6 +213,11 @@ def measure(loss, real, d, g):
         `implied_jensen_shannon`, the divergence in nats that the discriminator has found; each penalty, with its
         weight; both gradient norms and, in float16, both loss scales.
     """
+    return {**measure_game(loss, real, d, g), **measure_updates(d, g)}
+
+
+def measure_game(loss, real, d, g):
+    """Measures what a discriminator and a generator make of one batch: `measure` without both updates."""
     score = getattr(loss, "score", lambda logits: logits)
     values = {
         "real_score": ops.mean(score(ops.cast(d["real_logits"], "float32"))),
@@ -181,15 +225,18 @@ def measure(loss, real, d, g):
         "diversity": diversity(real, d["fake"]),
         **d["penalties"],
         **g["penalties"],
-        "discriminator_gradient_norm": d["gradient_norm"],
-        "generator_gradient_norm": g["gradient_norm"],
     }
-    for player, update in (("discriminator", d), ("generator", g)):
-        if "loss_scale" in update:
-            values[f"{player}_loss_scale"] = update["loss_scale"]
     if _implies(loss):
         values["implied_jensen_shannon"] = loss.implied_jensen_shannon(d["loss"])
     return values
+
+
+def measure_updates(d, g):
+    """Measures the updates of both players: their gradient norms and, in float16, their loss scales."""
+    players = {"discriminator": d, "generator": g}
+    values = {f"{name}_gradient_norm": update["gradient_norm"] for name, update in players.items()}
+    scales = {f"{name}_loss_scale": update["loss_scale"] for name, update in players.items() if "loss_scale" in update}
+    return {**values, **scales}
 
 
 def measure_translation(source, target, output):
@@ -204,16 +251,22 @@ def measure_translation(source, target, output):
         Dict of scalar tensors: `change`, how far outputs lie from their sources, relative to targets, in gray where
         channels differ; and `relative_error`, how far from their targets, relative to the mean of all targets.
     """
+    return {"change": change(source, target, output), "relative_error": relative_error(target, output)}
+
+
+def change(source, target, output):
+    """Measures how far outputs lie from their sources, relative to targets, as `measure_translation` does."""
     source, target, output = (ops.cast(x, "float32") for x in (source, target, output))
     if source.shape[-1] != target.shape[-1]:
-        gray = [ops.mean(x, axis=-1, keepdims=True) for x in (source, target, output)]
-    else:
-        gray = source, target, output
-    mean = ops.mean(target, axis=0, keepdims=True)
-    return {
-        "change": _ratio(gray[2] - gray[0], gray[1] - gray[0]),
-        "relative_error": _ratio(output - target, target - mean),
-    }
+        source, target, output = (ops.mean(x, axis=-1, keepdims=True) for x in (source, target, output))
+    return _ratio(output - source, target - source)
+
+
+def relative_error(target, output):
+    """Measures how far outputs lie from their targets, relative to the mean of all; 1 where there is but one."""
+    target, output = ops.cast(target, "float32"), ops.cast(output, "float32")
+    error = _ratio(output - target, target - ops.mean(target, axis=0, keepdims=True))
+    return ops.where(ops.shape(target)[0] > 1, error, 1.0)
 
 
 def _ratio(x, y):

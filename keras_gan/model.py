@@ -24,8 +24,8 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
     A subclass names its players, and says what a step of training and one of evaluation do. It inherits all else:
     `fit` and `evaluate` on TensorFlow, JAX and torch, on several replicas and hosts; one optimizer for each player,
     with loss scaling in float16; callbacks, backups, metrics and means; saving with the random state. It writes
-    `get_config`, as any Keras model, and may override `check_data`, `check_given`, `smallest_batch`, `preview`,
-    `alarms`, `culprit` and `hidden_logs`. Options of its own in `compile` are set before
+    `get_config`, as any Keras model, and may override `check_data`, `check_given`, `smallest_batch`, `shape_for`,
+    `preview`, `alarms`, `culprit` and `hidden_logs`. Options of its own in `compile` are set before
     `super().compile(optimizers, ...)` is called, and are saved by `get_compile_config`, whose dict it adds them to.
 
     Args:
@@ -263,7 +263,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
                         f"data_shape must be set by the constructor of {type(self).__name__}, the shape of one example "
                         f"that metrics compare. Received: None, and the metric {type(metric).__name__}."
                     )
-                metric.build(self.data_shape)
+                metric.build(self.shape_for(metric))
         names = self.log_names()
         checks.check_names(names, metrics)
         self.evaluation_metrics = list(metrics)
@@ -433,10 +433,20 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
 
     # === Evaluation ===
 
-    def update_metrics(self, real, fake):
-        """Gives the metrics of `compile` a batch of data and one of outputs, in `evaluation_step`."""
+    def shape_for(self, metric):
+        """Returns the shape of one example that a metric of `compile` compares: `data_shape`, unless overridden."""
+        return self.data_shape
+
+    def update_metrics(self, real, fake, among=None):
+        """Gives metrics a batch of data and one of outputs, in `evaluation_step`.
+
+        Args:
+            real: Tensor of data `(batch, ...)`.
+            fake: Tensor of outputs.
+            among: List of metrics. Defaults to None, those of `compile`.
+        """
         real, fake = self.without_padding(real), self.without_padding(fake)
-        metrics.update(self.evaluation_metrics, real, fake, self.data_range)
+        metrics.update(self.evaluation_metrics if among is None else among, real, fake, self.data_range)
 
     def evaluate(
         self,

@@ -1,5 +1,6 @@
 """What can be read off networks: inputs, outputs, the last activation; and how a pair of them fits together."""
 
+import itertools
 import math
 
 import keras
@@ -183,15 +184,7 @@ def connect_translation(generator, discriminator):
     """
     check_model("generator", generator)
     _check_two(generator, discriminator)
-    inputs = _inputs(generator)
-    sources = [] if inputs is None else [tuple(x.shape[1:]) for x in inputs]
-    if len(sources) != 1 or len(sources[0]) != 3 or None in sources[0]:
-        received = "a model that does not say its inputs" if inputs is None else f"a model with inputs {sources}"
-        raise ValueError(
-            "generator must take one image of a known size, (height, width, channels), as keras.Input(...) says it. "
-            f"Received: {received}."
-        )
-    source = sources[0]
+    source = _source_shape("generator", generator)
     fake = _one_output(generator, keras.KerasTensor((None, *source)))
     target = tuple(fake.shape[1:])
     sizes = [] if len(target) != 3 or None in target else list(zip(target[:2], source[:2], strict=True))
@@ -222,33 +215,108 @@ def connect_translation(generator, discriminator):
     return source, target, takes_pair
 
 
+def connect_cycle(generators, discriminators):
+    """Runs shapes through the networks of a cycle between two kinds of images, which builds what was not built.
+
+    Args:
+        generators: Dict of two `keras.Model` by the names of arguments: to images of B, and to images of A.
+        discriminators: Dict of two `keras.Model`, likewise: of B and of A.
+
+    Returns:
+        The shapes of an image of A and of B, `(height, width, channels)` each.
+
+    Raises:
+        ValueError: If the generators do not make images of each other's, of one size and range, a discriminator does
+            not take them or returns no logits, or two networks share weights.
+        TypeError: If one is no Keras model.
+    """
+    every = {**generators, **discriminators}
+    for name, network in every.items():
+        check_model(name, network)
+    # What the first takes is of A, what the second takes of B.
+    shapes = [_source_shape(name, generator) for name, generator in generators.items()]
+    (first, to_b), (second, to_a) = generators.items()
+    for name, other, generator, source, target in (
+        (first, second, to_b, *shapes),
+        (second, first, to_a, *shapes[::-1]),
+    ):
+        made = tuple(_one_output(generator, keras.KerasTensor((None, *source)), name).shape[1:])
+        if made != target:
+            raise ValueError(
+                f"{name} must make what {other} takes, images of {target}. Received: one that makes {made} of {source}."
+            )
+    if shapes[0][:2] != shapes[1][:2]:
+        raise ValueError(f"Images of both domains must be of one size. Received: {shapes[0]} and {shapes[1]}.")
+    endings = [output_activation(generator) for generator in generators.values()]
+    if endings[0] != endings[1]:
+        raise ValueError(
+            f"{first} and {second} must end in the same activation, which says the range of all images. "
+            f"Received: {endings[0]} and {endings[1]}."
+        )
+    for (name, discriminator), shape in zip(discriminators.items(), shapes[::-1], strict=True):
+        received = _inputs(discriminator)
+        received = None if received is None else [tuple(x.shape) for x in received]
+        if received is not None and not (len(received) == 1 and same_shape(received[0], (None, *shape))):
+            raise ValueError(
+                f"{name} must judge images alone, shape (batch, {join(shape)}). "
+                f"Received: a model with input {', '.join(map(str, received))}."
+            )
+        _check_logits(name, discriminator, discriminator(keras.KerasTensor((None, *shape))))
+    _check_apart(every)
+    return tuple(shapes)
+
+
+def _source_shape(name, generator):
+    """Returns the shape of the one image that a generator takes, `(height, width, channels)`."""
+    inputs = _inputs(generator)
+    sources = [] if inputs is None else [tuple(x.shape[1:]) for x in inputs]
+    if len(sources) != 1 or len(sources[0]) != 3 or None in sources[0]:
+        received = "a model that does not say its inputs" if inputs is None else f"a model with inputs {sources}"
+        raise ValueError(
+            f"{name} must take one image of a known size, (height, width, channels), as keras.Input(...) says it. "
+            f"Received: {received}."
+        )
+    return sources[0]
+
+
 def _check_two(generator, discriminator):
     check_model("discriminator", discriminator)
     if discriminator is generator:
         raise ValueError("generator and discriminator must be two models. Received: the same model twice.")
 
 
-def _one_output(generator, inputs):
+def _one_output(generator, inputs, name="generator"):
     """Returns the generator's symbolic output."""
     fake = generator(inputs)
     if not hasattr(fake, "shape"):
-        raise ValueError(f"generator must have one output. Received: a {type(fake).__name__} of outputs.")
+        raise ValueError(f"{name} must have one output. Received: a {type(fake).__name__} of outputs.")
     return fake
 
 
 def _check_judgment(generator, discriminator, outputs, heads=()):
     """Raises a ValueError unless both are networks apart, and the discriminator returns logits."""
-    shared = {id(v) for v in generator.weights} & {id(v) for v in discriminator.weights}
-    if shared:
-        names = sorted(v.path for v in generator.weights if id(v) in shared)
-        raise ValueError(
-            "generator and discriminator must share no weights, since each moves its own and a file keeps them apart. "
-            f"Received: two models with {', '.join(names)}."
-        )
-    _check_outputs(outputs, heads)
+    _check_apart({"generator": generator, "discriminator": discriminator})
+    _check_logits("discriminator", discriminator, outputs, heads)
+
+
+def _check_apart(named):
+    """Raises a ValueError if two of some networks share weights."""
+    for (name, network), (other_name, other) in itertools.combinations(named.items(), 2):
+        shared = {id(v) for v in network.weights} & {id(v) for v in other.weights}
+        if shared:
+            names = sorted(v.path for v in network.weights if id(v) in shared)
+            raise ValueError(
+                f"{name} and {other_name} must share no weights, since each moves its own and a file keeps them apart. "
+                f"Received: two models with {', '.join(names)}."
+            )
+
+
+def _check_logits(name, discriminator, outputs, heads=()):
+    """Raises a ValueError unless a discriminator returns logits, and the heads that are asked for."""
+    _check_outputs(name, outputs, heads)
     if output_activation(discriminator) == "sigmoid":
         raise ValueError(
-            "discriminator must end in a linear layer: losses take logits, which are numerically safer than "
+            f"{name} must end in a linear layer: losses take logits, which are numerically safer than "
             "probabilities. Received: a model that ends in a sigmoid. Remove it; sigmoid(logits) is D(x)."
         )
 
@@ -300,7 +368,7 @@ def _noise(shape):
     return np.random.default_rng(0).uniform(-1, 1, [1, *(n or 64 for n in shape)]).astype("float32")
 
 
-def _check_outputs(outputs, heads):
+def _check_outputs(name, outputs, heads):
     if heads:
         received = {k: tuple(v.shape) for k, v in outputs.items()} if isinstance(outputs, dict) else outputs
         if (
@@ -310,18 +378,18 @@ def _check_outputs(outputs, heads):
         ):
             shapes = ", ".join(f"{k!r}: (batch, {size})" for k, size in {"logits": 1, **heads}.items())
             raise ValueError(
-                f"discriminator must return a dict {{{shapes}}}, or with a map of logits (batch, ..., 1). "
+                f"{name} must return a dict {{{shapes}}}, or with a map of logits (batch, ..., 1). "
                 f"Received: {received}."
             )
     elif not hasattr(outputs, "shape"):
         raise ValueError(
-            "discriminator must have one output, logits of shape (batch, 1) or (batch, ..., 1), since no condition "
+            f"{name} must have one output, logits of shape (batch, 1) or (batch, ..., 1), since no condition "
             "asks for more. "
             f"Received: a {type(outputs).__name__} of {len(outputs)} outputs."
         )
     elif not _are_logits(outputs.shape):
         raise ValueError(
-            "discriminator must return logits of shape (batch, 1), or a map of them (batch, ..., 1). "
+            f"{name} must return logits of shape (batch, 1), or a map of them (batch, ..., 1). "
             f"Received: {tuple(outputs.shape)}."
         )
 

@@ -1,4 +1,4 @@
-"""Settings: what to train for so many images of one size, or pairs of them, and why."""
+"""Settings: what to train for so many images of one size, for pairs or for two sets of them, and why."""
 
 import dataclasses
 import math
@@ -11,11 +11,12 @@ from keras_gan import architectures, augmentation, callbacks, checks, losses, pa
 from keras_gan.architectures.shapes import check_data_shape
 from keras_gan.checks.values import check_integer, check_number
 from keras_gan.conditions import Condition
+from keras_gan.cyclegan import CycleGAN
 from keras_gan.gan import GAN
 from keras_gan.schedules import ConstantThenLinear
 from keras_gan.translation import Pix2Pix, default_metrics
 
-__all__ = ["ImageSettings", "PairSettings", "for_images", "for_pairs"]
+__all__ = ["ImageSettings", "PairSettings", "UnpairedSettings", "for_images", "for_pairs", "for_unpaired"]
 
 
 def __dir__():
@@ -40,6 +41,9 @@ class _Settings:
 
     A subclass adds choices of its own, and says what they build and why.
     """
+
+    # By which the best epoch is chosen.
+    _monitor = "val_kernel_distance"
 
     count: int
     minutes: float | None = None
@@ -87,11 +91,11 @@ class _Settings:
         Raises:
             ValueError: If there is no such choice, or a value is out of range.
         """
-        known = {field.name for field in dataclasses.fields(self)}
+        known = {field.name for field in dataclasses.fields(self) if field.init}
         unknown = sorted(set(changes) - known)
         if unknown:
             raise ValueError(f"replace takes {', '.join(sorted(known))}. Received: {', '.join(unknown)}.")
-        if changes.keys() & {"steps", "batch_size", "count"}:
+        if changes.keys() & {"steps", "batch_size", "count", "count_a", "count_b"}:
             changes = {"epochs": None, **changes}
         return dataclasses.replace(self, **changes)
 
@@ -101,12 +105,12 @@ class _Settings:
         Args:
             metrics: List of metrics from `keras_gan.metrics`, for evaluations. Defaults to none. Pairs are always
                 measured by their mean absolute error, PSNR and SSIM besides.
-            start_from: Model of such images, or of such pairs, to train on: its networks and all their weights stay,
+            start_from: Model of such images, pairs or sets to train on: its networks and all their weights stay,
                 and `width`, `ema`, `seed` and what else the networks are built by are its own. Defaults to None, new
                 networks.
 
         Returns:
-            Compiled `keras_gan.GAN`, or `keras_gan.Pix2Pix` for pairs.
+            Compiled `keras_gan.GAN`, `keras_gan.Pix2Pix` for pairs, or `keras_gan.CycleGAN` for two sets.
 
         Raises:
             ValueError: If `start_from` makes other images, or of something else.
@@ -144,7 +148,8 @@ class _Settings:
         """Makes the data of one epoch: `steps_per_epoch` batches.
 
         Args:
-            train: `tf.data.Dataset`, what `keras_gan.datasets.load`, or `load_pairs`, gave for `batch_size` and `flip`.
+            train: `tf.data.Dataset`, what `keras_gan.datasets.load`, `load_pairs` or `load_unpaired` gave for
+                `batch_size` and `flip`.
 
         Returns:
             `tf.data.Dataset` of known length.
@@ -204,7 +209,7 @@ class _Settings:
             in `samples/`, alarms, and `gan.keras`.
         """
         run_dir = Path(run_dir)
-        kept = {"monitor": "val_kernel_distance", "mode": "min", "save_best_only": True} if best else {}
+        kept = {"monitor": self._monitor, "mode": "min", "save_best_only": True} if best else {}
         return [
             callbacks.BackupAndRestore(run_dir / "backup", delete_checkpoint=False, force=force),
             keras.callbacks.TensorBoard(run_dir),
@@ -398,13 +403,10 @@ class PairSettings(_Settings):
         return model
 
     def _grid(self, run_dir, validation_data):
-        return [] if validation_data is None else [callbacks.SampleGrid(run_dir, _DRAWN_PAIRS, data=validation_data)]
+        return _grid_of_two(run_dir, validation_data)
 
     def _noise(self):
-        import tensorflow as tf
-
-        shapes = self.source_shape, self.target_shape
-        return tf.data.Dataset.zip(tuple(noise(shape, self.batch_size) for shape in shapes))
+        return _noise_of_two(self.source_shape, self.target_shape, self.batch_size)
 
     def reasons(self):
         source, target = ("x".join(map(str, shape)) for shape in (self.source_shape, self.target_shape))
@@ -417,6 +419,117 @@ class PairSettings(_Settings):
             ("learning_rate", f"{self.learning_rate:g}", "higher than the paper's; falls over the second half"),
             ("loss", str(self.loss), "learns where the discriminator is sure"),
             ("reconstruction", f"{self.reconstruction}, weight {self.reconstruction_weight:g}", "the paper's"),
+            ("flip", _yes(self.flip), flip if self.flip else "mirrored, letters would be wrong"),
+            ("ema", f"{self.ema:g}", "the average of the last weights draws better"),
+            self._division,
+        ]
+
+
+@dataclasses.dataclass(kw_only=True)
+class UnpairedSettings(_Settings):
+    """What to train on two sets of images without pairs, each choice with its reason; `for_unpaired` makes it.
+
+    `print` shows the choices and their reasons.
+
+    Attributes:
+        shape_a: Tuple `(height, width, channels)` of an image of A.
+        shape_b: Tuple, the same of B.
+        count_a: Int, how many images of A there are to train on.
+        count_b: Int, how many of B.
+        count: Int, how many there are of the larger set.
+        minutes: Float, what training may take, or None.
+        width: Int, the `width` of the residual generators and of the patch discriminators.
+        blocks: Int, how many residual blocks each generator has.
+        separable: Bool, whether their convolutions are separable, for phones.
+        pool_size: Int, how many former outputs are kept for each discriminator.
+        batch_size: Int, images of each set for each step.
+        learning_rate: Float, of both kinds of networks, while it is constant.
+        loss: Name or object from `keras_gan.losses`.
+        cycle_weight: Float, the weight of the cycle loss beside the adversarial loss.
+        identity_weight: Float, that of the identity loss as a share of it; None for the default of `CycleGAN`.
+        flip: Bool, whether images are mirrored at random.
+        ema: Float, the momentum of the averages of the generators' weights.
+        seed: Int, or None.
+        steps: Int, how many steps training has.
+        epochs: Int, into how many parts of equal length the steps are divided: after each the model is evaluated, drawn
+            from and kept; the best one by the kernel distance of what becomes of A, if it is measured.
+    """
+
+    _monitor = "val_kernel_distance_b"
+
+    shape_a: tuple
+    shape_b: tuple
+    count_a: int
+    count_b: int
+    count: int = dataclasses.field(init=False, default=1)
+    width: int = 24
+    blocks: int = 4
+    separable: bool = False
+    pool_size: int = 50
+    batch_size: int = 4
+    loss: object = "least_squares"
+    cycle_weight: float = 10.0
+    identity_weight: float | None = None
+
+    def __post_init__(self):
+        for name, least in (("count_a", 1), ("count_b", 1), ("blocks", 1), ("pool_size", 0)):
+            setattr(self, name, check_integer(name, getattr(self, name), least))
+        self.cycle_weight = check_number("cycle_weight", self.cycle_weight, 0)
+        if self.identity_weight is not None:
+            self.identity_weight = check_number("identity_weight", self.identity_weight, 0)
+        self.count = max(self.count_a, self.count_b)
+        super().__post_init__()
+
+    def _networks(self):
+        (a, b), build = (self.shape_a, self.shape_b), architectures.residual_generator
+        options = {"width": self.width, "blocks": self.blocks, "separable": self.separable}
+        return CycleGAN(
+            build(a, b[2], **options),
+            build(b, a[2], **options),
+            architectures.patch_discriminator(a, self.width),
+            architectures.patch_discriminator(b, self.width),
+            ema=self.ema,
+            seed=self.seed,
+            pool_size=self.pool_size,
+        )
+
+    def _compile(self, model, metrics):
+        model.compile(
+            # The paper's.
+            **self._optimizers(beta_1=0.5, alpha=0.0),
+            loss=self.loss,
+            cycle_weight=self.cycle_weight,
+            identity_weight=self.identity_weight,
+            metrics=metrics,
+        )
+
+    def _check_start(self, model):
+        received, expected = (model.shapes["a"], model.shapes["b"]), (self.shape_a, self.shape_b)
+        if received != expected:
+            raise ValueError(
+                f"start_from must translate between images of {expected[0]} and {expected[1]}. Received: one of "
+                f"{received[0]} and {received[1]}."
+            )
+        return model
+
+    def _grid(self, run_dir, validation_data):
+        return _grid_of_two(run_dir, validation_data)
+
+    def _noise(self):
+        return _noise_of_two(self.shape_a, self.shape_b, self.batch_size)
+
+    def reasons(self):
+        a, b = ("x".join(map(str, shape)) for shape in (self.shape_a, self.shape_b))
+        flip = "doubles the images; right for photographs and drawings"
+        kind = "separable, " if self.separable else ""
+        return [
+            ("images", f"{self.count_a:,} of {a}, {self.count_b:,} of {b}", f"of the larger set {self._passes}"),
+            ("networks", f"{kind}{self.blocks} blocks and patches, width {self.width}", "narrow: more steps fit"),
+            ("pool_size", f"{self.pool_size}", "the paper's"),
+            ("batch_size", f"{self.batch_size}", "small: more steps fit into a time"),
+            ("learning_rate", f"{self.learning_rate:g}", "higher than the paper's; falls over the second half"),
+            ("loss", str(self.loss), "the paper's"),
+            ("cycle_weight", f"{self.cycle_weight:g}", "the paper's"),
             ("flip", _yes(self.flip), flip if self.flip else "mirrored, letters would be wrong"),
             ("ema", f"{self.ema:g}", "the average of the last weights draws better"),
             self._division,
@@ -503,11 +616,7 @@ def for_pairs(source_shape, target_shape, count, minutes=None):
             f"target_shape must be as large as source_shape, {source_shape}, or larger by one whole factor. "
             f"Received: {target_shape}."
         )
-    if any(n % 4 or n < _SMALLEST for n in target_shape[:2]):
-        raise ValueError(
-            f"target_shape must have height and width divisible by 4, and at least {_SMALLEST}. "
-            f"Received: {target_shape}."
-        )
+    _check_size("target_shape", target_shape)
     return PairSettings(
         source_shape=source_shape,
         target_shape=target_shape,
@@ -518,6 +627,63 @@ def for_pairs(source_shape, target_shape, count, minutes=None):
     )
 
 
+def for_unpaired(shape_a, shape_b, count_a, count_b, minutes=None):
+    """Chooses what to train for two sets of images without pairs.
+
+    Residual generators and discriminators of patches, as in CycleGAN, with less than a fifth of the paper's weights.
+    Images are mirrored where those of both sets are in color: that is right for photographs and drawings, and wrong for
+    letters, which are gray more often than not.
+
+    Args:
+        shape_a: Tuple `(height, width, channels)` of an image of A, with 1 to 4 channels, at least 16 pixels high and
+            wide and divisible by 4.
+        shape_b: Tuple, the same of B: of the same size, with any number of channels.
+        count_a: Int > 0, how many images of A there are to train on.
+        count_b: Int > 0, how many of B.
+        minutes: Float > 0, what training may take: `measure` finds the steps. Defaults to None; each image of the
+            larger set is then seen a hundred times.
+
+    Returns:
+        `UnpairedSettings`.
+
+    Raises:
+        ValueError: If a number is out of range, or the shapes don't fit.
+
+    Example:
+
+    ```python
+    dark, bright = np.random.default_rng(0).integers(0, 128, (2, 40, 32, 32, 3), "uint8")
+    settings = keras_gan.settings.for_unpaired((32, 32, 3), (32, 32, 3), count_a=40, count_b=40, minutes=5)
+    train = keras_gan.datasets.load_unpaired(dark, bright + 127, batch_size=settings.batch_size, flip=settings.flip)
+    settings.measure(train)
+    print(settings)
+    model = settings.build()
+    model.fit(settings.epoch(train), epochs=settings.epochs, callbacks=settings.callbacks("runs/bright", best=False))
+    ```
+    """
+    shape_a, shape_b = (
+        check_data_shape(name, shape, ranks=(3,)) for name, shape in (("shape_a", shape_a), ("shape_b", shape_b))
+    )
+    if shape_a[:2] != shape_b[:2]:
+        raise ValueError(f"shape_b must be of the size of shape_a, {shape_a}. Received: {shape_b}.")
+    _check_size("shape_a", shape_a)
+    return UnpairedSettings(
+        shape_a=shape_a,
+        shape_b=shape_b,
+        count_a=count_a,
+        count_b=count_b,
+        minutes=minutes,
+        flip=min(shape_a[2], shape_b[2]) >= 3,
+    )
+
+
+def _check_size(name, shape):
+    if any(n % 4 or n < _SMALLEST for n in shape[:2]):
+        raise ValueError(
+            f"{name} must have height and width divisible by 4, and at least {_SMALLEST}. Received: {shape}."
+        )
+
+
 def noise(shape, count, condition=None):
     """Makes a `tf.data.Dataset` of one batch of noise in place of images, with labels where there is a condition."""
     import tensorflow as tf
@@ -526,6 +692,16 @@ def noise(shape, count, condition=None):
     if condition is None:
         return tf.data.Dataset.from_tensors(x)
     return tf.data.Dataset.from_tensors((x, np.arange(count, dtype="int32") % condition.num_classes))
+
+
+def _noise_of_two(shape, other, count):
+    import tensorflow as tf
+
+    return tf.data.Dataset.zip((noise(shape, count), noise(other, count)))
+
+
+def _grid_of_two(run_dir, data):
+    return [] if data is None else [callbacks.SampleGrid(run_dir, _DRAWN_PAIRS, data=data)]
 
 
 def _yes(choice):

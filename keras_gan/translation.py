@@ -6,6 +6,7 @@ from keras import ops
 from keras_gan import backend, checks, health, images, metrics, networks
 from keras_gan.duel import Duel
 from keras_gan.export.export import export_translation
+from keras_gan.game import get_reconstruction, reconstruct
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
@@ -119,7 +120,7 @@ class Pix2Pix(Duel):
             TypeError: If a penalty, a metric, the reconstruction or the augmentation is something else.
         """
         self.reconstruction_weight = checks.check_number("reconstruction_weight", reconstruction_weight, 0)
-        self.reconstruction = _reconstruction(reconstruction)
+        self.reconstruction = get_reconstruction("reconstruction", reconstruction)
         self.compile_game(
             generator_optimizer,
             discriminator_optimizer,
@@ -145,7 +146,7 @@ class Pix2Pix(Duel):
         else:
             (d,) = self.update(["discriminator"], lambda: [self.discriminator_objective(source, target)])
             (g,) = self.update(["generator"], lambda: [self.generator_objective(source, target)])
-        self.update_average()
+        self.update_averages()
         self.game.learn(self.without_padding(d["real_logits"]))
         return {
             **self.game.results(d, g),
@@ -205,9 +206,7 @@ class Pix2Pix(Duel):
 
     def reconstruct(self, target, output):
         """Computes the reconstruction loss of a batch, a scalar tensor."""
-        # Without the reduction of a `keras.losses.Loss`, which divides by the replicas.
-        compute = getattr(self.reconstruction, "call", self.reconstruction)
-        return ops.mean(compute(ops.cast(target, "float32"), ops.cast(output, "float32")))
+        return reconstruct(self.reconstruction, target, output)
 
     def evaluation_step(self, data):
         source, target = self._unpack(data)
@@ -308,19 +307,6 @@ class Pix2Pix(Duel):
             "reconstruction": keras.losses.serialize(self.reconstruction),
             "reconstruction_weight": self.reconstruction_weight,
         }
-
-
-def _reconstruction(identifier):
-    try:
-        found = keras.losses.get(identifier)
-    except ValueError:
-        found = None
-    if not callable(found) or isinstance(found, type):
-        raise TypeError(
-            "reconstruction must be a keras.losses.Loss, a function of (target, output) or a name such as 'mae'. "
-            f"Received: {identifier!r}."
-        )
-    return found
 
 
 def default_metrics():

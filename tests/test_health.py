@@ -94,3 +94,10 @@ def test_diversity_compares_the_first_256():
     assert float(health.diversity(x, np.concatenate([3 * x[:256], x[:44] * 0]))) == pytest.approx(first, rel=1e-6)
     assert first == pytest.approx(3, rel=1e-4)
     assert float(health.diversity(x[:250], 3 * x[:250] + 1)) == pytest.approx(3, rel=1e-4)
+
+
+def test_the_error_relative_to_the_mean_of_all():
+    target = np.array([[0.0, 2.0], [2.0, 4.0]])[:, None, None]
+    # Each target lies 1 from their mean.
+    assert float(health.relative_error(target, target + 0.5)) == pytest.approx(0.5)
+    assert float(health.relative_error(target[:1], target[:1] + 0.5)) == 1

@@ -23,6 +23,7 @@ inference = _room.inference
 input_gradient = _room.input_gradient
 length = _room.length
 local_draw = _room.local_draw
+on_whole_batch = _room.on_whole_batch
 replica = _room.replica
 warn_of_slow_processor = _room.warn_of_slow_processor
 with_shape = _room.with_shape

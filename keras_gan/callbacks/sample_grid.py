@@ -22,7 +22,8 @@ class SampleGrid(keras.callbacks.Callback):
         given: Array `(n, ...)`, what each image is conditioned on, as in `GAN.sample`. Defaults to None, all classes in
             turn if there is a condition on labels; a condition that is a vector needs it.
         data: For a model that translates images, such as `Pix2Pix`: what `fit` takes, of which the first `n` pairs are
-            drawn, source, output and target side by side. Fewer are drawn if there are fewer. Defaults to None.
+            drawn, source, output and target side by side; of `CycleGAN` an image of each domain, what becomes of it and
+            what comes back. Fewer are drawn if there are fewer. Defaults to None.
 
     Raises:
         ValueError: If a number is out of range; when training begins, if the model makes no images with 1 or 3

@@ -4,14 +4,16 @@ from keras_gan.checks.data import (
     RANGES,
     Expected,
     check_data,
+    check_domains,
     check_ends,
+    check_images,
     check_pairs,
     check_real,
     check_sample_given,
     is_arrays,
     is_endless,
 )
-from keras_gan.checks.streams import Later, first_examples
+from keras_gan.checks.streams import Later, draw, first_examples
 from keras_gan.checks.training import (
     check_adaptive,
     check_metrics,
@@ -33,7 +35,9 @@ __all__ = [
     "Later",
     "check_adaptive",
     "check_data",
+    "check_domains",
     "check_ends",
+    "check_images",
     "check_integer",
     "check_metrics",
     "check_monitors",
@@ -48,6 +52,7 @@ __all__ = [
     "check_trainable",
     "check_training",
     "check_views",
+    "draw",
     "first_examples",
     "is_arrays",
     "is_endless",

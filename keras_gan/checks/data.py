@@ -175,23 +175,78 @@ def check_pairs(x, y, source_shape, target):
             "x must give (source, target), or y the targets. Received: no targets. keras_gan.datasets.load_pairs gives "
             "both."
         )
-    for name, part in (("x", x), ("y", y)):
-        if not hasattr(part, "shape"):
-            raise TypeError(f"{name} must be one array, or give one a batch. Received: a {type(part).__name__}.")
-    swapped = same_shape(tuple(x.shape[1:]), target.shape) and same_shape(tuple(y.shape[1:]), source_shape)
-    hint = " These look swapped: x is the source, y the target." if swapped and source_shape != target.shape else ""
-    x_array = _check_array("x", x, source_shape, "the source that the generator takes", hint)
-    y_array = _check_array("y", y, target.shape, "what the generator makes", hint)
+    x_array, y_array = _check_two(
+        (x, source_shape, "the source that the generator takes"),
+        (y, target.shape, "what the generator makes"),
+        "x is the source, y the target",
+    )
     _check_range("x", x_array, (-1, 1), "sources")
     _check_activation("y", y_array, target.activation)
     if len(x_array) != len(y_array):
         raise ValueError(f"y must be as many as x, {len(x_array)}. Received: {len(y_array)}.")
-    if x_array.shape == y_array.shape and np.array_equal(x_array, y_array):
-        logging.getLogger("keras_gan").warning(
-            "x and y are equal, as far as they were looked at: there is nothing to translate. If sources and targets "
-            "come from two folders, look if both are the same."
-        )
+    _warn_if_equal(x_array, y_array, "If sources and targets come from two folders")
     return x, y
+
+
+def check_domains(x, y, a, b):
+    """Checks arrays of images of two domains, which need not belong together.
+
+    Args:
+        x: Array or tensor of images of A `(n, height, width, channels)`.
+        y: Array or tensor of images of B.
+        a: `Expected` of an image of A.
+        b: `Expected` of an image of B.
+
+    Returns:
+        Both.
+
+    Raises:
+        ValueError: If one is missing, empty, not finite, of another shape or out of range, or there are not as many.
+        TypeError: If one is of another kind.
+    """
+    if y is None:
+        raise ValueError(
+            "x must give (a, b), images of both domains, or y those of B. Received: no images of B. "
+            "keras_gan.datasets.load_unpaired gives both."
+        )
+    parts = (x, a.shape, "an image of A, which generator_ab takes"), (y, b.shape, "an image of B, which it makes")
+    x_array, y_array = _check_two(*parts, "x is of A, y of B")
+    _check_activation("x", x_array, a.activation)
+    _check_activation("y", y_array, b.activation)
+    if len(x_array) != len(y_array):
+        raise ValueError(
+            f"y must be as many as x, {len(x_array)}, since each step takes as many of both. "
+            f"Received: {len(y_array)}. keras_gan.datasets.load_unpaired(a, b, batch_size=...) takes sets of any size."
+        )
+    _warn_if_equal(x_array, y_array, "If both domains come from two folders")
+    return x, y
+
+
+def check_images(name, images, expected):
+    """Raises an error unless these are images `(n, height, width, channels)` such as are expected, an `Expected`."""
+    if not hasattr(images, "shape"):
+        raise TypeError(f"{name} must be one array. Received: a {type(images).__name__}.")
+    of = "images of that domain"
+    _check_activation(name, _check_array(name, images, expected.shape, of), expected.activation)
+
+
+def _check_two(first, second, order):
+    """Returns the arrays of what are `x` and `y`, each a tuple of data, a shape and what that is the shape of."""
+    (x, *_), (y, *_) = first, second
+    for name, part in (("x", x), ("y", y)):
+        if not hasattr(part, "shape"):
+            raise TypeError(f"{name} must be one array, or give one a batch. Received: a {type(part).__name__}.")
+    swapped = same_shape(tuple(x.shape[1:]), second[1]) and same_shape(tuple(y.shape[1:]), first[1])
+    hint = f" These look swapped: {order}." if swapped and first[1] != second[1] else ""
+    return [_check_array(name, *part, hint) for name, part in (("x", first), ("y", second))]
+
+
+def _warn_if_equal(x, y, case):
+    if x.shape == y.shape and np.array_equal(x, y):
+        logging.getLogger("keras_gan").warning(
+            f"x and y are equal, as far as they were looked at: there is nothing to translate. {case}, look if both "
+            "are the same."
+        )
 
 
 def _check_batch(batch, given, expected):

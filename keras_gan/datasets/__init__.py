@@ -1,4 +1,4 @@
-"""Data: digits, TensorFlow Datasets, folders of images and pairs of them as `tf.data` pipelines; toy distributions."""
+"""Data: digits, TensorFlow Datasets, folders of images, and two of them, as `tf.data` pipelines; toy distributions."""
 
 from keras_gan.datasets.convert import from_dataset
 from keras_gan.datasets.load import load
@@ -6,8 +6,19 @@ from keras_gan.datasets.names import class_names
 from keras_gan.datasets.pairs import load_pairs
 from keras_gan.datasets.survey import survey, survey_pairs
 from keras_gan.datasets.toy import grid, ring
+from keras_gan.datasets.unpaired import load_unpaired
 
-__all__ = ["class_names", "from_dataset", "grid", "load", "load_pairs", "ring", "survey", "survey_pairs"]
+__all__ = [
+    "class_names",
+    "from_dataset",
+    "grid",
+    "load",
+    "load_pairs",
+    "load_unpaired",
+    "ring",
+    "survey",
+    "survey_pairs",
+]
 
 
 def __dir__():

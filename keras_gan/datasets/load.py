@@ -92,6 +92,13 @@ def load(
     if labels and stack > 1:
         raise ValueError(f"labels must be False for stacks, which have several each. Received: stack={stack}.")
     size = check_reading(batch_size, image_size, seed, on_error, cache, flip, crop)
+    images, numbers = keep(open_pictures(name, split, size, labels, channels, on_error), cache)
+    order = Order(seed, len(images), stack, with_numbers=bool(flip or crop))
+    return pipeline(images, numbers if labels else None, order, int(batch_size), bool(flip), int(crop))
+
+
+def open_pictures(name, split, size, labels, channels, on_error):
+    """Returns the `Pictures` that a name stands for, at a size `(height, width)` or None; else as `load` takes it."""
     check_name(name)
     if channels is not None:
         if not name.startswith("folder:"):
@@ -100,14 +107,10 @@ def load(
             )
         check_channels("channels", channels)
     if name == "digits":
-        pictures = digits.Digits(split, size)
-    elif name.startswith("folder:"):
-        pictures = folder.Folder(name.removeprefix("folder:"), split, size, labels, int(channels or 3), on_error)
-    else:
-        pictures = tfds.ImageSet(name, split, size, labels)
-    images, numbers = keep(pictures, cache)
-    order = Order(seed, len(images), stack, with_numbers=bool(flip or crop))
-    return pipeline(images, numbers if labels else None, order, int(batch_size), bool(flip), int(crop))
+        return digits.Digits(split, size)
+    if name.startswith("folder:"):
+        return folder.Folder(name.removeprefix("folder:"), split, size, labels, int(channels or 3), on_error)
+    return tfds.ImageSet(name, split, size, labels)
 
 
 def check_reading(batch_size, image_size, seed, on_error, cache, flip, crop):

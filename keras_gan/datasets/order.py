@@ -23,16 +23,21 @@ class Order:
         n: Int > 0, how many examples there are.
         stack: Int > 0, how many examples each index stands for. Defaults to `1`.
         with_numbers: Bool, whether each index comes with a random number, to vary its example by. Defaults to False.
+        length: Int >= n, how many indices a pass has: behind the last one all come again, in another order. Defaults to
+            None, n.
 
     Attributes:
         steps: Int >= 0, the steps that the model had made when the epoch began; None outside of training.
     """
 
-    def __init__(self, seed, n, stack=1, with_numbers=False):
+    def __init__(self, seed, n, stack=1, with_numbers=False, length=None):
         self._seed = random.getrandbits(32) if seed is None else int(seed)
-        self._shape, self._with_numbers = (n, stack), with_numbers
+        self._n, self._shape, self._with_numbers = n, (length or n, stack), with_numbers
         self._visits = itertools.count()
         self.end()
+
+    def __len__(self):
+        return self._shape[0]
 
     @property
     def steps(self):
@@ -55,14 +60,16 @@ class Order:
         """Draws the next pass.
 
         Returns:
-            NumPy array `(n, stack)`, int64: each column holds every index from 0 to n - 1 once. With numbers
-            `(n, stack, 2)`: behind each index a number from 0 to 2**63 - 1.
+            NumPy array `(length, stack)`, int64: each n rows of a column hold every index from 0 to n - 1 once. With
+            numbers `(length, stack, 2)`: behind each index a number from 0 to 2**63 - 1.
         """
         steps, passes = self._now
         # NumPy reads an absent last number as 0: an epoch's first pass is that of the seed and the steps alone.
         rng = np.random.default_rng([self._seed, *([] if steps is None else [steps]), next(passes)])
-        n, stack = self._shape
-        order = np.stack([rng.permutation(n) for _ in range(stack)], axis=1)
+        length, stack = self._shape
+        rounds = range(-(-length // self._n))
+        columns = [np.concatenate([rng.permutation(self._n) for _ in rounds])[:length] for _ in range(stack)]
+        order = np.stack(columns, axis=1)
         if not self._with_numbers:
             return order
         # After the order, which is the same without them.
@@ -72,8 +79,8 @@ class Order:
         """Makes the dataset of one pass.
 
         Returns:
-            `tf.data.Dataset` of `n` elements `(stack,)`, with numbers `(stack, 2)`, int64, in which `find` finds this
-            order.
+            `tf.data.Dataset` of `length` elements `(stack,)`, with numbers `(stack, 2)`, int64, in which `find` finds
+            this order.
         """
         import tensorflow as tf
 

@@ -264,14 +264,18 @@ def _folder(name, path, on_error):
 
 def _two_folders(a, b, on_error):
     found = [_folder(name, path, on_error) for name, path in (("a", a), ("b", b))]
-    first, second = (each.folder.resolve() for each in found)
-    if first.is_relative_to(second) or second.is_relative_to(first):
-        hint = " Pass b=None for images side by side." if first == second else ""
-        raise ValueError(
-            "a and b must be two folders, none inside the other. Received: "
-            f"{found[0].title} and {found[1].title}.{hint}"
-        )
+    check_apart(*found, same_hint=" Pass b=None for images side by side.")
     return found
+
+
+def check_apart(a, b, same_hint=""):
+    """Raises a ValueError if one of two `Folder`s lies in the other; the hint is for one that is given twice."""
+    first, second = (each.folder.resolve() for each in (a, b))
+    if first.is_relative_to(second) or second.is_relative_to(first):
+        raise ValueError(
+            f"a and b must be two folders, none inside the other. Received: {a.title} and {b.title}."
+            f"{same_hint if first == second else ''}"
+        )
 
 
 def _match(a, b):

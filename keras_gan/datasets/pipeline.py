@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from keras_gan.keras_private import with_parts
+from keras_gan.keras_private import parts_of, with_parts
 
 
-def pipeline(images, labels, order, batch_size, flip=False, crop=0, data_range=(0, 255)):
+def pipeline(images, labels, order, batch_size, flip=False, crop=0, data_range=(0, 255), rows=None):
     """Makes the dataset of images in an order.
 
     Args:
@@ -16,6 +16,7 @@ def pipeline(images, labels, order, batch_size, flip=False, crop=0, data_range=(
         flip: Bool, whether to mirror each image with probability one half. Defaults to False.
         crop: Int >= 0, by how much images are larger, in each direction, than the window to take. Defaults to `0`.
         data_range: `(low, high)`, what black and white are in the images. Defaults to `(0, 255)`.
+        rows: Array of ints, which images to take. Defaults to None, all.
 
     Returns:
         `tf.data.Dataset` of known length, as `keras_gan.datasets.load` gives it; `parts_of` finds its parts.
@@ -28,10 +29,11 @@ def pipeline(images, labels, order, batch_size, flip=False, crop=0, data_range=(
     read = _reader(images, data_range, flip, crop)
 
     def pick(picks):
+        picks = _of_rows(picks, rows, varies)
         batch = read(picks)
         return batch if labels is None else (batch, tf.gather(labels, picks[:, 0, 0] if varies else picks[:, 0]))
 
-    return _batches(order, len(images), batch_size, pick)
+    return _batches(order, batch_size, pick)
 
 
 def pair_pipeline(parts, order, batch_size, flip, crop, rows=None):
@@ -49,22 +51,36 @@ def pair_pipeline(parts, order, batch_size, flip, crop, rows=None):
     Returns:
         `tf.data.Dataset` of known length, of `(sources, targets)`.
     """
-    import tensorflow as tf
-
     scale = parts[1][0].shape[1] // parts[0][0].shape[1]
     readers = [_reader(*part, flip, crop // scale * unit, unit) for part, unit in zip(parts, (1, scale), strict=True)]
 
     def pick(picks):
-        if rows is not None:
-            # Behind an index there may be a number.
-            index = tf.gather(rows, picks[:, :, :1] if flip or crop else picks)
-            picks = tf.concat([index, picks[:, :, 1:]], -1) if flip or crop else index
+        picks = _of_rows(picks, rows, flip or crop > 0)
         return tuple(read(picks) for read in readers)
 
-    return _batches(order, len(parts[0][0]) if rows is None else len(rows), batch_size, pick)
+    return _batches(order, batch_size, pick)
 
 
-def _batches(order, n, batch_size, pick):
+def together(first, second):
+    """Makes the dataset of two pipelines' batches together, of which workers read their parts of both."""
+    import tensorflow as tf
+
+    both = first, second
+    zipped = tf.data.Dataset.zip(both)
+    return with_parts(zipped, lambda *part: tf.data.Dataset.zip(tuple(parts_of(each)(*part) for each in both)))
+
+
+def _of_rows(picks, rows, varies):
+    """Turns numbers of rows into those of images; where images vary, there is another number behind each."""
+    import tensorflow as tf
+
+    if rows is None:
+        return picks
+    index = tf.gather(rows, picks[:, :, :1] if varies else picks)
+    return tf.concat([index, picks[:, :, 1:]], -1) if varies else index
+
+
+def _batches(order, batch_size, pick):
     """Makes the dataset of batches, of which each worker of several reads its part alone."""
     import tensorflow as tf
 
@@ -76,7 +92,7 @@ def _batches(order, n, batch_size, pick):
 
         batches = order.dataset().batch(batch_size)
         batches = batches if count == 1 else batches.map(own)
-        batches = batches.apply(tf.data.experimental.assert_cardinality(-(-n // batch_size)))
+        batches = batches.apply(tf.data.experimental.assert_cardinality(-(-len(order) // batch_size)))
         return steady(batches.map(pick))
 
     return with_parts(part(0, 1), part)

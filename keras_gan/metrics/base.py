@@ -66,7 +66,8 @@ class FeatureMetric(keras.metrics.Metric):
 
     Attributes:
         values: Tuple of strings, the names of the results. A single one is returned as a float under the metric's own
-            name, several as a dict. A `name` of the user's own comes before each of several, with an underscore.
+            name, several as a dict. A `name` of the user's own comes before each of several, with an underscore; of one
+            that is the default with an ending, such as `kernel_distance_b`, each gets the ending.
         directions: Tuple of `"min"`, `"max"` or None for each of `values`, which way is better: callbacks such as
             `keras.callbacks.EarlyStopping` then need no `mode`. Defaults to none.
         output: String, which of several outputs of `features` to take. Defaults to `"features"`.
@@ -141,7 +142,9 @@ class FeatureMetric(keras.metrics.Metric):
         if len(self.values) == 1:
             return (self.name,)
         default = re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
-        return self.values if self.name == default else tuple(f"{self.name}_{value}" for value in self.values)
+        if f"{self.name}_".startswith(f"{default}_"):
+            return tuple(value + self.name.removeprefix(default) for value in self.values)
+        return tuple(f"{self.name}_{value}" for value in self.values)
 
     def build(self, data_shape):
         """Makes the variables. `GAN.compile` does this, since none can be made inside compiled code.

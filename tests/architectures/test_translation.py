@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_gan import architectures
+from keras_gan import architectures, networks
 from keras_gan.layers import InstanceNormalization
 
 A = architectures
@@ -14,8 +14,12 @@ def norms(model):
     return [layer for layer in model._flatten_layers() if isinstance(layer, InstanceNormalization)]
 
 
+def separable(*args, **options):
+    return A.residual_generator(*args, **options, separable=True)
+
+
 @pytest.mark.parametrize("shape", [(64, 64, 3), (96, 96, 1), (16, 16, 4), (12, 20, 3), (4, 4, 1)], ids=str)
-@pytest.mark.parametrize("build", [A.unet_generator, A.residual_generator])
+@pytest.mark.parametrize("build", [A.unet_generator, A.residual_generator, separable])
 def test_generators_make_images_as_large_as_their_sources(build, shape):
     generator = build(shape, target_channels=2, width=4)
     x = np.random.default_rng(0).uniform(-1, 1, (2, *shape)).astype("float32")
@@ -51,6 +55,19 @@ def test_the_residual_generator_is_that_of_the_paper():
     assert 11.3e6 < large.count_params() < 12.1e6
 
 
+@pytest.mark.parametrize(("width", "blocks", "low", "high"), [(64, None, 0.10, 0.12), (24, 4, 0.12, 0.135)])
+def test_separable_convolutions_cost_about_a_tenth(width, blocks, low, high):
+    plain, light = (
+        A.residual_generator((128, 128, 3), width=width, blocks=blocks, separable=each) for each in (False, True)
+    )
+    assert low < networks.multiply_adds(light) / networks.multiply_adds(plain) < high
+    # By hand: of a block two convolutions, each 3 x 3 on every channel and then from all to all.
+    (block, *_) = [layer for layer in light.layers if "residual" in layer.name]
+    n = 4 * width
+    assert networks._count(block, (None, 32, 32, n), (None, 32, 32, n)) == 2 * 32 * 32 * (9 * n + n * n)
+    assert networks.output_activation(light) == "tanh" and len(norms(light)) == len(norms(plain))
+
+
 @pytest.mark.parametrize(("side", "field"), [(16, 16), (32, 16), (34, 16), (64, 34), (72, 70), (76, 34), (128, 70)])
 def test_a_logit_sees_the_largest_patch_that_fits(side, field):
     discriminator = A.patch_discriminator((side, side, 3), width=2)
@@ -80,6 +97,7 @@ def test_an_image_depends_on_no_other():
     for model in (
         A.unet_generator((16, 16, 3), width=4),
         A.residual_generator((16, 16, 3), width=4, blocks=1),
+        separable((16, 16, 3), width=4, blocks=1),
         A.patch_discriminator((16, 16, 3), width=4),
     ):
         for training in (False, True):
@@ -102,6 +120,7 @@ def test_dropout_is_for_training():
     [
         (lambda: A.unet_generator((30, 32, 3)), "divisible by 4"),
         (lambda: A.residual_generator((32, 30, 3)), "divisible by 4"),
+        (lambda: A.residual_generator((32, 32, 3), separable=1), "separable must be True or False"),
         (lambda: A.unet_generator((32, 32, 5)), "1 to 4 channels"),
         (lambda: A.unet_generator((32, 32, 3), target_channels=5), "target_channels must be an integer from 1 to 4"),
         (lambda: A.unet_generator((32, 32, 3), dropout=1.0), "dropout"),

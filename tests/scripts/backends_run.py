@@ -80,4 +80,12 @@ for kind, options in {"pairs": {"penalties": [P.R1(0.5)]}, "pairs_simultaneous":
     results.update({f"{kind}_history/{key}": np.array(values) for key, values in history.history.items()})
     results[f"{kind}_images"] = model.predict(sources, verbose=0)
 model.save(f"{folder}/pairs_from_{name}.keras")
+
+# There and back: three steps, with pools that are full after the first.
+cycle = keras.models.load_model(f"{folder}/cycle.keras")
+cycle.compile(keras.optimizers.SGD(1e-3), keras.optimizers.SGD(1e-2), penalties=[P.R1(0.5)])
+history = cycle.fit(sources, targets, batch_size=8, shuffle=False, verbose=0, validation_data=(sources, targets))
+results.update({f"cycle_history/{key}": np.array(values) for key, values in history.history.items()})
+results.update({f"cycle_images/{to}": cycle.translate(sources, to=to) for to in "ab"})
+results.update({f"cycle_pool/{each.path}": ops.convert_to_numpy(each.images) for each in (cycle.pool_a, cycle.pool_b)})
 np.savez(f"{folder}/{name}.npz", **results)

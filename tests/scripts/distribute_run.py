@@ -126,6 +126,24 @@ batches = tf.data.Dataset.from_tensor_slices((sources, -sources)).batch(8)
 result["pairs"] = pairs.fit(batches, epochs=1, verbose=0, validation_data=batches).history
 np.savez(f"{folder}/{replicas}_pairs.npz", *pairs.get_weights())
 
+# The last batch has one: of two replicas one gets nothing.
+batches = tf.data.Dataset.from_tensor_slices((sources[:17], -sources[::-1][:17])).batch(8)
+for kind, pool_size in {"cycle": 0, "cycle_pool": 5}.items():
+    with strategy.scope():
+        keras.utils.set_random_seed(0)
+        A = keras_gan.architectures
+        cycle = keras_gan.CycleGAN(
+            *(A.residual_generator((16, 16, 1), width=4, blocks=1) for _ in range(2)),
+            *(A.patch_discriminator((16, 16, 1), width=4) for _ in range(2)),
+            ema=0.9,
+            seed=0,
+            pool_size=pool_size,
+        )
+        rates = keras.optimizers.SGD(1e-3), keras.optimizers.SGD(0.05)
+        cycle.compile(*rates, penalties=[P.R1(0.1)], metrics=[keras_gan.metrics.PSNR()])
+    result[kind] = cycle.fit(batches, epochs=2, verbose=0, validation_data=batches).history
+    np.savez(f"{folder}/{replicas}_{kind}.npz", *cycle.get_weights())
+
 if replicas > 1:
     with strategy.scope():
         several = gan_of_points(steps_per_execution=4)

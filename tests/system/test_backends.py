@@ -41,6 +41,9 @@ def runs(tmp_path_factory):
         architectures.unet_generator((16, 16, 3), width=4), architectures.patch_discriminator((16, 16, 6), width=4)
     )
     pairs.save(folder / "pairs.keras")
+    generators = [architectures.residual_generator((16, 16, 3), width=4, blocks=1) for _ in range(2)]
+    discriminators = [architectures.patch_discriminator((16, 16, 3), width=4) for _ in range(2)]
+    keras_gan.CycleGAN(*generators, *discriminators, ema=0.5, pool_size=5).save(folder / "cycle.keras")
     script = Path(__file__).parents[1] / "scripts" / "backends_run.py"
     for name in ["tensorflow", *OTHERS]:
         done = subprocess.run(
@@ -73,6 +76,9 @@ def runs(tmp_path_factory):
         ("pairs_images", 1e-3),
         ("pairs_simultaneous_history", 1e-4),
         ("pairs_simultaneous_images", 1e-3),
+        ("cycle_history", 1e-4),
+        ("cycle_images", 1e-4),
+        ("cycle_pool", 1e-4),
     ],
 )
 def test_backends_agree(what, tolerance, name, runs):

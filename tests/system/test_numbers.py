@@ -82,11 +82,18 @@ def pair_networks():
     }
 
 
+def cycle_networks():
+    generators = {name: A.residual_generator((8, 8, 1), width=2, blocks=1) for name in ("generator_ab", "generator_ba")}
+    judges = ("discriminator_a", "discriminator_b")
+    return generators | {name: keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(1, 3)]) for name in judges}
+
+
 IMAGES = -np.ones((2, 8, 8, 1))
 IMAGE_SIZES = {"image_shape": (16, 16, 1), "width": 2}
 # Valid arguments of what has others than numbers by default. An argument is a number if its value here, or else its
 # default, is one; of a tuple each entry is.
 VALID = {
+    "CycleGAN": {**cycle_networks(), "ema": 0.5, "seed": 3},
     "GAN": {**networks(), "ema": 0.5, "seed": 3},
     "architectures.dcgan_discriminator": {**IMAGE_SIZES},
     "architectures.dcgan_generator": {**IMAGE_SIZES, "latent_dim": 4},
@@ -127,6 +134,13 @@ VALID = {
         "image_size": (8, 8),
         "seed": 3,
     },
+    "datasets.load_unpaired": {
+        "a": np.zeros((4, 9, 9, 1), "uint8"),
+        "b": np.ones((5, 9, 9, 1), "uint8"),
+        "batch_size": 4,
+        "image_size": (8, 8),
+        "seed": 3,
+    },
     "export.benchmark": {"filepath": "generator.tflite"},
     "export.export": {"generator": None, "filepath": "generator.tflite"},
     "export.export_translation": {"model": None, "filepath": "relief.tflite"},
@@ -158,6 +172,13 @@ VALID = {
         "count": 30,
         "minutes": 2.0,
     },
+    "settings.for_unpaired": {
+        "shape_a": (16, 16, 1),
+        "shape_b": (16, 16, 3),
+        "count_a": 30,
+        "count_b": 20,
+        "minutes": 2.0,
+    },
     "walks.tour": {"stops": np.eye(3)},
 }
 # They take no number of the user's own.
@@ -166,6 +187,7 @@ WITHOUT_NUMBERS = {
     "datasets.class_names",
     "datasets.survey",
     "datasets.survey_pairs",
+    "health.cycle_stands_still",
     "health.discriminator_won",
     "health.diversity",
     "health.generator_collapsed",
@@ -190,6 +212,7 @@ SLOW = {
     "datasets.from_dataset",
     "datasets.load",
     "datasets.load_pairs",
+    "datasets.load_unpaired",
     "export.benchmark",
     "export.export",
     "export.export_translation",

@@ -2,7 +2,14 @@
 
 from tensorflow.errors import OpError
 
-from keras_gan.backend.tensorflow.replica import first_replica, length, local_draw, replica, with_shape
+from keras_gan.backend.tensorflow.replica import (
+    first_replica,
+    length,
+    local_draw,
+    on_whole_batch,
+    replica,
+    with_shape,
+)
 from keras_gan.backend.tensorflow.trainer import (
     Trainer,
     gpus,
@@ -21,6 +28,7 @@ __all__ = [
     "input_gradient",
     "length",
     "local_draw",
+    "on_whole_batch",
     "replica",
     "warn_of_slow_processor",
     "with_shape",

@@ -100,6 +100,26 @@ def local_draw(draw, n, per_example=True):
     return draw(tf.reduce_sum(rows))[start : start + n]
 
 
+def on_whole_batch(function, x):
+    """Calls a function on the batch that the replicas share, the same on all of them.
+
+    Args:
+        function: Function of a tensor `(batch, ...)` that returns another of the same shape. What it draws and assigns
+            is the same on all replicas.
+        x: Tensor, this replica's part, in a step.
+
+    Returns:
+        Tensor like `x`: this replica's rows of what the function returns.
+    """
+    context = tf.distribute.get_replica_context()
+    if context.num_replicas_in_sync == 1:
+        return function(x)
+    found = function(context.all_gather(without_padding(x), axis=0))
+    counts = tf.cast(_parts(context, _here.count), "int32")
+    start = tf.reduce_sum(counts[: context.replica_id_in_sync_group])
+    return tf.concat([found[start : start + _here.count], x[_here.count :]], axis=0)
+
+
 def _parts(context, n):
     """Returns how many examples each replica has, float32 `(replicas,)`."""
     mine = tf.one_hot(context.replica_id_in_sync_group, context.num_replicas_in_sync) * tf.cast(n, "float32")

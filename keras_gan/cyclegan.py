@@ -1,0 +1,516 @@
+"""Images of one kind to another and back: models that learn from two sets without pairs."""
+
+import itertools
+import types
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_gan import backend, checks, health, images, networks
+from keras_gan.duel import Match
+from keras_gan.export.export import export_translation
+from keras_gan.game import Game, another, get_reconstruction, reconstruct
+from keras_gan.image_pool import ImagePool
+from keras_gan.optimizers import scales_loss
+
+_DOMAINS = "a", "b"
+_OTHER = {"a": "b", "b": "a"}
+_IDENTITY = 0.5
+_BATCH = 32
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class CycleGAN(Match):
+    """Two generators that translate images of A to B and back, each against a discriminator of what it makes.
+
+    Nothing says what an image of A looks like in B: discriminators judge if outputs look like images of their domain,
+    and an image that goes there and back must come back as it was.
+
+    Called on images of A, or in `predict`, it returns what becomes of them in B; `translate` does either. What ends in
+    `_a` is about images of A, real ones and what `generator_ba` makes, and `_b` about those of B.
+
+    Args:
+        generator_ab: `keras.Model` from images of A `(batch, height, width, channels)` to images of B of that size,
+            with any number of channels.
+        generator_ba: `keras.Model` from images of B to images of A.
+        discriminator_a: `keras.Model` from images of A to logits `(batch, 1)` or a map of them `(batch, ..., 1)`: no
+            sigmoid at its end.
+        discriminator_b: `keras.Model`, the same of B.
+        ema: Float in [0, 1), the momentum of moving averages of both generators' weights, as in `GAN`. Defaults to
+            None, no averages.
+        seed: Int, makes the random numbers of training reproducible. Defaults to None, another seed for each run.
+        pool_size: Int >= 0, how many outputs of former steps are kept for each discriminator, which is shown one of
+            them in place of every other new one. Files keep them, as float32. Defaults to `50`, the paper's; 0 shows it
+            those of the step alone.
+        **kwargs: `name` and `dtype`, as for any `keras.Model`.
+
+    Raises:
+        ValueError: If a network does not fit the others, or a number is out of range.
+        TypeError: If a network is no `keras.Model`.
+
+    Attributes:
+        shapes: Dict of `"a"` and `"b"` to the shape of an image, `(height, width, channels)`.
+
+    Example:
+
+    ```python
+    model = keras_gan.CycleGAN(
+        generator_ab=keras_gan.architectures.residual_generator((32, 32, 3), width=16, blocks=2),
+        generator_ba=keras_gan.architectures.residual_generator((32, 32, 3), width=16, blocks=2),
+        discriminator_a=keras_gan.architectures.patch_discriminator((32, 32, 3), width=16),
+        discriminator_b=keras_gan.architectures.patch_discriminator((32, 32, 3), width=16),
+    )
+    model.compile()
+    a, b = np.random.uniform(-1, 1, (2, 8, 32, 32, 3)).astype("float32")
+    model.fit(a, b, batch_size=4)
+    model.translate(b, to="a").shape  # (8, 32, 32, 3)
+    ```
+
+    Reference:
+        [Zhu et al., 2017](https://arxiv.org/abs/1703.10593)
+    """
+
+    def __init__(
+        self, generator_ab, generator_ba, discriminator_a, discriminator_b, ema=None, seed=None, pool_size=50, **kwargs
+    ):
+        shapes = networks.connect_cycle(
+            {"generator_ab": generator_ab, "generator_ba": generator_ba},
+            {"discriminator_b": discriminator_b, "discriminator_a": discriminator_a},
+        )
+        pool_size = checks.check_integer("pool_size", pool_size, 0)
+        super().__init__(ema, seed, **kwargs)
+        self.generator_ab, self.generator_ba = generator_ab, generator_ba
+        self.discriminator_a, self.discriminator_b = discriminator_a, discriminator_b
+        self.pool_size = pool_size
+        self.shapes = dict(zip(_DOMAINS, shapes, strict=True))
+        self.data_shape = self.shapes["b"]
+        self.data_range = checks.RANGES.get(networks.output_activation(generator_ab))
+        symbolic = {domain: keras.KerasTensor((None, *shape)) for domain, shape in self.shapes.items()}
+        self._average_ab = self.make_average(generator_ab, symbolic["a"])
+        self._average_ba = self.make_average(generator_ba, symbolic["b"])
+        self.pool_a, self.pool_b = (ImagePool(pool_size, shape) if pool_size else None for shape in shapes)
+
+    def players(self):
+        return {
+            "discriminator": [self.discriminator_a, self.discriminator_b],
+            "generator": [self.generator_ab, self.generator_ba],
+        }
+
+    def averages(self):
+        pairs = (self.generator_ab, self._average_ab), (self.generator_ba, self._average_ba)
+        return [] if self.ema is None else list(pairs)
+
+    def generator_to(self, to):
+        """Returns the generator that makes images of a domain, `"a"` or `"b"`."""
+        return self.generator_ab if to == "b" else self.generator_ba
+
+    def _of(self, kind, domain):
+        """Returns the game, the pool or the discriminator of a domain."""
+        return getattr(self, f"{kind}_{domain}")
+
+    def log_names(self):
+        names = [*self.game_a.log_names(), "cycle_loss", *(["identity_loss"] if self.identity_weight else [])]
+        return [*_of_both(names), *self.hidden_logs]
+
+    @property
+    def hidden_logs(self):
+        names = _of_both([*self.game_a.hidden_logs(), "change", "relative_error"])
+        return [*names, *health.update_names(scales_loss(self.generator_optimizer))]
+
+    # === Training ===
+
+    def compile(
+        self,
+        generator_optimizer=None,
+        discriminator_optimizer=None,
+        loss="least_squares",
+        penalties=(),
+        generator_penalties=(),
+        metrics=(),
+        augmentation=None,
+        cycle="mae",
+        cycle_weight=10.0,
+        identity_weight=None,
+        run_eagerly=False,
+        steps_per_execution=1,
+        jit_compile="auto",
+    ):
+        """Configures training.
+
+        Both generators together minimize their adversarial losses and, of both domains, `cycle_weight` times the cycle
+        loss, how far images come back from where they were, and `cycle_weight * identity_weight` times the identity
+        loss, how far a generator moves images that are of its target domain already.
+
+        Args:
+            generator_optimizer: `keras.optimizers.Optimizer` or its name, for both generators. Defaults to
+                `Adam(2e-4, beta_1=0.5)`, the paper's.
+            discriminator_optimizer: Another optimizer, for both discriminators, with the same default.
+            loss: Name or object from `keras_gan.losses`. Defaults to `"least_squares"`.
+            penalties: List of objects from `keras_gan.penalties`, added to the objective of each discriminator, which
+                gets copies of its own.
+            generator_penalties: List of objects from `keras_gan.penalties`, added to the generators' objective for
+                each direction. They get sources in place of latents.
+            metrics: List of `keras.metrics.Metric` whose `update_state` takes `(real, fake)`. There is one of each for
+                images of A and one for those of B, named with `_a` and `_b` at the end. `evaluate` and
+                `validation_data` fill them: those of B with the images of B that are given, and with what becomes of
+                those of A. Where these belong together, metrics of pairs, such as `keras_gan.metrics.PSNR()`, mean what
+                they say. Defaults to none.
+            augmentation: `keras_gan.augmentation.Augmentation` of all that the discriminators see in training. Defaults
+                to none.
+            cycle: `keras.losses.Loss`, function of `(target, output)`, or name of one from `keras.losses`: the distance
+                in both the cycle loss and the identity loss. Defaults to `"mae"`.
+            cycle_weight: Float >= 0. Defaults to `10.0`, the paper's. (There the generators' adversarial loss is twice
+                that of `"least_squares"`: beside this loss `5.0` is the paper's proportion.)
+            identity_weight: Float >= 0, of the identity loss, as a share of `cycle_weight`. It keeps colors where they
+                need not change, and takes two more passes of the generators a step. Must be 0 where A and B differ in
+                channels. Defaults to None, 0.5 as in the paper, and 0 where channels differ.
+            run_eagerly: Bool, as in `keras.Model.compile`.
+            steps_per_execution: Int, as in `keras.Model.compile`.
+            jit_compile: Bool or `"auto"`, as in `keras.Model.compile`.
+
+        Raises:
+            ValueError: If a loss is unknown, both kinds of networks are given one and the same optimizer, a network has
+                no trainable weights, two metrics log a result of the same name, or a number is out of range.
+            TypeError: If a penalty, a metric, the cycle or the augmentation is something else.
+        """
+        cycle_weight = checks.check_number("cycle_weight", cycle_weight, 0)
+        identity_weight = self._check_identity(identity_weight)
+        cycle = get_reconstruction("cycle", cycle)
+        checks.check_metrics(metrics)
+        game_b = Game(self, self.discriminator_b, self.shapes["b"], loss, penalties, generator_penalties, augmentation)
+        copies = [[another(part) for part in parts] for parts in (penalties, generator_penalties, [augmentation])]
+        game_a = Game(self, self.discriminator_a, self.shapes["a"], game_b.loss, *copies[:2], *copies[2])
+        self.game_a, self.game_b = game_a, game_b
+        self.loss = game_b.loss
+        self.cycle, self.cycle_weight, self.identity_weight = cycle, cycle_weight, identity_weight
+        self.compile_players(
+            generator_optimizer,
+            discriminator_optimizer,
+            metrics=[_of_domain(metric, domain) for metric in metrics for domain in _DOMAINS],
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+        )
+
+    def _check_identity(self, weight):
+        same = self.shapes["a"] == self.shapes["b"]
+        if weight is None:
+            return _IDENTITY if same else 0.0
+        weight = checks.check_number("identity_weight", weight, 0)
+        if weight and not same:
+            raise ValueError(
+                "identity_weight must be 0 where A and B differ in channels, since no image is of both. Received: "
+                f"identity_weight={weight:g}, images of {self.shapes['a']} and {self.shapes['b']}. Leave it out."
+            )
+        return weight
+
+    def _metrics_of(self, domain):
+        return [metric for metric in self.evaluation_metrics if metric.name.endswith(f"_{domain}")]
+
+    def shape_for(self, metric):
+        return self.shapes[metric.name[-1]]
+
+    def check_data(self, x, y):
+        activation = networks.output_activation(self.generator_ab)
+        return checks.check_domains(x, y, *(checks.Expected(self.shapes[each], activation) for each in _DOMAINS))
+
+    def adversarial_step(self, data):
+        real = self._unpack(data)
+        # First, as in the paper: the discriminators then see the same fakes, and make no others.
+        (g,) = self.update(["generator"], lambda: [self.generator_objective(real["a"], real["b"])])
+        self.update_averages()
+        fakes = [self._show(g[domain]["fake"], domain) for domain in _DOMAINS]
+        (d,) = self.update(["discriminator"], lambda: [self.discriminator_objective(real["a"], real["b"], *fakes)])
+        logs = {}
+        for domain in _DOMAINS:
+            game, of_d, of_g, images_of = self._of("game", domain), d[domain], g[domain], real[domain]
+            game.learn(self.without_padding(of_d["real_logits"]))
+            found = {
+                **game.results(of_d, of_g),
+                **{name: of_g[name] for name in ("cycle_loss", "identity_loss") if name in of_g},
+                **health.measure_game(self.loss, images_of, {**of_d, "fake": of_g["fake"]}, of_g),
+                "change": health.change(real[_OTHER[domain]], images_of, of_g["fake"]),
+                "relative_error": health.relative_error(images_of, of_g["back"]),
+            }
+            logs.update({f"{name}_{domain}": value for name, value in found.items()})
+        return {**logs, **health.measure_updates(d, g)}
+
+    def _show(self, fake, domain):
+        pool = self._of("pool", domain)
+        fake = ops.stop_gradient(fake)
+        return fake if pool is None else pool(fake, seed=self.training_seed)
+
+    def generator_objective(self, a, b):
+        """Computes what both generators minimize together, through the fixed discriminators.
+
+        Args:
+            a: Tensor of images of A `(batch, height, width, channels)`.
+            b: Tensor of images of B.
+
+        Returns:
+            The objective, a scalar tensor; and a dict of `"a"` and `"b"` to the report of `Game.generator_objective` on
+            images of that domain, with the `fake` ones, those that come `back`, the `cycle_loss` and, where it has a
+            weight, the `identity_loss`.
+        """
+        real = {"a": a, "b": b}
+        fakes = {to: self._translate(self.generator_to(to), real[_OTHER[to]], training=True) for to in _DOMAINS}
+        total, reports = 0.0, {}
+        # Before any other call of the generators: what their layers add is that of the last one.
+        for to, fake in fakes.items():
+
+            def generate(source, given, to=to):
+                return self._translate(self.generator_to(to), source, training=True)
+
+            objective, report = self._of("game", to).generator_objective(
+                self.generator_to(to), self._judge(to), real[to], fake, (generate, real[_OTHER[to]], None)
+            )
+            total += objective
+            reports[to] = {**report, "fake": fake}
+        for domain in _DOMAINS:
+            back = self._translate(self.generator_to(domain), fakes[_OTHER[domain]], training=True)
+            distances = self._distances(self.generator_to(domain), real[domain], back, training=True)
+            total += self.cycle_weight * distances["cycle_loss"]
+            if self.identity_weight:
+                total += self.cycle_weight * self.identity_weight * distances["identity_loss"]
+            reports[domain].update(distances, back=back)
+        return total, reports
+
+    def discriminator_objective(self, a, b, fake_a, fake_b):
+        """Computes what both discriminators minimize together.
+
+        Args:
+            a: Tensor of images of A `(batch, height, width, channels)`.
+            b: Tensor of images of B.
+            fake_a: Tensor of images that the generators made, such as those of `a`.
+            fake_b: Likewise, such as those of `b`.
+
+        Returns:
+            The objective, a scalar tensor; and a dict of `"a"` and `"b"` to the report of
+            `Game.discriminator_objective` on images of that domain.
+        """
+        total, reports = 0.0, {}
+        for domain, real, fake in (("a", a, fake_a), ("b", b, fake_b)):
+            objective, reports[domain] = self._of("game", domain).discriminator_objective(
+                self._of("discriminator", domain), self._judge(domain), real, fake
+            )
+            total += objective
+        return total, reports
+
+    def _distances(self, generator, real, back, training):
+        """Computes how far images are from what comes back of them, and from what their own generator makes of them."""
+        found = {"cycle_loss": reconstruct(self.cycle, real, back)}
+        if self.identity_weight:
+            same = self._translate(generator, real, training)
+            found["identity_loss"] = reconstruct(self.cycle, real, same)
+        return found
+
+    def evaluation_step(self, data):
+        real = self._unpack(data)
+        generators = {to: self.averaged(self.generator_to(to)) for to in _DOMAINS}
+        fakes = {to: self._translate(generators[to], real[_OTHER[to]], training=False) for to in _DOMAINS}
+        logs = {}
+        for domain in _DOMAINS:
+            self.update_metrics(real[domain], fakes[domain], self._metrics_of(domain))
+            judge = self._judge(domain, augmented=False)
+            logits = [judge(image, training=False)[0] for image in (real[domain], fakes[domain])]
+            back = self._translate(generators[domain], fakes[_OTHER[domain]], training=False)
+            found = {
+                **self._of("game", domain).evaluate(*logits),
+                **self._distances(generators[domain], real[domain], back, training=False),
+            }
+            logs.update({f"{name}_{domain}": value for name, value in found.items()})
+        return logs
+
+    def _judge(self, domain, augmented=True):
+        """Returns a discriminator as a function of images, in training augmented, and of `training`."""
+
+        def judge(image, training):
+            image = self._of("game", domain).augment(image) if augmented else image
+            return self._of("discriminator", domain)(image, training=training), {}
+
+        return judge
+
+    def _unpack(self, data):
+        a, b, _ = keras.utils.unpack_x_y_sample_weight(data)
+        # `variable_dtype`, not `compute_dtype`: metrics and losses need unrounded images.
+        return {
+            domain: ops.cast(backend.with_shape(image, self.shapes[domain]), self.variable_dtype)
+            for domain, image in (("a", a), ("b", b))
+        }
+
+    def _translate(self, generator, source, training):
+        return ops.cast(generator(source, training=training), self.variable_dtype)
+
+    def call(self, inputs, training=False):
+        return (self.generator_ab if training else self.averaged(self.generator_ab))(inputs, training=training)
+
+    # === Watching ===
+
+    def culprit(self, broken):
+        found = {
+            domain: {name.removesuffix(f"_{domain}") for name in broken if name.endswith(f"_{domain}")}
+            for domain in _DOMAINS
+        }
+        shared = broken - set(_of_both([name for each in found.values() for name in each]))
+        # What breaks the images of one domain breaks the fakes of the other.
+        for domain in sorted(_DOMAINS, key=lambda each: "real_score" not in found[each]):
+            if found[domain]:
+                part = self._of("game", domain).culprit(found[domain] | shared, self.steps_per_execution)
+                return f"{part}, with images of {domain.upper()}"
+        return self.game_b.culprit(broken, self.steps_per_execution)
+
+    def preview(self, n, seed=0, given=None):
+        """Draws images there and back: an image of A, what becomes of it in B and what comes back; below one of B.
+
+        Args:
+            n: Int, how many of each.
+            seed: Not used.
+            given: Pair of arrays, at least `n` images of A and of B.
+
+        Returns:
+            Array `(n, 2 * height + 1, 3 * width + 2, channels)` in [-1, 1].
+
+        Raises:
+            ValueError: If there are no images of both, or they don't fit the networks.
+        """
+        if given is None or given[1] is None:
+            raise ValueError(
+                f"{type(self).__name__} draws images of both domains: pass SampleGrid(..., data=) what fit takes. "
+                "Received: none."
+            )
+        given = self.check_data(*(part[:n] for part in given))
+        rows = []
+        for domain, real in zip(_DOMAINS, given, strict=True):
+            there = self.translate(real, to=_OTHER[domain])
+            back = self.translate(there, to=domain)
+            rows.append([images.signed(each, self.generator_ab) for each in (real, there, back)])
+        above, below = map(images.side_by_side, rows)
+        return np.concatenate([above, np.ones_like(above[:, :1]), below], axis=1)
+
+    def alarms(self):
+        ignored = "Try a larger cycle_weight or a lower learning rate."
+        copied = "Train for longer, or try a smaller identity_weight or cycle_weight."
+        return [
+            alarm
+            for suffix in _of_both([""])
+            for alarm in (
+                health.discriminator_won(self.loss, suffix),
+                health.output_ignores_source(suffix, ignored),
+                health.output_copies_source(suffix, copied),
+                health.cycle_stands_still(suffix),
+            )
+        ]
+
+    # === Translating ===
+
+    def translate(self, images, to="b", batch_size=_BATCH):
+        """Translates images, with the averaged weights if there is an `ema`.
+
+        Args:
+            images: Array or tensor `(n, height, width, channels)`, of B for `to="a"` and of A for `to="b"`.
+            to: `"a"` or `"b"`, the domain of what is made. Defaults to `"b"`.
+            batch_size: Int > 0, how many at once. Defaults to `32`.
+
+        Returns:
+            NumPy array `(n, height, width, channels)`.
+
+        Raises:
+            ValueError: If `to` is something else, the images have another shape or are not finite, or `batch_size` is
+                no positive integer.
+            TypeError: If the images are no numbers.
+
+        Example:
+
+        ```python
+        photos = model.translate(paintings, to="a")
+        ```
+        """
+        _check_to(to)
+        batch_size = checks.check_integer("batch_size", batch_size)
+        expected = checks.Expected(self.shapes[_OTHER[to]], networks.output_activation(self.generator_ab))
+        checks.check_images("images", images, expected)
+        return self.infer(self.best(self.generator_to(to)), images, batch_size)
+
+    def export(self, filepath, to="b", data=None, **options):
+        """Writes a generator as a file for another program, checked, with the averaged weights if there is an `ema`.
+
+        Args:
+            filepath: Path to write: NAME.tflite for phones, NAME.onnx, or NAME for a SavedModel.
+            to: `"a"` or `"b"`, the domain of what the file makes. Defaults to `"b"`.
+            data: Pictures that the file is calibrated on and checked with, which must be given: an array of what the
+                file takes; or what `fit` takes, batches of both domains or a pair of arrays.
+            **options: Those of `keras_gan.export.export_translation`: `quantize="dynamic"` for a quarter of the size,
+                `accelerator="gpu"` for a phone's GPU, `output="uint8"` for bytes in and out, `batch_sizes`, `metrics`,
+                `card`, `format`.
+
+        Returns:
+            `keras_gan.export.Report`. It prints as a table.
+
+        Raises:
+            ValueError: If `to` is something else, or the file differs from the generator; see
+                `keras_gan.export.export_translation`. No file is left then.
+        """
+        _check_to(to)
+        game = self._of("game", to) if self.compiled else None
+        # This direction, as a model that has no other.
+        direction = types.SimpleNamespace(
+            best_generator=self.best(self.generator_to(to)),
+            evaluation_metrics=self._metrics_of(to),
+            compiled=self.compiled,
+            optimizer=self.optimizer,
+            ema=self.ema,
+            loss=game and game.loss,
+            penalties=game.penalties.penalties if game else [],
+            augmentation=game and game.augmentation,
+        )
+        return export_translation(direction, filepath, _turned(data) if to == "a" else data, **options)
+
+    # === Saving ===
+
+    def get_config(self):
+        names = "generator_ab", "generator_ba", "discriminator_a", "discriminator_b"
+        return {
+            **super().get_config(),
+            **{name: keras.saving.serialize_keras_object(getattr(self, name)) for name in names},
+            "pool_size": self.pool_size,
+        }
+
+    def get_compile_config(self):
+        config = super().get_compile_config()
+        if not config:
+            return config
+        metrics = config["metrics"][::2]
+        for metric in metrics:
+            metric["config"]["name"] = metric["config"]["name"].removesuffix("_a")
+        return {
+            **config,
+            **self.game_b.get_compile_config(),
+            "metrics": metrics,
+            "cycle": keras.losses.serialize(self.cycle),
+            "cycle_weight": self.cycle_weight,
+            "identity_weight": self.identity_weight,
+        }
+
+
+def _of_both(names):
+    return [f"{name}_{domain}" for name in names for domain in _DOMAINS]
+
+
+def _of_domain(metric, domain):
+    """Returns a metric of the same configuration for images of a domain, which its name ends in."""
+    return type(metric).from_config({**metric.get_config(), "name": f"{metric.name}_{domain}"})
+
+
+def _check_to(to):
+    if to not in _DOMAINS:
+        raise ValueError(f"to must be 'a' or 'b', the domain to translate to. Received: {to!r}.")
+
+
+def _turned(data):
+    """Returns data with B before A where they hold both: a pair of arrays, or batches."""
+    if data is None or hasattr(data, "shape") or isinstance(data, tuple):
+        return data[::-1] if isinstance(data, tuple) else data
+    first, iterator = checks.draw(data)
+    batches = iterator if first is None else itertools.chain([first], iterator)
+    return (batch[::-1] if isinstance(batch, (tuple, list)) else batch for batch in batches)

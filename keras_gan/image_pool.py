@@ -1,0 +1,83 @@
+"""Fakes of former steps, for a discriminator that is to remember them."""
+
+import keras
+from keras import ops
+
+from keras_gan import backend
+
+
+class ImagePool(keras.layers.Layer):
+    """The fakes that a discriminator is shown: those of this step, or in their place some of former ones.
+
+    It keeps the first images that come. Once it is full, each further one is shown with probability one half; else it
+    takes the place of a random one, which is shown in its stead. Images are taken one after the other, so that one may
+    meet what came before it in its own batch.
+
+    Args:
+        size: Int > 0, how many images to keep.
+        shape: Tuple `(height, width, channels)`.
+
+    Call arguments:
+        fakes: Tensor `(batch, height, width, channels)`.
+        seed: `keras.random.SeedGenerator`.
+
+    Returns:
+        Tensor like `fakes`, what to show in their place.
+
+    Attributes:
+        images: `keras.Variable` `(size, height, width, channels)`.
+        count: `keras.Variable`, an int, how many of them there are.
+
+    Reference:
+        [Shrivastava et al., 2016](https://arxiv.org/abs/1612.07828), 2.3
+    """
+
+    def __init__(self, size, shape):
+        super().__init__(name="image_pool", autocast=False)
+        self.size = size
+        # All replicas make the same of them.
+        self.images, self.count = (
+            self.add_weight(each, "zeros", dtype, trainable=False, aggregation="only_first_replica", name=name)
+            for name, each, dtype in (("images", (size, *shape), "float32"), ("count", (), "int32"))
+        )
+        self.built = True
+
+    def call(self, fakes, seed):
+        return backend.on_whole_batch(lambda fakes: self._exchange(fakes, seed), fakes)
+
+    def _exchange(self, fakes, seed):
+        n = ops.shape(fakes)[0]
+        places = self.count.value + ops.arange(n, dtype="int32")
+        is_new = places < self.size
+        coin, place = ops.unstack(keras.random.uniform((n, 2), dtype="float32", seed=seed), 2, axis=1)
+        goes_in = ops.logical_or(is_new, coin < 0.5)
+        # A number just below 1 rounds to 1.
+        drawn = ops.minimum(ops.cast(place * self.size, "int32"), self.size - 1)
+        places = ops.where(is_new, places, drawn)
+        # What lies in a place is a row of the pool or, behind those, a fake: when each fake comes, and in the end.
+        numbers = ops.arange(n, dtype="int32")
+        before = self._last(places, places, ops.logical_and(goes_in, numbers[None] < numbers[:, None]))
+        is_shown = ops.logical_or(is_new, ops.logical_not(goes_in))
+        everything = ops.concatenate([self.images.value, ops.cast(fakes, "float32")])
+        shown = ops.take(everything, ops.where(is_shown, self.size + numbers, before), axis=0)
+        self.images.assign(
+            ops.take(everything, self._last(ops.arange(self.size, dtype="int32"), places, goes_in[None]), axis=0)
+        )
+        self.count.assign(ops.minimum(self.count.value + n, self.size))
+        return ops.cast(shown, fakes.dtype)
+
+    def _last(self, wanted, places, counts):
+        """Finds what lies in places: of the fakes that go there and count the last, or else what lay there before.
+
+        Args:
+            wanted: Tensor of ints `(m,)`, the places.
+            places: Tensor of ints `(n,)`, the places of the fakes.
+            counts: Bools `(m, n)`, or `(1, n)`.
+
+        Returns:
+            Tensor of ints `(m,)`, rows of the pool with the fakes behind it.
+        """
+        numbers = self.size + ops.arange(ops.shape(places)[0], dtype="int32")
+        matches = ops.logical_and(wanted[:, None] == places[None], counts)
+        found = ops.max(ops.where(matches, numbers[None], -1), axis=1)
+        return ops.where(found < 0, wanted, found)
