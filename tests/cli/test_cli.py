@@ -92,7 +92,15 @@ def test_the_command_says_nothing_but_its_result():
 
 def stopped(command, folder, signals):
     """Starts a command, sends it a signal once it writes, and returns its exit code and its last words."""
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # What a shell starts in the background ignores SIGINT, and so would what it starts.
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     deadline = time.monotonic() + 120
     while not list(folder.glob(".part.*")) and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.02)
@@ -427,9 +435,12 @@ def test_a_signal_that_python_drops_comes_again(number, monkeypatch, capsys):
             time.sleep(0.01)
 
     hook, handler = others.append, signal.getsignal(signal.SIGTERM)
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
     monkeypatch.setattr(sys, "unraisablehook", hook)
     monkeypatch.setattr(saving, "load_untrusted", work)
-    assert cli.main(["sample", "gan.keras", "--out", "new.png"]) == 128 + number
+    code = cli.main(["sample", "gan.keras", "--out", "new.png"])
+    signal.signal(signal.SIGINT, interrupt)
+    assert code == 128 + number
     assert came == ["dropped"] and 0.04 < time.monotonic() - waited < 5
     assert capsys.readouterr().err == "keras-gan sample: stopped; no file was left half written.\n"
     assert [other.exc_type for other in others] == [ZeroDivisionError]
