@@ -2,7 +2,8 @@
 
 import keras
 
-from keras_gan import checks, networks
+from keras_gan import checks, defaults, networks
+from keras_gan.checks.values import is_auto
 from keras_gan.game import Game
 from keras_gan.model import AdversarialModel
 from keras_gan.moving_average import MovingAverage
@@ -19,7 +20,8 @@ class Duel(AdversarialModel):
         generator: `keras.Model`.
         discriminator: `keras.Model`.
         inputs: Symbolic inputs of the generator.
-        ema: Float in [0, 1), the momentum of the average, or None for no average.
+        ema: Float in [0, 1), the momentum of the average; None for no average; `"auto"` for the default, where the
+            generator can be copied.
         seed: As for `AdversarialModel`.
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
 
@@ -33,14 +35,13 @@ class Duel(AdversarialModel):
     discriminator_steps = 1
 
     def __init__(self, generator, discriminator, inputs, ema=None, seed=None, **kwargs):
-        if ema is not None:
-            ema = checks.check_number("ema, the momentum of the average,", ema, 0, 1, open_high=True)
         super().__init__(seed, **kwargs)
+        average = _average(generator, ema, inputs)
         self.generator = generator
         self.discriminator = discriminator
         self.data_range = checks.RANGES.get(networks.output_activation(generator))
-        self.ema = ema
-        self._average = None if ema is None else MovingAverage(generator, ema, inputs)
+        self.ema = average and average.momentum
+        self._average = average
 
     @property
     def ema_generator(self):
@@ -161,3 +162,16 @@ class Duel(AdversarialModel):
             "simultaneous": self.simultaneous,
             **config,
         }
+
+
+def _average(generator, ema, inputs):
+    """Returns a `MovingAverage` of a generator, or None for no average."""
+    if ema is None:
+        return None
+    if not is_auto(ema):
+        ema = checks.check_number("ema, the momentum of the average,", ema, 0, 1, open_high=True)
+        return MovingAverage(generator, ema, inputs)
+    try:
+        return MovingAverage(generator, defaults.EMA, inputs)
+    except ValueError:  # It can't be copied.
+        return None

@@ -6,6 +6,7 @@ from keras_gan.backend.tensorflow.replica import first_replica, length, local_dr
 from keras_gan.backend.tensorflow.trainer import (
     Trainer,
     gpus,
+    has_gradient,
     inference,
     input_gradient,
     warn_of_slow_processor,
@@ -17,6 +18,7 @@ __all__ = [
     "Trainer",
     "first_replica",
     "gpus",
+    "has_gradient",
     "inference",
     "input_gradient",
     "length",
