@@ -4,6 +4,7 @@ A command's `add` makes its parser; its `run` takes the parsed arguments and ret
 and has `to_dict()` for `--json`.
 """
 
+import _thread
 import argparse
 import contextlib
 import errno
@@ -12,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import time
 
 from keras_gan.backend import OpError
 from keras_gan.cli import benchmark, evaluate, export, sample, train, translate
@@ -35,33 +37,59 @@ def main(argv=None):
     except SystemExit as stop:
         return stop.code
     try:
-        with _stopped_by(signal.SIGTERM):
+        with _stoppable():
             result = args.run(args)
         _print(json.dumps(result.to_dict(), indent=2) if args.json else str(result))
     except (ImportError, MemoryError, OSError, OverflowError, TypeError, ValueError, OpError) as error:
         return _fail(args, error)
     except KeyboardInterrupt as stop:
         print(f"keras-gan {args.command}: stopped; no file was left half written.{args.next_step}", file=sys.stderr)
-        return 128 + (stop.args[0] if stop.args else signal.SIGINT)
+        return 128 + _number(type(stop))
     return 0
 
 
+class _Terminated(KeyboardInterrupt):
+    """The end by SIGTERM, which comes as that by Ctrl-C does: what is half written is removed."""
+
+
+def _number(stop):
+    return signal.SIGTERM if issubclass(stop, _Terminated) else signal.SIGINT
+
+
 @contextlib.contextmanager
-def _stopped_by(number):
-    """Lets a signal end what runs as Ctrl-C does: what is half written is removed."""
+def _stoppable():
+    """Lets SIGTERM and Ctrl-C end what runs, whenever they come.
+
+    In a callback that can't fail, such as a `__del__` or the garbage collector's, Python drops what a signal raises,
+    and tells `sys.unraisablehook` alone. The signal then comes again once the callback is over.
+    """
 
     def stop(number, frame):
-        raise KeyboardInterrupt(number)
+        raise _Terminated
+
+    def hear(dropped):
+        if issubclass(dropped.exc_type, KeyboardInterrupt):
+            # Not `threading`, whose locks the main thread may hold here.
+            _thread.start_new_thread(repeat, (_number(dropped.exc_type),))
+        else:
+            hook(dropped)
+
+    def repeat(number):
+        time.sleep(0.05)
+        if sys.unraisablehook is hear:
+            _thread.interrupt_main(number)
 
     # No other thread may set what a signal does.
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(number, stop)
+    handler, hook = signal.signal(signal.SIGTERM, stop), sys.unraisablehook
+    sys.unraisablehook = hear
     try:
         yield
     finally:
-        signal.signal(number, before)
+        sys.unraisablehook = hook
+        signal.signal(signal.SIGTERM, handler)
 
 
 def _print(text):
