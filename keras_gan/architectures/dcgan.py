@@ -70,7 +70,7 @@ def dcgan_discriminator(image_shape, width=16, condition=None, labels_by="projec
     Args:
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
         width: Int > 0, the number of filters of the first layer; each stage above has twice as many. Defaults to
-            `16`: more steps fit into a time, and a discriminator that learns less fast than its generator lets it.
+            `16`; the paper has 64.
         condition: `keras_gan.conditions.Condition`, such as `Labels(10)`; it says what the discriminator takes beside
             data and returns beside logits. Defaults to None.
         labels_by: How labels, or what else is given, enter. `"projection"` adds the inner product of their embedding
@@ -102,7 +102,7 @@ def sn_dcgan_discriminator(image_shape, width=16, condition=None, labels_by="pro
     Args:
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
         width: Int > 0, the number of filters of the first layer; each stage above has twice as many. Defaults to
-            `16`.
+            `16`; the paper has 64.
         condition: As in `dcgan_discriminator`. The embedding of `"projection"` is spectrally normalized, too.
         labels_by: As in `dcgan_discriminator`.
 

@@ -43,10 +43,12 @@ def gan_of_images():
         keras_gan.architectures.dcgan_generator((8, 8, 1), latent_dim=4, width=4),
         keras_gan.architectures.dcgan_discriminator((8, 8, 1), width=4),
         seed=0,
+        ema=None,
     )
     gan.compile(
         augmentation=keras_gan.augmentation.AdaptiveAugmentation(),
         discriminator_steps=2,
+        penalties=(),
     )
     return gan
 
@@ -61,7 +63,7 @@ def conditional_gan():
         ema=0.9,
         seed=0,
     )
-    gan.compile(keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05))
+    gan.compile(keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05), penalties=())
     return gan
 
 
@@ -72,8 +74,9 @@ def overflows(replica):
         gan = keras_gan.GAN(
             keras_gan.architectures.mlp_generator((2,), 4, units=(8,)),
             keras_gan.architectures.mlp_discriminator((2,), units=(8,), dropout=0.0),
+            ema=None,
         )
-        gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
+        gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), penalties=())
     keras.config.set_dtype_policy("float32")
     data = x[:16].copy()
     data[8 * replica : 8 * replica + 8] = 1e5
