@@ -96,7 +96,7 @@ def test_penalties_follow_the_loss_and_the_discriminator(loss, discriminator, ex
     assert not [w for w in recwarn if "slope" in str(w.message)]
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="other backends have these gradients")
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="other backends have this gradient")
 def test_no_penalty_where_there_is_no_second_derivative():
     x = np.zeros((4, 8, 8, 3), "float32")
     gan = image_gan((8, 8, 3), judge(L.Conv2D(2, 3, activation="softsign")), ema=None)
