@@ -44,52 +44,56 @@ def main(argv=None):
         return _fail(args, error)
     except KeyboardInterrupt as stop:
         print(f"keras-gan {args.command}: stopped; no file was left half written.{args.next_step}", file=sys.stderr)
-        return 128 + _number(type(stop))
+        return 128 + (stop.args[0] if isinstance(stop, _Stopped) else signal.SIGINT)
     return 0
 
 
-class _Terminated(KeyboardInterrupt):
-    """The end by SIGTERM, which comes as that by Ctrl-C does: what is half written is removed."""
-
-
-def _number(stop):
-    return signal.SIGTERM if issubclass(stop, _Terminated) else signal.SIGINT
+class _Stopped(KeyboardInterrupt):
+    """The end by a signal, whose number is its argument."""
 
 
 @contextlib.contextmanager
 def _stoppable():
-    """Lets SIGTERM and Ctrl-C end what runs, whenever they come.
+    """Lets SIGTERM and Ctrl-C end what runs, whenever they come: what is half written is removed.
 
-    In a callback that can't fail, such as a `__del__` or the garbage collector's, Python drops what a signal raises,
-    and tells `sys.unraisablehook` alone. The signal then comes again once the callback is over.
+    Python drops what a signal raises in a callback that can't fail, such as a `__del__` or the garbage collector's, and
+    TensorFlow what is raised while it looks at an argument. So the signal comes again until the end has come.
     """
 
     def stop(number, frame):
-        raise _Terminated
+        # Not `threading`, whose locks the main thread may hold here.
+        _thread.start_new_thread(again, (number,))
+        error = sys.exc_info()[1]
+        while error is not None:
+            # On its way out, where what is half written is being removed.
+            if isinstance(error, _Stopped):
+                return
+            error = error.__context__
+        raise _Stopped(number)
 
-    def hear(dropped):
-        if issubclass(dropped.exc_type, KeyboardInterrupt):
-            # Not `threading`, whose locks the main thread may hold here.
-            _thread.start_new_thread(repeat, (_number(dropped.exc_type),))
-        else:
-            hook(dropped)
-
-    def repeat(number):
-        time.sleep(0.05)
+    def again(number):
+        time.sleep(0.1)
         if sys.unraisablehook is hear:
             _thread.interrupt_main(number)
+
+    def hear(dropped):
+        if not issubclass(dropped.exc_type, _Stopped):
+            hook(dropped)
 
     # No other thread may set what a signal does.
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    handler, hook = signal.signal(signal.SIGTERM, stop), sys.unraisablehook
-    sys.unraisablehook = hear
+    # One that is ignored on purpose stays so.
+    numbers = [n for n in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(n) is not signal.SIG_IGN]
+    hook, sys.unraisablehook = sys.unraisablehook, hear
+    handlers = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:
         sys.unraisablehook = hook
-        signal.signal(signal.SIGTERM, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _print(text):
