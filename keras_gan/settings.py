@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_gan import architectures, augmentation, callbacks, checks, losses, pace, penalties
+from keras_gan import architectures, augmentation, callbacks, checks, defaults, losses, pace, penalties
 from keras_gan.architectures.shapes import check_data_shape
 from keras_gan.checks.values import check_integer, check_number
 from keras_gan.conditions import Condition
@@ -49,10 +49,10 @@ class _Settings:
     minutes: float | None = None
     width: int = 20
     batch_size: int = 16
-    learning_rate: float = 1e-3
+    learning_rate: float = defaults.LEARNING_RATE
     loss: object = "non_saturating"
     flip: bool = True
-    ema: float = 0.998
+    ema: float = defaults.EMA
     seed: int | None = None
     steps: int | None = None
     epochs: int | None = None
@@ -272,7 +272,7 @@ class ImageSettings(_Settings):
     condition: Condition | None = None
     architecture: str = "dcgan"
     latent_dim: int = 64
-    r1: float = 0.1
+    r1: float = defaults.GAMMA
     augment: bool = True
 
     def __post_init__(self):
@@ -294,7 +294,7 @@ class ImageSettings(_Settings):
 
     def _compile(self, model, metrics):
         model.compile(
-            **self._optimizers(beta_1=0.0, alpha=0.02),
+            **self._optimizers(defaults.BETA_1, alpha=0.02),
             loss=self.loss,
             penalties=[penalties.R1(self.r1)] if self.r1 else [],
             augmentation=augmentation.DiffAugment() if self.augment else None,

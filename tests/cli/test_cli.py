@@ -189,6 +189,7 @@ def test_sample_of_a_class(saved, make_image_gan, tmp_path, capfd):
     gan = keras_gan.GAN(
         keras_gan.architectures.dcgan_generator((8, 8, 1), latent_dim=4, width=4, condition=labels),
         keras_gan.architectures.dcgan_discriminator((8, 8, 1), width=4, condition=labels),
+        ema=None,
     )
     gan.save(tmp_path / "labels.keras")
     out = tmp_path / "ones.npy"
@@ -258,14 +259,16 @@ def test_evaluate_without_classes_takes_features_without_labels(make_image_gan, 
     # Features that the file brings give the figures that `fit` gave.
     data = keras_gan.datasets.load(f"folder:{flat}", 10, image_size=8, seed=0)
     carried = keras_gan.metrics.features.self_supervised(data.take(2))
-    gan.compile(metrics=[keras_gan.metrics.KernelDistance(carried), keras_gan.metrics.FrechetDistance(carried)])
+    gan.compile(
+        metrics=[keras_gan.metrics.KernelDistance(carried), keras_gan.metrics.FrechetDistance(carried)], penalties=()
+    )
     expected = gan.evaluate(data, verbose=0, return_dict=True)
     again = evaluate()
     assert trained == [24, 20] and again["frechet_distance"] != pytest.approx(found["frechet_distance"], rel=1e-3)
     for name in ("frechet_distance", "kernel_distance"):
         assert again[name] == pytest.approx(expected[name], rel=1e-3)
     # What is not loaded from files of strangers is passed over.
-    gan.compile(metrics=[keras_gan.metrics.FrechetDistance(keras.layers.Lambda(lambda x: x))])
+    gan.compile(metrics=[keras_gan.metrics.FrechetDistance(keras.layers.Lambda(lambda x: x))], penalties=())
     assert evaluate()["frechet_distance"] == pytest.approx(found["frechet_distance"], rel=1e-3)
 
 
@@ -274,6 +277,7 @@ def test_evaluate_of_a_gan_with_labels(folder, tmp_path, capfd):
     keras_gan.GAN(
         keras_gan.architectures.dcgan_generator((8, 8, 3), latent_dim=4, width=4, condition=labels),
         keras_gan.architectures.dcgan_discriminator((8, 8, 3), width=4, condition=labels),
+        ema=None,
     ).save(tmp_path / "gan.keras")
     command = ["evaluate", str(tmp_path / "gan.keras"), "--data", folder, "--batch-size", "10", "--features", "none"]
     found = []
@@ -292,7 +296,7 @@ def test_evaluate_of_a_generator_that_ends_in_a_sigmoid(folder, tmp_path, capfd)
         dense = keras.layers.Dense(192, activation)
         generator = keras.Sequential([keras.Input((4,)), dense, keras.layers.Reshape((8, 8, 3))])
         dense.set_weights([np.random.default_rng(0).normal(size=(4, 192)) * scale, np.zeros(192)])
-        gan = keras_gan.GAN(generator, keras_gan.architectures.dcgan_discriminator((8, 8, 3), width=4))
+        gan = keras_gan.GAN(generator, keras_gan.architectures.dcgan_discriminator((8, 8, 3), width=4), ema=None)
         gan.save(tmp_path / f"{activation}.keras")
         command = ["evaluate", str(tmp_path / f"{activation}.keras"), "--data", folder, "--batch-size", "10", "--json"]
         assert cli.main(command) == 0
@@ -331,6 +335,7 @@ def test_evaluate_of_codes_that_compare_views(folder, tmp_path, capfd):
     keras_gan.GAN(
         keras_gan.architectures.dcgan_generator((8, 8, 3), latent_dim=4 + 2, width=4),
         keras_gan.architectures.dcgan_discriminator((8, 8, 3), width=4, condition=codes),
+        ema=None,
     ).save(tmp_path / "gan.keras")
     command = ["evaluate", str(tmp_path / "gan.keras"), "--data", folder, "--features", "none", "--json"]
     assert cli.main(command) == 0
@@ -342,6 +347,7 @@ def test_a_vector_is_for_python(folder, tmp_path, capfd):
     keras_gan.GAN(
         keras_gan.architectures.dcgan_generator((8, 8, 3), latent_dim=4, width=4, condition=vector),
         keras_gan.architectures.dcgan_discriminator((8, 8, 3), width=4, condition=vector),
+        ema=None,
     ).save(tmp_path / "gan.keras")
     said = fails(capfd, "sample", tmp_path / "gan.keras", "--out", tmp_path / "x.png")
     assert "with Vector(n=2). Load it in Python" in said and "call sample(n, given=...)" in said

@@ -42,9 +42,11 @@ def gan_of_images():
     gan = keras_gan.GAN(
         keras_gan.architectures.dcgan_generator((8, 8, 1), latent_dim=4, width=4),
         keras_gan.architectures.dcgan_discriminator((8, 8, 1), width=4),
+        ema=None,
         seed=0,
     )
     gan.compile(
+        penalties=(),
         augmentation=keras_gan.augmentation.AdaptiveAugmentation(),
         discriminator_steps=2,
     )
@@ -65,7 +67,7 @@ def conditional_gan():
         seed=0,
         condition=labels,
     )
-    gan.compile(keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05))
+    gan.compile(keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05), penalties=())
     return gan
 
 
@@ -98,7 +100,7 @@ def overflows(replica):
             keras_gan.architectures.mlp_generator((2,), 4, units=(8,)),
             keras_gan.architectures.mlp_discriminator((2,), units=(8,), dropout=0.0),
         )
-        gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
+        gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), penalties=())
     keras.config.set_dtype_policy("float32")
     data = x[:16].copy()
     data[8 * replica : 8 * replica + 8] = 1e5

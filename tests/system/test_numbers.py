@@ -292,14 +292,15 @@ def wrong(name, number, default):
         st.booleans(),
         st.booleans().map(np.bool_),
         st.sampled_from([math.nan, math.inf, -math.inf, np.float32("nan"), np.float64("inf")]),
-        st.text().filter(lambda text: text != "epoch"),
+        st.text().filter(lambda text: text not in ("auto", "epoch")),
         st.lists(st.integers(1, 9)),
         st.lists(st.integers(1, 9)).map(np.array),
         st.complex_numbers(),
         st.decimals(allow_nan=False),
         st.sampled_from([object(), int, len, {}, b"3"]),
     ]
-    if default is not None:
+    # Where a choice is left to us, None is one.
+    if default is not None and default != "auto":
         some.append(st.none())
     if isinstance(number, int):
         some += [st.floats(), st.just(float(number)), st.just(np.float32(number)), st.integers(max_value=-1)]
