@@ -29,6 +29,8 @@ _MOST_EPOCHS, _LOOKING = 40, 0.1
 # Steps of an epoch, at least: fewer say little of where training goes.
 _FEWEST_STEPS = 50
 _DRAWN_PAIRS = 16
+# How much wider a GAN's generator is than its discriminator, which a step runs through more often.
+_GENERATOR_WIDTH = 2
 # Beyond this side the networks of pairs have the paper's width.
 _LARGE = 128
 # The smallest side that a discriminator of patches judges.
@@ -47,7 +49,7 @@ class _Settings:
 
     count: int
     minutes: float | None = None
-    width: int = 20
+    width: int = 16
     batch_size: int = 16
     learning_rate: float = defaults.LEARNING_RATE
     loss: object = "non_saturating"
@@ -253,12 +255,13 @@ class ImageSettings(_Settings):
         minutes: Float, what training may take, or None.
         condition: `keras_gan.conditions.Condition`, or None.
         architecture: `"dcgan"`, `"modern"` or `"resnet"`, a pair from `keras_gan.architectures`.
-        width: Int, the `width` of both networks.
+        width: Int, the `width` of the discriminator; the generator's is twice that.
         latent_dim: Int, the size of the latent.
         batch_size: Int, images for each step.
         learning_rate: Float, of both players, while it is constant.
         loss: Name or object from `keras_gan.losses`.
         r1: Float, the weight of the penalty `R1`; 0 for none.
+        simultaneous: Bool, whether both players are updated at once, on the same fakes.
         augment: Bool, whether the discriminator sees both kinds through `DiffAugment`.
         flip: Bool, whether images are mirrored at random.
         ema: Float, the momentum of the average of the generator's weights.
@@ -273,6 +276,7 @@ class ImageSettings(_Settings):
     architecture: str = "dcgan"
     latent_dim: int = 64
     r1: float = defaults.GAMMA
+    simultaneous: bool = True
     augment: bool = True
 
     def __post_init__(self):
@@ -286,7 +290,7 @@ class ImageSettings(_Settings):
         generator = getattr(architectures, f"{self.architecture}_generator")
         discriminator = getattr(architectures, f"{self.architecture}_discriminator")
         return GAN(
-            generator(self.shape, self.latent_dim, width=self.width, condition=self.condition),
+            generator(self.shape, self.latent_dim, width=_GENERATOR_WIDTH * self.width, condition=self.condition),
             discriminator(self.shape, width=self.width, condition=self.condition),
             ema=self.ema,
             seed=self.seed,
@@ -298,6 +302,7 @@ class ImageSettings(_Settings):
             loss=self.loss,
             penalties=[penalties.R1(self.r1)] if self.r1 else [],
             augmentation=augmentation.DiffAugment() if self.augment else None,
+            simultaneous=self.simultaneous,
             metrics=metrics,
         )
 
@@ -320,7 +325,12 @@ class ImageSettings(_Settings):
         augment = "few images are not learned by heart" if self.augment else "digits became worse by it"
         return [
             ("images", f"{self.count:,} of {height}x{width}x{channels}", self._passes),
-            ("networks", f"{self.architecture}, width {self.width}", "narrow: more steps fit into a time"),
+            (
+                "networks",
+                f"{self.architecture}, width {_GENERATOR_WIDTH * self.width} and {self.width}",
+                "narrow: more steps fit into a time",
+            ),
+            ("simultaneous", _yes(self.simultaneous), "a step takes less time"),
             ("latent_dim", f"{self.latent_dim}", "sizes from 8 to 128 differ little"),
             ("batch_size", f"{self.batch_size}", "small: more steps fit into a time"),
             ("learning_rate", f"{self.learning_rate:g}", "high; falls over the second half"),
@@ -539,9 +549,9 @@ class UnpairedSettings(_Settings):
 def for_images(shape, count, minutes=None, condition=None):
     """Chooses what to train for images.
 
-    The choices are those of a first guess on photographs of clothes, 64x64, trained for 15 minutes on two cores; other
-    sizes, hours of training and GPUs are beyond what was tried. Gray images are not mirrored, since they are writing
-    more often than not, nor augmented: digits became worse by it.
+    The choices are those of trials on photographs of clothes, 64x64, of five minutes on one core (docs/settings.md);
+    other sizes, hours of training and GPUs are beyond what was tried. Gray images are not mirrored, since they are
+    writing more often than not, nor augmented: digits became worse by it.
 
     Args:
         shape: Tuple `(height, width, channels)`; height and width divisible by 4.
