@@ -1,5 +1,7 @@
 """Networks that translate and enlarge images: U-Net and residual generators, and a discriminator of patches."""
 
+import functools
+
 import keras
 from keras import layers
 
@@ -140,8 +142,8 @@ def super_resolution_generator(source_shape, scale, width=32, blocks=4):
     """Builds a generator that enlarges images: it adds to the bilinearly enlarged source what that lacks.
 
     As in EDSR, residual blocks without normalization, which would take away contrast, work at the source's size, where
-    a convolution costs a fourth or a sixteenth; each transposed convolution then doubles it. The last convolution begins
-    with zeros: an untrained generator is the bilinear one, and its sum is cut off at black and white.
+    a convolution costs a fourth or a sixteenth; each transposed convolution then doubles it. The last convolution
+    begins with zeros: untrained, the generator enlarges bilinearly. The sum is cut off at black and white.
 
     Args:
         source_shape: Tuple `(height, width, channels)` with 1 to 4 channels.
@@ -174,11 +176,10 @@ def super_resolution_generator(source_shape, scale, width=32, blocks=4):
         raise ValueError(f"scale must be 2 or 4. Received: {scale!r}.")
     blocks = check_integer("blocks", blocks)
     inputs = keras.Input(source_shape, name="source")
-    x = layers.Conv2D(width, 3, padding="same")(inputs)
+    convolution = functools.partial(layers.Conv2D, width, 3, padding="same")
+    x = convolution()(inputs)
     for _ in range(blocks):
-        x = Residual([layers.Conv2D(width, 3, padding="same"), layers.ReLU(), layers.Conv2D(width, 3, padding="same")])(
-            x
-        )
+        x = Residual([convolution(), layers.ReLU(), convolution()])(x)
     for _ in range(_DOUBLINGS[scale]):
         x = layers.ReLU()(layers.Conv2DTranspose(width, _KERNEL, _STRIDE, padding="same")(x))
     # The range in float32, as in `_last`.
