@@ -13,6 +13,7 @@ from keras_gan import datasets
 from keras_gan.datasets import cache, memory
 from keras_gan.datasets.order import find
 from keras_gan.datasets.split import select
+from keras_gan.keras_private import parts_of
 
 N = 24
 NAMES = [f"{'xy'[i % 2]}/{i:02}" for i in range(N)]
@@ -560,6 +561,20 @@ def test_noise_is_an_image_s_own_or_drawn_anew():
     # Images that were mirrored, or not, both times.
     same = (first[1] == second[1]).all((1, 2, 3))
     assert 3 < same.sum() < N - 3 and np.abs(first[0][same] - second[0][same]).max((1, 2, 3)).min() > 1 / 127.5
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_workers_make_their_own_part_of_each_batch(flip):
+    options = {"degrade": 2, "flip": flip, "batch_size": 5}
+    dataset = load(np.array(TARGETS), **options)
+    (order,), batches = find(dataset), []
+    for data in (dataset, *(parts_of(dataset)(i, 2) for i in range(2))):
+        order.begin(3)
+        batches.append(list(data.as_numpy_iterator()))
+    for batch, *parts in zip(*batches, strict=True):
+        for whole, *halves in zip(batch, *parts, strict=True):
+            assert all(0 < len(half) < len(whole) for half in halves)
+            np.testing.assert_allclose(np.concatenate(halves), whole, atol=1e-6)
 
 
 def test_folders_give_what_arrays_give(b, tmp_path, monkeypatch):
