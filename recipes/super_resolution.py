@@ -1,8 +1,8 @@
 """Small pictures become large: super-resolution by pix2pix, and what its adversary adds to the distance.
 
 Sources are made of the pictures: blurred a little, shrunk and noisy. Many large pictures become the same small one. The
-distance alone answers with their mean, whose error is the least, and which is blurred; an adversary asks for one that
-could be real, and pays for it in PSNR. Both train for as many seconds, and bicubic enlargement takes none. Without
+distance alone answers with what is near to all of them, which is blurred; an adversary asks for one that could be real,
+and pays for it in PSNR. Both train for as many seconds, and bicubic enlargement takes none. Without
 `--data` the pictures are drawn: shapes with fine stripes.
 
 Command:   python recipes/super_resolution.py --data FOLDER

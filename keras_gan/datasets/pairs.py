@@ -44,10 +44,10 @@ def load_pairs(
         b: The same of their partners. Two folders are matched by the files' paths below them, without suffixes:
             `a/x/1.jpg` belongs to `b/x/1.png`. Of two arrays, which stay where they are, also on disk, the images of
             one index belong to each other. Defaults to None: `a` is a folder of images that hold both side by side,
-            the left half being that of `a`.
+            the left half being that of `a`; or, with `degrade`, a folder or an array of targets.
         batch_size: Int > 0. The last batch of an epoch may be smaller.
         split: `"train"` or a part of it, as of folders in `load`: a function of the pairs' names alone, which are the
-            paths by which files are matched; of images side by side with their suffixes; of arrays the indices.
+            paths by which files are matched; of one folder with their suffixes; of arrays the indices.
         image_size: Int, or `(height, width)`, of the targets: crop the center to that shape and resize. Defaults to
             None, the images' own size, which must then be the same for all.
         scale: Int > 0, how many times as large as a source its target is, in each direction. Defaults to `1`.
