@@ -192,6 +192,8 @@ def test_the_range_is_that_of_the_last_activation():
         fit("sigmoid", noise(0, 255, (16, 2)))
     with pytest.raises(ValueError, match=r"tanh.*x / 127.5 - 1"):
         fit("tanh", noise(0, 255, (16, 2)))
+    with pytest.raises(ValueError, match=r"hard_tanh.*x / 127.5 - 1"):
+        fit("hard_tanh", noise(0, 255, (16, 2)))
 
 
 # === What property-based tests found ===

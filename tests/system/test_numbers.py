@@ -109,6 +109,7 @@ VALID = {
         "width": 4,
         "blocks": 1,
     },
+    "architectures.super_resolution_generator": {"source_shape": (8, 8, 3), "scale": 2, "width": 4, "blocks": 1},
     "architectures.unet_generator": {"source_shape": (8, 8, 3), "target_channels": 1, "width": 4, "dropout": 0.1},
     "architectures.resnet_discriminator": {**IMAGE_SIZES},
     "architectures.resnet_generator": {**IMAGE_SIZES, "latent_dim": 4},
@@ -129,10 +130,10 @@ VALID = {
     "datasets.load": {"name": "digits", "batch_size": 4, "image_size": (8, 8), "seed": 3},
     "datasets.load_pairs": {
         "a": np.zeros((4, 9, 9, 1), "uint8"),
-        "b": np.ones((4, 9, 9, 1), "uint8"),
         "batch_size": 4,
         "image_size": (8, 8),
         "seed": 3,
+        "degrade": 2,
     },
     "datasets.load_unpaired": {
         "a": np.zeros((4, 9, 9, 1), "uint8"),
