@@ -44,9 +44,15 @@ def test_without_augmentation_and_penalty():
     assert small().build().augmentation is not None
 
 
-def test_gray_images_stay_as_they_are():
+def test_gray_images_are_trained_otherwise():
     color, gray = settings.for_images((8, 8, 3), 20), settings.for_images((8, 8, 1), 20)
     assert color.flip and color.augment and not gray.flip and not gray.augment
+    assert color.simultaneous and not gray.simultaneous
+    narrow, gan = color.replace(width=2), color.replace(width=2).build()
+    assert "width 4 and 2" in str(narrow) and "width 5 and 2" in str(narrow.replace(generator_width=5))
+    assert gan.discriminator.layers[0].filters == 2
+    assert min(layer.filters for layer in gan.generator.layers[:-1] if hasattr(layer, "filters")) == 4
+    assert "width 20 and 20" in str(gray)
 
 
 def test_steps_are_divided_into_equal_epochs():

@@ -34,7 +34,8 @@ _CLOSING = 2.0
 _NOT_THE_RUN = ("cache", "command", "dry_run", "json", "next_step", "run", "run_dir")
 _CHOICES = {
     "architecture": (str, "dcgan, modern or resnet"),
-    "width": (positive, "filters of the discriminator; a GAN's generator has twice as many"),
+    "width": (positive, "filters of the networks; of a GAN, the discriminator's"),
+    "generator_width": (positive, "filters of a GAN's generator"),
     "latent_dim": (positive, "the size of the latent"),
     "dropout": (float, "of pairs: the share of activations that the generator drops"),
     "batch_size": (positive, "images, or pairs, for each step"),

@@ -24,7 +24,7 @@ class Translation:
         args: Namespace of the command line.
     """
 
-    foreign = ("labels", "architecture", "latent_dim", "r1", "augment", "simultaneous")
+    foreign = ("labels", "architecture", "generator_width", "latent_dim", "r1", "augment", "simultaneous")
     exported = "translator.tflite"
     files = ()
 
