@@ -43,7 +43,7 @@ class _Settings:
     """
 
     # By which the best epoch is chosen.
-    _monitor = "val_kernel_distance"
+    monitor = "val_kernel_distance"
 
     count: int
     minutes: float | None = None
@@ -209,7 +209,7 @@ class _Settings:
             in `samples/`, alarms, and `gan.keras`.
         """
         run_dir = Path(run_dir)
-        kept = {"monitor": self._monitor, "mode": "min", "save_best_only": True} if best else {}
+        kept = {"monitor": self.monitor, "mode": "min", "save_best_only": True} if best else {}
         return [
             callbacks.BackupAndRestore(run_dir / "backup", delete_checkpoint=False, force=force),
             keras.callbacks.TensorBoard(run_dir),
@@ -455,7 +455,7 @@ class UnpairedSettings(_Settings):
             from and kept; the best one by the kernel distance of what becomes of A, if it is measured.
     """
 
-    _monitor = "val_kernel_distance_b"
+    monitor = "val_kernel_distance_b"
 
     shape_a: tuple
     shape_b: tuple

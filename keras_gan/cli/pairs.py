@@ -29,7 +29,7 @@ from keras_gan.settings import noise
 # Features need so many to learn from where a third is held out. Distances need two.
 _FEWEST, _FEWEST_HELD_OUT = FEWEST * 3 // 2, 2
 # What a discriminator of patches judges at least.
-_SMALLEST = 16
+SMALLEST = 16
 
 
 def add_options(parser):
@@ -173,7 +173,7 @@ class Pairs(Source):
         if _wrong(size, scale):
             also = f", and by --scale, {scale}" if scale > 1 else ""
             raise ValueError(
-                f"--image-size, that of targets, must be at least {_SMALLEST} and divisible by 4{also}. "
+                f"--image-size, that of targets, must be at least {SMALLEST} and divisible by 4{also}. "
                 f"Received: {size}."
             )
         return size, size
@@ -252,4 +252,4 @@ class Pairs(Source):
 
 
 def _wrong(size, scale):
-    return size < _SMALLEST or size % 4 or size % scale
+    return size < SMALLEST or size % 4 or size % scale
