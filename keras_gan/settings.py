@@ -518,6 +518,12 @@ class UnpairedSettings(_Settings):
     def _noise(self):
         return _noise_of_two(self.shape_a, self.shape_b, self.batch_size)
 
+    @property
+    def _identity(self):
+        if self.identity_weight is None:
+            return "0.5" if self.shape_a == self.shape_b else "none, channels differ"
+        return f"{self.identity_weight:g}"
+
     def reasons(self):
         a, b = ("x".join(map(str, shape)) for shape in (self.shape_a, self.shape_b))
         flip = "doubles the images; right for photographs and drawings"
@@ -530,6 +536,7 @@ class UnpairedSettings(_Settings):
             ("learning_rate", f"{self.learning_rate:g}", "higher than the paper's; falls over the second half"),
             ("loss", str(self.loss), "the paper's"),
             ("cycle_weight", f"{self.cycle_weight:g}", "the paper's"),
+            ("identity_weight", self._identity, "keeps colors that need not change"),
             ("flip", _yes(self.flip), flip if self.flip else "mirrored, letters would be wrong"),
             ("ema", f"{self.ema:g}", "the average of the last weights draws better"),
             self._division,

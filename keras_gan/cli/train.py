@@ -64,9 +64,9 @@ def add(commands):
         run,
         help="make a generator from a folder of images, or a translation from pairs or two sets of them",
         description="Trains a GAN on images, and writes a report with samples and figures, the GAN, and its generator "
-        "for a phone, checked; with --pairs or --unpaired a translation of images in its place. Says first what it found "
-        "and what it will do. A run that was cut off, whatever ended it, goes on when the same command is given again with the "
-        "same --run-dir.",
+        "for a phone, checked; with --pairs or --unpaired a translation of images in its place. Says first what it "
+        "found and what it will do. A run that was cut off, whatever ended it, goes on when the same command is given "
+        "again with the same --run-dir.",
     )
     parser.set_defaults(next_step=" The same command goes on where it was.")
     kind = parser.add_mutually_exclusive_group(required=True)
