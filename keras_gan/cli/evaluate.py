@@ -41,15 +41,14 @@ _MEANINGS = {
     "coverage": "share of real images with a sample nearby",
     "memorization": "share of samples as near to a training image as 5 % of held-out ones are",
     "classifier_score": "higher is better; 1 to the number of classes",
-    "cycle_loss": "mean absolute error of what comes back; lower is better",
 }
-# Of two sets: what becomes of A is named after B, and what comes back after where it came from.
-_WAYS = {"b": "A to B", "a": "B to A"}
-MEANINGS = _MEANINGS | {
-    f"{name}_{domain}": f"{domain.upper() if name == 'cycle_loss' else way}: {meaning}"
+# Figures of two sets end in the set whose images are made, or come back.
+MEANINGS = {
+    f"{name}{ending}": way + meaning
     for name, meaning in _MEANINGS.items()
-    for domain, way in _WAYS.items()
+    for ending, way in (("", ""), ("_b", "A to B: "), ("_a", "B to A: "))
 }
+MEANINGS |= {f"cycle_loss_{to}": f"mean absolute error of images of {to.upper()} that come back" for to in "ab"}
 
 
 def add(commands):

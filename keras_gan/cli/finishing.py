@@ -62,7 +62,8 @@ def finish(folder, model, training, task, alarms, export=True):
     values = {"run_dir": str(run_dir), "steps": training.settings.steps, **figures}
     if exports:
         values["exports"] = [exported.to_dict() for exported in exports.values()]
-    listed = [f"  {name:20}{text}" for name, text in files.items()]
+    room = max(20, *(len(name) + 2 for name in files))
+    listed = [f"  {name:{room}}{text}" for name, text in files.items()]
     return Result(values, "\n".join([*table(figures), "", f"In {run_dir}:", *listed]))
 
 

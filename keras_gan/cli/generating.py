@@ -32,7 +32,7 @@ class Generation:
 
     foreign = (
         *("direction", "group", "scale", "target_channels", "dropout", "reconstruction_weight"),
-        *("cycle_weight", "identity_weight"),
+        *("blocks", "cycle_weight", "identity_weight"),
     )
     files = (("walk.gif", "a walk between samples"),)
 

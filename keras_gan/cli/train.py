@@ -45,6 +45,7 @@ _CHOICES = {
     "loss": (str, "such as hinge or relativistic"),
     "r1": (float, "the weight of the gradient penalty, 0 for none"),
     "reconstruction_weight": (float, "of pairs: the weight of the distance from the target"),
+    "blocks": (positive, "of --unpaired: residual blocks of each generator"),
     "cycle_weight": (float, "of --unpaired: the weight of how far images come back from where they were"),
     "identity_weight": (float, "of --unpaired: a share of it, for changes of images that are of the set already"),
     "ema": (float, "the momentum of the generator's average"),

@@ -25,7 +25,10 @@ class Translation:
         args: Namespace of the command line.
     """
 
-    foreign = ("labels", "architecture", "latent_dim", "r1", "augment", "cycle_weight", "identity_weight")
+    foreign = (
+        *("labels", "architecture", "latent_dim", "r1", "augment"),
+        *("blocks", "cycle_weight", "identity_weight"),
+    )
     files = ()
 
     def __init__(self, args):

@@ -13,7 +13,7 @@ from PIL import Image
 
 from keras_gan import callbacks, cli
 
-SMALL = ["--width", "2", "--steps", "6"]
+SMALL = ["--width", "2", "--blocks", "1", "--steps", "6"]
 
 
 def draw(k, side):
@@ -161,7 +161,7 @@ def test_bad_sets(folders, tmp_path, capsys):
     def said(*options):
         return fails(capsys, "train", "--unpaired", *options, *run)
 
-    assert "1 files" in (message := said(a, b)) and "broken.png" in message
+    assert "1 of 29 images" in (message := said(a, b)) and "broken.png" in message
     assert "must hold images" in said(a, tmp_path / "empty")
     assert "must be two folders, none inside the other" in said(a, a)
     assert "none inside the other" in said(tmp_path / "outer", tmp_path / "outer" / "inner")
