@@ -16,6 +16,7 @@ from keras_gan.cli.source import (
     DEFAULT_SIZE,
     LARGEST_OWN_SIZE,
     Source,
+    are_one,
     describe_sizes,
     digest,
     first_named,
@@ -198,7 +199,7 @@ class Pairs(Source):
     def check(self, train):
         source, target = map(np.asarray, next(iter(train)))
         for name, images in zip(self.names, (source, target), strict=True):
-            if len(images) > 1 and (images == images[:1]).all():
+            if are_one(images):
                 raise ValueError(f"--pairs must hold different images. Received: {name}, where all are one.")
         if source.shape == target.shape and (source == target).all():
             raise ValueError(

@@ -18,6 +18,7 @@ from keras_gan.cli.source import (
     DEFAULT_SIZE,
     LARGEST_OWN_SIZE,
     Source,
+    are_one,
     describe_sizes,
     digest,
     first_named,
@@ -189,7 +190,7 @@ class Unpaired(Source):
     def check(self, train):
         a, b = map(np.asarray, next(iter(train)))
         for name, images in zip(self.names, (a, b), strict=True):
-            if len(images) > 1 and (images == images[:1]).all():
+            if are_one(images):
                 raise ValueError(f"--unpaired must hold different images. Received: {name}, where all are one.")
 
     def facts(self):
