@@ -157,7 +157,7 @@ def run(args):
 
 def _run(args):
     command = {name: value for name, value in vars(args).items() if name not in _NOT_THE_RUN and value is not None}
-    name = Path(args.source or (args.pairs or args.unpaired)[-1]).name
+    name = Path(args.source if args.source is not None else (args.pairs or args.unpaired)[-1]).name
     place = args.run_dir or Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
     folder = RunFolder(place, command)
     if folder.is_finished:
@@ -181,7 +181,7 @@ def _run(args):
 
 def _task(args):
     """Returns what is to be made, such as `Generation`."""
-    called, kind = next(task for option, task in _TASKS.items() if getattr(args, option))
+    called, kind = next(task for option, task in _TASKS.items() if getattr(args, option) is not None)
     foreign = [name for name in kind.foreign if getattr(args, name) not in (None, False)]
     if foreign:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)
