@@ -124,8 +124,8 @@ def stacked(name, args):
     def run(seed, progress):
         keras.utils.set_random_seed(seed)
         gan = keras_gan.GAN(
-            keras_gan.architectures.dcgan_generator(STACK, latent_dim=64),
-            keras_gan.architectures.dcgan_discriminator(STACK),
+            keras_gan.architectures.dcgan_generator(STACK, latent_dim=64, width=64),
+            keras_gan.architectures.dcgan_discriminator(STACK, width=64),
             ema=0.999,
             seed=seed,
         )
@@ -135,6 +135,7 @@ def stacked(name, args):
             discriminator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.99),
             loss="relativistic",
             penalties=[keras_gan.penalties.R1(0.1)],
+            augmentation=None,
             metrics=[coverage],
         )
         train = keras_gan.datasets.load(args.data, batch_size=64, stack=3, seed=seed).repeat()

@@ -45,7 +45,7 @@ def main(argv=None):
 def example():
     """A GAN whose generator is that of the DCGAN paper, its batch statistics those of its own activations."""
     keras.utils.set_random_seed(0)
-    generator = keras_gan.architectures.dcgan_generator((64, 64, 3), latent_dim=100)
+    generator = keras_gan.architectures.dcgan_generator((64, 64, 3), latent_dim=100, width=64)
     rng, x = np.random.default_rng(0), keras.random.normal((128, 100), seed=0)
     for layer in generator.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -53,7 +53,7 @@ def example():
             mean, variance = (keras.ops.convert_to_numpy(f(x, axes)) for f in (keras.ops.mean, keras.ops.var))
             layer.set_weights([rng.uniform(0.8, 1.2, mean.shape), rng.normal(0, 0.1, mean.shape), mean, variance])
         x = layer(x)
-    return keras_gan.GAN(generator, keras_gan.architectures.dcgan_discriminator((64, 64, 3), width=4))
+    return keras_gan.GAN(generator, keras_gan.architectures.dcgan_discriminator((64, 64, 3), width=4), ema=None)
 
 
 def measure(gan, folder, threads, rounds):

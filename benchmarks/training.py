@@ -49,7 +49,7 @@ def images(n=BATCH):
 # === Contenders: functions that make a function, which runs n steps and waits for them ===
 
 
-def library(policy="float32", **compile_options):
+def library(policy="float32", penalties=(), **compile_options):
     import keras
 
     import keras_gan
@@ -58,10 +58,11 @@ def library(policy="float32", **compile_options):
     gan = keras_gan.GAN(
         keras_gan.architectures.dcgan_generator((28, 28, 1), LATENT, WIDTH),
         keras_gan.architectures.dcgan_discriminator((28, 28, 1), WIDTH),
+        ema=None,
         seed=0,
     )
     keras.config.set_dtype_policy("float32")
-    gan.compile(keras.optimizers.Adam(2e-4), keras.optimizers.Adam(2e-4), **compile_options)
+    gan.compile(keras.optimizers.Adam(2e-4), keras.optimizers.Adam(2e-4), penalties=penalties, **compile_options)
     return gan
 
 

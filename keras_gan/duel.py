@@ -3,7 +3,8 @@
 import keras
 import numpy as np
 
-from keras_gan import backend, checks, health, networks
+from keras_gan import backend, checks, defaults, health, networks
+from keras_gan.checks.values import is_auto
 from keras_gan.game import Game
 from keras_gan.model import AdversarialModel
 from keras_gan.moving_average import MovingAverage
@@ -18,7 +19,8 @@ class Match(AdversarialModel):
     `predict` and exports use the averages.
 
     Args:
-        ema: Float in [0, 1), the momentum of the averages, or None for no averages.
+        ema: Float in [0, 1), the momentum of the averages; None for no averages; `"auto"` for the default, or for none
+            where a generator can't be copied.
         seed: As for `AdversarialModel`.
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
 
@@ -27,7 +29,7 @@ class Match(AdversarialModel):
     """
 
     def __init__(self, ema=None, seed=None, **kwargs):
-        if ema is not None:
+        if ema is not None and not is_auto(ema):
             ema = checks.check_number("ema, the momentum of the average,", ema, 0, 1, open_high=True)
         super().__init__(seed, **kwargs)
         self.ema = ema
@@ -48,8 +50,18 @@ class Match(AdversarialModel):
         return self.averaged(generator)
 
     def make_average(self, generator, inputs):
-        """Makes the `MovingAverage` of a generator with these symbolic inputs, or None without `ema`."""
-        return None if self.ema is None else MovingAverage(generator, self.ema, inputs)
+        """Makes the `MovingAverage` of a generator with these symbolic inputs, or None without `ema`.
+
+        It sets `ema` to what `"auto"` stands for.
+        """
+        if not is_auto(self.ema):
+            return None if self.ema is None else MovingAverage(generator, self.ema, inputs)
+        try:
+            average = MovingAverage(generator, defaults.EMA, inputs)
+        except ValueError:  # It can't be copied.
+            average = None
+        self.ema = average and average.momentum
+        return average
 
     def update_averages(self):
         """Moves the averages, if there are any, after a step of the generators."""

@@ -5,7 +5,8 @@ import random
 import keras
 from keras import ops
 
-from keras_gan import backend, checks, health, images, networks
+from keras_gan import backend, checks, defaults, health, images, networks
+from keras_gan.checks.values import is_auto
 from keras_gan.conditions import Unconditional
 from keras_gan.duel import Duel
 from keras_gan.export.export import export_gan
@@ -35,8 +36,8 @@ class GAN(Duel):
             input, which lets it see a lack of variety (PacGAN). Defaults to `1`.
         ema: Float in [0, 1), the momentum of a moving average of the generator's weights, such as `0.999`: after the
             GAN's step `t`, `average = m * average + (1 - m) * weight` with `m = min(ema, (1 + t) / (10 + t))`, so
-            that the first weights are soon forgotten. The average is what samples, evaluations and exports use.
-            Defaults to None, no average.
+            that the first weights are soon forgotten. The average is what samples, evaluations and exports use. None
+            for no average. Defaults to `"auto"`: `0.998`, or None for a generator that Keras can't copy.
         seed: Int, makes the latents of training reproducible. Defaults to None, another seed for each run.
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
 
@@ -45,6 +46,7 @@ class GAN(Duel):
             highest label, or a number is out of range.
 
     Attributes:
+        ema: Float or None, what `"auto"` stands for.
         ema_generator: `keras.Model`, the generator with averaged weights; None without `ema`.
 
     Example:
@@ -64,7 +66,7 @@ class GAN(Duel):
         - [Yazici et al., 2018](https://arxiv.org/abs/1806.04498), the moving average
     """
 
-    def __init__(self, generator, discriminator, prior=None, condition=None, pack=1, ema=None, seed=None, **kwargs):
+    def __init__(self, generator, discriminator, prior=None, condition=None, pack=1, ema="auto", seed=None, **kwargs):
         condition = networks.common_condition(condition, generator=generator, discriminator=discriminator)
         condition = condition or Unconditional()
         checks.check_pack(pack, condition)
@@ -90,13 +92,13 @@ class GAN(Duel):
 
     def compile(
         self,
-        generator_optimizer=None,
-        discriminator_optimizer=None,
+        generator_optimizer="auto",
+        discriminator_optimizer="auto",
         loss="non_saturating",
-        penalties=(),
+        penalties="auto",
         generator_penalties=(),
         metrics=(),
-        augmentation=None,
+        augmentation="auto",
         discriminator_steps=1,
         simultaneous=False,
         run_eagerly=False,
@@ -105,20 +107,28 @@ class GAN(Duel):
     ):
         """Configures training.
 
+        What is left at `"auto"` is what trials found safe for images; attributes of the same names say what that is,
+        and files keep it.
+
         Args:
-            generator_optimizer: `keras.optimizers.Optimizer` or its name. Defaults to `Adam(2e-4, beta_1=0.5)`, the
-                DCGAN paper's.
+            generator_optimizer: `keras.optimizers.Optimizer` or its name. Defaults to `"auto"`, as None:
+                `Adam(1e-3, beta_1=0.0)` for images `(height, width, channels)`, and `Adam(2e-4, beta_1=0.5)`, the
+                DCGAN paper's, for other data.
             discriminator_optimizer: Another optimizer, for the discriminator, with the same default.
             loss: Name or object from `keras_gan.losses`; one of your own needs `get_config` for the GAN to be saved.
                 Defaults to `"non_saturating"`.
             penalties: List of objects from `keras_gan.penalties`, added to the discriminator's objective. They see
-                the discriminator in inference mode.
+                the discriminator in inference mode. `()` for none. Defaults to `"auto"`: `[R1(0.1)]`, or
+                `[GradientPenalty()]` with a loss that needs a bounded slope, such as `"wasserstein"`; none for a
+                discriminator with spectral normalization or constraints, which bound its slope, or with a layer that
+                the backend can't differentiate twice.
             generator_penalties: List of objects from `keras_gan.penalties`, such as `ModeSeeking()`, added to the
                 generator's objective.
             metrics: List of `keras.metrics.Metric` whose `update_state` takes `(real, fake)`, such as those of
                 `keras_gan.metrics`. `evaluate` and `validation_data` fill them; training does not.
             augmentation: `keras_gan.augmentation.Augmentation`, applied to all that the discriminator sees in
-                training, reals and fakes. Defaults to none.
+                training, reals and fakes. None for none. Defaults to `"auto"`: `DiffAugment()` for images of 3 or 4
+                channels, at least 32 pixels high and wide; none for other data.
             discriminator_steps: Int > 0, how often the discriminator is updated before the generator is, each time
                 on the same real batch and on new fakes. Defaults to `1`.
             simultaneous: Bool, whether both players learn from the same fakes and are updated at once, neither seeing
@@ -139,8 +149,14 @@ class GAN(Duel):
                 "discriminator_steps must be 1 with simultaneous=True, where each player is updated once a step. "
                 f"Received: discriminator_steps={discriminator_steps}. Leave one of them out."
             )
+        adam = defaults.adam(self.data_shape)
+        generator_optimizer = adversarial_optimizer("generator_optimizer", generator_optimizer, **adam)
+        discriminator_optimizer = adversarial_optimizer("discriminator_optimizer", discriminator_optimizer, **adam)
+        if is_auto(penalties):
+            penalties = defaults.penalties(loss, self.discriminator, self._penalize_noise)
+        if is_auto(augmentation):
+            augmentation = defaults.augmentation(self.data_shape)
         checks.check_views(augmentation, self.condition)
-        discriminator_optimizer = adversarial_optimizer("discriminator_optimizer", discriminator_optimizer)
         count_steps(discriminator_optimizer, discriminator_steps)
         self.discriminator_steps = discriminator_steps
         self.compile_game(
@@ -245,6 +261,14 @@ class GAN(Duel):
             return self.condition.judge(self.discriminator, data, told, training)
 
         return judge
+
+    def _penalize_noise(self, penalty):
+        """Computes a penalty of the discriminator on an example of noise, a scalar tensor."""
+        given = self.condition.extreme_given()
+        given = None if given is None else ops.convert_to_tensor(given)
+        judge = self._judge(self.condition.given(self.prior.sample(1, 0), given))
+        noise = ops.convert_to_tensor(networks.noise(self.data_shape))
+        return penalty(lambda data: judge(data, training=False, augmented=False)[0], noise, noise, seed=0)
 
     def _generate_fakes(self, real, given=None):
         """Generates as many fakes as there are reals, in training mode, on new latents.

@@ -64,7 +64,12 @@ class MovingAverage(keras.layers.Layer):
 def _copy(network, inputs):
     try:
         copy = keras.models.clone_model(network)
-    except (NotImplementedError, TypeError, ValueError) as error:
+        copy(inputs)
+        copy.set_weights(network.get_weights())
+        if {id(v) for v in copy.weights} & {id(v) for v in network.weights}:
+            raise ValueError("the copy has the same weights, since get_config returns layers themselves")
+    # Whatever a network's own code raises.
+    except Exception as error:
         raise ValueError(
             "ema needs a generator that can be copied, which Keras does by its get_config. "
             f"Received: {network!r}, which fails: {error}"
@@ -72,7 +77,5 @@ def _copy(network, inputs):
     copy.name = f"ema_{network.name}"
     if hasattr(network, "condition"):
         copy.condition = network.condition
-    copy(inputs)
-    copy.set_weights(network.get_weights())
     copy.trainable = False
     return copy

@@ -334,7 +334,7 @@ def try_given(generator, discriminator, condition, prior, shape):
     if condition.given_name is None or keras.distribution.distribution() is not None:
         return
     extreme = condition.extreme_given()
-    given, data = map(ops.convert_to_tensor, (extreme, _noise(shape)))
+    given, data = map(ops.convert_to_tensor, (extreme, noise(shape)))
     trials = {"generator": (generator, condition.generator_inputs(prior.sample(1, 0), given))}
     if condition.given_to_discriminator:
         trials["discriminator"] = (discriminator, [data, given])
@@ -363,7 +363,7 @@ def _reason(error):
     return (reasons or [type(error).__name__])[0][:300]
 
 
-def _noise(shape):
+def noise(shape):
     """Returns one random example; a size that is not known becomes 64."""
     return np.random.default_rng(0).uniform(-1, 1, [1, *(n or 64 for n in shape)]).astype("float32")
 

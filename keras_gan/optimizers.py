@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_gan import keras_private
+from keras_gan.checks.values import is_auto
 
 
 def scales_loss(optimizer):
@@ -27,9 +28,11 @@ def get_optimizer(argument, identifier):
     return optimizer
 
 
-def adversarial_optimizer(argument, identifier):
-    """Returns an optimizer as `get_optimizer` does, and for None `Adam(2e-4, beta_1=0.5)`, the DCGAN paper's."""
-    return keras.optimizers.Adam(2e-4, beta_1=0.5) if identifier is None else get_optimizer(argument, identifier)
+def adversarial_optimizer(argument, identifier, learning_rate=2e-4, beta_1=0.5):
+    """Returns an optimizer as `get_optimizer` does; for None, and `"auto"`, Adam, by default as in the DCGAN paper."""
+    if identifier is None or is_auto(identifier):
+        return keras.optimizers.Adam(learning_rate, beta_1=beta_1)
+    return get_optimizer(argument, identifier)
 
 
 def serialize(optimizer):

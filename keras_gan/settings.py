@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_gan import architectures, augmentation, callbacks, checks, losses, pace, penalties
+from keras_gan import architectures, augmentation, callbacks, checks, defaults, losses, pace, penalties
 from keras_gan.architectures.shapes import check_data_shape
 from keras_gan.checks.values import check_integer, check_number
 from keras_gan.conditions import Condition
@@ -29,6 +29,8 @@ _MOST_EPOCHS, _LOOKING = 40, 0.1
 # Steps of an epoch, at least: fewer say little of where training goes.
 _FEWEST_STEPS = 50
 _DRAWN_PAIRS = 16
+# How much wider a GAN's generator is than its discriminator, which a step runs through more often.
+_GENERATOR_WIDTH = 2
 # Beyond this side the networks of pairs have the paper's width.
 _LARGE = 128
 # The smallest side that a discriminator of patches judges.
@@ -47,12 +49,12 @@ class _Settings:
 
     count: int
     minutes: float | None = None
-    width: int = 20
+    width: int = 16
     batch_size: int = 16
-    learning_rate: float = 1e-3
+    learning_rate: float = defaults.LEARNING_RATE
     loss: object = "non_saturating"
     flip: bool = True
-    ema: float = 0.998
+    ema: float = defaults.EMA
     seed: int | None = None
     steps: int | None = None
     epochs: int | None = None
@@ -253,12 +255,13 @@ class ImageSettings(_Settings):
         minutes: Float, what training may take, or None.
         condition: `keras_gan.conditions.Condition`, or None.
         architecture: `"dcgan"`, `"modern"` or `"resnet"`, a pair from `keras_gan.architectures`.
-        width: Int, the `width` of both networks.
+        width: Int, the `width` of the discriminator; the generator's is twice that.
         latent_dim: Int, the size of the latent.
         batch_size: Int, images for each step.
         learning_rate: Float, of both players, while it is constant.
         loss: Name or object from `keras_gan.losses`.
         r1: Float, the weight of the penalty `R1`; 0 for none.
+        simultaneous: Bool, whether both players are updated at once, on the same fakes.
         augment: Bool, whether the discriminator sees both kinds through `DiffAugment`.
         flip: Bool, whether images are mirrored at random.
         ema: Float, the momentum of the average of the generator's weights.
@@ -272,7 +275,8 @@ class ImageSettings(_Settings):
     condition: Condition | None = None
     architecture: str = "dcgan"
     latent_dim: int = 64
-    r1: float = 0.1
+    r1: float = defaults.GAMMA
+    simultaneous: bool = True
     augment: bool = True
 
     def __post_init__(self):
@@ -286,7 +290,7 @@ class ImageSettings(_Settings):
         generator = getattr(architectures, f"{self.architecture}_generator")
         discriminator = getattr(architectures, f"{self.architecture}_discriminator")
         return GAN(
-            generator(self.shape, self.latent_dim, width=self.width, condition=self.condition),
+            generator(self.shape, self.latent_dim, width=_GENERATOR_WIDTH * self.width, condition=self.condition),
             discriminator(self.shape, width=self.width, condition=self.condition),
             ema=self.ema,
             seed=self.seed,
@@ -294,10 +298,11 @@ class ImageSettings(_Settings):
 
     def _compile(self, model, metrics):
         model.compile(
-            **self._optimizers(beta_1=0.0, alpha=0.02),
+            **self._optimizers(defaults.BETA_1, alpha=0.02),
             loss=self.loss,
             penalties=[penalties.R1(self.r1)] if self.r1 else [],
             augmentation=augmentation.DiffAugment() if self.augment else None,
+            simultaneous=self.simultaneous,
             metrics=metrics,
         )
 
@@ -320,7 +325,12 @@ class ImageSettings(_Settings):
         augment = "few images are not learned by heart" if self.augment else "digits became worse by it"
         return [
             ("images", f"{self.count:,} of {height}x{width}x{channels}", self._passes),
-            ("networks", f"{self.architecture}, width {self.width}", "narrow: more steps fit into a time"),
+            (
+                "networks",
+                f"{self.architecture}, width {_GENERATOR_WIDTH * self.width} and {self.width}",
+                "narrow: more steps fit into a time",
+            ),
+            ("simultaneous", _yes(self.simultaneous), "a step takes less time"),
             ("latent_dim", f"{self.latent_dim}", "sizes from 8 to 128 differ little"),
             ("batch_size", f"{self.batch_size}", "small: more steps fit into a time"),
             ("learning_rate", f"{self.learning_rate:g}", "high; falls over the second half"),
@@ -363,7 +373,7 @@ class PairSettings(_Settings):
     target_shape: tuple
     width: int = 32
     dropout: float = 0.0
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     reconstruction: object = "mae"
     reconstruction_weight: float = 100.0
 
@@ -546,9 +556,9 @@ class UnpairedSettings(_Settings):
 def for_images(shape, count, minutes=None, condition=None):
     """Chooses what to train for images.
 
-    The choices are those of a first guess on photographs of clothes, 64x64, trained for 15 minutes on two cores; other
-    sizes, hours of training and GPUs are beyond what was tried. Gray images are not mirrored, since they are writing
-    more often than not, nor augmented: digits became worse by it.
+    The choices are those of trials on photographs of clothes, 64x64, of five minutes on one core (docs/settings.md);
+    other sizes, hours of training and GPUs are beyond what was tried. Gray images are not mirrored, since they are
+    writing more often than not, nor augmented: digits became worse by it.
 
     Args:
         shape: Tuple `(height, width, channels)`; height and width divisible by 4.
@@ -588,6 +598,8 @@ def for_pairs(source_shape, target_shape, count, minutes=None):
     A U-Net and a discriminator of patches, as in pix2pix, with a quarter of the paper's weights up to 128 pixels.
     Pairs are mirrored, both images alike, where both are in color: that is right for photographs and drawings, and
     wrong for letters, which are gray more often than not. Nothing else is changed at random: a source has one target.
+    The values are those of trials on satellite images and relief, 64x64, at 40 minutes of one core (docs/settings.md);
+    other sizes, hours and GPUs are beyond what was tried.
 
     Args:
         source_shape: Tuple `(height, width, channels)` with 1 to 4 channels.
@@ -639,7 +651,8 @@ def for_unpaired(shape_a, shape_b, count_a, count_b, minutes=None):
 
     Residual generators and discriminators of patches, as in CycleGAN, with less than a fifth of the paper's weights.
     Images are mirrored where those of both sets are in color: that is right for photographs and drawings, and wrong for
-    letters, which are gray more often than not.
+    letters, which are gray more often than not. The values are those of one trial on satellite images and relief,
+    64x64, at an hour of one core (docs/settings.md); other sizes, hours and GPUs are beyond what was tried.
 
     Args:
         shape_a: Tuple `(height, width, channels)` of an image of A, with 1 to 4 channels, at least 16 pixels high and

@@ -27,8 +27,10 @@ def main(argv=None):
     condition = keras_gan.conditions.Labels(10)
     with args.strategy.scope():
         gan = keras_gan.GAN(
-            generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=10, condition=condition),
-            discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS, condition=condition),
+            generator=keras_gan.architectures.dcgan_generator(
+                common.DIGITS, latent_dim=10, width=64, condition=condition
+            ),
+            discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS, width=64, condition=condition),
             ema=0.995,
             seed=args.seed,
         )

@@ -7,7 +7,7 @@ never saw say if it does: `mae_b` is the mean absolute error of drawings made of
 Of folders there are such figures where both hold the same names.
 
 Command:   python recipes/cyclegan.py, with --data A B for two folders of your own
-Minutes:   MINUTES
+Minutes:   9 on two busy cores, 7 of processor time
 Expected:  satellite images to relief, 64x64, 2,788 of each, in the trials of docs/settings.md: as many steps as 3,600
            processor seconds give, 7,500 with the identity loss and 12,000 without, `--identity-weight 0.5 0`
 
@@ -17,7 +17,9 @@ Expected:  satellite images to relief, 64x64, 2,788 of each, in the trials of do
            the sources           0.811    0.106
 
            With pairs, by the distance alone, the MAE is 0.107 and the kernel distance 0.645: a blur.
-           EXPECTED
+           Drawn, 32x32, in 1,500 steps of one run: mae_b 0.165 and mae_a 0.138, where the sources are off by 0.360; a
+           kernel distance of 0.013 in B, where theirs is 0.845, and of 1.5 in A, where outlines become dotted lines.
+           Shapes stay in their places and triangles are blue, but some ellipses are green and some rectangles red.
 
 Reference: [Zhu et al., 2017](https://arxiv.org/abs/1703.10593)
 """
@@ -76,7 +78,7 @@ def build(args, shape, identity_weight, metrics):
 
 
 def main(argv=None):
-    args = common.parse("cyclegan", __doc__, epochs=10, argv=argv, quick_epochs=1, flags=FLAGS)
+    args = common.parse("cyclegan", __doc__, epochs=4, argv=argv, quick_epochs=1, flags=FLAGS)
     # How often each set is seen is no error.
     logging.basicConfig(stream=sys.stdout, format="%(message)s")
     train, test, paired = load(args)
@@ -106,10 +108,9 @@ def main(argv=None):
     rows += [b[:8]] if paired else []
     picture = keras_gan.images.grid(keras_gan.images.side_by_side(rows), columns=1)
     keras_gan.images.save(args.run_dir / "comparison.png", picture)
-    figures = sorted(found["the sources"])
-    print("\n" + f"{'':14}" + "".join(f"{figure:>20}" for figure in figures))
+    print("\n" + f"{'':14}" + "".join(f"{figure:>20}" for figure in found["the sources"]))
     for name, values in found.items():
-        print(f"{name:14}" + "".join(f"{values[figure]:20.4g}" for figure in figures))
+        print(f"{name:14}" + "".join(f"{values[figure]:20.4g}" for figure in found["the sources"]))
     files = {"comparison.png": "of A: image, in B and back, for each weight; the truth if it is known"}
     files |= {"identity_*/": "samples there and back, logs and gan.keras"}
     common.finish(args.run_dir, found, files)

@@ -29,8 +29,8 @@ def main(argv=None):
     def build(epochs):
         with args.strategy.scope():
             gan = keras_gan.GAN(
-                generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=8),
-                discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS),
+                generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=8, width=64),
+                discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS, width=64),
                 ema=0.998,
                 seed=args.seed,
             )

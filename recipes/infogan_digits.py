@@ -37,9 +37,9 @@ def main(argv=None):
     with args.strategy.scope():
         gan = keras_gan.GAN(
             generator=keras_gan.architectures.dcgan_generator(
-                common.DIGITS, latent_dim=noise + CODES, condition=condition
+                common.DIGITS, latent_dim=noise + CODES, width=64, condition=condition
             ),
-            discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS, condition=condition),
+            discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS, width=64, condition=condition),
             ema=0.99,
             seed=args.seed,
         )

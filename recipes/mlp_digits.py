@@ -31,7 +31,10 @@ def main(argv=None):
             A.mlp_generator(common.DIGITS, LATENT_DIM, units=(256, 512, 1024), negative_slope=0.01),
             A.mlp_discriminator(common.DIGITS, units=(1024, 512, 256), negative_slope=0.01),
         ),
-        "dcgan": (A.dcgan_generator(common.DIGITS, LATENT_DIM), A.dcgan_discriminator(common.DIGITS)),
+        "dcgan": (
+            A.dcgan_generator(common.DIGITS, LATENT_DIM, width=64),
+            A.dcgan_discriminator(common.DIGITS, width=64),
+        ),
     }
     clock, samples, curves, found = common.Clock(), {}, {}, {}
     for name, pair in networks.items():

@@ -54,7 +54,10 @@ def main(argv=None):
     seconds = clock.seconds
 
     dcgan = keras_gan.GAN(
-        A.dcgan_generator(common.DIGITS, LATENT_DIM), A.dcgan_discriminator(common.DIGITS), ema=0.99, seed=args.seed
+        A.dcgan_generator(common.DIGITS, LATENT_DIM, width=64),
+        A.dcgan_discriminator(common.DIGITS, width=64),
+        ema=0.99,
+        seed=args.seed,
     )
     dcgan.compile(
         generator_optimizer=keras.optimizers.Adam(1e-3, beta_1=0.5),

@@ -60,9 +60,9 @@ def train(t, args):
     generator.set_weights([np.array([[stddev]]), np.array([mean])])
     hidden = [layers.Dense(32, "tanh") for _ in range(2)]
     discriminator = keras.Sequential([keras.Input((1,)), *hidden, layers.Dense(1)])
-    gan = keras_gan.GAN(generator, discriminator, seed=args.seed)
+    gan = keras_gan.GAN(generator, discriminator, ema=None, seed=args.seed)
     rate = keras.optimizers.schedules.CosineDecay(0.01, args.epochs * 128)
-    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.Adam(rate), LOSS, steps_per_execution=128)
+    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.Adam(rate), LOSS, penalties=(), steps_per_execution=128)
     # Enough examples, and evenly spread, that there is no noise to learn by heart.
     gan.fit(quantiles(128 * 512), batch_size=512, epochs=args.epochs, verbose=0, callbacks=[common.EpochBar()])
     return discriminator

@@ -46,11 +46,12 @@ def train(loss, args):
         keras.Sequential([keras.Input((2,)), *(layers.Dense(32, "tanh") for _ in range(2)), layers.Dense(outputs)])
         for outputs in (2, 1)
     )
-    gan = keras_gan.GAN(generator, discriminator, seed=args.seed)
+    gan = keras_gan.GAN(generator, discriminator, ema=None, seed=args.seed)
     history = {}
     for rate, what in ((0.0, "held still"), (0.02, "moving")):
         print(f"{loss}, generator {what}")
-        gan.compile(keras.optimizers.SGD(rate), keras.optimizers.Adam(1e-3), loss, steps_per_execution=STEPS)
+        optimizers = keras.optimizers.SGD(rate), keras.optimizers.Adam(1e-3)
+        gan.compile(*optimizers, loss, penalties=(), steps_per_execution=STEPS)
         callbacks = [common.EpochBar(), Distance()]
         logs = gan.fit(real, batch_size=64, epochs=args.epochs, verbose=0, callbacks=callbacks).history
         for name, values in logs.items():

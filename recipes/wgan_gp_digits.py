@@ -27,8 +27,8 @@ def main(argv=None):
     classifier = common.classifier(args.quick)
     with args.strategy.scope():
         gan = keras_gan.GAN(
-            generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=10),
-            discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS),
+            generator=keras_gan.architectures.dcgan_generator(common.DIGITS, latent_dim=10, width=64),
+            discriminator=keras_gan.architectures.dcgan_discriminator(common.DIGITS, width=64),
             ema=0.99,
             seed=args.seed,
         )

@@ -61,15 +61,16 @@ def points():
 def make_gan():
     """A function that makes a small compiled GAN on points, the same at each call."""
 
-    def make(dropout=0.0, compiled=True, seed=0, **compile_options):
+    def make(dropout=0.0, compiled=True, seed=0, penalties=(), **compile_options):
         keras.utils.set_random_seed(0)
         gan = keras_gan.GAN(
             keras_gan.architectures.mlp_generator((2,), latent_dim=4, units=(16,)),
             keras_gan.architectures.mlp_discriminator((2,), units=(16,), dropout=dropout),
             seed=seed,
+            ema=None,
         )
         if compiled:
-            gan.compile(**compile_options)
+            gan.compile(penalties=penalties, **compile_options)
         return gan
 
     return make
@@ -85,8 +86,9 @@ def make_image_gan():
             keras_gan.architectures.dcgan_generator((8, 8, channels), latent_dim=4, width=4),
             keras_gan.architectures.dcgan_discriminator((8, 8, channels), width=4),
             seed=0,
+            ema=None,
         )
-        gan.compile()
+        gan.compile(penalties=())
         return gan
 
     return make
@@ -100,7 +102,7 @@ def make_sigmoid_gan():
         pixels = keras.layers.Dense(4, "sigmoid", kernel_initializer="zeros")
         generator = keras.Sequential([keras.Input((2,)), pixels, keras.layers.Reshape((2, 2, 1))])
         pixels.bias.assign([-20.0, 0.0, 0.0, 20.0])
-        return keras_gan.GAN(generator, keras_gan.architectures.mlp_discriminator((2, 2, 1), units=(4,)))
+        return keras_gan.GAN(generator, keras_gan.architectures.mlp_discriminator((2, 2, 1), units=(4,)), ema=None)
 
     return make
 

@@ -13,7 +13,7 @@ from keras_gan.conditions import AuxiliaryClassifier, Codes, Condition, Labels, 
 A = keras_gan.architectures
 
 
-def conditional_gan(condition, compiled=True, **options):
+def conditional_gan(condition, compiled=True, ema=None, **options):
     """A small GAN on points for each condition, made of plain layers."""
     latent_dim = 4 + condition.num_codes
     if condition.given_name is None:
@@ -31,9 +31,9 @@ def conditional_gan(condition, compiled=True, **options):
     outputs = layers.Dense(1)(x)
     if condition.heads:
         outputs = {"logits": outputs, **{name: layers.Dense(size)(x) for name, size in condition.heads.items()}}
-    gan = keras_gan.GAN(generator, keras.Model(inputs, outputs), condition=condition, seed=0, **options)
+    gan = keras_gan.GAN(generator, keras.Model(inputs, outputs), condition=condition, seed=0, ema=ema, **options)
     if compiled:
-        gan.compile(keras.optimizers.Adam(5e-3, beta_1=0.5), keras.optimizers.Adam(5e-3, beta_1=0.5))
+        gan.compile(keras.optimizers.Adam(5e-3, beta_1=0.5), keras.optimizers.Adam(5e-3, beta_1=0.5), penalties=())
     return gan
 
 
@@ -180,6 +180,7 @@ def image_gan(consistency_weight):
         A.dcgan_generator((8, 8, 1), latent_dim=4 + 2, width=4),
         A.dcgan_discriminator((8, 8, 1), width=8, condition=condition),
         seed=0,
+        ema=None,
     )
 
 
@@ -192,7 +193,7 @@ def test_consistency_looks_at_each_real_twice_and_differently():
     seen = []
     gan = image_gan(1.0)
     gan.condition = Spy([2], consistency_weight=1.0)
-    gan.compile(augmentation=keras_gan.augmentation.Affine(), run_eagerly=True)
+    gan.compile(augmentation=keras_gan.augmentation.Affine(), run_eagerly=True, penalties=())
     x = np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, 1)).astype("float32")
     objective, _ = gan.discriminator_objective(x)
     ((first, second),) = seen
@@ -209,7 +210,7 @@ def test_consistency_looks_at_each_real_twice_and_differently():
 
 def test_consistency_trains_and_is_saved(tmp_path):
     gan = image_gan(1.0)
-    gan.compile(augmentation=keras_gan.augmentation.Affine())
+    gan.compile(augmentation=keras_gan.augmentation.Affine(), penalties=())
     # Of an unequal last batch, too.
     x = np.random.default_rng(0).uniform(-1, 1, (13, 8, 8, 1)).astype("float32")
     history = gan.fit(x, batch_size=4, epochs=2, verbose=0).history
@@ -224,13 +225,13 @@ def test_consistency_trains_and_is_saved(tmp_path):
 def test_consistency_needs_an_augmentation():
     with pytest.raises(ValueError, match=r"augmentation must make two views.*Affine\(\). Received: None"):
         image_gan(1.0).compile()
-    image_gan(0.0).compile()
+    image_gan(0.0).compile(penalties=())
 
 
 def test_fakes_take_the_labels_of_the_batch(labelled):
     seen = []
     gan = conditional_gan(Labels(3), compiled=False)
-    gan.compile(run_eagerly=True)
+    gan.compile(run_eagerly=True, penalties=())
     inner = gan.discriminator.call
 
     def spy(inputs, *args, **kwargs):
@@ -293,12 +294,13 @@ def test_export_of_a_generator_that_is_given_vectors(labelled, tmp_path):
 # === The networks' condition ===
 
 
-def images_gan(generator_condition, discriminator_condition, **options):
+def images_gan(generator_condition, discriminator_condition, ema=None, **options):
     latent_dim = 4 + (discriminator_condition or Unconditional()).num_codes
     return keras_gan.GAN(
         A.dcgan_generator((8, 8, 1), latent_dim, width=4, condition=generator_condition),
         A.dcgan_discriminator((8, 8, 1), width=4, condition=discriminator_condition),
         seed=0,
+        ema=ema,
         **options,
     )
 
@@ -309,7 +311,7 @@ def test_a_gan_takes_the_condition_of_its_builders(condition, tmp_path):
     assert gan.condition is condition and gan.latent_dim == 4 + condition.num_codes
     assert gan.ema_generator.condition == condition
     assert images_gan(condition, condition, condition=type(condition)(**condition.get_config())).condition == condition
-    gan.compile()
+    gan.compile(penalties=())
     x = np.random.default_rng(0).uniform(-1, 1, (6, 8, 8, 1)).astype("float32")
     given = condition.example_given(6, seed=0)
     gan.fit(x, given, batch_size=3, verbose=0)
@@ -453,8 +455,9 @@ def test_a_condition_of_ones_own(build, labels_by, tmp_path):
         build((8, 8, 1), 4, width=8, condition=Direction()),
         A.sn_dcgan_discriminator((8, 8, 1), width=4, condition=Direction(), labels_by=labels_by),
         seed=0,
+        ema=None,
     )
-    gan.compile()
+    gan.compile(penalties=())
     x = np.random.default_rng(0).uniform(-1, 1, (6, 8, 8, 1)).astype("float32")
     with pytest.raises(ValueError, match="direction must have length 1"):
         gan.fit(x, np.ones((6, 2)), verbose=0)

@@ -134,8 +134,8 @@ def test_a_weight_that_the_objective_does_not_use_stays(points):
             self.spare(x)
             return self.used(x)
 
-    gan = keras_gan.GAN(keras_gan.architectures.mlp_generator((2,), 4, units=(8,)), Spare(), seed=0)
-    gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
+    gan = keras_gan.GAN(keras_gan.architectures.mlp_generator((2,), 4, units=(8,)), Spare(), seed=0, ema=None)
+    gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), penalties=())
     before = [gan.discriminator.used.get_weights(), gan.discriminator.spare.get_weights()]
     gan.fit(points, batch_size=64, verbose=0)
     assert np.abs(gan.discriminator.used.get_weights()[0] - before[0][0]).max() > 1e-3
@@ -158,8 +158,8 @@ def test_update_equals_two_tapes_by_hand(points):
     for by_hand, ours in zip(*networks.values(), strict=True):
         by_hand.set_weights(ours.get_weights())
 
-    gan = keras_gan.GAN(generator, discriminator, seed=3)
-    gan.compile(keras.optimizers.Adam(1e-2), keras.optimizers.Adam(2e-2))
+    gan = keras_gan.GAN(generator, discriminator, seed=3, ema=None)
+    gan.compile(keras.optimizers.Adam(1e-2), keras.optimizers.Adam(2e-2), penalties=())
     gan.fit(points[: batch * steps], batch_size=batch, shuffle=False, verbose=0)
 
     g, d = networks["hand"]
@@ -195,8 +195,8 @@ def test_simultaneous_update_equals_two_tapes_by_hand_on_the_same_fakes(points):
     g.set_weights(generator.get_weights())
     d.set_weights(discriminator.get_weights())
 
-    gan = keras_gan.GAN(generator, discriminator, seed=3)
-    gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.2), simultaneous=True)
+    gan = keras_gan.GAN(generator, discriminator, seed=3, ema=None)
+    gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.2), simultaneous=True, penalties=())
     gan.fit(points[: batch * steps], batch_size=batch, shuffle=False, verbose=0)
 
     seed = keras.random.SeedGenerator(3)
@@ -269,8 +269,8 @@ def test_logs_are_the_losses_and_accuracies_of_the_epoch(points, make_gan):
 
 def test_logged_loss_is_the_adversarial_term_alone(points):
     heavy = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L2(10.0))])
-    gan = keras_gan.GAN(keras_gan.architectures.mlp_generator((2,), 4, units=(8,)), heavy)
-    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.01))
+    gan = keras_gan.GAN(keras_gan.architectures.mlp_generator((2,), 4, units=(8,)), heavy, ema=None)
+    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.01), penalties=())
     before = heavy.get_weights()[0]
     logs = gan.fit(points, batch_size=256, verbose=0).history
     real, fake = (heavy.predict(x, verbose=0) for x in (points, gan.sample(256)))
@@ -398,7 +398,7 @@ def test_a_generator_loses_no_batch_to_the_check(make_gan):
 def test_validation_from_a_generator_keeps_its_first_batch(make_gan, points):
     gan = make_gan()
     seen = []
-    gan.compile(run_eagerly=True)
+    gan.compile(run_eagerly=True, penalties=())
     step = gan.evaluation_step
     gan.evaluation_step = lambda data: (seen.append(float(data[0][0, 0])), step(data))[1]
     batches = (np.full((8, 2), i, "float32") for i in range(3))
@@ -583,6 +583,7 @@ def test_config_keeps_prior_and_seed():
         prior=keras_gan.priors.Uniform(4, -2, 2),
         seed=7,
         name="mine",
+        ema=None,
     )
     again = keras_gan.GAN.from_config(gan.get_config())
     assert (again.seed, again.name, again.prior.low, again.prior.high) == (7, "mine", -2.0, 2.0)
@@ -602,8 +603,8 @@ def test_a_subclassed_generator_trains_saves_and_loads(points, tmp_path):
             return {}
 
     discriminator = keras_gan.architectures.mlp_discriminator((2,), units=(8,))
-    gan = keras_gan.GAN(Own(), discriminator, prior=keras_gan.priors.Normal(3))
-    gan.compile()
+    gan = keras_gan.GAN(Own(), discriminator, prior=keras_gan.priors.Normal(3), ema=None)
+    gan.compile(penalties=())
     gan.fit(points, batch_size=64, verbose=0)
     gan.save(tmp_path / "own.keras")
     loaded = keras.models.load_model(tmp_path / "own.keras")
@@ -663,7 +664,7 @@ def test_sampling_compiles_once_where_the_backend_compiles(points):
             return x
 
     generator = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2), Traced()])
-    gan = keras_gan.GAN(generator, keras_gan.architectures.mlp_discriminator((2,), units=(4,)))
+    gan = keras_gan.GAN(generator, keras_gan.architectures.mlp_discriminator((2,), units=(4,)), ema=None)
     gan.sample(3)
     traced.clear()
     for n in (5, 7, 40, 130):

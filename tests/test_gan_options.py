@@ -14,7 +14,7 @@ A = keras_gan.architectures
 P = keras_gan.penalties
 
 
-def sgd_gan(rate=0.05, pack=1, ema=None, **compile_options):
+def sgd_gan(rate=0.05, pack=1, ema=None, penalties=(), **compile_options):
     keras.utils.set_random_seed(0)
     gan = keras_gan.GAN(
         keras.Sequential(
@@ -25,7 +25,7 @@ def sgd_gan(rate=0.05, pack=1, ema=None, **compile_options):
         ema=ema,
         seed=0,
     )
-    gan.compile(keras.optimizers.SGD(rate), keras.optimizers.SGD(rate), **compile_options)
+    gan.compile(keras.optimizers.SGD(rate), keras.optimizers.SGD(rate), penalties=penalties, **compile_options)
     return gan
 
 
@@ -57,7 +57,7 @@ def test_the_average_outlives_compile_and_files(points, tmp_path):
     gan.fit(np.tile(points, (5, 1)), batch_size=16, verbose=0)
     gan.save(tmp_path / "gan.keras")
     for same in (gan, keras.models.load_model(tmp_path / "gan.keras")):
-        same.compile(keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05))
+        same.compile(keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05), penalties=())
         before = arrays(same.ema_generator.weights)
         same.fit(points[:16], batch_size=16, verbose=0)
         now, after = arrays(same.generator.weights), arrays(same.ema_generator.weights)
@@ -135,7 +135,7 @@ def test_the_average_of_a_spectrally_normalised_generator_is_normalised(points):
     S, L = keras_gan.layers.SpectralNormalization, keras.layers
     generator = keras.Sequential([keras.Input((8,)), S(L.Dense(32)), L.ReLU(), S(L.Dense(32)), L.ReLU(), L.Dense(2)])
     gan = keras_gan.GAN(generator, A.mlp_discriminator((2,), units=(32,), dropout=0.0), ema=0.99, seed=0)
-    gan.compile(keras.optimizers.Adam(2e-3), keras.optimizers.Adam(2e-3))
+    gan.compile(keras.optimizers.Adam(2e-3), keras.optimizers.Adam(2e-3), penalties=())
     gan.fit(np.tile(points, (10, 1)), batch_size=32, verbose=0)
     layers = [layer for layer in gan.ema_generator.layers if isinstance(layer, S)]
     assert len(layers) == 2
@@ -154,7 +154,7 @@ def test_what_layers_add_counts_once(penalties, points):
         "activity_regularizer": keras.regularizers.L2(2.0),
     }
     discriminator = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, use_bias=False, **regularizers)])
-    gan = keras_gan.GAN(A.mlp_generator((2,), 4, units=(8,)), discriminator, seed=0)
+    gan = keras_gan.GAN(A.mlp_generator((2,), 4, units=(8,)), discriminator, seed=0, ema=None)
     gan.compile(penalties=penalties)
     objective, aux = gan.discriminator_objective(ops.convert_to_tensor(points[:8]))
     (kernel,) = arrays(discriminator.weights)
@@ -173,8 +173,9 @@ def test_what_layers_add_moves_both_players(points):
             keras.Sequential([keras.Input((4,)), L.Dense(8, activation="relu"), L.Dense(2, **added)]),
             keras.Sequential([keras.Input((2,)), L.Dense(8, activation="relu", **added), L.Dense(1)]),
             seed=0,
+            ema=None,
         )
-        gan.compile(keras.optimizers.Adam(5e-3), keras.optimizers.Adam(5e-3))
+        gan.compile(keras.optimizers.Adam(5e-3), keras.optimizers.Adam(5e-3), penalties=())
         gan.fit(np.tile(points, (4, 1)), batch_size=32, epochs=2, verbose=0)
         hidden = gan.discriminator.layers[0](points)
         return np.square(gan.sample(256, seed=0)).mean(), np.square(ops.convert_to_numpy(hidden)).mean()
@@ -199,14 +200,14 @@ def test_what_layers_add_moves_both_players(points):
 )
 def test_a_simultaneous_step_is_both_first_steps_on_the_same_fakes(options, points):
     """From the same weights and latents: the discriminator's as in turn, and the generator's as if it had not moved."""
-    options = dict(options)
+    options = {"penalties": (), **options}
     condition = options.pop("condition", None)
     labels = np.arange(32) % 3 if isinstance(condition, keras_gan.conditions.Labels) else None
 
     def step(d_rate, **more):
         keras.utils.set_random_seed(0)
         discriminator = A.mlp_discriminator((2,), units=(8,), dropout=0.0, condition=condition)
-        gan = keras_gan.GAN(A.mlp_generator((2,), 9, units=(8,), condition=condition), discriminator)
+        gan = keras_gan.GAN(A.mlp_generator((2,), 9, units=(8,), condition=condition), discriminator, ema=None)
         latents = gan.prior.sample(32, 0)
         gan._draw_latents = lambda *_: latents
         gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(d_rate), **options, **more)
@@ -386,8 +387,10 @@ def test_accuracy_of_least_squares_counts_from_one_half(points):
 
 def image_gan(augmentation):
     keras.utils.set_random_seed(0)
-    gan = keras_gan.GAN(A.mlp_generator((8, 8, 1), 4, units=(8,)), A.mlp_discriminator((8, 8, 1), units=(8,)), seed=0)
-    gan.compile(augmentation=augmentation)
+    gan = keras_gan.GAN(
+        A.mlp_generator((8, 8, 1), 4, units=(8,)), A.mlp_discriminator((8, 8, 1), units=(8,)), seed=0, ema=None
+    )
+    gan.compile(augmentation=augmentation, penalties=())
     return gan
 
 
@@ -438,7 +441,7 @@ def test_compiling_again_forgets_what_it_replaces(images):
     assert len(counts) == 1
     # What is compiled with again stays.
     metric, ada = gan.evaluation_metrics[0], gan.augmentation
-    gan.compile(metrics=[metric], augmentation=ada)
+    gan.compile(metrics=[metric], augmentation=ada, penalties=())
     assert any(layer is ada for layer in gan._flatten_layers())
     assert np.isfinite(gan.fit(images, batch_size=16, verbose=0, validation_data=images).history["val_kernel_distance"])
 
@@ -523,7 +526,7 @@ def test_each_loss_and_penalty_finds_the_mean(pair, points):
     assert samples.std(0).min() > 0.1 and samples.std(0).max() < 1.0
 
 
-def still_gan(logit, pack=1, **options):
+def still_gan(logit, pack=1, penalties=(), **options):
     """A GAN that never moves, whose discriminator gives every example one logit."""
     d = keras.Sequential(
         [
@@ -532,8 +535,8 @@ def still_gan(logit, pack=1, **options):
             keras.layers.Dense(1, kernel_initializer="zeros", bias_initializer=keras.initializers.Constant(logit)),
         ]
     )
-    gan = keras_gan.GAN(A.mlp_generator((8, 8, 1), 4, units=(8,)), d, pack=pack, seed=0)
-    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0), **options)
+    gan = keras_gan.GAN(A.mlp_generator((8, 8, 1), 4, units=(8,)), d, pack=pack, seed=0, ema=None)
+    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0), penalties=penalties, **options)
     return gan
 
 

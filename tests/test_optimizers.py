@@ -34,7 +34,7 @@ def test_rates_without_a_ratio_are_not_guessed(make_gan):
 def test_optimizers_of_another_model_are_refused(make_gan):
     gan = make_gan()
     optimizers = gan.generator_optimizer, gan.discriminator_optimizer
-    gan.compile(*optimizers)
+    gan.compile(*optimizers, penalties=())
     with pytest.raises(ValueError, match=r"The optimizer of discriminator must be new.*the weights of another network"):
         make_gan(compiled=False).compile(*optimizers)
 
@@ -82,5 +82,5 @@ def test_a_schedule_counts_the_models_steps(points, make_gan, tmp_path):
     loaded.fit(points[:128], batch_size=32, verbose=0)
     assert float(loaded.discriminator_optimizer.learning_rate) == pytest.approx(2.5e-3, rel=1e-4)
     # The same optimizers with one update a step count these.
-    loaded.compile(loaded.generator_optimizer, loaded.discriminator_optimizer)
+    loaded.compile(loaded.generator_optimizer, loaded.discriminator_optimizer, penalties=())
     assert float(loaded.discriminator_optimizer.learning_rate) == pytest.approx(0.0, abs=1e-9)

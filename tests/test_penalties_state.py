@@ -113,6 +113,7 @@ def test_penalties_differentiate_by_the_picture(images):
         keras_gan.architectures.mlp_generator((8, 8, 1), 4, units=(8,)),
         keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(1)]),
         seed=0,
+        ema=None,
     )
     gan.compile(penalties=[P.R1(2.0)], augmentation=Half())
     _, report = gan.discriminator_objective(ops.convert_to_tensor(images[:8]))
@@ -157,7 +158,7 @@ def test_what_no_pack_has_takes_no_part_in_penalties(n):
     discriminator = keras.Sequential([keras.Input((4,)), linear])
     linear.set_weights([np.full((4, 1), 0.5)])
     penalties = [keras_gan.penalties.GradientPenalty(10.0), keras_gan.penalties.R1(2.0)]
-    gan = keras_gan.GAN(keras_gan.architectures.mlp_generator((2,), 3, units=(4,)), discriminator, pack=2)
+    gan = keras_gan.GAN(keras_gan.architectures.mlp_generator((2,), 3, units=(4,)), discriminator, pack=2, ema=None)
     gan.compile(penalties=penalties)
     data = np.random.default_rng(0).normal(size=(n, 2)).astype("float32")
     found = gan.train_on_batch(data, return_dict=True)

@@ -96,6 +96,7 @@ def test_a_gan_keeps_its_mixture(tmp_path):
         keras_gan.architectures.mlp_generator((2,), latent_dim=3, units=(4,)),
         keras_gan.architectures.mlp_discriminator((2,), units=(4,)),
         prior=priors.Concatenated([priors.Mixture([[1.0, 2.0], [3.0, 4.0]], stddev=0.1), priors.Uniform(1)]),
+        ema=None,
     )
     gan.save(tmp_path / "gan.keras")
     loaded = keras.saving.load_model(tmp_path / "gan.keras")

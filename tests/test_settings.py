@@ -98,7 +98,7 @@ def test_a_gan_to_start_from_keeps_its_weights():
 
 def test_text_gives_each_choice_with_its_reason():
     lines = str(small()).splitlines()
-    assert len(lines) == len(small().reasons()) == 11
+    assert len(lines) == len(small().reasons()) == 12
     assert lines[0].startswith("images") and "20 of 8x8x3" in lines[0] and "each is seen 1.2 times" in lines[0]
     assert all(len(line) <= 100 for line in lines)
 

@@ -13,14 +13,14 @@ _KERNEL = 4
 _STRIDE = 2
 
 
-def dcgan_generator(image_shape, latent_dim, width=64, condition=None, synchronized=False):
+def dcgan_generator(image_shape, latent_dim, width=32, condition=None, synchronized=False):
     """Builds the generator of DCGAN: transposed convolutions, each of which doubles the size.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
         latent_dim: Int > 0, the size of the latent.
         width: Int > 0, the number of filters before the last layer; each stage below has twice as many. Defaults
-            to `64`, which gives the paper's 512-256-128-64 at 64 pixels.
+            to `32`; `64` gives the paper's 512-256-128-64 at 64 pixels.
         condition: `keras_gan.conditions.Condition`, such as `Labels(10)`: what is given is embedded and joins the
             latent. Codes are a part of the latent. Defaults to None.
         synchronized: Bool, whether batch normalization takes the statistics of the global batch under
@@ -60,7 +60,7 @@ def dcgan_generator(image_shape, latent_dim, width=64, condition=None, synchroni
     return build_generator(chain, latent_dim, condition)
 
 
-def dcgan_discriminator(image_shape, width=64, condition=None, labels_by="projection"):
+def dcgan_discriminator(image_shape, width=16, condition=None, labels_by="projection"):
     """Builds the discriminator of DCGAN: convolutions, each of which halves the size.
 
     Unlike the paper's it has no batch normalization. Its statistics would mix reals and fakes and fit neither, so that
@@ -70,7 +70,7 @@ def dcgan_discriminator(image_shape, width=64, condition=None, labels_by="projec
     Args:
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
         width: Int > 0, the number of filters of the first layer; each stage above has twice as many. Defaults to
-            `64`.
+            `16`; the paper has 64.
         condition: `keras_gan.conditions.Condition`, such as `Labels(10)`; it says what the discriminator takes beside
             data and returns beside logits. Defaults to None.
         labels_by: How labels, or what else is given, enter. `"projection"` adds the inner product of their embedding
@@ -94,7 +94,7 @@ def dcgan_discriminator(image_shape, width=64, condition=None, labels_by="projec
     return _discriminator(image_shape, width, condition, labels_by)
 
 
-def sn_dcgan_discriminator(image_shape, width=64, condition=None, labels_by="projection"):
+def sn_dcgan_discriminator(image_shape, width=16, condition=None, labels_by="projection"):
     """Builds the discriminator of DCGAN with spectral normalization.
 
     Its generator is `dcgan_generator`.
@@ -102,7 +102,7 @@ def sn_dcgan_discriminator(image_shape, width=64, condition=None, labels_by="pro
     Args:
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
         width: Int > 0, the number of filters of the first layer; each stage above has twice as many. Defaults to
-            `64`.
+            `16`; the paper has 64.
         condition: As in `dcgan_discriminator`. The embedding of `"projection"` is spectrally normalized, too.
         labels_by: As in `dcgan_discriminator`.
 

@@ -1,4 +1,6 @@
-"""Networks that translate images: U-Net and residual generators, and a discriminator of patches."""
+"""Networks that translate and enlarge images: U-Net and residual generators, and a discriminator of patches."""
+
+import functools
 
 import keras
 from keras import layers
@@ -14,6 +16,7 @@ _SLOPE = 0.2
 _WIDEST, _DEEPEST, _DROPPED = 8, 8, 3
 # By how many layers halve the image.
 _FIELDS = {16: 1, 34: 2, 70: 3}
+_DOUBLINGS = {2: 1, 4: 2}
 
 
 def unet_generator(source_shape, target_channels=None, width=64, dropout=0.0, scale=1):
@@ -133,6 +136,57 @@ def residual_generator(source_shape, target_channels=None, width=64, blocks=None
             x = layers.Conv2DTranspose(n, _KERNEL, _STRIDE, padding="same")(x)
         x = layers.ReLU()(_normalize(x))
     return keras.Model(inputs, _last(kind, target_channels, 1, 7)(x), name="generator")
+
+
+def super_resolution_generator(source_shape, scale, width=32, blocks=4):
+    """Builds a generator that enlarges images: it adds to the bilinearly enlarged source what that lacks.
+
+    As in EDSR, residual blocks without normalization, which would take away contrast, work at the source's size, where
+    a convolution costs a fourth or a sixteenth; each transposed convolution then doubles it. The last convolution
+    begins with zeros: untrained, the generator enlarges bilinearly. The sum is cut off at black and white.
+
+    Args:
+        source_shape: Tuple `(height, width, channels)` with 1 to 4 channels.
+        scale: 2 or 4, how many times as large as a source an image is that it makes, in each direction.
+        width: Int > 0, the number of filters. Defaults to `32`, half of the papers': a fourth of their time, for
+            training without a GPU.
+        blocks: Int > 0, how many residual blocks. Defaults to `4`, where the papers have 16, for the same reason.
+
+    Returns:
+        `keras.Model`, images `(batch, height, width, channels)` in [-1, 1] to images
+        `(batch, scale * height, scale * width, channels)` in [-1, 1].
+
+    Raises:
+        ValueError: If a number is out of range, or `scale` neither 2 nor 4.
+
+    Example:
+
+    ```python
+    generator = keras_gan.architectures.super_resolution_generator((32, 32, 3), scale=2, width=16)
+    generator(np.zeros((2, 32, 32, 3))).shape  # (2, 64, 64, 3)
+    ```
+
+    Reference:
+        - [Ledig et al., 2016](https://arxiv.org/abs/1609.04802): SRGAN
+        - [Lim et al., 2017](https://arxiv.org/abs/1707.02921): EDSR
+    """
+    source_shape, channels, width = _check(source_shape, None, width)
+    scale = check_integer("scale", scale)
+    if scale not in _DOUBLINGS:
+        raise ValueError(f"scale must be 2 or 4. Received: {scale!r}.")
+    blocks = check_integer("blocks", blocks)
+    inputs = keras.Input(source_shape, name="source")
+    convolution = functools.partial(layers.Conv2D, width, 3, padding="same")
+    x = convolution()(inputs)
+    for _ in range(blocks):
+        x = Residual([convolution(), layers.ReLU(), convolution()])(x)
+    for _ in range(_DOUBLINGS[scale]):
+        x = layers.ReLU()(layers.Conv2DTranspose(width, _KERNEL, _STRIDE, padding="same")(x))
+    # The range in float32, as in `_last`.
+    details = layers.Conv2D(channels, 3, padding="same", kernel_initializer="zeros", dtype="float32")(x)
+    enlarged = layers.UpSampling2D(scale, interpolation="bilinear", dtype="float32")(inputs)
+    outputs = layers.Activation("hard_tanh", dtype="float32")(layers.Add(dtype="float32")([details, enlarged]))
+    return keras.Model(inputs, outputs, name="generator")
 
 
 def patch_discriminator(shape, width=64, receptive_field=None):

@@ -19,6 +19,7 @@ OpError = _room.OpError
 Trainer = _room.Trainer
 first_replica = _room.first_replica
 gpus = _room.gpus
+has_gradient = _room.has_gradient
 inference = _room.inference
 input_gradient = _room.input_gradient
 length = _room.length

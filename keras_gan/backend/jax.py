@@ -94,6 +94,11 @@ def input_gradient(function, x):
     return jax.grad(lambda x: ops.sum(function(x)))(ops.convert_to_tensor(x))
 
 
+def has_gradient(compute, variables):
+    """Tells if the gradient of a scalar with respect to weights can be computed: all that JAX has can."""
+    return True
+
+
 def write_rows(variable, places, rows):
     """Writes rows into a variable. As on TensorFlow; a compiled step, which owns its state, writes in place."""
     variable.assign(ops.scatter_update(variable.value, places[:, None], rows))

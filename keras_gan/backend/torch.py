@@ -69,6 +69,16 @@ def input_gradient(function, x):
     return torch.autograd.grad(y, x, create_graph=True)[0]
 
 
+def has_gradient(compute, variables):
+    """Tells if the gradient of a scalar with respect to weights can be computed, by doing it. As on TensorFlow."""
+    try:
+        torch.autograd.grad(compute(), [v.value for v in variables], allow_unused=True)
+    # Whatever a network's own code raises.
+    except Exception:
+        return False
+    return True
+
+
 def write_rows(variable, places, rows):
     """Writes rows into a variable, in place. As on TensorFlow."""
     with torch.no_grad():

@@ -15,6 +15,7 @@ from keras_gan.checks.data import (
 )
 from keras_gan.checks.streams import Later, draw, first_examples
 from keras_gan.checks.training import (
+    bounds_slope,
     check_adaptive,
     check_metrics,
     check_monitors,
@@ -33,6 +34,7 @@ __all__ = [
     "RANGES",
     "Expected",
     "Later",
+    "bounds_slope",
     "check_adaptive",
     "check_data",
     "check_domains",

@@ -12,7 +12,7 @@ from keras_gan.checks import streams
 from keras_gan.checks.values import check_integer, join, same_shape
 
 # What the activations that a generator may end in can reach.
-RANGES = {"tanh": (-1, 1), "sigmoid": (0, 1)}
+RANGES = {"tanh": (-1, 1), "hard_tanh": (-1, 1), "sigmoid": (0, 1)}
 
 
 def check_data(x, y, batch_size, check, smallest_batch=1, later=None):

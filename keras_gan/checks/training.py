@@ -191,14 +191,17 @@ def _check_list(name, objects):
         raise TypeError(f"{name} must be a list of objects. Received: {objects!r}.")
 
 
+def bounds_slope(discriminator):
+    """Tells if layers of a discriminator bound its slope: by spectral normalization, or by constraints."""
+    return any(
+        type(layer).__name__ == "SpectralNormalization" or getattr(layer, "kernel_constraint", None)
+        for layer in layers_of(discriminator)
+    )
+
+
 def warn_without_lipschitz_control(loss, penalties, discriminator):
     """Warns of a loss that has no bound for a discriminator that has none either."""
-    if not getattr(loss, "needs_lipschitz", False) or penalties:
-        return
-    layers = layers_of(discriminator)
-    constrained = any(getattr(layer, "kernel_constraint", None) for layer in layers)
-    normalized = any(type(layer).__name__ == "SpectralNormalization" for layer in layers)
-    if not constrained and not normalized:
+    if getattr(loss, "needs_lipschitz", False) and not penalties and not bounds_slope(discriminator):
         warnings.warn(
             f"loss={type(loss).__name__} without control of the discriminator's slope: its loss has no bound and "
             "training diverges. Pass penalties=[keras_gan.penalties.GradientPenalty()], or use spectral normalization "

@@ -99,6 +99,12 @@ def check_points(name, value, size):
     return points
 
 
+def is_auto(value):
+    """Tells if an argument is left at `"auto"`."""
+    # An array would compare each of its entries.
+    return isinstance(value, str) and value == "auto"
+
+
 def same_shape(received, expected):
     """Compares two shapes where both are known."""
     if len(received) != len(expected):

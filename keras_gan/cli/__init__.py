@@ -4,6 +4,7 @@ A command's `add` makes its parser; its `run` takes the parsed arguments and ret
 and has `to_dict()` for `--json`.
 """
 
+import _thread
 import argparse
 import contextlib
 import errno
@@ -12,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import time
 
 from keras_gan.backend import OpError
 from keras_gan.cli import benchmark, evaluate, export, sample, train, translate
@@ -35,33 +37,63 @@ def main(argv=None):
     except SystemExit as stop:
         return stop.code
     try:
-        with _stopped_by(signal.SIGTERM):
+        with _stoppable():
             result = args.run(args)
         _print(json.dumps(result.to_dict(), indent=2) if args.json else str(result))
     except (ImportError, MemoryError, OSError, OverflowError, TypeError, ValueError, OpError) as error:
         return _fail(args, error)
     except KeyboardInterrupt as stop:
         print(f"keras-gan {args.command}: stopped; no file was left half written.{args.next_step}", file=sys.stderr)
-        return 128 + (stop.args[0] if stop.args else signal.SIGINT)
+        return 128 + (stop.args[0] if isinstance(stop, _Stopped) else signal.SIGINT)
     return 0
 
 
+class _Stopped(KeyboardInterrupt):
+    """The end by a signal, whose number is its argument."""
+
+
 @contextlib.contextmanager
-def _stopped_by(number):
-    """Lets a signal end what runs as Ctrl-C does: what is half written is removed."""
+def _stoppable():
+    """Lets SIGTERM and Ctrl-C end what runs, whenever they come: what is half written is removed.
+
+    Python drops what a signal raises in a callback that can't fail, such as a `__del__` or the garbage collector's, and
+    TensorFlow what is raised while it looks at an argument. So the signal comes again until the end has come.
+    """
 
     def stop(number, frame):
-        raise KeyboardInterrupt(number)
+        # Not `threading`, whose locks the main thread may hold here.
+        _thread.start_new_thread(again, (number,))
+        error = sys.exc_info()[1]
+        while error is not None:
+            # On its way out, where what is half written is being removed.
+            if isinstance(error, _Stopped):
+                return
+            error = error.__context__
+        raise _Stopped(number)
+
+    def again(number):
+        time.sleep(0.1)
+        if sys.unraisablehook is hear:
+            _thread.interrupt_main(number)
+
+    def hear(dropped):
+        if not issubclass(dropped.exc_type, _Stopped):
+            hook(dropped)
 
     # No other thread may set what a signal does.
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(number, stop)
+    # One that is ignored on purpose stays so.
+    numbers = [n for n in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(n) is not signal.SIG_IGN]
+    hook, sys.unraisablehook = sys.unraisablehook, hear
+    handlers = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(number, before)
+        sys.unraisablehook = hook
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _print(text):

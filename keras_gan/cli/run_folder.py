@@ -8,7 +8,7 @@ from pathlib import Path
 from keras_gan import saving
 
 # Options that have a form for no.
-_SWITCHES = ("augment", "flip")
+_SWITCHES = ("augment", "flip", "simultaneous")
 _OPTIONS, _REPORT = "options.json", "report.html"
 
 

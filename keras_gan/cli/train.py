@@ -37,7 +37,7 @@ _CLOSING = 2.0
 _NOT_THE_RUN = ("cache", "command", "dry_run", "json", "next_step", "run", "run_dir")
 _CHOICES = {
     "architecture": (str, "dcgan, modern or resnet"),
-    "width": (positive, "filters of the networks"),
+    "width": (positive, "filters of the discriminator; a GAN's generator has twice as many"),
     "latent_dim": (positive, "the size of the latent"),
     "dropout": (float, "of pairs: the share of activations that the generator drops"),
     "batch_size": (positive, "images, or pairs, for each step; of two sets, of each"),
@@ -55,7 +55,11 @@ _SHOWN = {"val_kernel_distance": "distance", "val_precision": "precision", "val_
 _SHOWN |= {"val_kernel_distance_b": "distance in B", "val_kernel_distance_a": "in A"}
 _SHOWN |= {"val_cycle_loss_a": "back in A", "val_cycle_loss_b": "in B"}
 _SHOWN |= {"val_mae": "MAE", "val_psnr": "PSNR", "val_ssim": "SSIM"}
-_SWITCHES = {"augment": "the discriminator sees images changed at random", "flip": "images are mirrored at random"}
+_SWITCHES = {
+    "augment": "the discriminator sees images changed at random",
+    "flip": "images are mirrored at random",
+    "simultaneous": "both players are updated at once",
+}
 
 
 def add(commands):

@@ -26,7 +26,7 @@ class Translation:
     """
 
     foreign = (
-        *("labels", "architecture", "latent_dim", "r1", "augment"),
+        *("labels", "architecture", "latent_dim", "r1", "augment", "simultaneous"),
         *("blocks", "cycle_weight", "identity_weight"),
     )
     files = ()

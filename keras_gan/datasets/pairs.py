@@ -14,7 +14,7 @@ from keras_gan.datasets.convert import as_images, at_size
 from keras_gan.datasets.load import check_channels, check_reading, keep
 from keras_gan.datasets.order import Order
 from keras_gan.datasets.pictures import Pictures, fit
-from keras_gan.datasets.pipeline import pair_pipeline
+from keras_gan.datasets.pipeline import degraded_pipeline, pair_pipeline
 from keras_gan.datasets.split import select
 
 
@@ -35,6 +35,7 @@ def load_pairs(
     cache=None,
     flip=False,
     crop=0,
+    degrade=None,
 ):
     """Loads pairs of images, a source and its target, for training: shuffled, batched and prefetched as by `load`.
 
@@ -43,10 +44,10 @@ def load_pairs(
         b: The same of their partners. Two folders are matched by the files' paths below them, without suffixes:
             `a/x/1.jpg` belongs to `b/x/1.png`. Of two arrays, which stay where they are, also on disk, the images of
             one index belong to each other. Defaults to None: `a` is a folder of images that hold both side by side,
-            the left half being that of `a`.
+            the left half being that of `a`; or, with `degrade`, a folder or an array of targets.
         batch_size: Int > 0. The last batch of an epoch may be smaller.
         split: `"train"` or a part of it, as of folders in `load`: a function of the pairs' names alone, which are the
-            paths by which files are matched; of images side by side with their suffixes; of arrays the indices.
+            paths by which files are matched; of one folder with their suffixes; of arrays the indices.
         image_size: Int, or `(height, width)`, of the targets: crop the center to that shape and resize. Defaults to
             None, the images' own size, which must then be the same for all.
         scale: Int > 0, how many times as large as a source its target is, in each direction. Defaults to `1`.
@@ -65,6 +66,13 @@ def load_pairs(
         flip: Bool, whether to mirror both images of a pair, with probability one half. Defaults to False.
         crop: Int >= 0: targets are read so many pixels higher and wider than `image_size`, which must be given, sources
             accordingly, and of both the same window is taken, at random. Defaults to `0`.
+        degrade: Int > 1, for super-resolution: `a` holds targets alone, each a whole image, and sources are made of
+            them, so many times smaller in each direction: blurred a little, by a Gaussian whose standard deviation is
+            0.3 pixels of the source, shrunk by area, and with noise of a standard deviation of 2 of 255 steps. With
+            `flip` or `crop` noise is drawn anew in each pass, as those are; without, as for pairs that are held out,
+            each image has a noise of its own, always the same. `channels` are those of both, `b` and
+            `target_channels` must be None, `scale` and `direction` left out. A cache holds the targets. Defaults to
+            None, sources come with their targets.
 
     Returns:
         `tf.data.Dataset` of known length, of `(sources, targets)`, both `(batch, height, width, channels)`, float32 in
@@ -81,12 +89,15 @@ def load_pairs(
     ```python
     maps = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), "uint8")
     train = keras_gan.datasets.load_pairs(maps, 255 - maps, batch_size=4, split="train[:80%]", flip=True)
+    enlarge = keras_gan.datasets.load_pairs(maps, batch_size=4, degrade=2)  # 8x8 to 16x16
     ```
     """
     size = check_reading(batch_size, image_size, seed, on_error, cache, flip, crop)
     scale = check_integer("scale", scale)
     if direction not in ("a_to_b", "b_to_a"):
         raise ValueError(f"direction must be 'a_to_b' or 'b_to_a'. Received: {direction!r}.")
+    if degrade is not None:
+        degrade = _check_degrade(degrade, b, scale, direction, target_channels)
     if size is not None and any(n % scale for n in (*size, crop)):
         raise ValueError(
             f"image_size and crop must be divisible by scale, here {scale}: they are the targets', and sources are so "
@@ -94,10 +105,16 @@ def load_pairs(
         )
     sizes = None if size is None else (tuple(n // scale for n in size), size)
     turned, rows = direction == "b_to_a", None
-    if hasattr(a, "shape") or hasattr(b, "shape"):
+    are_arrays = hasattr(a, "shape") or hasattr(b, "shape")
+    if are_arrays:
         for name, value in (("channels", channels), ("target_channels", target_channels), ("cache", cache)):
             if value is not None:
                 raise ValueError(f"{name} must be None for arrays, which are taken as they are. Received: {value!r}.")
+    if degrade is not None:
+        images, values, rows = _targets(a, split, group, size, channels, on_error, cache, degrade, crop)
+        order = Order(seed, len(images) if rows is None else len(rows), with_numbers=bool(flip or crop))
+        return degraded_pipeline(images, order, int(batch_size), degrade, bool(flip), int(crop), values, rows)
+    if are_arrays:
         parts, rows = _arrays(a, b, split, group, sizes, scale, turned)
     else:
         counts = tuple(3 if count is None else count for count in (channels, target_channels))
@@ -108,6 +125,48 @@ def load_pairs(
     _warn_if_same(*(images for images, _ in parts))
     order = Order(seed, len(parts[0][0]) if rows is None else len(rows), with_numbers=bool(flip or crop))
     return pair_pipeline(parts, order, int(batch_size), bool(flip), int(crop), rows)
+
+
+def _check_degrade(degrade, b, scale, direction, target_channels):
+    """Returns `degrade` as an int, unless arguments are given that say what sources are."""
+    degrade = check_integer("degrade", degrade, 2)
+    partner = None if b is None else type(b).__name__
+    for name, value, default in (
+        ("b", partner, None),
+        ("scale", scale, 1),
+        ("direction", direction, "a_to_b"),
+        ("target_channels", target_channels, None),
+    ):
+        if value != default:
+            raise ValueError(
+                f"{name} must be {default!r} with degrade, which makes sources of the targets in a. "
+                f"Received: {value!r}, degrade={degrade}."
+            )
+    return degrade
+
+
+def _targets(a, split, group, size, channels, on_error, cache, degrade, crop):
+    """Returns images that sources are made of, the values of black and white in them, and which to take."""
+    if hasattr(a, "shape"):
+        images, values = _array(a, "a")
+        rows = _rows(len(images), split, group)
+        _check_divides(degrade, size or images.shape[1:3], crop)
+        return *at_size(images, size, values), rows
+    if channels is not None:
+        check_channels("channels", channels)
+    pictures = _folder("a", a, on_error, size, int(channels or 3))
+    chosen = _select(pictures.names, None if group is None else _groups(pictures.names, group), split)
+    pictures.files, pictures.names = ([each[i] for i in chosen] for each in (pictures.files, pictures.names))
+    _check_divides(degrade, pictures.shape[:2], crop)
+    return keep(pictures, cache)[0], (0, 255), None
+
+
+def _check_divides(degrade, size, crop):
+    size = tuple(n - crop for n in size)
+    if any(n % degrade for n in size):
+        raise ValueError(
+            f"image_size must be divisible by degrade, here {degrade}. Received: targets of {_by(size)} pixels."
+        )
 
 
 class Pairs(Pictures):
@@ -254,12 +313,12 @@ class Pairs(Pictures):
         logging.getLogger("keras_gan").warning(f"Images without a partner are left out: {listed}.")
 
 
-def _folder(name, path, on_error):
+def _folder(name, path, on_error, size=None, channels=3):
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"{name} must be the path of a folder, or an array. Received: a {type(path).__name__}.")
     if not os.path.isdir(os.path.expanduser(path)):
         raise ValueError(f"{name} must be a folder that exists. Received: {os.fspath(path)!r}.")
-    return folder.Folder(os.fspath(path), "train", on_error=on_error)
+    return folder.Folder(os.fspath(path), "train", size, channels=channels, on_error=on_error)
 
 
 def _two_folders(a, b, on_error):
@@ -360,13 +419,11 @@ def _arrays(a, b, split, group, sizes, scale, turned):
             raise TypeError(
                 f"a and b must both be arrays, or both folders. Received: a {type(value).__name__} for {name}."
             )
-        images = as_images(value, name)
-        parts.append((images, find_range(images[:1000], name, "Scale them to one of these.")))
+        parts.append(_array(value, name))
     n, others = (len(images) for images, _ in parts)
     if n != others:
         raise ValueError(f"a and b must be of equal length. Received: {n:,} and {others:,} images.")
-    groups = None if group is None else _groups_of_arrays(group, n)
-    chosen = _select([str(i) for i in range(n)], groups, split)
+    rows = _rows(n, split, group)
     parts = parts[::-1] if turned else parts
     own = [images.shape[1:3] for images, _ in parts]
     try:
@@ -378,7 +435,20 @@ def _arrays(a, b, split, group, sizes, scale, turned):
         raise ValueError(f"a and b must be of sizes that fit. Received: {error}.") from error
     if sizes is not None:
         parts = [at_size(images, size, values) for (images, values), size in zip(parts, sizes, strict=True)]
-    return parts, None if len(chosen) == n else np.array(chosen)
+    return parts, rows
+
+
+def _array(value, name):
+    """Returns images, and their values of black and white."""
+    images = as_images(value, name)
+    return images, find_range(images[:1000], name, "Scale them to one of these.")
+
+
+def _rows(n, split, group):
+    """Returns which of n images in an array belong to a split, None for all of them."""
+    groups = None if group is None else _groups_of_arrays(group, n)
+    chosen = _select([str(i) for i in range(n)], groups, split)
+    return None if len(chosen) == n else np.array(chosen)
 
 
 def _groups_of_arrays(group, n):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_gan.datasets.degrade import degrade
 from keras_gan.keras_private import parts_of, with_parts
 
 
@@ -57,6 +58,32 @@ def pair_pipeline(parts, order, batch_size, flip, crop, rows=None):
     def pick(picks):
         picks = _of_rows(picks, rows, flip or crop > 0)
         return tuple(read(picks) for read in readers)
+
+    return _batches(order, batch_size, pick)
+
+
+def degraded_pipeline(images, order, batch_size, scale, flip, crop, data_range, rows=None):
+    """Makes the dataset of pairs of which the images are the targets, and sources are made of them.
+
+    Args:
+        images: Array `(n, height, width, channels)`; a `numpy.memmap` stays on disk.
+        order: `Order` of n, with numbers where images are flipped or cropped.
+        batch_size: Int > 0.
+        scale: Int > 1, how many times smaller sources are, in each direction.
+        flip: Bool, whether to mirror each image with probability one half.
+        crop: Int >= 0, by how much images are larger, in each direction, than the window to take.
+        data_range: `(low, high)`, what black and white are in the images.
+        rows: Array of ints, which images to take. Defaults to None, all.
+
+    Returns:
+        `tf.data.Dataset` of known length, of `(sources, targets)`.
+    """
+    varies = flip or crop > 0
+    read = _reader(images, data_range, flip, crop)
+
+    def pick(picks):
+        targets = read(_of_rows(picks, rows, varies))
+        return degrade(targets, scale, picks[:, 0, 1] if varies else None), targets
 
     return _batches(order, batch_size, pick)
 

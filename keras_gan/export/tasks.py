@@ -1,10 +1,12 @@
 """What a file is for: its functions, the examples that they are checked on, and how its outputs meet real data."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from keras_gan import networks
@@ -14,6 +16,9 @@ OUTPUT = "image"
 SOURCE = "source"
 # So many pictures of a stream are kept, to calibrate and to check on.
 EXAMPLES = 96
+# How many examples a file is checked on, and their seed: the same each time, so that what the report says can be
+# repeated, and others than those of calibration.
+_CHECKED, _SEED = 32, 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +41,17 @@ class Signature:
     def __call__(self, feed):
         """The images of a dict of arrays, as a NumPy array."""
         return ops.convert_to_numpy(self.function(*map(ops.convert_to_tensor, feed.values()))[OUTPUT])
+
+    @functools.cached_property
+    def compiled(self):
+        """The same as a graph, for many calls: those of a batch of one take longer than what they compute."""
+        return dataclasses.replace(self, function=tf.function(self.function))
+
+    @functools.cached_property
+    def expected(self):
+        """What a file is compared with each time that it is checked: a list of feeds, and the images of all."""
+        feeds = self.feeds(self.draw(_CHECKED, seed=_SEED))
+        return feeds, np.concatenate([self.compiled(feed) for feed in feeds])
 
     @property
     def batch(self):

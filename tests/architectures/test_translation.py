@@ -68,6 +68,31 @@ def test_separable_convolutions_cost_about_a_tenth(width, blocks, low, high):
     assert networks.output_activation(light) == "tanh" and len(norms(light)) == len(norms(plain))
 
 
+@pytest.mark.parametrize("scale", [2, 4])
+@pytest.mark.parametrize("shape", [(7, 10, 3), (8, 8, 1)], ids=str)
+def test_a_super_resolution_generator_begins_as_the_bilinear_one(shape, scale):
+    generator = A.super_resolution_generator(shape, scale, width=4, blocks=2)
+    x = np.random.default_rng(0).uniform(-1, 1, (2, *shape)).astype("float32")
+    size = (scale * shape[0], scale * shape[1])
+    enlarged = ops.convert_to_numpy(ops.image.resize(x, size, "bilinear"))
+    assert generator.output_shape == (None, *size, shape[2])
+    np.testing.assert_allclose(ops.convert_to_numpy(generator(x)), enlarged, atol=1e-6)
+    # What is added reaches black and white, and no further.
+    *_, last = [layer for layer in generator.layers if layer.weights]
+    last.bias.assign([1.5] * shape[2])
+    np.testing.assert_allclose(ops.convert_to_numpy(generator(x)), np.minimum(enlarged + 1.5, 1), atol=1e-6)
+    assert networks.output_activation(generator) == "hard_tanh" and not norms(generator)
+
+
+def test_details_are_of_the_size_of_the_source():
+    small, large = (A.super_resolution_generator((16, 12, 3), scale, width=8, blocks=3) for scale in (2, 4))
+    # By hand: blocks at the source's size, kernels of 4 x 4 for each doubling, and the last convolution.
+    pixels, n = 16 * 12, 8
+    first = pixels * (9 * 3 * n + 3 * 2 * 9 * n * n + 16 * n * n)
+    assert networks.multiply_adds(small) == first + 4 * pixels * 9 * n * 3
+    assert networks.multiply_adds(large) == first + 4 * pixels * 16 * n * n + 16 * pixels * 9 * n * 3
+
+
 @pytest.mark.parametrize(("side", "field"), [(16, 16), (32, 16), (34, 16), (64, 34), (72, 70), (76, 34), (128, 70)])
 def test_a_logit_sees_the_largest_patch_that_fits(side, field):
     discriminator = A.patch_discriminator((side, side, 3), width=2)
@@ -98,6 +123,7 @@ def test_an_image_depends_on_no_other():
         A.unet_generator((16, 16, 3), width=4),
         A.residual_generator((16, 16, 3), width=4, blocks=1),
         separable((16, 16, 3), width=4, blocks=1),
+        A.super_resolution_generator((16, 16, 3), 2, width=4, blocks=1),
         A.patch_discriminator((16, 16, 3), width=4),
     ):
         for training in (False, True):
@@ -121,6 +147,9 @@ def test_dropout_is_for_training():
         (lambda: A.unet_generator((30, 32, 3)), "divisible by 4"),
         (lambda: A.residual_generator((32, 30, 3)), "divisible by 4"),
         (lambda: A.residual_generator((32, 32, 3), separable=1), "separable must be True or False"),
+        (lambda: A.super_resolution_generator((32, 32, 3), 3), "scale must be 2 or 4. Received: 3"),
+        (lambda: A.super_resolution_generator((32, 32, 5), 2), "1 to 4 channels"),
+        (lambda: A.super_resolution_generator((32, 32, 3), 2, blocks=0), "blocks must be a positive integer"),
         (lambda: A.unet_generator((32, 32, 5)), "1 to 4 channels"),
         (lambda: A.unet_generator((32, 32, 3), target_channels=5), "target_channels must be an integer from 1 to 4"),
         (lambda: A.unet_generator((32, 32, 3), dropout=1.0), "dropout"),

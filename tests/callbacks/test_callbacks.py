@@ -29,7 +29,7 @@ def test_sample_grid_draws_the_same_latents_each_epoch(channels, make_image_gan,
 
 def test_sample_grid_shows_the_whole_range_of_a_sigmoid(make_sigmoid_gan, tmp_path):
     gan = make_sigmoid_gan()
-    gan.compile(keras.optimizers.SGD(0.0))
+    gan.compile(keras.optimizers.SGD(0.0), penalties=())
     x = np.linspace(0, 1, 16, dtype="float32").reshape(4, 2, 2, 1)
     gan.fit(x, verbose=0, callbacks=[callbacks.SampleGrid(tmp_path, n=1)])
     picture = np.asarray(Image.open(tmp_path / "samples" / "epoch_0001.png"))
@@ -50,8 +50,9 @@ def test_sample_grid_of_given_rows(images, tmp_path):
     gan = keras_gan.GAN(
         keras_gan.architectures.dcgan_generator((8, 8, 1), latent_dim=4, width=4, condition=vector),
         keras_gan.architectures.dcgan_discriminator((8, 8, 1), width=4, condition=vector),
+        ema=None,
     )
-    gan.compile()
+    gan.compile(penalties=())
     rows = np.random.default_rng(0).normal(size=(6, 2))
     fit = {"x": images, "y": np.ones((48, 2)), "batch_size": 16, "verbose": 0}
     gan.fit(**fit, callbacks=[callbacks.SampleGrid(tmp_path, n=6, columns=3, given=rows)])
@@ -115,7 +116,7 @@ def test_health_says_that_the_discriminator_has_won_where_its_loss_is_0(loss, po
     gan.fit(points, batch_size=32, epochs=6, verbose=0)
     head = gan.discriminator.layers[-1]
     head.set_weights([1e4 * w for w in head.get_weights()])
-    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0), loss=loss)
+    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0), loss=loss, penalties=())
     watch = callbacks.TrainingHealth(patience=2)
     history = gan.fit(points, batch_size=32, epochs=3, verbose=0, callbacks=[watch]).history
     assert history["discriminator_loss"] == [0.0] * 3
@@ -126,7 +127,7 @@ def test_health_counts_epochs_of_one_training_alone(points, make_gan):
     gan = make_gan()
     gan.generator.layers[0].set_weights([np.zeros((4, 16)), np.ones(16)])
     gan.generator.layers[0].trainable = False
-    gan.compile()
+    gan.compile(penalties=())
     watch = callbacks.TrainingHealth(patience=3)
     for _ in range(2):
         gan.fit(points, batch_size=64, epochs=2, verbose=0, callbacks=[watch])
@@ -139,7 +140,7 @@ def test_health_tells_a_collapsed_generator_and_stops(points, make_gan):
     gan = make_gan()
     gan.generator.layers[0].set_weights([np.zeros((4, 16)), np.ones(16)])
     gan.generator.layers[0].trainable = False
-    gan.compile()
+    gan.compile(penalties=())
     watch = callbacks.TrainingHealth(patience=3, stop=True)
     history = gan.fit(points, batch_size=64, epochs=9, verbose=0, callbacks=[watch]).history
     assert _names(watch) == ["generator_collapsed"] and watch.alarms[0][0] == 2
@@ -153,9 +154,9 @@ def test_health_says_that_the_generator_repeats_training_images(copies, images):
     copied = np.arctanh(0.99 * images[0].ravel())
     kernel = np.zeros((4, 64)) if copies else np.random.default_rng(0).normal(size=(4, 64))
     dense.set_weights([kernel, copied])
-    gan = keras_gan.GAN(generator, keras_gan.architectures.dcgan_discriminator((8, 8, 1), width=4))
+    gan = keras_gan.GAN(generator, keras_gan.architectures.dcgan_discriminator((8, 8, 1), width=4), ema=None)
     still = keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0)
-    gan.compile(*still, metrics=[keras_gan.metrics.Memorization(keras.layers.Identity(), images)])
+    gan.compile(*still, metrics=[keras_gan.metrics.Memorization(keras.layers.Identity(), images)], penalties=())
     watch = callbacks.TrainingHealth(patience=2)
     held_out = np.random.default_rng(1).uniform(-1, 1, images.shape).astype("float32")
     history = gan.fit(images, validation_data=held_out, epochs=3, verbose=0, callbacks=[watch]).history

@@ -78,7 +78,7 @@ def test_a_prior_of_another_size():
 
 
 def test_compile_arguments():
-    gan = keras_gan.GAN(generator(), discriminator(L.Dense(1)))
+    gan = keras_gan.GAN(generator(), discriminator(L.Dense(1)), ema=None)
     with pytest.raises(ValueError, match=r"loss must be one of \[.*'minimax', 'non_saturating'.*'wgan'"):
         gan.compile(loss="wgan")
     with pytest.raises(TypeError, match="loss must be a name or an object"):
@@ -100,8 +100,8 @@ def test_sample_of_no_number(n):
 
 
 def image_gan():
-    gan = keras_gan.GAN(A.dcgan_generator((8, 8, 1), 4, width=2), A.dcgan_discriminator((8, 8, 1), width=2))
-    gan.compile()
+    gan = keras_gan.GAN(A.dcgan_generator((8, 8, 1), 4, width=2), A.dcgan_discriminator((8, 8, 1), width=2), ema=None)
+    gan.compile(penalties=())
     return gan
 
 
@@ -179,8 +179,8 @@ def test_data_of_no_number():
 
 def test_the_range_is_that_of_the_last_activation():
     def fit(activation, data):
-        gan = keras_gan.GAN(generator(activation), discriminator(L.Dense(1)))
-        gan.compile()
+        gan = keras_gan.GAN(generator(activation), discriminator(L.Dense(1)), ema=None)
+        gan.compile(penalties=())
         gan.fit(data, verbose=0)
 
     fit("linear", noise(0, 255, (16, 2)))
@@ -192,6 +192,8 @@ def test_the_range_is_that_of_the_last_activation():
         fit("sigmoid", noise(0, 255, (16, 2)))
     with pytest.raises(ValueError, match=r"tanh.*x / 127.5 - 1"):
         fit("tanh", noise(0, 255, (16, 2)))
+    with pytest.raises(ValueError, match=r"hard_tanh.*x / 127.5 - 1"):
+        fit("hard_tanh", noise(0, 255, (16, 2)))
 
 
 # === What property-based tests found ===

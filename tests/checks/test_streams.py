@@ -25,8 +25,9 @@ def labelled_gan():
     gan = keras_gan.GAN(
         keras_gan.architectures.mlp_generator((2,), 4, units=(4,), condition=condition),
         keras_gan.architectures.mlp_discriminator((2,), units=(4,), condition=condition),
+        ema=None,
     )
-    gan.compile()
+    gan.compile(penalties=())
     return gan
 
 
@@ -156,6 +157,7 @@ def test_shapes_that_are_not_known(shape, pack):
         keras_gan.architectures.dcgan_generator((8, 8, 1), 4, width=2),
         keras_gan.architectures.dcgan_discriminator((8, 8, pack), width=2),
         pack=pack,
+        ema=None,
     )
     gan.compile(augmentation=keras_gan.augmentation.DiffAugment(), penalties=[keras_gan.penalties.R1(1.0)])
     assert steps(gan, data, epochs=2) == 8

@@ -13,6 +13,7 @@ from keras_gan import datasets
 from keras_gan.datasets import cache, memory
 from keras_gan.datasets.order import find
 from keras_gan.datasets.split import select
+from keras_gan.keras_private import parts_of
 
 N = 24
 NAMES = [f"{'xy'[i % 2]}/{i:02}" for i in range(N)]
@@ -501,6 +502,129 @@ def test_the_same_images_twice_are_warned_of(a, tmp_path, caplog):
         Image.fromarray(TARGETS[5]).save(copy / f"{NAMES[5]}.bmp")
         load(a, copy)
     assert not caplog.records
+
+
+# === Sources made of targets ===
+
+
+def degraded(*args, steps=3, **options):
+    """An epoch's sources and targets, in [-1, 1], in the order of their numbers."""
+    dataset = load(*args, **{"degrade": 2, **options})
+    (order,) = find(dataset)
+    order.begin(steps)
+    sources, targets = (np.concatenate(part) for part in zip(*dataset.as_numpy_iterator(), strict=True))
+    at = np.argsort(targets[:, 0, 0, -1], kind="stable")
+    return sources[at], targets[at]
+
+
+@pytest.mark.parametrize(("scale", "moved"), [(2, 0.085), (4, 0.113)])
+def test_sources_are_blurred_shrunk_and_noisy(scale, moved):
+    # An edge, and flat gray, where noise alone is left.
+    images = np.zeros((50, 16, 32, 3), "uint8")
+    images[:, :, 8:16], images[:, :, 16:] = 200, 128
+    images += np.arange(50, dtype="uint8")[:, None, None, None]
+    sources, targets = degraded(images, degrade=scale)
+    np.testing.assert_allclose(targets, images / 127.5 - 1, atol=1e-6)
+    assert sources.shape == (50, 16 // scale, 32 // scale, 3) and sources.dtype == np.float32
+    area = targets.reshape(50, 16 // scale, scale, 32 // scale, scale, 3).mean((2, 4))
+    noise = sources - area
+    flat = noise[:, :, 20 // scale :]
+    assert 1.9 < 127.5 * flat.std() < 2.1 and abs(127.5 * flat.mean()) < 0.1
+    # Of each image another one, and none in all channels alike.
+    assert np.abs(np.corrcoef(flat.reshape(50, -1)) - np.eye(50)).max() < 0.6
+    assert np.abs(np.corrcoef(flat.reshape(-1, 3).T) - np.eye(3)).max() < 0.1
+    # How much of a step a Gaussian of 0.3 pixels moves into the pixel beyond it: by hand, of its values at whole pixels
+    # of the target.
+    before, after = noise[:, :, 8 // scale - 1 : 8 // scale + 1].mean((0, 1, 3)) / (200 / 127.5)
+    assert before == pytest.approx(moved, abs=0.003) and after == pytest.approx(-moved, abs=0.003)
+    # A pixel further there is none of it, nor do images wrap around or darken at the rim.
+    assert abs(noise[:, :, 0].mean()) < 0.003 and abs(noise[:, :, -1].mean()) < 0.003
+
+
+def test_noise_is_an_image_s_own_or_drawn_anew():
+    x = np.array(TARGETS)
+    for options in ({}, {"image_size": (6, 8), "crop": 2}, {"flip": True}):
+        first, second = (degraded(x, steps=steps, **options) for steps in (3, 4))
+        for found, part in zip(degraded(x, steps=3, **options), first, strict=True):
+            np.testing.assert_array_equal(found, part)
+        if not options:
+            # Whatever the seed, the part and the batch.
+            np.testing.assert_array_equal(second[0], first[0])
+            part = degraded(x, seed=99, split="train[50%:]", batch_size=3)[0]
+            kept = select([str(i) for i in range(N)], "train[50%:]")
+            np.testing.assert_allclose(part, first[0][kept], atol=1e-6)
+        # Of the very window, on a ramp that blur leaves as it is.
+        n, height, width, _ = first[1].shape
+        area = first[1].reshape(n, height // 2, 2, width // 2, 2, 3).mean((2, 4))
+        assert 127.5 * np.abs(first[0] - area)[:, 1:-1, 1:-1].max() < 10
+        windows(np.round(first[1] * 127.5 + 127.5).astype(int))
+    # Images that were mirrored, or not, both times.
+    same = (first[1] == second[1]).all((1, 2, 3))
+    assert 3 < same.sum() < N - 3 and np.abs(first[0][same] - second[0][same]).max((1, 2, 3)).min() > 1 / 127.5
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_workers_make_their_own_part_of_each_batch(flip):
+    options = {"degrade": 2, "flip": flip, "batch_size": 5}
+    dataset = load(np.array(TARGETS), **options)
+    (order,), batches = find(dataset), []
+    for data in (dataset, *(parts_of(dataset)(i, 2) for i in range(2))):
+        order.begin(3)
+        batches.append(list(data.as_numpy_iterator()))
+    for batch, *parts in zip(*batches, strict=True):
+        for whole, *halves in zip(batch, *parts, strict=True):
+            assert all(0 < len(half) < len(whole) for half in halves)
+            np.testing.assert_allclose(np.concatenate(halves), whole, atol=1e-6)
+
+
+def test_folders_give_what_arrays_give(b, tmp_path, monkeypatch):
+    expected = degraded(np.array(TARGETS))
+    read, decoded = datasets.decode.read, []
+    monkeypatch.setattr(datasets.decode, "read", lambda path, *args: decoded.append(path) or read(path, *args))
+    for options in ({"cache": False}, *[{"cache": tmp_path / "place"}] * 2):
+        for found, part in zip(degraded(b, **options), expected, strict=True):
+            np.testing.assert_allclose(found, part, atol=1e-6)
+    # The file holds targets alone, and is that of `load`.
+    datasets.load(f"folder:{b}", 4, cache=tmp_path / "place")
+    assert len(decoded) == 2 * N
+    (file,) = (tmp_path / "place").rglob("images")
+    assert N * 240 <= file.stat().st_size < N * 241 + 4096
+    sources, targets = degraded(b, image_size=4, channels=1, split="train[-5:]", group=r"[xy]/\d(\d)")
+    assert sources.shape[1:] == (2, 2, 1) and targets.shape[1:] == (4, 4, 1)
+    held = set(select([str(i) for i in range(10)], "train[-5:]"))
+    assert len(sources) == sum(i % 10 in held for i in range(N))
+
+
+def test_an_image_that_can_not_be_read(b, caplog):
+    (b / "x" / "00.bmp").write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=r"1 of 24 images in .*b can't be read: x/00\.bmp"):
+        load(b, degrade=2)
+    with caplog.at_level(logging.WARNING, "keras_gan"):
+        assert len(degraded(b, on_error="skip")[0]) == N - 1
+    assert "1 of 24 images" in caplog.text
+
+
+def test_what_does_not_go_with_degrade(a, b):
+    x, y = arrays(SOURCES, TARGETS)
+    for data, options, message in (
+        ((a, b), {}, r"^b must be None with degrade, .*Received: '\w*Path', degrade=2"),
+        ((x, y), {}, r"^b must be None with degrade, .*Received: 'ndarray'"),
+        ((x,), {"scale": 2}, r"^scale must be 1 with degrade"),
+        ((x,), {"direction": "b_to_a"}, r"^direction must be 'a_to_b' with degrade"),
+        ((a,), {"target_channels": 3}, r"^target_channels must be None with degrade"),
+        ((a,), {"channels": 2}, "^channels must be 1"),
+        ((x,), {"channels": 3}, "^channels must be None for arrays"),
+        ((x,), {"degrade": 1}, r"^degrade must be an integer >= 2\. Received: 1"),
+        ((x,), {"degrade": 2.0}, "^degrade must be"),
+        ((x,), {"degrade": 4}, r"^image_size must be divisible by degrade, here 4\. Received: targets of 10x8"),
+        ((a,), {"degrade": 4}, r"divisible by degrade, here 4\. Received: targets of 10x8"),
+        ((a,), {"image_size": 5, "crop": 1}, r"divisible by degrade, here 2\. Received: targets of 5x5"),
+        ((x,), {"split": "train[-25:]"}, "more than the 24 pairs"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            load(*data, **{"degrade": 2, **options})
+    # A window may be cut by any number of pixels.
+    assert degraded(x, image_size=4, crop=1)[0].shape == (N, 2, 2, 3)
 
 
 # === Survey ===

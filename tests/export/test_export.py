@@ -30,7 +30,7 @@ def generator_layers(gan):
     return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
 
 
-def make(labelled=False, **options):
+def make(labelled=False, ema=None, **options):
     """A small GAN on 8x8x1 images whose generator has contrast and batch statistics of its own."""
     keras.utils.set_random_seed(0)
     condition = keras_gan.conditions.Labels(3) if labelled else None
@@ -39,12 +39,13 @@ def make(labelled=False, **options):
         A.dcgan_generator((8, 8, 1), latent_dim=4, width=16, condition=condition),
         A.dcgan_discriminator((8, 8, 1), width=4, condition=condition),
         seed=0,
+        ema=ema,
         **options,
     )
     for layer in generator_layers(gan):
         # After so few steps the bounds below are those of statistics that move slowly.
         layer.momentum = 0.99
-    gan.compile()
+    gan.compile(penalties=())
     images = np.random.default_rng(0).uniform(-1, 1, (48, 8, 8, 1)).astype("float32")
     gan.fit(images, np.arange(48) % 3 if labelled else None, batch_size=16, epochs=2, verbose=0)
     for weights in (gan.generator, *([gan.ema_generator] if gan.ema else [])):

@@ -211,6 +211,22 @@ def test_the_gpu_runs_it_whole(network, tmp_path, quantize, error):
     assert "whole" in str(report)
 
 
+@pytest.mark.parametrize(("scale", "quantize", "error"), [(2, None, 1e-5), (4, "dynamic", 0.1)])
+def test_a_model_that_enlarges(tmp_path, scale, quantize, error):
+    keras.utils.set_random_seed(0)
+    generator = keras_gan.architectures.super_resolution_generator((12, 16, 3), scale, width=8, blocks=1)
+    discriminator = keras_gan.architectures.patch_discriminator((12 * scale, 16 * scale, 6), width=4)
+    model = keras_gan.Pix2Pix(generator, discriminator, seed=0)
+    # Some pixels are cut off at black and white.
+    *_, last = [layer for layer in generator.layers if layer.weights]
+    last.kernel.assign(0.5 * np.random.default_rng(0).standard_normal(last.kernel.shape))
+    wanted = model.predict(HELD_OUT, verbose=0)
+    assert 0.01 < (np.abs(wanted) == 1).mean() < 0.9
+    report = model.export(tmp_path / "larger.tflite", data=SOURCES, quantize=quantize, accelerator="gpu")
+    assert report.gpu.whole and report.output_range == (-1, 1) and 0 < report.max_error < error
+    np.testing.assert_allclose(run(tmp_path / "larger.tflite", HELD_OUT), wanted, atol=error)
+
+
 # === Models, and data with targets ===
 
 

@@ -124,7 +124,7 @@ def twins(shape):
         dense = keras.layers.Dense(size, activation)
         generator = keras.Sequential([keras.Input((4,)), dense, keras.layers.Reshape(shape)])
         dense.set_weights([kernel * scale, np.zeros(size)])
-        yield keras_gan.GAN(generator, keras_gan.architectures.dcgan_discriminator(shape, width=4))
+        yield keras_gan.GAN(generator, keras_gan.architectures.dcgan_discriminator(shape, width=4), ema=None)
 
 
 def test_features_see_the_pictures_of_a_sigmoid_as_those_of_a_tanh(tmp_path):
@@ -133,7 +133,7 @@ def test_features_see_the_pictures_of_a_sigmoid_as_those_of_a_tanh(tmp_path):
     found = []
     for gan, data in zip(twins((8, 8, 1)), (images, (images + 1) / 2), strict=True):
         metrics = [keras_gan.metrics.FrechetDistance(model), keras_gan.metrics.ClassifierScore(model)]
-        gan.compile(metrics=[*metrics, keras_gan.metrics.FrechetDistance(name="pixels")])
+        gan.compile(metrics=[*metrics, keras_gan.metrics.FrechetDistance(name="pixels")], penalties=())
         found.append(gan.evaluate(data, verbose=0, return_dict=True))
         report = gan.export(tmp_path / f"{len(found)}.tflite", data=data)
         found[-1].update({f"file_{name}": after for name, (_, after) in report.metrics.items()})
@@ -146,7 +146,7 @@ def test_features_see_the_pictures_of_a_sigmoid_as_those_of_a_tanh(tmp_path):
 
 def test_features_without_a_range_see_data_as_they_are():
     gan = list(twins((8, 8, 1)))[1]
-    gan.compile(metrics=[keras_gan.metrics.FrechetDistance(lambda x: keras.ops.mean(x, axis=(1, 2)))])
+    gan.compile(metrics=[keras_gan.metrics.FrechetDistance(lambda x: keras.ops.mean(x, axis=(1, 2)))], penalties=())
     metric = keras_gan.metrics.FrechetDistance()
     brightness = images_of(labelled()).mean(axis=(1, 2)) / 2 + 0.5
     fakes = keras.ops.convert_to_numpy(gan.sample(96, seed=0)).mean(axis=(1, 2))

@@ -61,7 +61,7 @@ def test_a_training_set_is_an_array_or_what_load_gives(labels):
 
 def test_it_is_saved_with_the_gan_without_the_training_set(make_image_gan, images, tmp_path):
     gan = make_image_gan()
-    gan.compile(metrics=[metrics.Memorization(corner, images)])
+    gan.compile(metrics=[metrics.Memorization(corner, images)], penalties=())
     # A generator's images are far from any of these; its own are copies.
     fakes = ops.convert_to_numpy(gan.sample(40, seed=0))
     expected = gan.evaluate(images, verbose=0, return_dict=True)["memorization"]

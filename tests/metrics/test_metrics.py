@@ -399,7 +399,7 @@ def test_a_gan_with_metrics_evaluates_saves_and_loads(images, make_image_gan, tm
     features = tiny_classifier()
     gan = make_image_gan()
     chosen = [metrics.FrechetDistance(features), metrics.PrecisionRecall(features), metrics.ClassifierScore(features)]
-    gan.compile(metrics=[*chosen, metrics.KolmogorovSmirnov(softmax, max_examples=30)])
+    gan.compile(metrics=[*chosen, metrics.KolmogorovSmirnov(softmax, max_examples=30)], penalties=())
     trained = [tuple(v.shape) for v in gan.trainable_variables]
     checkpoint = keras.callbacks.ModelCheckpoint(
         tmp_path / "best.keras", "val_frechet_distance", save_best_only=True, mode="min"
@@ -428,7 +428,7 @@ def test_a_gan_with_metrics_evaluates_saves_and_loads(images, make_image_gan, tm
 
 def test_fakes_of_the_metrics_are_the_generators(images, make_image_gan):
     gan = make_image_gan()
-    gan.compile(metrics=[metrics.FrechetDistance(softmax)])
+    gan.compile(metrics=[metrics.FrechetDistance(softmax)], penalties=())
     found = gan.evaluate(images, batch_size=48, verbose=0, return_dict=True)["frechet_distance"]
     fakes = gan.sample(2000, seed=1)
     expected = evaluate(metrics.FrechetDistance(softmax), np.tile(images, (40, 1, 1, 1)), fakes[:1920])
@@ -487,7 +487,7 @@ def test_a_metric_of_the_users_own(base, documented, images, make_image_gan, tmp
         evaluate(make(), np.full((4, 2), np.nan), np.ones((4, 2)))
     # In a GAN: in compiled code, by its name, through a file.
     gan = make_image_gan()
-    gan.compile(metrics=[make()])
+    gan.compile(metrics=[make()], penalties=())
     found = gan.evaluate(images, verbose=0, return_dict=True)["another"]
     gan.save(tmp_path / "gan.keras")
     loaded = keras.models.load_model(tmp_path / "gan.keras")
@@ -519,7 +519,7 @@ def test_metrics_on_one_features_object_share_what_it_extracts(images, make_imag
         return [kind(features) for kind in kinds]
 
     gan, alone = make_image_gan(), chosen()
-    gan.compile(metrics=chosen(), run_eagerly=True)
+    gan.compile(metrics=chosen(), run_eagerly=True, penalties=())
     fake = gan.predict(gan.prior.sample(48, 1), verbose=0)
     gan.evaluation_metrics[0].reset_state()
     calls.clear()

@@ -42,9 +42,11 @@ def gan_of_images():
     gan = keras_gan.GAN(
         keras_gan.architectures.dcgan_generator((8, 8, 1), latent_dim=4, width=4),
         keras_gan.architectures.dcgan_discriminator((8, 8, 1), width=4),
+        ema=None,
         seed=0,
     )
     gan.compile(
+        penalties=(),
         augmentation=keras_gan.augmentation.AdaptiveAugmentation(),
         discriminator_steps=2,
     )
@@ -54,15 +56,40 @@ def gan_of_images():
 def conditional_gan():
     """Labels that set scale and offset of batch normalization over the global batch."""
     keras.utils.set_random_seed(0)
-    A, labels = keras_gan.architectures, keras_gan.conditions.Labels(3)
+    L, labels = keras.layers, keras_gan.conditions.Labels(3)
+    inputs = keras.Input((4,)), keras.Input((), dtype="int32")
+    normalization = keras_gan.layers.ConditionalBatchNormalization(labels, synchronized=True)
+    outputs = L.Dense(2)(L.LeakyReLU()(normalization([L.Dense(16)(inputs[0]), inputs[1]])))
     gan = keras_gan.GAN(
-        A.resnet_generator((8, 8, 1), 4, width=4, condition=labels, synchronized=True),
-        A.mlp_discriminator((8, 8, 1), units=(16,), dropout=0.0, condition=labels),
+        keras.Model(inputs, outputs),
+        keras_gan.architectures.mlp_discriminator((2,), units=(16,), dropout=0.0, condition=labels),
+        ema=0.9,
+        seed=0,
+        condition=labels,
+    )
+    gan.compile(keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05), penalties=())
+    return gan
+
+
+def translation():
+    """A pair whose discriminator judges patches."""
+    keras.utils.set_random_seed(0)
+    L = keras.layers
+    pair = keras_gan.Pix2Pix(
+        keras.Sequential(
+            [
+                keras.Input((16, 16, 1)),
+                L.Conv2D(4, 3, padding="same"),
+                L.LeakyReLU(),
+                L.Conv2D(1, 3, padding="same", activation="tanh"),
+            ]
+        ),
+        keras.Sequential([keras.Input((16, 16, 2)), L.Conv2D(4, 4, 2), L.LeakyReLU(), L.Conv2D(1, 3)]),
         ema=0.9,
         seed=0,
     )
-    gan.compile(keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05))
-    return gan
+    pair.compile(keras.optimizers.SGD(1e-3), keras.optimizers.SGD(0.05), penalties=[P.R1(0.1)], loss="relativistic")
+    return pair
 
 
 def overflows(replica):
@@ -73,7 +100,7 @@ def overflows(replica):
             keras_gan.architectures.mlp_generator((2,), 4, units=(8,)),
             keras_gan.architectures.mlp_discriminator((2,), units=(8,), dropout=0.0),
         )
-        gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
+        gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), penalties=())
     keras.config.set_dtype_policy("float32")
     data = x[:16].copy()
     data[8 * replica : 8 * replica + 8] = 1e5
@@ -108,19 +135,12 @@ np.savez(f"{folder}/{replicas}_lonely.npz", *lonely.get_weights())
 
 with strategy.scope():
     conditional = conditional_gan()
-pictures = np.random.default_rng(0).uniform(-1, 1, (45, 8, 8, 1)).astype("float32")
-conditional.fit(tf.data.Dataset.from_tensor_slices((pictures, np.arange(45) % 3)).batch(16), epochs=2, verbose=0)
+labeled = tf.data.Dataset.from_tensor_slices((x[:45], np.arange(45) % 3)).batch(16)
+conditional.fit(labeled, epochs=2, verbose=0)
 np.savez(f"{folder}/{replicas}_conditional.npz", *conditional.get_weights())
 
 with strategy.scope():
-    keras.utils.set_random_seed(0)
-    pairs = keras_gan.Pix2Pix(
-        keras_gan.architectures.unet_generator((16, 16, 1), width=4),
-        keras_gan.architectures.patch_discriminator((16, 16, 2), width=4),
-        ema=0.9,
-        seed=0,
-    )
-    pairs.compile(keras.optimizers.SGD(1e-3), keras.optimizers.SGD(0.05), penalties=[P.R1(0.1)], loss="relativistic")
+    pairs = translation()
 sources = np.random.default_rng(0).uniform(-1, 1, (21, 16, 16, 1)).astype("float32")
 batches = tf.data.Dataset.from_tensor_slices((sources, -sources)).batch(8)
 result["pairs"] = pairs.fit(batches, epochs=1, verbose=0, validation_data=batches).history

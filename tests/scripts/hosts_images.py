@@ -42,8 +42,9 @@ with scope():
         keras_gan.architectures.dcgan_generator((8, 8, 1), 4, width=2, condition=labels, synchronized=True),
         keras_gan.architectures.dcgan_discriminator((8, 8, 1), width=2, condition=labels),
         seed=0,
+        ema=None,
     )
-    gan.compile(keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.01))
+    gan.compile(keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.01), penalties=())
 # Six steps of two passes: the fourth batch has 4 images.
 history = gan.fit(
     data.repeat().take(6),

@@ -66,8 +66,9 @@ with strategy.scope():
     gan = keras_gan.GAN(
         keras_gan.architectures.dcgan_generator((8, 8, 1), latent_dim=4, width=4),
         keras_gan.architectures.dcgan_discriminator((8, 8, 1), width=4),
+        ema=None,
     )
-    gan.compile(metrics=[metrics.FrechetDistance(features), metrics.PrecisionRecall(features)])
+    gan.compile(metrics=[metrics.FrechetDistance(features), metrics.PrecisionRecall(features)], penalties=())
 images = rng.uniform(-1, 1, (52, 8, 8, 1)).astype("float32")
 dataset = tf.data.Dataset.from_tensor_slices(images).batch(16)
 

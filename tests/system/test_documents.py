@@ -48,6 +48,7 @@ def test_export_readme(tmp_path):
     keras_gan.GAN(
         keras_gan.architectures.mlp_generator((28, 28, 1), latent_dim=64, units=(8,)),
         keras_gan.architectures.mlp_discriminator((28, 28, 1), units=(8,)),
+        ema=None,
     ).save(tmp_path / "gan.keras")
     assert "checked" in run("export/README.md", tmp_path)
 

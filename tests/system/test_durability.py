@@ -332,7 +332,7 @@ def test_signals_are_the_users_again_after_training(heard, points, make_gan, tmp
 def test_several_steps_an_execution(at, make_image_gan, shuffled, tmp_path):
     def make():
         gan = make_image_gan(3)
-        gan.compile(steps_per_execution=2)
+        gan.compile(steps_per_execution=2, penalties=())
         return gan
 
     straight, resumed = make(), make()

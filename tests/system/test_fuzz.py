@@ -42,7 +42,7 @@ def originals(tmp_path_factory):
         keras_gan.architectures.dcgan_discriminator((8, 8, 3), width=2),
         ema=0.9,
     )
-    gan.compile()
+    gan.compile(penalties=())
     gan.save(folder / "gan.keras")
     gan.export(folder / "g.tflite")
     gan.export(folder / "all.tflite", quantize="dynamic", sample=True, batch_sizes=(1, 2), output="uint8")

@@ -72,7 +72,20 @@ LAYERS = {
     "LeakyReLU": (lambda: L.LeakyReLU(), MAP),
     **{
         name: (activation(name), MAP)
-        for name in ("relu", "elu", "selu", "gelu", "silu", "sigmoid", "tanh", "softplus", "softmax", "mish", "glu")
+        for name in (
+            "relu",
+            "elu",
+            "selu",
+            "gelu",
+            "silu",
+            "sigmoid",
+            "tanh",
+            "hard_tanh",
+            "softplus",
+            "softmax",
+            "mish",
+            "glu",
+        )
     },
     "log_softmax": (activation("log_softmax"), MAP),
     "Reshape": (lambda: L.Reshape((8, 4, 4)), MAP),

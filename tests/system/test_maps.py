@@ -53,7 +53,7 @@ OPTIONS = [*((loss, []) for loss in LOSSES), *(("hinge", [penalty]) for penalty 
 @pytest.mark.parametrize(("loss", "penalties"), OPTIONS)
 @pytest.mark.filterwarnings("ignore:loss=Wasserstein")
 def test_every_loss_and_penalty_trains(loss, penalties, simultaneous, images):
-    gan = keras_gan.GAN(keras_gan.architectures.dcgan_generator((8, 8, 1), 4, width=4), patches(), seed=0)
+    gan = keras_gan.GAN(keras_gan.architectures.dcgan_generator((8, 8, 1), 4, width=4), patches(), seed=0, ema=None)
     gan.compile(loss=loss, penalties=penalties, simultaneous=simultaneous)
     before = [w.numpy() for w in (*gan.generator.trainable_weights, *gan.discriminator.trainable_weights)]
     logs = gan.fit(images, batch_size=16, epochs=2, validation_data=images, verbose=0).history
@@ -70,8 +70,8 @@ def test_accuracies_and_scores_are_means_over_all_entries():
     real = np.concatenate([quadrants(0.9, 0.2, 0.7, -0.5), quadrants(0.6, -0.1, -0.2, -0.3)])
     fake = np.float32(0.4)
     for loss, real_accuracy, fake_accuracy in (("non_saturating", 0.5, 0.0), ("least_squares", 0.375, 1.0)):
-        gan = keras_gan.GAN(constant_generator(0.4), block_means(), seed=0)
-        gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0), loss=loss)
+        gan = keras_gan.GAN(constant_generator(0.4), block_means(), seed=0, ema=None)
+        gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0), loss=loss, penalties=())
         logs = {name: values[0] for name, values in gan.fit(real, validation_data=real, verbose=0).history.items()}
         maps = real[:, ::4, ::4]
         for prefix in ("", "val_"):
@@ -130,8 +130,8 @@ def test_a_map_counts_as_one_image_for_adaptive_augmentation():
 
 
 def test_alarms_ring():
-    gan = keras_gan.GAN(constant_generator(-0.9), block_means(10.0), seed=0)
-    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
+    gan = keras_gan.GAN(constant_generator(-0.9), block_means(10.0), seed=0, ema=None)
+    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0), penalties=())
     health = keras_gan.callbacks.TrainingHealth(patience=2)
     real = quadrants(0.9, 0.8, 0.7, 0.6)
     # Darker in one pixel, as pictures are that are not in [0, 1].
@@ -141,15 +141,15 @@ def test_alarms_ring():
     assert {name for _, name, _ in health.alarms} == {"discriminator_won", "generator_collapsed"}
     assert logs["real_accuracy"] == logs["fake_accuracy"] == [1.0, 1.0]
     # A discriminator that is undecided has not won.
-    gan = keras_gan.GAN(constant_generator(-0.9), block_means(0.0), seed=0)
-    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
+    gan = keras_gan.GAN(constant_generator(-0.9), block_means(0.0), seed=0, ema=None)
+    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0), penalties=())
     health = keras_gan.callbacks.TrainingHealth(patience=2)
     gan.fit(real, batch_size=4, epochs=2, verbose=0, callbacks=[health])
     assert {name for _, name, _ in health.alarms} == {"generator_collapsed"}
 
 
 def test_a_map_of_unknown_size(images):
-    gan = keras_gan.GAN(keras_gan.architectures.dcgan_generator((8, 8, 1), 4, width=4), patches(None), seed=0)
+    gan = keras_gan.GAN(keras_gan.architectures.dcgan_generator((8, 8, 1), 4, width=4), patches(None), seed=0, ema=None)
     gan.compile(penalties=[R1(1.0)])
     assert np.isfinite(gan.fit(images, batch_size=16, verbose=0).history["discriminator_loss"]).all()
 
@@ -160,8 +160,8 @@ def test_maps_beside_heads():
     outputs = {"logits": L.Conv2D(1, 4, 2)(features), "classes": L.Dense(3)(L.Flatten()(features))}
     condition = keras_gan.conditions.AuxiliaryClassifier(3)
     generator = keras_gan.architectures.dcgan_generator((8, 8, 1), 4, width=4, condition=condition)
-    gan = keras_gan.GAN(generator, keras.Model(x, outputs), condition=condition, seed=0)
-    gan.compile()
+    gan = keras_gan.GAN(generator, keras.Model(x, outputs), condition=condition, seed=0, ema=None)
+    gan.compile(penalties=())
     images, labels = np.full((8, 8, 8, 1), -0.5, "float32"), np.arange(8) % 3
     assert np.isfinite(gan.fit(images, labels, verbose=0).history["discriminator_loss"]).all()
     for wrong in ({**outputs, "classes": outputs["logits"]}, {**outputs, "logits": features}):

@@ -109,6 +109,7 @@ VALID = {
         "width": 4,
         "blocks": 1,
     },
+    "architectures.super_resolution_generator": {"source_shape": (8, 8, 3), "scale": 2, "width": 4, "blocks": 1},
     "architectures.unet_generator": {"source_shape": (8, 8, 3), "target_channels": 1, "width": 4, "dropout": 0.1},
     "architectures.resnet_discriminator": {**IMAGE_SIZES},
     "architectures.resnet_generator": {**IMAGE_SIZES, "latent_dim": 4},
@@ -129,10 +130,10 @@ VALID = {
     "datasets.load": {"name": "digits", "batch_size": 4, "image_size": (8, 8), "seed": 3},
     "datasets.load_pairs": {
         "a": np.zeros((4, 9, 9, 1), "uint8"),
-        "b": np.ones((4, 9, 9, 1), "uint8"),
         "batch_size": 4,
         "image_size": (8, 8),
         "seed": 3,
+        "degrade": 2,
     },
     "datasets.load_unpaired": {
         "a": np.zeros((4, 9, 9, 1), "uint8"),
@@ -292,14 +293,15 @@ def wrong(name, number, default):
         st.booleans(),
         st.booleans().map(np.bool_),
         st.sampled_from([math.nan, math.inf, -math.inf, np.float32("nan"), np.float64("inf")]),
-        st.text().filter(lambda text: text != "epoch"),
+        st.text().filter(lambda text: text not in ("auto", "epoch")),
         st.lists(st.integers(1, 9)),
         st.lists(st.integers(1, 9)).map(np.array),
         st.complex_numbers(),
         st.decimals(allow_nan=False),
         st.sampled_from([object(), int, len, {}, b"3"]),
     ]
-    if default is not None:
+    # Where a choice is left to us, None is one.
+    if default is not None and default != "auto":
         some.append(st.none())
     if isinstance(number, int):
         some += [st.floats(), st.just(float(number)), st.just(np.float32(number)), st.integers(max_value=-1)]

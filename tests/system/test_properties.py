@@ -218,7 +218,9 @@ def gans(draw):
     )
     pack = draw(st.sampled_from([1, 1, 1, 2, 3] if kind == "none" else [1]))
     odd_pack = draw(rarely(st.just(pack), st.sampled_from([0, -1, 1.0, "2", True, 2])))
-    ema = draw(rarely(st.sampled_from([None, 0.0, 0.9]), st.sampled_from([1.0, -0.1, "0.9", float("nan"), True])))
+    ema = draw(
+        rarely(st.sampled_from([None, 0.0, 0.9, "auto"]), st.sampled_from([1.0, -0.1, "0.9", float("nan"), True]))
+    )
     seed = draw(rarely(st.sampled_from([None, 0, 7]), st.sampled_from([-1, 2**40, 1.5, "x"])))
 
     def make():
@@ -232,7 +234,7 @@ def gans(draw):
 def compile_options(draw, shape):
     P, A = K.penalties, K.augmentation
     optimizers = rarely(
-        st.sampled_from([None, "adam", "sgd", "rmsprop", "adamw", "lion", "adagrad"]),
+        st.sampled_from(["auto", "adam", "sgd", "rmsprop", "adamw", "lion", "adagrad"]),
         st.sampled_from(["gan", 0.1, keras.optimizers.Adam, keras.losses.MeanSquaredError(), [None]]),
     )
     losses = rarely(
@@ -241,7 +243,7 @@ def compile_options(draw, shape):
     )
     penalties = rarely(
         st.sampled_from(
-            [(), (), (P.R1(1.0),), (P.R1(1.0), P.R2(1.0)), (P.GradientPenalty(),), (P.LipschitzPenalty(),)]
+            ["auto", (), (P.R1(1.0),), (P.R1(1.0), P.R2(1.0)), (P.GradientPenalty(),), (P.LipschitzPenalty(),)]
         ),
         st.sampled_from([None, P.R1(1.0), P.R1, (P.R1,), ("r1",), 3]),
     )
@@ -250,7 +252,9 @@ def compile_options(draw, shape):
         st.sampled_from([("fid",), (K.metrics.FrechetDistance,), (3,), None, (keras.metrics.Mean(),)]),
     )
     augmentations = rarely(
-        st.sampled_from([None, A.DiffAugment(), A.Affine(), A.AdaptiveAugmentation()] if len(shape) == 3 else [None]),
+        st.sampled_from(
+            ["auto", None, *([A.DiffAugment(), A.Affine(), A.AdaptiveAugmentation()] if len(shape) == 3 else [])]
+        ),
         st.sampled_from(["diff", A.Affine, 3, A.Affine()]),
     )
     metrics = draw(metrics)

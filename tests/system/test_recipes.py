@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import common
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -170,6 +171,25 @@ def test_folders_without_pairs_are_translated(same_names, tmp_path):
     assert done.returncode == 0 and done.stderr == "", done.stderr[-3000:]
     summary = json.loads((tmp_path / "mine" / "summary.json").read_text())
     assert ("mae_b" in summary["identity_0.5"]) == same_names and "kernel_distance_b" in summary["identity_0.5"]
+
+
+def test_ways_to_enlarge_are_compared(finished, tmp_path):
+    _, summary, folder = finished("super_resolution")
+    assert list(summary) == ["seconds", "bicubic", "distance", "gan"]
+    for name in ("bicubic", "distance", "gan"):
+        # The networks begin as bilinear enlargement, which is no better on drawings.
+        assert 10 < summary[name]["psnr"] <= summary["bicubic"]["psnr"] + 0.5 and 0.3 < summary[name]["ssim"] < 0.95
+        assert summary[name]["kernel_distance"] > 0
+    assert summary["gan"] != summary["distance"]
+    # Source, three outputs and target of eight pictures.
+    with Image.open(folder / "comparison.png") as image:
+        assert image.size == (5 * 16 + 4, 8 * 16 + 7 * 2)
+    rng = np.random.default_rng(0)
+    for i in range(40):
+        Image.fromarray(rng.integers(0, 256, (20, 24, 3), "uint8")).save(tmp_path / f"{i}.png")
+    done = run("super_resolution.py", "--quick", "--data", ".", "--scale", "4", "--run-dir", "mine", cwd=tmp_path)
+    assert done.returncode == 0 and done.stderr == "", done.stderr[-3000:]
+    assert keras.models.load_model(tmp_path / "mine" / "gan.keras").source_shape == (4, 4, 3)
 
 
 def test_a_latent_walk_is_drawn(finished):

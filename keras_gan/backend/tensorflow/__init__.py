@@ -13,6 +13,7 @@ from keras_gan.backend.tensorflow.replica import (
 from keras_gan.backend.tensorflow.trainer import (
     Trainer,
     gpus,
+    has_gradient,
     inference,
     input_gradient,
     warn_of_slow_processor,
@@ -24,6 +25,7 @@ __all__ = [
     "Trainer",
     "first_replica",
     "gpus",
+    "has_gradient",
     "inference",
     "input_gradient",
     "length",

@@ -114,6 +114,24 @@ def input_gradient(function, x):
     return tape.gradient(y, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
 
+def has_gradient(compute, variables):
+    """Tells if the gradient of a scalar with respect to weights can be computed, by doing it.
+
+    Args:
+        compute: Function of no argument that returns a scalar tensor.
+        variables: List of `keras.Variable` that it depends on.
+    """
+    try:
+        with tf.GradientTape() as tape:
+            scalar = compute()
+        # Those on this device: under `tf.distribute` a `keras.Variable` has no gradient outside of a step.
+        tape.gradient(scalar, tape.watched_variables())
+    # Whatever a network's own code raises.
+    except Exception:
+        return False
+    return True
+
+
 def gpus():
     """Names the accelerators, a list of strings."""
     found = tf.config.list_physical_devices("GPU")
