@@ -458,7 +458,7 @@ class CycleGAN(Match):
             best_generator=self.best(self.generator_to(to)),
             evaluation_metrics=self._metrics_of(to),
             compiled=self.compiled,
-            optimizer=self.optimizer,
+            optimizer=self.optimizer if self.compiled else None,
             ema=self.ema,
             loss=game and game.loss,
             penalties=game.penalties.penalties if game else [],

@@ -43,7 +43,7 @@ class _Settings:
     """
 
     # By which the best epoch is chosen.
-    _monitor = "val_kernel_distance"
+    monitor = "val_kernel_distance"
 
     count: int
     minutes: float | None = None
@@ -209,7 +209,7 @@ class _Settings:
             in `samples/`, alarms, and `gan.keras`.
         """
         run_dir = Path(run_dir)
-        kept = {"monitor": self._monitor, "mode": "min", "save_best_only": True} if best else {}
+        kept = {"monitor": self.monitor, "mode": "min", "save_best_only": True} if best else {}
         return [
             callbacks.BackupAndRestore(run_dir / "backup", delete_checkpoint=False, force=force),
             keras.callbacks.TensorBoard(run_dir),
@@ -476,7 +476,7 @@ class UnpairedSettings(_Settings):
             from and kept; the best one by the kernel distance of what becomes of A, if it is measured.
     """
 
-    _monitor = "val_kernel_distance_b"
+    monitor = "val_kernel_distance_b"
 
     shape_a: tuple
     shape_b: tuple
@@ -539,6 +539,12 @@ class UnpairedSettings(_Settings):
     def _noise(self):
         return _noise_of_two(self.shape_a, self.shape_b, self.batch_size)
 
+    @property
+    def _identity(self):
+        if self.identity_weight is None:
+            return "0.5" if self.shape_a == self.shape_b else "none, channels differ"
+        return f"{self.identity_weight:g}"
+
     def reasons(self):
         a, b = ("x".join(map(str, shape)) for shape in (self.shape_a, self.shape_b))
         flip = "doubles the images; right for photographs and drawings"
@@ -551,6 +557,7 @@ class UnpairedSettings(_Settings):
             ("learning_rate", f"{self.learning_rate:g}", "higher than the paper's; falls over the second half"),
             ("loss", str(self.loss), "the paper's"),
             ("cycle_weight", f"{self.cycle_weight:g}", "the paper's"),
+            ("identity_weight", self._identity, "keeps colors that need not change"),
             ("flip", _yes(self.flip), flip if self.flip else "mirrored, letters would be wrong"),
             ("ema", f"{self.ema:g}", "the average of the last weights draws better"),
             self._division,

@@ -30,6 +30,7 @@ finally:
     os.close(_stderr)
 
 import numpy as np
+from PIL import Image, ImageDraw
 
 import keras_gan
 from keras_gan import saving
@@ -44,6 +45,7 @@ _HAIR = {
     "long": ["bob", "curvy", "longButNotTooLong", "straight01", "straight02"],
     "short": ["shortFlat", "shortRound", "shortWaved", "sides", "theCaesar"],
 }
+_COLORS = {"ellipse": (220, 60, 60), "rectangle": (60, 170, 90), "triangle": (70, 90, 220)}
 
 # Several GANs in one process, one after the other, are not the mistake of which it warns.
 tf.get_logger().setLevel("ERROR")
@@ -248,6 +250,23 @@ def draw_faces(folder, n):
         (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / name / f"{i:05}.png").write_bytes(bytes(png))
         bar.update(i + 1)
+
+
+def draw_shape(rng, size):
+    """An outline in gray `(size, size, 1)`, uint8; where it is filled, `(size, size, 1)`, 0 or 1; and a color.
+
+    The color follows from the shape: an ellipse, a rectangle or a triangle.
+    """
+    kind = rng.choice(list(_COLORS))
+    left, top = rng.integers(2, size // 3, 2).tolist()
+    right, bottom = rng.integers(2 * size // 3, size - 2, 2).tolist()
+    place = [(left, bottom), ((left + right) // 2, top), (right, bottom)]
+    place = place if kind == "triangle" else (left, top, right, bottom)
+    outline, inside = Image.new("L", (size, size), 255), Image.new("L", (size, size), 0)
+    method = "polygon" if kind == "triangle" else kind
+    getattr(ImageDraw.Draw(outline), method)(place, outline=0)
+    getattr(ImageDraw.Draw(inside), method)(place, fill=1)
+    return np.asarray(outline)[..., None], np.asarray(inside)[..., None], np.array(_COLORS[kind])
 
 
 def vectors(dataset):

@@ -16,12 +16,10 @@ Reference: [Isola et al., 2016](https://arxiv.org/abs/1611.07004), figure 4 and 
 import common
 import keras
 import numpy as np
-from PIL import Image, ImageDraw
 
 import keras_gan
 
 SIZE, FIGURES = 64, ("mae", "psnr", "ssim", "kernel_distance")
-COLORS = {"ellipse": (220, 60, 60), "rectangle": (60, 170, 90), "triangle": (70, 90, 220)}
 FLAGS = {
     "--data": {"nargs": "+", "metavar": "FOLDER", "help": "two folders, or one of images side by side"},
     "--image-size": {"type": int, "default": SIZE, "help": f"of targets (default: {SIZE})"},
@@ -39,19 +37,11 @@ FLAGS = {
 
 def draw_pair(rng, size):
     """An outline in gray `(size, size, 1)`, and what fills it in color `(size, size, 3)`, uint8."""
-    kind = rng.choice(list(COLORS))
-    left, top = rng.integers(2, size // 3, 2).tolist()
-    right, bottom = rng.integers(2 * size // 3, size - 2, 2).tolist()
-    place = [(left, bottom), ((left + right) // 2, top), (right, bottom)]
-    place = place if kind == "triangle" else (left, top, right, bottom)
-    outline, inside = Image.new("L", (size, size), 255), Image.new("L", (size, size), 0)
-    method = "polygon" if kind == "triangle" else kind
-    getattr(ImageDraw.Draw(outline), method)(place, outline=0)
-    getattr(ImageDraw.Draw(inside), method)(place, fill=1)
+    outline, inside, color = common.draw_shape(rng, size)
     stripes = (np.arange(size) + rng.integers(8)) // 4 % 2 * 70
-    filled = np.minimum(np.array(COLORS[kind]) + stripes[:, None, None], 255)
-    target = np.where(np.asarray(inside)[..., None], filled, 255)
-    return np.asarray(outline)[..., None], target.astype("uint8")
+    filled = np.minimum(color + stripes[:, None, None], 255)
+    target = np.where(inside, filled, 255)
+    return outline, target.astype("uint8")
 
 
 def load(args):

@@ -122,7 +122,7 @@ def _fail(args, error):
 def _parser():
     parser = argparse.ArgumentParser(
         prog="keras-gan",
-        description="Makes a GAN from images, or a translation from pairs of them, and uses it.",
+        description="Makes a GAN from images, or a translation from pairs or two sets of them, and uses it.",
         epilog=EPILOG,
         allow_abbrev=False,
     )

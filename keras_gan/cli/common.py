@@ -5,7 +5,10 @@ import contextlib
 import dataclasses
 import time
 
+import keras
+
 from keras_gan import datasets, saving
+from keras_gan.cyclegan import CycleGAN
 from keras_gan.gan import GAN
 from keras_gan.translation import Pix2Pix
 
@@ -19,6 +22,12 @@ _ADVICE = {
     "Pass b=None for images side by side.": "Give one folder alone for images side by side.",
     "image_size": "--image-size",
     "at scale=": "at --scale ",
+}
+# Of each kind of model: what a file of it is, the option that names its data, and a command that uses it.
+_KINDS = {
+    GAN: ("a GAN, which takes latents", "--data", "Draw samples with keras-gan sample."),
+    Pix2Pix: ("which translates images", "--pairs", "Translate images with keras-gan translate."),
+    CycleGAN: ("which translates images both ways", "--unpaired", "Translate images with keras-gan translate."),
 }
 # Where times of the whole command count from.
 BEGUN = time.monotonic()
@@ -47,37 +56,89 @@ class Result:
         return self.text
 
 
-def load_gan(path, instead="Translate images with keras-gan translate."):
+def load_gan(path, given=None):
     """Loads the `.keras` file of a GAN.
 
     Args:
         path: String.
-        instead: String, what an error advises for a file that translates images.
+        given: String, the option by which the command's data were given, if errors are to name the right one. Defaults
+            to None: errors name a command for the file.
 
     Raises:
         ValueError: If there is no such file, or it holds something else.
     """
-    gan = saving.load_untrusted(path)
-    if isinstance(gan, Pix2Pix):
-        raise ValueError(f"gan must make images from latents. Received: {path}, which translates images. {instead}")
-    if not isinstance(gan, GAN):
-        raise ValueError(
-            f"gan must be a file that gan.save wrote. Received: {path}, which holds a {type(gan).__name__}."
-        )
-    return gan
+    return _load(path, (GAN,), "gan must make images from latents", "gan.save", given)
 
 
-def load_translation(path, instead="Draw samples with keras-gan sample."):
-    """Loads the `.keras` file of a model that translates images; as `load_gan`."""
+def load_translation(path, given=None):
+    """Loads the `.keras` file of a model that has learned from pairs to translate images; as `load_gan`."""
+    writers = "keras-gan train --pairs, or the save of a keras_gan.Pix2Pix,"
+    return _load(path, (Pix2Pix,), "model must translate images as pairs do", writers, given)
+
+
+def load_cycle(path, given=None):
+    """Loads the `.keras` file of a model that translates images both ways; as `load_gan`."""
+    writers = "keras-gan train --unpaired, or the save of a keras_gan.CycleGAN,"
+    return _load(path, (CycleGAN,), "model must translate images both ways", writers, given)
+
+
+def load_translator(path):
+    """Loads the `.keras` file of a model that translates images, of either kind; as `load_gan`."""
+    writers = "keras-gan train --pairs, or --unpaired,"
+    return _load(path, (Pix2Pix, CycleGAN), "model must translate images", writers, None)
+
+
+def _load(path, kinds, expected, writers, given):
     model = saving.load_untrusted(path)
-    if isinstance(model, GAN):
-        raise ValueError(f"model must translate images. Received: {path}, a GAN, which takes latents. {instead}")
-    if not isinstance(model, Pix2Pix):
-        raise ValueError(
-            "model must be a file that keras-gan train --pairs, or the save of a keras_gan.Pix2Pix, wrote. "
-            f"Received: {path}, which holds a {type(model).__name__}."
-        )
-    return model
+    if isinstance(model, kinds):
+        return model
+    for kind, (what, option, command) in _KINDS.items():
+        if isinstance(model, kind):
+            advice = command if given is None else f"Give {option} in the place of {given}."
+            raise ValueError(f"{expected}. Received: {path}, {what}. {advice}")
+    name = expected.partition(" ")[0]
+    raise ValueError(
+        f"{name} must be a file that {writers} wrote. Received: {path}, which holds a {type(model).__name__}."
+    )
+
+
+def add_direction(parser):
+    """Adds the option that says where to a model of two sets translates."""
+    parser.add_argument("--to", choices=("a", "b"), help="of a model of train --unpaired: the set to make (default: b)")
+
+
+def direction(model, to, path):
+    """Finds what a translation makes images with.
+
+    Args:
+        model: `keras_gan.Pix2Pix` or `keras_gan.CycleGAN`.
+        to: `"a"`, `"b"` or None, as of `--to`.
+        path: String, the model's file, for errors.
+
+    Returns:
+        The generator; and the shape of an image that it takes, `(height, width, channels)`.
+
+    Raises:
+        ValueError: If the model has one direction alone, and one is given.
+    """
+    if isinstance(model, CycleGAN):
+        return model.best(model.generator_to(to or "b")), model.shapes["b" if to == "a" else "a"]
+    check_one_way(to, path)
+    return model.best_generator, model.source_shape
+
+
+def check_one_way(to, path):
+    """Raises a ValueError if a direction is given for a model that has no other."""
+    if to is not None:
+        raise ValueError(f"--to must be left out but for a model from train --unpaired. Received: --to {to}, {path}.")
+
+
+def count_parameters(model):
+    """Counts the parameters of each player, a dict."""
+    return {
+        name: sum(network.count_params() for network in keras.tree.flatten(player))
+        for name, player in model.players().items()
+    }
 
 
 def load_images(name, batch_size, split, skip_bad, **options):

@@ -8,11 +8,12 @@ import keras
 
 from keras_gan import datasets, metrics, saving
 from keras_gan.augmentation import Affine
-from keras_gan.cli import pairs
+from keras_gan.cli import pairs, unpaired
 from keras_gan.cli.common import (
     Result,
     add_command,
     check_condition,
+    load_cycle,
     load_gan,
     load_images,
     load_translation,
@@ -25,7 +26,7 @@ from keras_gan.translation import default_metrics
 
 # What `DensityCoverage` compares at least.
 _FEWEST = 6
-MEANINGS = {
+_MEANINGS = {
     "mae": "mean absolute error of values in [-1, 1]; lower is better",
     "psnr": "in dB; higher is better",
     "ssim": "structural similarity, higher is better; 1 where all are equal",
@@ -41,6 +42,13 @@ MEANINGS = {
     "memorization": "share of samples as near to a training image as 5 % of held-out ones are",
     "classifier_score": "higher is better; 1 to the number of classes",
 }
+# Figures of two sets end in the set whose images are made, or come back.
+MEANINGS = {
+    f"{name}{ending}": way + meaning
+    for name, meaning in _MEANINGS.items()
+    for ending, way in (("", ""), ("_b", "A to B: "), ("_a", "B to A: "))
+}
+MEANINGS |= {f"cycle_loss_{to}": f"mean absolute error of images of {to.upper()} that come back" for to in "ab"}
 
 
 def add(commands):
@@ -50,8 +58,8 @@ def add(commands):
         run,
         help="say how good a GAN's samples are, or a translation's outputs",
         description="Compares what a saved GAN generates with real images, or what a saved translation makes of "
-        "sources with their targets, as many as there are, up to 10,000 for the metrics that compare all with all. "
-        "Figures can be compared if data, features and numbers are the same.",
+        "sources with their targets, or with the other set, as many as there are, up to 10,000 for the metrics that "
+        "compare all with all. Figures can be compared if data, features and numbers are the same.",
     )
     parser.add_argument("gan", help="a .keras file of a GAN, or of a translation")
     data = parser.add_mutually_exclusive_group(required=True)
@@ -62,6 +70,9 @@ def add(commands):
         metavar="FOLDER",
         help="for a translation: two folders, A and B, or one of images side by side, as of train",
     )
+    data.add_argument(
+        "--unpaired", nargs=2, metavar=("A", "B"), help="for a translation of two sets: their folders, as of train"
+    )
     pairs.add_options(parser)
     parser.add_argument("--split", help="which part of the data (default: test; of folders, all)")
     parser.add_argument(
@@ -69,8 +80,8 @@ def add(commands):
         choices=("classifier", "self_supervised", "inception", "none"),
         help="what is compared: features of a small classifier, which is trained on the labelled data once and kept "
         "(default, where data have classes); of a network that learns without labels: the one that the file brings, "
-        "or one that is trained once and kept (default of a folder without subfolders, and of pairs); of InceptionV3, "
-        "whose weights are downloaded once; or, with none, the pixels",
+        "or one that is trained once and kept (default of a folder without subfolders, of pairs and of two sets); of "
+        "InceptionV3, whose weights are downloaded once; or, with none, the pixels",
     )
     parser.add_argument("--batch-size", type=positive, default=250, metavar="N", help="at once (default: 250)")
     parser.add_argument(
@@ -81,7 +92,7 @@ def add(commands):
 def run(args):
     # The result alone goes to stdout.
     with contextlib.redirect_stdout(sys.stderr):
-        compared = (_Outputs if args.pairs else _Samples)(args)
+        compared = (_Outputs if args.pairs else _BothWays if args.unpaired else _Samples)(args)
         model, data, kind = compared.model, compared.data, args.features or compared.default_features
         features = None
         if kind == "classifier":
@@ -130,10 +141,8 @@ class _Samples:
     noun, metrics = "samples", ()
 
     def __init__(self, args):
-        for option in ("direction", "group"):
-            if getattr(args, option) is not None:
-                raise ValueError(f"--{option} is for --pairs. Received: --data {args.data}.")
-        gan = load_gan(args.gan, "Give --pairs in the place of --data.")
+        _check_options(args, f"--data {args.data}")
+        gan = load_gan(args.gan, "--data")
         if len(gan.data_shape) != 3:
             raise ValueError(f"gan must generate images. Received: {args.gan}, which generates {gan.data_shape}.")
         check_condition(gan, args.gan, "evaluate")
@@ -186,12 +195,8 @@ class _Outputs:
     noun, default_features = "outputs", "self_supervised"
 
     def __init__(self, args):
-        if args.features == "classifier":
-            raise ValueError(
-                "--features must be self_supervised, inception or none for --pairs, which have no classes. "
-                "Received: classifier."
-            )
-        self.model = load_translation(args.gan, "Give --data in the place of --pairs.")
+        _check_features(args, "--pairs")
+        self.model = load_translation(args.gan, "--pairs")
         self._args, self.name, self.split = args, " and ".join(args.pairs), args.split or "train"
         self._pairs = self._load(args.batch_size, self.split)
         self.data = self._pairs
@@ -207,6 +212,55 @@ class _Outputs:
 
     def _load(self, batch_size, split):
         return pairs.load_pairs(self._args, batch_size, split, self.model.source_shape, self.model.data_shape, seed=0)
+
+
+class _BothWays:
+    """What a translation makes of two sets, to be compared with the images of both; as `_Samples`."""
+
+    noun, default_features = "outputs of each set", "self_supervised"
+
+    def __init__(self, args):
+        _check_options(args, "--unpaired")
+        _check_features(args, "--unpaired")
+        self.model = load_cycle(args.gan, "--unpaired")
+        shapes = self.model.shapes
+        if shapes["a"] != shapes["b"]:
+            raise ValueError(
+                "model must translate between images of as many channels, which features can compare. Received: "
+                f"{args.gan}, of {shapes['a']} and {shapes['b']}. Call evaluate of it in Python."
+            )
+        self._args, self.name, self.split = args, " and ".join(args.unpaired), args.split or "train"
+        self._sets = unpaired.once(
+            self._load(args.batch_size, self.split), unpaired.survey_both(args, self.split), args.batch_size
+        )
+        self.data = self._sets
+        if self.model.data_range == (0, 1):
+            self.data = self._sets.map(lambda a, b: ((a + 1) / 2, (b + 1) / 2))
+        self.metrics, self.options = [], {}
+
+    def plain(self):
+        return unpaired.mixed(self._load(500, "train"))
+
+    def figures(self, features, max_examples):
+        return distance_of_sources(self._sets, features, max_examples)
+
+    def _load(self, batch_size, split):
+        return unpaired.load_both(self._args, batch_size, split, self.model.data_shape, seed=0)
+
+
+def _check_options(args, given):
+    """Raises a ValueError for options of pairs beside other data."""
+    for option in ("direction", "group"):
+        if getattr(args, option) is not None:
+            raise ValueError(f"--{option} is for --pairs. Received: {given}.")
+
+
+def _check_features(args, given):
+    if args.features == "classifier":
+        raise ValueError(
+            f"--features must be self_supervised, inception or none for {given}, which have no classes. "
+            "Received: classifier."
+        )
 
 
 def _has_classes(data):

@@ -5,7 +5,8 @@ import contextlib
 import sys
 
 from keras_gan import datasets, networks, saving
-from keras_gan.cli.common import add_command, load_images
+from keras_gan.cli.common import add_command, add_direction, check_one_way, direction, load_images
+from keras_gan.cyclegan import CycleGAN
 from keras_gan.export import export, export_translation
 from keras_gan.export.tasks import EXAMPLES
 from keras_gan.gan import GAN
@@ -43,6 +44,7 @@ def add(commands):
         metavar="FOLDER",
         help="for a model from images to images: a folder of pictures to translate, on which the file is checked",
     )
+    add_direction(parser)
     parser.add_argument(
         "--skip-bad-images", action="store_true", help="go on without those of the folder that can't be read"
     )
@@ -72,6 +74,10 @@ def run(args):
         "accelerator": args.accelerator,
         "card": dict(args.card),
     }
+    if isinstance(model, CycleGAN):
+        _, shape = direction(model, args.to, args.gan)
+        return model.export(args.file, to=args.to or "b", data=_load(args, shape), **options)
+    check_one_way(args.to, args.gan)
     shape = None if isinstance(model, GAN) else networks.image_shape(getattr(model, "best_generator", model))
     if shape is not None:
         return export_translation(model, args.file, data=_load(args, shape), **options)

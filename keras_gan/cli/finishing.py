@@ -11,7 +11,7 @@ import keras_gan
 from keras_gan import backend
 from keras_gan.callbacks import read_metrics
 from keras_gan.cli import report
-from keras_gan.cli.common import Result
+from keras_gan.cli.common import Result, count_parameters
 from keras_gan.cli.evaluate import MEANINGS, table
 
 
@@ -39,10 +39,8 @@ def finish(folder, model, training, task, alarms, export=True):
     figures = {name: found[name] for name in MEANINGS if name in found}
     files = {"report.html": "pictures, figures, curves, settings: open it in a browser"}
     files |= {"gan.keras": "the best epoch's model", "last.keras": "the last one's"}
-    exported = None
-    if export:
-        exported = task.export(best, run_dir / task.exported)
-        files[task.exported] = f"{exported.bytes / 1e6:.1f} MB for a phone, off by {exported.mean_error:.4f}"
+    exports = task.export(best, run_dir) if export else {}
+    files |= {name: f"{e.bytes / 1e6:.1f} MB for a phone, off by {e.mean_error:.4f}" for name, e in exports.items()}
     files |= {**dict(task.files), "samples/": "pictures after each epoch"}
     opening, sections = task.show(best, run_dir, training.features)
     report.write(
@@ -53,7 +51,7 @@ def finish(folder, model, training, task, alarms, export=True):
         sections=sections,
         curves=curves,
         choices=training.settings.reasons(),
-        facts=_facts(folder.options["begun"], best, task, curves, exported),
+        facts=_facts(folder.options["begun"], best, training.settings.monitor, task, curves, exports),
         alarms=alarms,
         commands=[
             *task.commands(shlex.quote(str(run_dir / "gan.keras"))),
@@ -62,21 +60,22 @@ def finish(folder, model, training, task, alarms, export=True):
         ],
     )
     values = {"run_dir": str(run_dir), "steps": training.settings.steps, **figures}
-    if exported is not None:
-        values["export"] = exported.to_dict()
-    listed = [f"  {name:20}{text}" for name, text in files.items()]
+    if exports:
+        values["exports"] = [exported.to_dict() for exported in exports.values()]
+    room = max(20, *(len(name) + 2 for name in files))
+    listed = [f"  {name:{room}}{text}" for name, text in files.items()]
     return Result(values, "\n".join([*table(figures), "", f"In {run_dir}:", *listed]))
 
 
-def _facts(begun, model, task, curves, exported):
-    best = min(curves, key=lambda line: line.get("val_kernel_distance", 0))
+def _facts(begun, model, monitor, task, curves, exports):
+    best = min(curves, key=lambda line: line.get(monitor, 0))
     facts = [("Images", str(task.source).replace("\n", "; ")), ("Begun", begun)]
     facts.append(("Finished", f"{datetime.now():%Y-%m-%d %H:%M}"))
     facts.append(("Best epoch", f"{best['epoch'] + 1} of {len(curves)}"))
-    for name, network in model.players().items():
-        facts.append((name.capitalize(), f"{network.count_params():,} parameters"))
-    if exported is not None:
-        facts.append((task.exported, f"{exported.bytes / 1e6:.1f} MB, off by {exported.mean_error:.4f}"))
+    for name, count in count_parameters(model).items():
+        facts.append((name.capitalize(), f"{count:,} parameters"))
+    for name, exported in exports.items():
+        facts.append((name, f"{exported.bytes / 1e6:.1f} MB, off by {exported.mean_error:.4f}"))
     facts.append(("Machine", machine()))
     versions = f"keras_gan {keras_gan.__version__}, Keras {keras.version()} on {keras.config.backend()}"
     return [*facts, ("Versions", f"{versions}, Python {platform.python_version()}")]

@@ -27,12 +27,13 @@ class Generation:
         foreign: Tuple of strings, options that it has no use for.
         source: `keras_gan.cli.source.Source`, the images.
         title: String, what the run makes.
-        exported: String, the name of the file for phones.
         files: Tuple of pairs, the names of other files and what they are.
     """
 
-    foreign = ("direction", "group", "scale", "target_channels", "dropout", "reconstruction_weight")
-    exported = "generator.tflite"
+    foreign = (
+        *("direction", "group", "scale", "target_channels", "dropout", "reconstruction_weight"),
+        *("blocks", "cycle_weight", "identity_weight"),
+    )
     files = (("walk.gif", "a walk between samples"),)
 
     def __init__(self, args):
@@ -67,9 +68,10 @@ class Generation:
         """Measures what evaluations don't, a dict."""
         return {}
 
-    def export(self, gan, path):
-        """Writes the file for phones; returns the report of the export."""
-        return gan.export(path, quantize="dynamic", sample=True)
+    def export(self, gan, run_dir):
+        """Writes what is for phones; returns a dict from names of files to the reports of their exports."""
+        name = "generator.tflite"
+        return {name: gan.export(run_dir / name, quantize="dynamic", sample=True)}
 
     def show(self, gan, run_dir, features):
         """Draws what the GAN makes.

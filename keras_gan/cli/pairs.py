@@ -16,6 +16,7 @@ from keras_gan.cli.source import (
     DEFAULT_SIZE,
     LARGEST_OWN_SIZE,
     Source,
+    are_one,
     describe_sizes,
     digest,
     first_named,
@@ -29,7 +30,7 @@ from keras_gan.settings import noise
 # Features need so many to learn from where a third is held out. Distances need two.
 _FEWEST, _FEWEST_HELD_OUT = FEWEST * 3 // 2, 2
 # What a discriminator of patches judges at least.
-_SMALLEST = 16
+SMALLEST = 16
 
 
 def add_options(parser):
@@ -173,7 +174,7 @@ class Pairs(Source):
         if _wrong(size, scale):
             also = f", and by --scale, {scale}" if scale > 1 else ""
             raise ValueError(
-                f"--image-size, that of targets, must be at least {_SMALLEST} and divisible by 4{also}. "
+                f"--image-size, that of targets, must be at least {SMALLEST} and divisible by 4{also}. "
                 f"Received: {size}."
             )
         return size, size
@@ -198,7 +199,7 @@ class Pairs(Source):
     def check(self, train):
         source, target = map(np.asarray, next(iter(train)))
         for name, images in zip(self.names, (source, target), strict=True):
-            if len(images) > 1 and (images == images[:1]).all():
+            if are_one(images):
                 raise ValueError(f"--pairs must hold different images. Received: {name}, where all are one.")
         if source.shape == target.shape and (source == target).all():
             raise ValueError(
@@ -252,4 +253,4 @@ class Pairs(Source):
 
 
 def _wrong(size, scale):
-    return size < _SMALLEST or size % 4 or size % scale
+    return size < SMALLEST or size % 4 or size % scale

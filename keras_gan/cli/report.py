@@ -23,15 +23,23 @@ code, pre { background: var(--soft); border-radius: .25rem; padding: .1rem .3rem
 
 # Pixels of a small image on the page.
 _NARROWEST, _WIDEST = 96, 256
+
+
+def _each(*names):
+    """Returns names of logs, and what a model that makes images of two sets calls them."""
+    return tuple(f"{name}{suffix}" for name in names for suffix in ("", "_a", "_b"))
+
+
 # What is drawn over the epochs, one plot each: title, then names in the logs.
 _CURVES = (
-    ("Distance from held-out images (lower is better)", ("val_kernel_distance",)),
+    ("Distance from held-out images (lower is better)", _each("val_kernel_distance")),
     ("Precision and recall (higher is better)", ("val_precision", "val_recall")),
     ("Samples nearer to a training image than held-out ones are", ("val_memorization",)),
     ("Mean absolute error (lower is better)", ("val_mae",)),
     ("PSNR in dB (higher is better)", ("val_psnr",)),
     ("Structural similarity (higher is better)", ("val_ssim",)),
-    ("Losses", ("discriminator_loss", "generator_loss")),
+    ("How far images come back from where they were (lower is better)", _each("val_cycle_loss")),
+    ("Losses", _each("discriminator_loss", "generator_loss")),
 )
 
 
@@ -50,15 +58,15 @@ def write(path, title, opening, figures, sections, curves, choices, facts, alarm
         alarms: List of strings.
         commands: List of `(purpose, command)`, strings.
     """
-    parts = [f"<h1>{_text(title)}</h1>"]
-    parts += [f'<p class="alarm">{_text(alarm)}</p>' for alarm in alarms]
+    parts = [f"<h1>{text(title)}</h1>"]
+    parts += [f'<p class="alarm">{text(alarm)}</p>' for alarm in alarms]
     parts += [opening, "<h2>How good it is</h2>", _table(figures, numbers=True)]
-    parts += [f"<h2>{_text(heading)}</h2>\n{content}" for heading, content in sections]
+    parts += [f"<h2>{text(heading)}</h2>\n{content}" for heading, content in sections]
     parts += ["<h2>Training</h2>", _plots(curves)]
     parts += ["<h2>Settings</h2>", _table(choices), "<h2>The run</h2>", _table(facts)]
-    parts += ["<h2>What next</h2>", *(f"<p>{_text(why)}</p><pre>{_text(line)}</pre>" for why, line in commands)]
+    parts += ["<h2>What next</h2>", *(f"<p>{text(why)}</p><pre>{text(line)}</pre>" for why, line in commands)]
     page = (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{_text(title)}</title>'
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{text(title)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>\n'
         f"<body>\n{chr(10).join(parts)}\n</body></html>\n"
     )
@@ -66,14 +74,15 @@ def write(path, title, opening, figures, sections, curves, choices, facts, alarm
         part.write_text(page, encoding="utf-8")
 
 
-def _text(value):
+def text(value):
+    """Returns what is to be read, as HTML."""
     return html.escape(str(value))
 
 
 def _table(rows, numbers=False):
     def cells(row):
         for i, cell in enumerate(row):
-            yield f'<td class="number">{_text(cell)}</td>' if numbers and i == 1 else f"<td>{_text(cell)}</td>"
+            yield f'<td class="number">{text(cell)}</td>' if numbers and i == 1 else f"<td>{text(cell)}</td>"
 
     lines = (f"<tr>{''.join(cells(row))}</tr>" for row in rows)
     return f'<div class="wide"><table>{"".join(lines)}</table></div>'
@@ -94,7 +103,7 @@ def stacks(pictures):
     for some in zip(*pictures.values(), strict=True):
         width = min(max(_NARROWEST, some[-1].shape[1]), _WIDEST)
         shown = (
-            f'<img src="{_png(images.to_uint8(image))}" alt="{name}" style="width: {width}px">'
+            f'<img src="{_png(images.to_uint8(image))}" alt="{text(name)}" style="width: {width}px">'
             for name, image in zip(pictures, some, strict=True)
         )
         parts.append(f'<div class="pair">{"".join(shown)}</div>')

@@ -75,7 +75,7 @@ class Source:
     def check(self, train):
         """Raises a ValueError if the first batch says that nothing can be learned."""
         first = np.asarray(keras.tree.flatten(next(iter(train)))[0])
-        if len(first) > 1 and (first == first[:1]).all():
+        if are_one(first):
             raise ValueError(f"source must hold different images. Received: {self.title}, where all are one.")
 
     @property
@@ -86,6 +86,12 @@ class Source:
                 f"{len(self.unreadable)} images can't be read. Repair them, take them out, or give --skip-bad-images."
             )
         return None
+
+
+def are_one(images):
+    """Tells if all images of a batch are one and the same, mirrored or not."""
+    symmetric = images + images[:, :, ::-1]
+    return len(images) > 1 and bool((symmetric == symmetric[:1]).all())
 
 
 def repeated(batch, count):

@@ -1,4 +1,4 @@
-"""`keras-gan train`: makes a checked generator from a folder of images, or a translation from pairs of them."""
+"""`keras-gan train`: makes a checked generator of images, or a translation from pairs or from two sets of them."""
 
 import argparse
 import contextlib
@@ -15,13 +15,16 @@ import keras
 
 from keras_gan.callbacks import Progress, TrainingHealth
 from keras_gan.cli import finishing, pairs
-from keras_gan.cli.common import BEGUN, Result, add_command, positive
+from keras_gan.cli.common import BEGUN, Result, add_command, count_parameters, positive
+from keras_gan.cli.cycling import Cycle
 from keras_gan.cli.generating import Generation
 from keras_gan.cli.run_folder import RunFolder
 from keras_gan.cli.translating import Translation
 from keras_gan.datasets import memory
 from keras_gan.metrics import features
 
+# What is made of what: options of the command line, what they are called, and what makes it.
+_TASKS = {"source": ("images", Generation), "pairs": ("--pairs", Translation), "unpaired": ("--unpaired", Cycle)}
 # By default, and at most: a year.
 _MINUTES, _MOST_MINUTES = 15.0, 525_600
 # The share of the time that features may take to learn.
@@ -38,15 +41,20 @@ _CHOICES = {
     "generator_width": (positive, "filters of a GAN's generator"),
     "latent_dim": (positive, "the size of the latent"),
     "dropout": (float, "of pairs: the share of activations that the generator drops"),
-    "batch_size": (positive, "images, or pairs, for each step"),
+    "batch_size": (positive, "images, or pairs, for each step; of two sets, of each"),
     "learning_rate": (float, "of both players, while it is constant"),
     "loss": (str, "such as hinge or relativistic"),
     "r1": (float, "the weight of the gradient penalty, 0 for none"),
     "reconstruction_weight": (float, "of pairs: the weight of the distance from the target"),
+    "blocks": (positive, "of --unpaired: residual blocks of each generator"),
+    "cycle_weight": (float, "of --unpaired: the weight of how far images come back from where they were"),
+    "identity_weight": (float, "of --unpaired: a share of it, for changes of images that are of the set already"),
     "ema": (float, "the momentum of the generator's average"),
 }
 # What an epoch's line shows.
 _SHOWN = {"val_kernel_distance": "distance", "val_precision": "precision", "val_recall": "recall"}
+_SHOWN |= {"val_kernel_distance_b": "distance in B", "val_kernel_distance_a": "in A"}
+_SHOWN |= {"val_cycle_loss_a": "back in A", "val_cycle_loss_b": "in B"}
 _SHOWN |= {"val_mae": "MAE", "val_psnr": "PSNR", "val_ssim": "SSIM"}
 _SWITCHES = {
     "augment": "the discriminator sees images changed at random",
@@ -60,11 +68,11 @@ def add(commands):
         commands,
         "train",
         run,
-        help="make a generator from a folder of images, or a translation from pairs of them",
+        help="make a generator from a folder of images, or a translation from pairs or two sets of them",
         description="Trains a GAN on images, and writes a report with samples and figures, the GAN, and its generator "
-        "for a phone, checked; with --pairs a translation of images in its place. Says first what it found and what "
-        "it will do. A run that was cut off, whatever ended it, goes on when the same command is given again with the "
-        "same --run-dir.",
+        "for a phone, checked; with --pairs or --unpaired a translation of images in its place. Says first what it "
+        "found and what it will do. A run that was cut off, whatever ended it, goes on when the same command is given "
+        "again with the same --run-dir.",
     )
     parser.set_defaults(next_step=" The same command goes on where it was.")
     kind = parser.add_mutually_exclusive_group(required=True)
@@ -75,6 +83,12 @@ def add(commands):
         metavar="FOLDER",
         help="two folders, A of sources and B of what becomes of them, matched by the files' names; or one folder of "
         "images that hold both side by side",
+    )
+    kind.add_argument(
+        "--unpaired",
+        nargs=2,
+        metavar=("A", "B"),
+        help="two folders of images that don't belong together, each to be translated to the other's kind",
     )
     parser.add_argument("--run-dir", metavar="DIR", help="where to write (default: runs/SOURCE-DATE-TIME)")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done; writes nothing")
@@ -148,7 +162,7 @@ def run(args):
 
 def _run(args):
     command = {name: value for name, value in vars(args).items() if name not in _NOT_THE_RUN and value is not None}
-    name = Path(args.source or args.pairs[-1]).name
+    name = Path(args.source if args.source is not None else (args.pairs or args.unpaired)[-1]).name
     place = args.run_dir or Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
     folder = RunFolder(place, command)
     if folder.is_finished:
@@ -171,12 +185,13 @@ def _run(args):
 
 
 def _task(args):
-    """Returns what is to be made, `Generation` or `Translation`."""
-    kind = Translation if args.pairs else Generation
-    foreign = [f"--{name.replace('_', '-')}" for name in kind.foreign if getattr(args, name) not in (None, False)]
+    """Returns what is to be made, such as `Generation`."""
+    called, kind = next(task for option, task in _TASKS.items() if getattr(args, option) is not None)
+    foreign = [name for name in kind.foreign if getattr(args, name) not in (None, False)]
     if foreign:
-        has, lacks = ("pairs", "images") if args.pairs else ("images", "--pairs")
-        raise ValueError(f"{', '.join(foreign)} must be left out for {has}. Received: what is for {lacks} alone.")
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)
+        takers = [other for other, task in _TASKS.values() if set(foreign) - set(task.foreign)]
+        raise ValueError(f"{flags} must be left out for {called}. Received: what is for {' and '.join(takers)} alone.")
     return kind(args)
 
 
@@ -233,7 +248,7 @@ class _Training:
 
     Attributes:
         train: `tf.data.Dataset` to train on.
-        settings: `keras_gan.settings.ImageSettings`, or `PairSettings`.
+        settings: `keras_gan.settings.ImageSettings`, or another of its kind.
         features: What metrics compare.
     """
 
@@ -296,7 +311,7 @@ class _Training:
         keras.utils.set_random_seed(self._args.seed)
         with self._scope():
             gan = self.settings.build(self._task.metrics(self.features), self._start())
-        print(", ".join(f"{name} with {gan.players()[name].count_params():,} parameters" for name in gan.players()))
+        print(", ".join(f"{name} with {count:,} parameters" for name, count in count_parameters(gan).items()))
         following = [*self.settings.callbacks(folder, validation_data=self._source.held_out), Progress(_SHOWN)]
         gan.fit(
             self.settings.epoch(self.train),

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_gan import images
-from keras_gan.cli.common import Result, add_command, load_translation, positive
+from keras_gan.cli.common import Result, add_command, add_direction, direction, load_translator, positive
 from keras_gan.datasets import decode, folder
 from keras_gan.datasets.pictures import resize
 
@@ -23,14 +23,16 @@ def add(commands):
         "translate",
         run,
         help="translate images with a saved translation",
-        description="Makes of each image what a model from keras-gan train --pairs makes of it, upright and in the "
-        "colors that the model was trained on. Images that can't be read are named at the end, and the exit code is 1.",
+        description="Makes of each image what a model from keras-gan train --pairs or --unpaired makes of it, upright "
+        "and in the colors that the model was trained on. Images that can't be read are named at the end, and the exit "
+        "code is 1.",
     )
     parser.add_argument("model", help="a .keras file of a translation")
     parser.add_argument("input", metavar="IN", help="an image, or a folder of images with its subfolders")
     parser.add_argument(
         "output", metavar="OUT", help="a file, such as NAME.jpg, or a folder, in which names stay and end in .png"
     )
+    add_direction(parser)
     parser.add_argument(
         "--fit",
         choices=("crop", "pad", "stretch"),
@@ -46,8 +48,8 @@ def run(args):
     sources, others = _sources(Path(args.input))
     outputs = _outputs(sources, Path(args.input), Path(args.output))
     _check_new(outputs, args.overwrite)
-    model = load_translation(args.model)
-    height, width, channels = model.source_shape
+    model = load_translator(args.model)
+    generator, (height, width, channels) = direction(model, args.to, args.model)
     batch_size, scale = min(args.batch_size, len(sources)), model.data_shape[0] // height
     progress = keras.utils.Progbar(len(sources), unit_name="image") if len(sources) >= _MANY else None
     bad, done = [f"{path} (of a kind that is not read)" for path in others], 0
@@ -58,7 +60,7 @@ def run(args):
             good = [(output, *image) for _, output, (image, reason) in batch if reason is None]
             bad += [f"{path} ({reason})" for path, _, (_, reason) in batch if reason is not None]
             if good:
-                made = _translate(model, np.stack([image for _, image, _ in good]), batch_size)
+                made = _translate(model, generator, np.stack([image for _, image, _ in good]), batch_size)
                 for (output, _, box), image in zip(good, made, strict=True):
                     rows, columns = (slice(scale * part.start, scale * part.stop) for part in box)
                     output.parent.mkdir(parents=True, exist_ok=True)
@@ -157,12 +159,12 @@ def _read(path, size, channels, fit):
     return np.pad(resize(image, inner), [*around, (0, 0)], mode="edge"), box
 
 
-def _translate(model, pictures, batch_size):
+def _translate(model, generator, pictures, batch_size):
     """Returns what becomes of pictures `(n, height, width, channels)`, uint8: images in [-1, 1]."""
     n = len(pictures)
     # A last batch of another size would be compiled anew.
     pictures = pictures[np.arange(batch_size) % n] if n < batch_size else pictures
-    made = images.signed(model.predict(pictures / np.float32(127.5) - 1, batch_size, verbose=0), model.generator)[:n]
+    made = images.signed(model.infer(generator, pictures / np.float32(127.5) - 1, batch_size), generator)[:n]
     if not np.isfinite(made).all():
         raise ValueError("model must make finite values. Received: one whose outputs are NaN or infinite.")
     return made

@@ -14,6 +14,7 @@ from keras_gan.metrics import KernelDistance
 from keras_gan.metrics.features.self_supervised import untrained
 from keras_gan.settings import for_pairs
 
+EXPORTED = "translator.tflite"
 _SHOWN = 16
 
 
@@ -24,8 +25,10 @@ class Translation:
         args: Namespace of the command line.
     """
 
-    foreign = ("labels", "architecture", "generator_width", "latent_dim", "r1", "augment", "simultaneous")
-    exported = "translator.tflite"
+    foreign = (
+        *("labels", "architecture", "generator_width", "latent_dim", "r1", "augment", "simultaneous"),
+        *("blocks", "cycle_weight", "identity_weight"),
+    )
     files = ()
 
     def __init__(self, args):
@@ -48,13 +51,9 @@ class Translation:
     def figures(self, features):
         return distance_of_sources(self.source.held_out, features, COMPARED)
 
-    def export(self, model, path):
+    def export(self, model, run_dir):
         sources, _ = first_examples(self.source.held_out, COMPARED)
-        try:
-            return model.export(path, data=sources, quantize="dynamic", accelerator="gpu")
-        except ValueError:
-            # A GPU can't run all of it.
-            return model.export(path, data=sources, quantize="dynamic")
+        return {EXPORTED: export_for_phones(model, run_dir / EXPORTED, data=sources)}
 
     def show(self, model, run_dir, features):
         # No nearest training images: an output is to be near to a target of its own.
@@ -81,6 +80,14 @@ class Translation:
                 "--features self_supervised",
             ),
         ]
+
+
+def export_for_phones(model, path, **options):
+    """Writes a small file, for GPUs if they can run all of it; returns the report of the export."""
+    try:
+        return model.export(path, quantize="dynamic", accelerator="gpu", **options)
+    except ValueError:
+        return model.export(path, quantize="dynamic", **options)
 
 
 def distance_of_sources(data, features, max_examples):

@@ -187,7 +187,7 @@ def test_bad_pairs(folders, tmp_path, capsys):
     assert "group must name the group of each pair" in said(a, b, "--group", "^x")
     assert "at least three groups. Received: ^., 2" in said(a, b, "--group", "^.")
     message = said(a, b, "--latent-dim", 3, "--labels")
-    assert "--labels, --latent-dim must be left out for pairs" in message
+    assert "--labels, --latent-dim must be left out for --pairs" in message
     message = fails(capsys, "train", a, "--scale", 2, *run)
     assert "--scale must be left out for images" in message and "for --pairs alone" in message
     assert "--channels must be 1 or 3 for images" in fails(capsys, "train", a, "--channels", 4, *run)

@@ -146,6 +146,33 @@ def test_weights_of_a_translation_are_compared(finished, tmp_path):
     assert 0 < summary["l1_only"]["mae"] < 2
 
 
+def test_a_translation_without_pairs_is_judged_by_pairs(finished, tmp_path):
+    _, summary, folder = finished("cyclegan")
+    assert list(summary) == ["the sources", "identity_0.5"] and summary["identity_0.5"].pop("seconds") > 0
+    figures = {"kernel_distance_a", "kernel_distance_b", "mae_a", "mae_b"}
+    assert summary["the sources"].keys() == summary["identity_0.5"].keys() == figures
+    # Outlines are as far from drawings as drawings from outlines, and what is made after a few steps is far from both.
+    assert 0.05 < summary["the sources"]["mae_a"] == summary["the sources"]["mae_b"] < 0.8
+    assert all(0.05 < summary["identity_0.5"][name] < 2 for name in ("mae_a", "mae_b"))
+    # An image of A, in B, back, and the truth, of eight.
+    with Image.open(folder / "comparison.png") as image:
+        assert image.size == (4 * 16 + 3, 8 * 16 + 7 * 2)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("same_names", [True, False])
+def test_folders_without_pairs_are_translated(same_names, tmp_path):
+    rng = np.random.default_rng(0)
+    for name, n in (("a", 60), ("b", 60 if same_names else 80)):
+        (tmp_path / name).mkdir()
+        for k in range(n):
+            Image.fromarray(rng.integers(0, 256, (16, 16, 3), "uint8")).save(tmp_path / name / f"{k}.png")
+    done = run("cyclegan.py", "--quick", "--data", "a", "b", "--run-dir", "mine", cwd=tmp_path)
+    assert done.returncode == 0 and done.stderr == "", done.stderr[-3000:]
+    summary = json.loads((tmp_path / "mine" / "summary.json").read_text())
+    assert ("mae_b" in summary["identity_0.5"]) == same_names and "kernel_distance_b" in summary["identity_0.5"]
+
+
 def test_ways_to_enlarge_are_compared(finished, tmp_path):
     _, summary, folder = finished("super_resolution")
     assert list(summary) == ["seconds", "bicubic", "distance", "gan"]

@@ -1,0 +1,86 @@
+"""What `train` makes of two sets of images: a translation there and back, and what its run leaves."""
+
+import shlex
+
+from keras_gan import images
+from keras_gan.checks import first_examples
+from keras_gan.cli import report
+from keras_gan.cli.common import load_cycle
+from keras_gan.cli.source import COMPARED
+from keras_gan.cli.translating import EXPORTED, distance_of_sources, export_for_phones
+from keras_gan.cli.unpaired import Unpaired
+from keras_gan.metrics import KernelDistance
+from keras_gan.metrics.features.self_supervised import untrained
+from keras_gan.settings import for_unpaired
+
+_SHOWN = 8
+_BACK = "translator_to_a.tflite"
+
+
+class Cycle:
+    """A translation between two sets of images; as `keras_gan.cli.generating.Generation`.
+
+    Args:
+        args: Namespace of the command line.
+    """
+
+    foreign = (
+        *("labels", "architecture", "latent_dim", "r1", "augment", "simultaneous"),
+        *("direction", "group", "scale", "target_channels", "dropout", "reconstruction_weight"),
+    )
+    files = ()
+
+    def __init__(self, args):
+        self._args = args
+        self.source = Unpaired(args)
+        self.title = f"A translation between {self.source.title}"
+
+    def settings(self, minutes):
+        return for_unpaired(self.source.shape, self.source.shape, *self.source.counts, minutes)
+
+    def start(self, path):
+        return load_cycle(path)
+
+    def metrics(self, features):
+        return [KernelDistance(features, max_examples=COMPARED)]
+
+    def rehearse(self):
+        return self.source.noise(), self.metrics(untrained(self.source.shape))
+
+    def figures(self, features):
+        return distance_of_sources(self.source.held_out, features, COMPARED)
+
+    def export(self, model, run_dir):
+        a, b = first_examples(self.source.held_out, COMPARED)
+        return {
+            name: export_for_phones(model, run_dir / name, to=to, data=data)
+            for name, to, data in ((EXPORTED, "b", a), (_BACK, "a", b))
+        }
+
+    def show(self, model, run_dir, features):
+        held_out = first_examples(self.source.held_out, _SHOWN)
+        a, b = self.source.names
+        stacks = []
+        for there, back, names, real in (("b", "a", (a, b), held_out[0]), ("a", "b", (b, a), held_out[1])):
+            made = model.translate(real, to=there)
+            both = [made, model.translate(made, to=back)]
+            both = [images.signed(image, model.generator_ab) for image in both]
+            pictures = dict(zip(("held-out image", f"as {names[1]}", "back"), [real, *both], strict=True))
+            stacks.append(f"<p>Held-out images of {report.text(names[0])}, what becomes of them in ")
+            stacks.append(f"{report.text(names[1])}, and what comes back.</p>{report.stacks(pictures)}")
+        return "\n".join(stacks), []
+
+    def commands(self, gan_file):
+        sets = shlex.join(["--unpaired", *self._args.unpaired])
+        if self._args.skip_bad_images:
+            sets += " --skip-bad-images"
+        a, b = self.source.names
+        return [
+            (f"Translate a folder of images of {a} to {b}:", f"keras-gan translate {gan_file} IMAGES OUTPUTS"),
+            (f"And of {b} to {a}:", f"keras-gan translate {gan_file} IMAGES OUTPUTS --to a"),
+            (
+                "Measure these figures again:",
+                f"keras-gan evaluate {gan_file} {sets} --split {shlex.quote(self.source.splits[1])} "
+                "--features self_supervised",
+            ),
+        ]

@@ -1,0 +1,232 @@
+"""Two sets of images without pairs, as the command line names them."""
+
+import functools
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from keras_gan import datasets
+from keras_gan.cli.common import speaking_of_options
+from keras_gan.cli.pairs import SMALLEST
+from keras_gan.cli.source import (
+    BATCH,
+    COLORS,
+    COMPARED,
+    DEFAULT_SIZE,
+    LARGEST_OWN_SIZE,
+    Source,
+    are_one,
+    describe_sizes,
+    digest,
+    first_named,
+    hold_out,
+    is_gray,
+    repeated,
+)
+from keras_gan.datasets.split import select
+from keras_gan.metrics.features.self_supervised import FEWEST
+from keras_gan.settings import noise
+
+# Of each set; features learn from both, and distances need two held-out images.
+_FEWEST = FEWEST // 2 * 3 // 2
+# What is read in a batch, of each set: both are looked at together.
+_HALF = BATCH // 2
+
+
+def load_both(args, batch_size, split, shape, seed, **options):
+    """Loads both sets as `keras_gan.datasets.load_unpaired` does, whose errors speak of the command line's options.
+
+    Args:
+        args: Namespace of `unpaired` and `skip_bad_images`.
+        batch_size: Int.
+        split: String, of both.
+        shape: Tuple `(height, width, channels)` of an image of either.
+        seed: Int.
+        **options: Others of `load_unpaired`.
+    """
+    with speaking_of_options("--unpaired: ", cache="cache" in options):
+        return datasets.load_unpaired(
+            *map(Path, args.unpaired),
+            batch_size=batch_size,
+            split=split,
+            image_size=shape[:2],
+            seed=seed,
+            on_error="skip" if args.skip_bad_images else "raise",
+            channels=shape[2],
+            **options,
+        )
+
+
+def survey_both(args, split="train"):
+    """Surveys both sets, a list of `keras_gan.datasets.Survey`."""
+    with speaking_of_options("--unpaired: "):
+        return [datasets.survey(f"folder:{path}", split) for path in args.unpaired]
+
+
+def once(data, surveys, batch_size, most=None):
+    """Ends batches of both sets where images of the smaller one would come again, which metrics take for others.
+
+    Args:
+        data: `tf.data.Dataset` of `load_both`.
+        surveys: List of `keras_gan.datasets.Survey`, what `data` has of both.
+        batch_size: Int, of what is returned.
+        most: Int, how many are taken of each set at most. Defaults to None, no bound.
+
+    Returns:
+        `tf.data.Dataset` of known length.
+    """
+    import tensorflow as tf
+
+    count = min(found.count - len(found.unreadable) for found in surveys)
+    count = count if most is None else min(count, most)
+    batches = data.unbatch().take(count).batch(batch_size)
+    return batches.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
+
+
+def mixed(data):
+    """Makes batches of images of either set, which features learn to tell from each other, of batches of both."""
+    import tensorflow as tf
+
+    return data.map(lambda a, b: tf.concat([a, b], axis=0))
+
+
+class Unpaired(Source):
+    """Two sets of images to train on, and images of each that are held out, of both as many.
+
+    Args:
+        args: Namespace of `unpaired`, `image_size`, `channels`, `skip_bad_images`, `seed` and `cache`.
+
+    Attributes:
+        names: List of strings, what A and B are called.
+        counts: List of ints, how many images of each there are to train on; `count` is the larger one.
+
+    Raises:
+        ValueError: If there are no such folders, too few images, or a size does not fit.
+    """
+
+    def __init__(self, args):
+        self._args = args
+        # They are counted and named.
+        warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+        self._check_apart()
+        self.names = [Path(path).resolve().name for path in args.unpaired]
+        self.title = " and ".join(self.names)
+        self._found = survey_both(args)
+        self.unreadable = {
+            f"{name}/{image}": reason
+            for name, found in zip(self.names, self._found, strict=True)
+            for image, reason in found.unreadable.items()
+        }
+        self.totals = [found.count - len(found.unreadable) for found in self._found]
+        if min(self.totals) < _FEWEST:
+            hint = "" if args.skip_bad_images else self.refused or ""
+            counted = [f"{path} with {total}" for path, total in zip(args.unpaired, self.totals, strict=True)]
+            raise ValueError(
+                f"--unpaired must have at least {_FEWEST} images that can be read in each folder, of which a third is "
+                f"held out. Received: {' and '.join(counted)}. {hint}".strip()
+            )
+        self.splits, self._withheld = self._split()
+        self.counts = [
+            total - len(set(withheld) - set(found.unreadable))
+            for total, withheld, found in zip(self.totals, self._withheld, self._found, strict=True)
+        ]
+        self.count = max(self.counts)
+        self.shape = (*self._size(), self._channels())
+
+    def _check_apart(self):
+        first, second = (Path(os.path.expanduser(path)).resolve() for path in self._args.unpaired)
+        if first.is_relative_to(second) or second.is_relative_to(first):
+            raise ValueError(
+                f"--unpaired must be two folders, none inside the other. Received: {' and '.join(self._args.unpaired)}."
+            )
+
+    def _split(self):
+        """Returns both splits, each of both sets; and of each set the names of all images that are held out."""
+        splits = hold_out(min((found.names for found in self._found), key=len))
+        withheld = [[found.names[i] for i in select(found.names, splits[1])] for found in self._found]
+        # The last so many of each: metrics compare as many of one as of the other.
+        return (splits[0], f"train[-{min(COMPARED, *map(len, withheld))}:]"), withheld
+
+    def _size(self):
+        size = self._args.image_size
+        if size is not None:
+            if size % 4 or size < SMALLEST:
+                raise ValueError(f"--image-size must be at least {SMALLEST} and divisible by 4. Received: {size}.")
+            return size, size
+        own = {size for found in self._found for size in (found.sizes[0], found.sizes[-1])}
+        if len(own) == 1 and all(SMALLEST <= n <= LARGEST_OWN_SIZE and n % 4 == 0 for n in next(iter(own))):
+            return own.pop()
+        return DEFAULT_SIZE, DEFAULT_SIZE
+
+    def _channels(self):
+        if self._args.channels == 4:
+            raise ValueError(
+                "--channels must be 1 or 3 for --unpaired; 4, with transparency, is for --pairs. Received: 4."
+            )
+        # One number for both: features compare one set with the other.
+        return self._args.channels or (1 if all(is_gray(found.modes) for found in self._found) else 3)
+
+    def load(self, batch_size, split=0, flip=False, seed=None):
+        seed = self._args.seed if seed is None else seed
+        options = {"flip": flip, "cache": self._args.cache}
+        data = load_both(self._args, batch_size, self.splits[split], self.shape, seed, **options)
+        return once(data, survey_both(self._args, self.splits[1]), batch_size) if split else data
+
+    def noise(self, split=1):
+        import tensorflow as tf
+
+        count = min(COMPARED, *map(len, self._withheld))
+        batch = noise(self.shape, min(count, BATCH))
+        return repeated(tf.data.Dataset.zip((batch, batch)), count)
+
+    @functools.cached_property
+    def plain(self):
+        """`tf.data.Dataset` of the images of both sets to train on, as they are."""
+        return mixed(self.load(_HALF))
+
+    def check(self, train):
+        a, b = map(np.asarray, next(iter(train)))
+        for name, images in zip(self.names, (a, b), strict=True):
+            if are_one(images):
+                raise ValueError(f"--unpaired must hold different images. Received: {name}, where all are one.")
+
+    def facts(self):
+        """Returns what `options.json` says of the sets, a dict."""
+        return {
+            "total": self.totals,
+            "train": self.splits[0],
+            "compared": self.splits[1],
+            "held_out": self._withheld,
+            "names": [digest(found.names) for found in self._found],
+            "shape": self.shape,
+        }
+
+    def __str__(self):
+        lines = [f"{self.title}, without pairs"]
+        for side, name, found, total in zip("AB", self.names, self._found, self.totals, strict=True):
+            lines.append(f"{side}: {name}, {total:,} images, {describe_sizes(found.sizes)}, {', '.join(found.modes)}")
+        counts, held_out = (
+            " and ".join(f"{count:,}" for count in both) for both in (self.counts, map(len, self._withheld))
+        )
+        height, width, channels = self.shape
+        lines.append(f"{counts} to train on, {held_out} held out, as {width}x{height} in {COLORS[channels]}")
+        for name, found in zip(self.names, self._found, strict=True):
+            if min(found.sizes[0]) < min(self.shape[:2]):
+                smallest = f"{found.sizes[0][1]}x{found.sizes[0][0]}"
+                lines.append(f"Some of {name} are smaller than that, down to {smallest}: they are enlarged.")
+        if len({tuple(sorted(map(_stem, found.names))) for found in self._found}) == 1:
+            lines.append("Both hold the same names: if these belong together, --pairs would learn more from them.")
+        if self.unreadable:
+            named = [f"{name} ({reason})" for name, reason in self.unreadable.items()]
+            lines.append(f"{len(self.unreadable)} images can't be read: {first_named(named)}")
+        for path, found in zip(self._args.unpaired, self._found, strict=True):
+            if found.others:
+                lines.append(f"{len(found.others)} files of {path} are of other kinds, such as {found.others[0]}")
+        return "\n".join(lines)
+
+
+def _stem(name):
+    return os.path.splitext(name)[0]

@@ -1,0 +1,181 @@
+"""`keras-gan train`, `translate`, `evaluate` and `export` of two sets without pairs."""
+
+import html
+import json
+import re
+import shlex
+import shutil
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_gan import callbacks, cli
+
+SMALL = ["--width", "2", "--blocks", "1", "--steps", "6"]
+
+
+def draw(k, side):
+    """A ring on white in A, a disk on black in B."""
+    rng = np.random.default_rng([k, "ab".index(side)])
+    radius, (y, x) = rng.uniform(3, 7), rng.uniform(6, 10, 2)
+    distance = np.hypot(*(np.mgrid[:16, :16] - np.reshape([y, x], (2, 1, 1))))
+    if side == "a":
+        return np.where((abs(distance - radius) < 1)[..., None], [0, 0, 0], 255).astype("uint8")
+    return np.where((distance < radius)[..., None], [30 * radius, 60, 250 - 30 * radius], 0).astype("uint8")
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """24 rings in A, 36 disks in B, of which one can't be read."""
+    root = tmp_path_factory.mktemp("sets")
+    for side, n in (("a", 24), ("b", 36)):
+        (root / side).mkdir()
+        for k in range(n):
+            Image.fromarray(draw(k, side)).save(root / side / f"{side}{k:02}.png")
+    (root / "b" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n no more")
+    return root / "a", root / "b"
+
+
+@pytest.fixture(scope="module")
+def finished(folders, tmp_path_factory):
+    """A finished run of few steps."""
+    run = tmp_path_factory.mktemp("runs") / "run"
+    command = ["train", "--unpaired", *folders, "--run-dir", run, *SMALL, "--skip-bad-images"]
+    assert cli.main([*map(str, command)]) == 0
+    return run
+
+
+def fails(capsys, *argv, code=1):
+    capsys.readouterr()
+    assert cli.main([*map(str, argv)]) == code
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1 and "Traceback" not in captured.err, captured.err
+    return captured.err
+
+
+def test_two_sets_become_a_translation_and_a_report(finished, folders):
+    found = {p.name for p in finished.iterdir()}
+    assert found >= {"options.json", "metrics.jsonl", "gan.keras", "last.keras", "report.html", "samples", "train"}
+    assert "backup" not in found and "walk.gif" not in found
+    assert all((finished / name).stat().st_size > 1000 for name in ("translator.tflite", "translator_to_a.tflite"))
+    assert int(keras.models.load_model(finished / "last.keras").optimizer.iterations) == 6
+    assert keras.models.load_model(finished / "gan.keras").shapes == {"a": (16, 16, 3), "b": (16, 16, 3)}
+    options = json.loads((finished / "options.json").read_text())
+    assert options["command"]["unpaired"] == [*map(str, folders)] and options["images"]["total"] == [24, 36]
+    assert options["images"]["train"] == "train[:-8]" and options["images"]["compared"] == "train[-8:]"
+    assert [len(names) for names in options["images"]["held_out"]] == [8, 8]
+    [line] = callbacks.read_metrics(finished / "metrics.jsonl")
+    page = html.unescape((finished / "report.html").read_text())
+    for name in ("kernel_distance_a", "kernel_distance_b", "cycle_loss_a", "cycle_loss_b"):
+        assert f">{line[f'val_{name}']:.4g}<" in page, name
+    assert "source kernel distance" in page and "A translation between a and b" in page
+    assert "24 images" in page and "36 images" in page and "1 images can't be read: b/broken.png" in page
+    # Eight of each set, there and back, and the curves.
+    assert page.count("<img ") == page.count('src="data:image/') == 2 * 8 * 3 + 1
+    assert page.count('alt="as b"') == page.count('alt="as a"') == 8
+    with Image.open(finished / "samples" / "epoch_0001.png") as picture:
+        assert picture.size == (3 * (3 * 16 + 2) + 2 * 2, 3 * 33 + 2 * 2)
+
+
+def test_figures_of_both_ways_can_be_measured_again(finished, capsys):
+    page = html.unescape((finished / "report.html").read_text())
+    (command,) = re.findall(r"<pre>keras-gan (evaluate .*?)</pre>", page)
+    assert cli.main([*shlex.split(command), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    # As many of each set, or an image that came again would count as another.
+    assert found["count"] in (7, 8)
+    for name in ("kernel_distance_a", "kernel_distance_b", "cycle_loss_a", "source_kernel_distance"):
+        assert f">{found[name]:.4g}<" in page, name
+    (again,) = re.findall(r"<pre>keras-gan (train .*?)</pre>", page)
+    assert cli.main([*shlex.split(again), "--run-dir", str(finished)]) == 0
+    assert "is finished" in capsys.readouterr().out
+
+
+def test_images_are_translated_and_exported_both_ways(finished, folders, tmp_path, capsys):
+    model = keras.models.load_model(finished / "gan.keras")
+    image = folders[0] / "a00.png"
+    for to in (None, "b", "a"):
+        option = [] if to is None else ["--to", to]
+        assert cli.main([*map(str, ["translate", finished / "gan.keras", image, tmp_path / f"{to}.png", *option])]) == 0
+        with Image.open(image) as picture:
+            made = model.translate(np.asarray(picture)[None] / np.float32(127.5) - 1, to=to or "b")[0]
+        with Image.open(tmp_path / f"{to}.png") as picture:
+            np.testing.assert_allclose(np.asarray(picture), made * 127.5 + 127.5, atol=0.51)
+    assert (tmp_path / "None.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert (tmp_path / "a.png").read_bytes() != (tmp_path / "b.png").read_bytes()
+    command = ["export", finished / "gan.keras", tmp_path / "out", "--to", "a", "--data", folders[1], "--json"]
+    capsys.readouterr()
+    assert cli.main([*map(str, command), "--skip-bad-images"]) == 0
+    assert json.loads(capsys.readouterr().out)["task"] == "image-to-image"
+
+
+def test_each_command_says_which_one_takes_the_file(finished, folders, make_image_gan, tmp_path, capsys):
+    gan, cycle = tmp_path / "gan.keras", finished / "gan.keras"
+    make_image_gan().save(gan)
+    message = fails(capsys, "sample", cycle, "--out", tmp_path / "x.png")
+    assert "which translates images both ways. Translate images with keras-gan translate." in message
+    message = fails(capsys, "evaluate", cycle, "--data", f"folder:{folders[0]}")
+    assert "Give --unpaired in the place of --data." in message
+    assert "Give --unpaired in the place of --pairs." in fails(capsys, "evaluate", cycle, "--pairs", *folders)
+    assert "Give --data in the place of --unpaired." in fails(capsys, "evaluate", gan, "--unpaired", *folders)
+    message = fails(capsys, "evaluate", cycle, "--unpaired", *folders, "--features", "classifier")
+    assert "inception or none for --unpaired" in message
+    assert "--group is for --pairs. Received: --unpaired" in fails(
+        capsys, "evaluate", cycle, "--unpaired", *folders, "--group", "x"
+    )
+    message = fails(capsys, "export", gan, tmp_path / "x.tflite", "--to", "a")
+    assert "--to must be left out but for a model from train --unpaired" in message
+    message = fails(capsys, "train", "--unpaired", *folders, *SMALL, "--run-dir", tmp_path / "r", "--start-from", gan)
+    assert "a GAN, which takes latents" in message or "can't be read" in message
+    assert [p.name for p in tmp_path.iterdir()] == ["gan.keras"]
+
+
+def test_a_dry_run_of_two_sets_writes_nothing(folders, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    other = tmp_path / "gray"
+    other.mkdir()
+    for path in folders[0].iterdir():
+        Image.open(path).convert("L").resize((40, 20)).save(other / path.name)
+    command = ["train", "--unpaired", folders[0], other, "--dry-run", *SMALL, "--image-size", "20"]
+    assert cli.main([*map(str, command)]) == 0
+    out = capsys.readouterr().out
+    assert "A: a, 24 images, 16x16, RGB" in out and "B: gray, 24 images, 40x20, L" in out
+    assert "16 and 16 to train on, 8 and 8 held out, as 20x20 in color" in out
+    assert "Some of a are smaller than that, down to 16x16" in out and "Some of gray" not in out
+    assert "Both hold the same names: if these belong together, --pairs would learn more" in out
+    assert "16 of 20x20x3, 16 of 20x20x3" in out and "minutes" in out
+    assert [p.name for p in tmp_path.iterdir()] == ["gray"]
+
+
+def test_bad_sets(folders, tmp_path, capsys):
+    a, b = folders
+    for name, n in (("few", 11), ("alike", 24), ("empty", 0)):
+        (tmp_path / name).mkdir()
+        for k in range(n):
+            Image.fromarray(draw(0 if name == "alike" else k, "b")).save(tmp_path / name / f"{k}.png")
+    shutil.copytree(a, tmp_path / "outer" / "inner")
+    run = [*SMALL, "--no-export", "--run-dir", tmp_path / "run"]
+
+    def said(*options):
+        return fails(capsys, "train", "--unpaired", *options, *run)
+
+    assert "1 of 29 images" in (message := said(a, b)) and "broken.png" in message
+    assert "must hold images" in said(a, tmp_path / "empty")
+    assert "must be two folders, none inside the other" in said(a, a)
+    assert "none inside the other" in said(tmp_path / "outer", tmp_path / "outer" / "inner")
+    message = said(a, tmp_path / "few")
+    assert "at least 12 images" in message and "a with 24 and" in message and "few with 11" in message
+    assert "alike, where all are one" in said(a, tmp_path / "alike")
+    assert "none" in said(a, tmp_path / "none")
+    assert "--image-size must be at least 16 and divisible by 4. Received: 30" in said(a, b, "--image-size", 30)
+    assert "--channels must be 1 or 3 for --unpaired" in said(a, b, "--channels", 4)
+    message = said(a, b, "--labels", "--scale", 2)
+    assert "--labels, --scale must be left out for --unpaired" in message and "images and --pairs alone" in message
+    message = fails(capsys, "train", a, "--cycle-weight", 2, *run)
+    assert "--cycle-weight must be left out for images" in message and "for --unpaired alone" in message
+    assert "cycle_weight must be" in said(a, b, "--cycle-weight", -1)
+    assert not (tmp_path / "run").exists()
+    assert cli.main(["train", "--pairs", str(a), "--unpaired", str(a), str(b)]) == 2
+    assert cli.main(["train", "--unpaired", str(a)]) == 2
