@@ -63,8 +63,9 @@ def load(args):
     found = [keras_gan.datasets.survey(name, "train[90%:]").names for name in names]
     # With one seed, sets of one length come in one order.
     options = {"batch_size": 1, "split": "train[90%:]", "image_size": size, "seed": 0}
-    test = tf.data.Dataset.zip(tuple(keras_gan.datasets.load(name, **options) for name in names))
-    return train, test.unbatch().batch(100), found[0] == found[1]
+    both = zip(*(keras_gan.datasets.load(name, **options).as_numpy_iterator() for name in names), strict=False)
+    test = tf.data.Dataset.from_tensor_slices(tuple(map(np.concatenate, zip(*both, strict=True))))
+    return train, test.batch(100), found[0] == found[1]
 
 
 def build(args, shape, identity_weight, metrics):
@@ -111,8 +112,7 @@ def main(argv=None):
     print("\n" + f"{'':14}" + "".join(f"{figure:>20}" for figure in found["the sources"]))
     for name, values in found.items():
         print(f"{name:14}" + "".join(f"{values[figure]:20.4g}" for figure in found["the sources"]))
-    files = {"comparison.png": "of A: image, in B and back, for each weight; the truth if it is known"}
-    files |= {"identity_*/": "samples there and back, logs and gan.keras"}
+    files = {"comparison.png": "A, in B, back and the truth", "identity_*/": "samples, logs and gan.keras"}
     common.finish(args.run_dir, found, files)
 
 
