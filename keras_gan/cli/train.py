@@ -373,7 +373,10 @@ def _expected(settings, pace, rest, gone):
     minutes = (gone + pace.seconds(settings.steps, settings.epochs) + rest) / 60
     end = datetime.now() + timedelta(minutes=minutes - gone / 60)
     steps = f"A step takes {1000 * pace.step:.3g} ms: {settings.steps:,} steps and all else"
-    return f"{steps}\ntake about {minutes:.3g} minutes, until {end:%H:%M}."
+    text = f"{steps}\ntake about {minutes:.3g} minutes, until {end:%H:%M}."
+    if settings.steps * settings.batch_size < settings.count:
+        text += "\nThat is less than once through the data, too little to\nlearn from: give it more time."
+    return text
 
 
 def _seconds_to_measure(minutes):

@@ -173,6 +173,12 @@ def test_a_dry_run_counts_evaluations_and_features(labels, folder, capsys, monke
     assert np.isfinite(gan.evaluate(held_out, verbose=0, return_dict=True)["memorization"])
 
 
+@pytest.mark.parametrize(("steps", "is_said"), [(6, True), (7, False)])
+def test_too_little_time_is_said(steps, is_said):
+    chosen = keras_gan.settings.for_images((8, 8, 3), 100).replace(steps=steps)
+    assert ("less than once" in cli.train._expected(chosen, pace.Pace(0.0, 1.0, 0.0), rest=0, gone=0)) == is_said
+
+
 def test_images_are_read_once_for_memorization(images):
     class Plain:
         passes = 0
