@@ -166,7 +166,9 @@ def test_folders_without_pairs_are_translated(same_names, tmp_path):
     for name, n in (("a", 60), ("b", 60 if same_names else 80)):
         (tmp_path / name).mkdir()
         for k in range(n):
-            Image.fromarray(rng.integers(0, 256, (16, 16, 3), "uint8")).save(tmp_path / name / f"{k}.png")
+            Image.fromarray(rng.integers(0, 256, (16, 16, 3), "uint8")).save(
+                tmp_path / name / f"{'' if same_names else name}{k}.png"
+            )
     done = run("cyclegan.py", "--quick", "--data", "a", "b", "--run-dir", "mine", cwd=tmp_path)
     assert done.returncode == 0 and done.stderr == "", done.stderr[-3000:]
     summary = json.loads((tmp_path / "mine" / "summary.json").read_text())
