@@ -2,13 +2,12 @@
 
 Sources are made of the pictures: blurred a little, shrunk and noisy. Many large pictures become the same small one. The
 distance alone answers with what is near to all of them, which is blurred; an adversary asks for one that could be real,
-and pays for it in PSNR. Both train for as many seconds, and bicubic enlargement takes none. Without
-`--data` the pictures are drawn: shapes with fine stripes.
+and pays for it in PSNR. Both train for as many seconds. Without `--data` shapes with fine stripes are drawn.
 
 Command:   python recipes/super_resolution.py --data FOLDER
-Minutes:   20 on 2 CPU cores for 3,400 pictures, by the time of a step
-Expected:  of photographs of clothes, held out, after 300 processor seconds, bicubic and the GAN: 32 to 64 pixels PSNR 26.3
-           and 28.7 dB, kernel distance 0.003 and -0.015; 16 to 64 pixels 22.3 and 23.9 dB, 0.088 and 0.020
+Minutes:   60 on 2 CPU cores for 3,400 pictures, by the time of a step
+Expected:  held-out photographs of clothes after 300 processor seconds (docs/settings.md), bicubic and the GAN: x2 26.3 and
+           28.7 dB, kernel distance 0.003 and -0.015; x4 22.3 and 23.9 dB, 0.088 and 0.020
 
 Reference: [Ledig et al., 2016](https://arxiv.org/abs/1609.04802), table 2
 """
