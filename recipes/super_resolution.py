@@ -6,8 +6,8 @@ and pays for it in PSNR. Both train for as many seconds. Without `--data` shapes
 
 Command:   python recipes/super_resolution.py --data FOLDER
 Minutes:   60 on 2 CPU cores for 3,400 pictures, by the time of a step
-Expected:  held-out photographs of clothes after 300 processor seconds (docs/settings.md), bicubic and the GAN: x2 26.3 and
-           28.7 dB, kernel distance 0.003 and -0.015; x4 22.3 and 23.9 dB, 0.088 and 0.020
+Expected:  held-out photographs of clothes after 300 processor seconds (docs/settings.md), bicubic and the GAN: x2 26.3
+           and 28.7 dB, kernel distance 0.003 and -0.015; x4 22.3 and 23.9 dB, 0.088 and 0.020
 
 Reference: [Ledig et al., 2016](https://arxiv.org/abs/1609.04802), table 2
 """
