@@ -25,7 +25,7 @@ class Cycle:
     """
 
     foreign = (
-        *("labels", "architecture", "latent_dim", "r1", "augment", "simultaneous"),
+        *("labels", "architecture", "generator_width", "latent_dim", "r1", "augment", "simultaneous"),
         *("direction", "group", "scale", "target_channels", "dropout", "reconstruction_weight"),
     )
     files = ()
