@@ -24,9 +24,9 @@ $(BIN)/.installed: setup.py pyproject.toml
 demo: $(BIN)/.installed
 	$(BIN)/keras-gan train digits --minutes 6
 
-# Two files at a time: what a file's tests share is made once.
+# Two files at a time, in tests/conftest.py's order: what a file's tests share is made once.
 test: $(BIN)/.installed
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # What trains, saves and measures. JAX compiles for minutes what the last line has, in make test-long alone.
 JAX_TESTS := $(addprefix tests/,test_gan.py test_gan_options.py test_model.py test_optimizers.py \

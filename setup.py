@@ -7,7 +7,7 @@ EXTRAS = {
     "export": ["ai-edge-litert>=2.1"],
     "faces": ["dicebear-core>=10,<11", "dicebear-styles>=10,<11", "resvg-py>=0.5"],
     "onnx": ["onnx", "onnxruntime", "tf2onnx>=1.17"],
-    "dev": ["hypothesis", "prdc", "pytest", "pytest-xdist", "ruff", "scikit-learn", "scipy"],
+    "dev": ["hypothesis", "prdc", "pytest", "pytest-xdist>=3.7", "ruff", "scikit-learn", "scipy"],
 }
 # Other backends, of which a user wants one at most: not part of `all`.
 BACKENDS = {"jax": ["jax>=0.10"], "torch": ["torch>=2.13"]}

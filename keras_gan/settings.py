@@ -243,7 +243,7 @@ class _Settings:
 
 @dataclasses.dataclass(kw_only=True)
 class ImageSettings(_Settings):
-    """What to train on images, each choice with its reason; `for_images` makes it.
+    """Settings for images: what to train, each choice with its reason; `for_images` makes them.
 
     `print` shows the choices and their reasons.
 
@@ -356,7 +356,7 @@ class ImageSettings(_Settings):
 
 @dataclasses.dataclass(kw_only=True)
 class PairSettings(_Settings):
-    """What to train on pairs of images, each choice with its reason; `for_pairs` makes it.
+    """Settings for pairs of images: what to train, each choice with its reason; `for_pairs` makes them.
 
     `print` shows the choices and their reasons.
 
@@ -448,7 +448,7 @@ class PairSettings(_Settings):
 
 @dataclasses.dataclass(kw_only=True)
 class UnpairedSettings(_Settings):
-    """What to train on two sets of images without pairs, each choice with its reason; `for_unpaired` makes it.
+    """Settings for two sets of images without pairs: what to train, and why; `for_unpaired` makes them.
 
     `print` shows the choices and their reasons.
 

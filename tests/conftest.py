@@ -25,7 +25,22 @@ def pytest_configure(config):
     hypothesis.settings.load_profile("long" if config.getoption("long") else "short")
 
 
+# First, so that none is left to one process while the other has nothing to do.
+_LONGEST_FILES = (
+    "test_distribute.py",
+    "test_recipes.py",
+    "test_train.py",
+    "test_unpaired.py",
+    "test_pairs.py",
+    "test_cyclegan.py",
+    "test_durability.py",
+    "test_documents.py",
+    "test_web.py",
+)
+
+
 def pytest_collection_modifyitems(config, items):
+    items.sort(key=lambda item: item.path.name not in _LONGEST_FILES)
     if not config.getoption("long"):
         for item in items:
             if item.get_closest_marker("long"):

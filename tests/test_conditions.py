@@ -448,8 +448,17 @@ class Direction(Condition):
         return self.default_given(1)
 
 
-@pytest.mark.parametrize("build", [A.dcgan_generator, A.resnet_generator, A.modern_generator])
-@pytest.mark.parametrize("labels_by", ["projection", "concatenation"])
+@pytest.mark.parametrize(
+    ("build", "labels_by"),
+    [
+        (A.dcgan_generator, "projection"),
+        (A.dcgan_generator, "concatenation"),
+        (A.resnet_generator, "projection"),
+        (A.modern_generator, "projection"),
+        pytest.param(A.resnet_generator, "concatenation", marks=pytest.mark.long),
+        pytest.param(A.modern_generator, "concatenation", marks=pytest.mark.long),
+    ],
+)
 def test_a_condition_of_ones_own(build, labels_by, tmp_path):
     gan = keras_gan.GAN(
         build((8, 8, 1), 4, width=8, condition=Direction()),

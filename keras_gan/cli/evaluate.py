@@ -215,7 +215,7 @@ class _Outputs:
 
 
 class _BothWays:
-    """What a translation makes of two sets, to be compared with the images of both; as `_Samples`."""
+    """The outputs of a translation between two sets, to be compared with the images of both; as `_Samples`."""
 
     noun, default_features = "outputs of each set", "self_supervised"
 

@@ -130,7 +130,7 @@ def test_faces_walk_and_are_added(finished, tmp_path):
     assert run("dcgan_faces.py", "--pick", "1", cwd=tmp_path).returncode == 2
 
 
-def test_weights_of_a_translation_are_compared(finished, tmp_path):
+def test_weights_of_a_translation_are_compared(finished):
     _, summary, folder = finished("pix2pix")
     assert list(summary) == ["seconds", "weight_1", "weight_10", "weight_100"]
     for name in ("weight_1", "weight_100"):
@@ -138,6 +138,10 @@ def test_weights_of_a_translation_are_compared(finished, tmp_path):
     # Source, three outputs and target of eight pairs.
     with Image.open(folder / "comparison.png") as image:
         assert image.size == (5 * 16 + 4, 8 * 16 + 7 * 2)
+
+
+@pytest.mark.long
+def test_a_translation_by_the_distance_alone_is_compared(tmp_path):
     flags = ["--run-dir", "mine", "--reconstruction-weight", "100", "--l1-only"]
     done = run("pix2pix.py", "--quick", *flags, cwd=tmp_path)
     assert done.returncode == 0 and done.stderr == "", done.stderr[-3000:]
@@ -175,7 +179,7 @@ def test_folders_without_pairs_are_translated(same_names, tmp_path):
     assert ("mae_b" in summary["identity_0.5"]) == same_names and "kernel_distance_b" in summary["identity_0.5"]
 
 
-def test_ways_to_enlarge_are_compared(finished, tmp_path):
+def test_ways_to_enlarge_are_compared(finished):
     _, summary, folder = finished("super_resolution")
     assert list(summary) == ["seconds", "bicubic", "distance", "gan"]
     for name in ("bicubic", "distance", "gan"):
@@ -186,6 +190,10 @@ def test_ways_to_enlarge_are_compared(finished, tmp_path):
     # Source, three outputs and target of eight pictures.
     with Image.open(folder / "comparison.png") as image:
         assert image.size == (5 * 16 + 4, 8 * 16 + 7 * 2)
+
+
+@pytest.mark.long
+def test_a_folder_of_pictures_is_enlarged(tmp_path):
     rng = np.random.default_rng(0)
     for i in range(40):
         Image.fromarray(rng.integers(0, 256, (20, 24, 3), "uint8")).save(tmp_path / f"{i}.png")
