@@ -7,18 +7,16 @@ from keras_gan.checks import first_examples
 from keras_gan.cli import report
 from keras_gan.cli.common import load_cycle
 from keras_gan.cli.source import COMPARED
-from keras_gan.cli.translating import EXPORTED, distance_of_sources, export_for_phones
+from keras_gan.cli.translating import EXPORTED, Translation, export_for_phones
 from keras_gan.cli.unpaired import Unpaired
-from keras_gan.metrics import KernelDistance
-from keras_gan.metrics.features.self_supervised import untrained
 from keras_gan.settings import for_unpaired
 
 _SHOWN = 8
 _BACK = "translator_to_a.tflite"
 
 
-class Cycle:
-    """A translation between two sets of images; as `keras_gan.cli.generating.Generation`.
+class Cycle(Translation):
+    """A translation between two sets of images.
 
     Args:
         args: Namespace of the command line.
@@ -28,7 +26,6 @@ class Cycle:
         *("labels", "architecture", "generator_width", "latent_dim", "r1", "augment", "simultaneous"),
         *("direction", "group", "scale", "target_channels", "dropout", "reconstruction_weight"),
     )
-    files = ()
 
     def __init__(self, args):
         self._args = args
@@ -40,15 +37,6 @@ class Cycle:
 
     def start(self, path):
         return load_cycle(path)
-
-    def metrics(self, features):
-        return [KernelDistance(features, max_examples=COMPARED)]
-
-    def rehearse(self):
-        return self.source.noise(), self.metrics(untrained(self.source.shape))
-
-    def figures(self, features):
-        return distance_of_sources(self.source.held_out, features, COMPARED)
 
     def export(self, model, run_dir):
         a, b = first_examples(self.source.held_out, COMPARED)
