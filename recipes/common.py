@@ -341,11 +341,14 @@ def train_digits(gan, classifier, run_dir, args, labels=False, clock=None):
 
 
 class Clock(keras.callbacks.Callback):
-    """Counts the `seconds` of training, without evaluations, and ends it after `limit` of them, if there is one."""
+    """Counts the `seconds` of training, without evaluations, and ends it after `limit` of them, if there is one.
 
-    def __init__(self, limit=None):
+    With `learning_rate` the rate falls from it to 0 over the second half of them.
+    """
+
+    def __init__(self, limit=None, learning_rate=None):
         super().__init__()
-        self.limit = limit
+        self.limit, self.learning_rate = limit, learning_rate
 
     def on_train_begin(self, logs=None):
         self.start = time.time()
@@ -357,11 +360,27 @@ class Clock(keras.callbacks.Callback):
         self.start += time.time() - self.pause
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.limit and time.time() - self.start > self.limit:
+        done = (time.time() - self.start) / self.limit if self.limit else 0.0
+        if self.learning_rate:
+            self.model.optimizer.learning_rate = self.learning_rate * min(1.0, max(0.0, 2 - 2 * done))
+        if done > 1:
             self.model.stop_training = True
 
     def on_train_end(self, logs=None):
         self.seconds = time.time() - self.start
+
+
+def planned(settings, data, args, **choices):
+    """Settings of `args.epochs` times through the data, with the choices of the recipe."""
+    steps = args.epochs * int(data.cardinality())
+    return settings.replace(steps=steps, epochs=args.epochs, seed=args.seed, **choices)
+
+
+def train_by_distance(generator, pairs, settings, seconds):
+    """Trains a generator by its distance from the target alone, at the rate of the settings."""
+    generator.compile(keras.optimizers.Adam(settings.learning_rate, beta_1=0.5), loss=settings.reconstruction)
+    clock = Clock(seconds, settings.learning_rate)
+    generator.fit(pairs, epochs=10_000, callbacks=[clock], verbose=2, shuffle=False)
 
 
 def picture(generator, latents):

@@ -4,7 +4,8 @@ Without `--data` both sets are drawn: outlines of three shapes, and other such s
 kind. No outline has its drawing among them. Discriminators ask that what is made looks like the other set, the cycle
 that it comes back as it was; that a shape stays in its place and gets its own color, nobody asks. Pairs that training
 never saw say if it does: `mae_b` is the mean absolute error of drawings made of outlines, `mae_a` that of the way back.
-Of folders there are such figures where both hold the same names.
+Of folders there are such figures where both hold the same names. What is trained comes from
+`keras_gan.settings.for_unpaired`.
 
 Command:   python recipes/cyclegan.py, with --data A B for two folders of your own
 Minutes:   9 on two busy cores, 7 of processor time
@@ -34,7 +35,7 @@ import tensorflow as tf
 
 import keras_gan
 
-SIZE, WIDTH, BLOCKS = 32, 24, 4
+SIZE = 32
 FLAGS = {
     "--data": {"nargs": 2, "metavar": ("A", "B"), "help": "two folders of images"},
     "--image-size": {"type": int, "default": SIZE, "help": f"of both (default: {SIZE})"},
@@ -68,16 +69,6 @@ def load(args):
     return train, test.batch(100), found[0] == found[1]
 
 
-def build(args, shape, identity_weight, metrics):
-    width, blocks = (4, 1) if args.quick else (WIDTH, BLOCKS)
-    generators = [keras_gan.architectures.residual_generator(shape, width=width, blocks=blocks) for _ in range(2)]
-    discriminators = [keras_gan.architectures.patch_discriminator(shape, width) for _ in range(2)]
-    model = keras_gan.CycleGAN(*generators, *discriminators, ema=0.998, seed=args.seed)
-    adam = [keras.optimizers.Adam(1e-3, beta_1=0.5) for _ in range(2)]
-    model.compile(*adam, identity_weight=identity_weight, metrics=metrics)
-    return model
-
-
 def main(argv=None):
     args = common.parse("cyclegan", __doc__, epochs=4, argv=argv, quick_epochs=1, flags=FLAGS)
     # How often each set is seen is no error.
@@ -85,7 +76,9 @@ def main(argv=None):
     train, test, paired = load(args)
     both = train.map(lambda a, b: tf.concat([a, b], 0))
     features = keras_gan.metrics.features.self_supervised(both, steps=2 if args.quick else None)
-    shape = tuple(train.element_spec[0].shape[1:])
+    shape, count = tuple(train.element_spec[0].shape[1:]), 4 * int(train.cardinality())
+    settings = keras_gan.settings.for_unpaired(shape, shape, count, count)
+    settings = common.planned(settings, train, args, **({"width": 4, "blocks": 1} if args.quick else {}))
     a, b = map(np.concatenate, zip(*test.as_numpy_iterator(), strict=True))
     metric = keras_gan.metrics.KernelDistance(features, max_examples=1000)
     metric.update_state(b, a)
@@ -99,7 +92,7 @@ def main(argv=None):
         print(f"An identity weight of {weight:g}")
         metrics = [keras_gan.metrics.KernelDistance(features, max_examples=1000)]
         metrics += [keras.metrics.MeanAbsoluteError("mae")] if paired else []
-        model = build(args, shape, weight, metrics)
+        model = settings.replace(identity_weight=weight).build(metrics)
         watching = common.callbacks(args.run_dir / name, best=False, n=16, data=test)
         model.fit(train, epochs=args.epochs, validation_data=test, callbacks=[*watching, clock])
         logs = model.evaluate(test, verbose=0, return_dict=True)

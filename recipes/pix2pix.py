@@ -3,7 +3,8 @@
 Without `--data` the pairs are drawn: outlines of three shapes, and the same shapes filled with stripes. Their color
 follows from the shape; where the stripes lie, nothing says. A generator that minimizes the distance alone answers with
 the mean of all answers, a flat color. An adversary that judges patches asks for stripes, and the weight of the distance
-says how much it is heard. `--l1-only` trains by the distance alone, for as many seconds as the first weight took.
+says how much it is heard. `--l1-only` trains by the distance alone, for as many seconds as the first weight took. What
+is trained comes from `keras_gan.settings.for_pairs`.
 
 Command:   python recipes/pix2pix.py --l1-only, with --data A B for pairs of your own
 Minutes:   75 on 2 CPU cores with AVX-512, by the time of a step: 19 for each of the four
@@ -14,7 +15,6 @@ Reference: [Isola et al., 2016](https://arxiv.org/abs/1611.07004), figure 4 and 
 """
 
 import common
-import keras
 import numpy as np
 
 import keras_gan
@@ -27,9 +27,9 @@ FLAGS = {
     "--reconstruction-weight": {
         "type": float,
         "nargs": "+",
-        "default": [1.0, 10.0, 100.0],
+        "default": [30.0, 100.0, 300.0],
         "metavar": "W",
-        "help": "weights of the distance, a model for each (default: 1 10 100)",
+        "help": "weights of the distance, a model for each (default: 30 100 300)",
     },
     "--l1-only": {"action": "store_true", "help": "also train by the distance alone, for as long"},
 }
@@ -53,45 +53,31 @@ def load(args):
         data = list(map(np.stack, zip(*pairs, strict=True)))
     splits = ("train[:90%]", "train[90%:]") if args.data or not args.quick else ("train[:-16]", "train[-16:]")
     options = {"batch_size": 16, "image_size": size, "seed": args.seed}
-    return [keras_gan.datasets.load_pairs(*data, split=split, **options) for split in splits]
-
-
-def build(train, args):
-    source, target = (tuple(spec.shape[1:]) for spec in train.element_spec)
-    width = 4 if args.quick else args.width
-    return keras_gan.Pix2Pix(
-        keras_gan.architectures.unet_generator(source, target[2], width),
-        keras_gan.architectures.patch_discriminator((*target[:2], source[2] + target[2]), width),
-        seed=args.seed,
-    )
-
-
-def optimizers():
-    return {f"{player}_optimizer": keras.optimizers.Adam(5e-4, beta_1=0.5) for player in ("generator", "discriminator")}
+    return [keras_gan.datasets.load_pairs(*data, split=split, flip=i == 0, **options) for i, split in enumerate(splits)]
 
 
 def main(argv=None):
-    args = common.parse("pix2pix", __doc__, epochs=40, argv=argv, quick_epochs=1, flags=FLAGS)
+    args = common.parse("pix2pix", __doc__, epochs=31, argv=argv, quick_epochs=1, flags=FLAGS)
     train, test = load(args)
+    shapes, count = [tuple(spec.shape[1:]) for spec in train.element_spec], sum(len(x) for x, _ in train)
+    settings = keras_gan.settings.for_pairs(*shapes, count=count)
+    settings = common.planned(settings, train, args, width=4 if args.quick else args.width)
+    print(settings)
     features = keras_gan.metrics.features.self_supervised(train.map(lambda _, y: y), steps=2 if args.quick else None)
     models, seconds = {}, None
     for weight in args.reconstruction_weight:
         name, clock = f"weight_{weight:g}", common.Clock()
         print(f"A reconstruction weight of {weight:g}")
-        models[name] = model = build(train, args)
         distance = keras_gan.metrics.KernelDistance(features, max_examples=1000)
-        metrics = [distance, keras.metrics.MeanAbsoluteError("mae"), keras_gan.metrics.PSNR(), keras_gan.metrics.SSIM()]
-        model.compile(**optimizers(), reconstruction_weight=weight, metrics=metrics)
+        models[name] = model = settings.replace(reconstruction_weight=weight).build([distance])
         watching = common.callbacks(args.run_dir / name, best=False, n=16, data=test)
         model.fit(train, epochs=args.epochs, validation_data=test, callbacks=[*watching, clock])
         seconds = seconds or clock.seconds
     if args.l1_only:
         print(f"The distance alone, for {seconds:.0f} seconds")
-        models["l1_only"] = model = build(train, args)
-        model.generator.compile(optimizers()["generator_optimizer"], loss="mae")
-        model.generator.fit(train, epochs=10_000, callbacks=[common.Clock(seconds)], verbose=2, shuffle=False)
         distance = keras_gan.metrics.KernelDistance(features, max_examples=1000)
-        model.compile(metrics=[distance, *metrics[1:]])
+        models["l1_only"] = model = settings.build([distance])
+        common.train_by_distance(model.generator, train, settings, seconds)
         model.save(args.run_dir / "l1_only.keras")
     found = {name: model.evaluate(test, verbose=0, return_dict=True) for name, model in models.items()}
     found = {name: {figure: logs[figure] for figure in FIGURES} for name, logs in found.items()}

@@ -132,8 +132,8 @@ def test_faces_walk_and_are_added(finished, tmp_path):
 
 def test_weights_of_a_translation_are_compared(finished):
     _, summary, folder = finished("pix2pix")
-    assert list(summary) == ["seconds", "weight_1", "weight_10", "weight_100"]
-    for name in ("weight_1", "weight_100"):
+    assert list(summary) == ["seconds", "weight_30", "weight_100", "weight_300"]
+    for name in ("weight_30", "weight_300"):
         assert 0 < summary[name]["mae"] < 2 and 0 < summary[name]["psnr"] < 30 and summary[name]["kernel_distance"] > 0
     # Source, three outputs and target of eight pairs.
     with Image.open(folder / "comparison.png") as image:
