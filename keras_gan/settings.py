@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import typing
 from pathlib import Path
 
 import keras
@@ -44,6 +45,8 @@ class _Settings:
 
     # By which the best epoch is chosen.
     monitor = "val_kernel_distance"
+    # What follows from other choices, unless it is given beside them.
+    _following: typing.ClassVar = {"epochs": {"steps", "batch_size", "count", "count_a", "count_b"}}
 
     count: int
     minutes: float | None = None
@@ -86,7 +89,8 @@ class _Settings:
         """Returns settings with other choices.
 
         Args:
-            **changes: Attributes to change. Where the steps change and the epochs are not given, these follow.
+            **changes: Attributes to change. Where the steps change and the epochs are not given, these follow, and so
+                does the generator's width of images where the other does.
 
         Raises:
             ValueError: If there is no such choice, or a value is out of range.
@@ -95,9 +99,8 @@ class _Settings:
         unknown = sorted(set(changes) - known)
         if unknown:
             raise ValueError(f"replace takes {', '.join(sorted(known))}. Received: {', '.join(unknown)}.")
-        if changes.keys() & {"steps", "batch_size", "count", "count_a", "count_b"}:
-            changes = {"epochs": None, **changes}
-        return dataclasses.replace(self, **changes)
+        followers = {name: None for name, leaders in self._following.items() if changes.keys() & leaders}
+        return dataclasses.replace(self, **{**followers, **changes})
 
     def build(self, metrics=(), start_from=None):
         """Builds the model and compiles it.
@@ -228,17 +231,31 @@ class _Settings:
         """Lists the choices.
 
         Returns:
-            List of `(name, value, reason)`, strings.
+            List of `(name, value, reason)`, strings. What differs from the default for these data is `"your choice"`.
         """
+        defaults = self._default()._choices()
+        choices = [
+            (name, value, reason if value == default else "your choice")
+            for (name, value, reason), (_, default, _) in zip(self._choices(), defaults, strict=True)
+        ]
+        steps = "steps", f"{self.steps:,}", f"in {self.epochs} epochs of {self.steps_per_epoch:,}"
+        return [self._data(), *choices, steps]
+
+    def _default(self):
+        """Makes the settings that are chosen for these data."""
+        raise NotImplementedError
+
+    def _data(self):
+        """Returns `(name, value, remark)` of what there is to train on, strings."""
+        raise NotImplementedError
+
+    def _choices(self):
+        """Lists choices with the reasons for their defaults, as `reasons` does."""
         raise NotImplementedError
 
     @property
     def _passes(self):
         return f"each is seen {self.steps * self.batch_size / self.count:.3g} times"
-
-    @property
-    def _division(self):
-        return "steps", f"{self.steps:,}", f"in {self.epochs} epochs of {self.steps_per_epoch:,}"
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -254,7 +271,8 @@ class ImageSettings(_Settings):
         condition: `keras_gan.conditions.Condition`, or None.
         architecture: `"dcgan"`, `"modern"` or `"resnet"`, a pair from `keras_gan.architectures`.
         width: Int, the `width` of the discriminator.
-        generator_width: Int, that of the generator. None is twice `width`.
+        generator_width: Int, that of the generator. Follows from `width` unless it is given: twice as much for images
+            in color.
         latent_dim: Int, the size of the latent.
         batch_size: Int, images for each step.
         learning_rate: Float, of both players, while it is constant.
@@ -270,6 +288,8 @@ class ImageSettings(_Settings):
             from and kept.
     """
 
+    _following: typing.ClassVar = {**_Settings._following, "generator_width": {"width"}}
+
     shape: tuple
     condition: Condition | None = None
     architecture: str = "dcgan"
@@ -283,21 +303,18 @@ class ImageSettings(_Settings):
         if self.architecture not in _ARCHITECTURES:
             raise ValueError(f"architecture must be one of {_ARCHITECTURES}. Received: {self.architecture!r}.")
         self.latent_dim = check_integer("latent_dim", self.latent_dim)
-        if self.generator_width is not None:
-            self.generator_width = check_integer("generator_width", self.generator_width)
         self.r1 = check_number("r1", self.r1, 0)
         super().__post_init__()
-
-    @property
-    def _generator_width(self):
-        # A step runs through the discriminator more often.
-        return 2 * self.width if self.generator_width is None else self.generator_width
+        if self.generator_width is None:
+            # A step runs through the discriminator more often.
+            self.generator_width = self.width if _is_gray(self.shape) else 2 * self.width
+        self.generator_width = check_integer("generator_width", self.generator_width)
 
     def _networks(self):
         generator = getattr(architectures, f"{self.architecture}_generator")
         discriminator = getattr(architectures, f"{self.architecture}_discriminator")
         return GAN(
-            generator(self.shape, self.latent_dim, width=self._generator_width, condition=self.condition),
+            generator(self.shape, self.latent_dim, width=self.generator_width, condition=self.condition),
             discriminator(self.shape, width=self.width, condition=self.condition),
             ema=self.ema,
             seed=self.seed,
@@ -327,30 +344,29 @@ class ImageSettings(_Settings):
     def _noise(self):
         return noise(self.shape, self.batch_size, self.condition)
 
-    def reasons(self):
-        height, width, channels = self.shape
-        augment = "few images are not learned by heart" if self.augment else "digits became worse by it"
+    def _default(self):
+        return for_images(self.shape, self.count)
+
+    def _data(self):
+        return "images", f"{self.count:,} of {'x'.join(map(str, self.shape))}", self._passes
+
+    def _choices(self):
+        worse = "digits became worse by it"
         return [
-            ("images", f"{self.count:,} of {height}x{width}x{channels}", self._passes),
             (
                 "networks",
-                f"{self.architecture}, width {self._generator_width} and {self.width}",
+                f"{self.architecture}, width {self.generator_width} and {self.width}",
                 "narrow: more steps fit into a time",
             ),
-            (
-                "simultaneous",
-                _yes(self.simultaneous),
-                "a step takes less time" if self.simultaneous else "digits became worse by it",
-            ),
+            ("simultaneous", _yes(self.simultaneous), "a step takes less time" if self.simultaneous else worse),
             ("latent_dim", f"{self.latent_dim}", "sizes from 8 to 128 differ little"),
             ("batch_size", f"{self.batch_size}", "small: more steps fit into a time"),
             ("learning_rate", f"{self.learning_rate:g}", "high; falls over the second half"),
             ("loss", str(self.loss), "learns where the discriminator is sure"),
             ("r1", f"{self.r1:g}", "keeps the discriminator smooth"),
-            ("augment", _yes(self.augment), augment),
+            ("augment", _yes(self.augment), "few images are not learned by heart" if self.augment else worse),
             ("flip", _yes(self.flip), "doubles the images" if self.flip else "mirrored, letters would be wrong"),
             ("ema", f"{self.ema:g}", "the average of the last weights draws better"),
-            self._division,
         ]
 
 
@@ -429,11 +445,16 @@ class PairSettings(_Settings):
     def _noise(self):
         return _noise_of_two(self.source_shape, self.target_shape, self.batch_size)
 
-    def reasons(self):
+    def _default(self):
+        return for_pairs(self.source_shape, self.target_shape, self.count)
+
+    def _data(self):
         source, target = ("x".join(map(str, shape)) for shape in (self.source_shape, self.target_shape))
+        return "pairs", f"{self.count:,} of {source} to {target}", self._passes
+
+    def _choices(self):
         flip = "doubles the pairs; right for photographs and drawings"
         return [
-            ("pairs", f"{self.count:,} of {source} to {target}", self._passes),
             ("networks", f"U-Net and patches, width {self.width}", "wider where images are larger"),
             ("dropout", f"{self.dropout:g}", "the same output for the same source"),
             ("batch_size", f"{self.batch_size}", "small: more steps fit into a time"),
@@ -442,7 +463,6 @@ class PairSettings(_Settings):
             ("reconstruction", f"{self.reconstruction}, weight {self.reconstruction_weight:g}", "the paper's"),
             ("flip", _yes(self.flip), flip if self.flip else "mirrored, letters would be wrong"),
             ("ema", f"{self.ema:g}", "the average of the last weights draws better"),
-            self._division,
         ]
 
 
@@ -539,28 +559,28 @@ class UnpairedSettings(_Settings):
     def _noise(self):
         return _noise_of_two(self.shape_a, self.shape_b, self.batch_size)
 
-    @property
-    def _identity(self):
-        if self.identity_weight is None:
-            return "0.5" if self.shape_a == self.shape_b else "none, channels differ"
-        return f"{self.identity_weight:g}"
+    def _default(self):
+        return for_unpaired(self.shape_a, self.shape_b, self.count_a, self.count_b)
 
-    def reasons(self):
+    def _data(self):
         a, b = ("x".join(map(str, shape)) for shape in (self.shape_a, self.shape_b))
+        return "images", f"{self.count_a:,} of {a}, {self.count_b:,} of {b}", f"of the larger set {self._passes}"
+
+    def _choices(self):
         flip = "doubles the images; right for photographs and drawings"
         kind = "separable, " if self.separable else ""
+        alike = self.shape_a == self.shape_b
+        identity = (0.5 if alike else 0.0) if self.identity_weight is None else self.identity_weight
         return [
-            ("images", f"{self.count_a:,} of {a}, {self.count_b:,} of {b}", f"of the larger set {self._passes}"),
             ("networks", f"{kind}{self.blocks} blocks and patches, width {self.width}", "narrow: more steps fit"),
             ("pool_size", f"{self.pool_size}", "the paper's"),
             ("batch_size", f"{self.batch_size}", "small: more steps fit into a time"),
             ("learning_rate", f"{self.learning_rate:g}", "higher than the paper's; falls over the second half"),
             ("loss", str(self.loss), "the paper's"),
             ("cycle_weight", f"{self.cycle_weight:g}", "the paper's"),
-            ("identity_weight", self._identity, "keeps colors that need not change"),
+            ("identity_weight", f"{identity:g}", "keeps colors that need not change" if alike else "channels differ"),
             ("flip", _yes(self.flip), flip if self.flip else "mirrored, letters would be wrong"),
             ("ema", f"{self.ema:g}", "the average of the last weights draws better"),
-            self._division,
         ]
 
 
@@ -596,11 +616,9 @@ def for_images(shape, count, minutes=None, condition=None):
     ```
     """
     shape = check_data_shape("shape", shape, ranks=(3,))
-    if shape[-1] < 3:
-        # On the digits the distance fell from 32 to 18 without augmentation, and from 27 to 18 by these.
-        choices = {"width": 20, "generator_width": 20, "simultaneous": False, "augment": False, "flip": False}
-    else:
-        choices = {}
+    # On the digits the distance fell from 32 to 18 without augmentation, and from 27 to 18 by these.
+    gray = {"width": 20, "simultaneous": False, "augment": False, "flip": False}
+    choices = gray if _is_gray(shape) else {}
     return ImageSettings(shape=shape, count=count, minutes=minutes, condition=condition, **choices)
 
 
@@ -707,6 +725,10 @@ def for_unpaired(shape_a, shape_b, count_a, count_b, minutes=None):
         minutes=minutes,
         flip=min(shape_a[2], shape_b[2]) >= 3,
     )
+
+
+def _is_gray(shape):
+    return shape[-1] < 3
 
 
 def _check_size(name, shape):

@@ -50,6 +50,11 @@ def test_gray_images_are_trained_otherwise():
     assert color.simultaneous and not gray.simultaneous
     narrow, gan = color.replace(width=2), color.replace(width=2).build()
     assert "width 4 and 2" in str(narrow) and "width 5 and 2" in str(narrow.replace(generator_width=5))
+    # The generator's follows, unless it is given beside the other.
+    assert (color.width, color.generator_width, narrow.replace(width=3).generator_width) == (16, 32, 6)
+    assert narrow.replace(width=3, generator_width=5, seed=1).generator_width == 5
+    assert narrow.replace(generator_width=5).replace(seed=1).generator_width == 5
+    assert gray.replace(width=3).generator_width == 3
     assert gan.discriminator.layers[0].filters == 2
     assert min(layer.filters for layer in gan.generator.layers[:-1] if hasattr(layer, "filters")) == 4
     assert "width 20 and 20" in str(gray)
@@ -109,12 +114,55 @@ def test_text_gives_each_choice_with_its_reason():
     assert all(len(line) <= 100 for line in lines)
 
 
+def _reasons(chosen):
+    return {name: reason for name, _, reason in chosen.reasons()}
+
+
+FACTS = {"images", "pairs", "steps"}
+
+
+@pytest.mark.parametrize(
+    ("make", "changes", "mine"),
+    [
+        (lambda: settings.for_images((8, 8, 3), 20), {"simultaneous": False, "augment": False}, None),
+        (lambda: settings.for_images((8, 8, 1), 20), {"simultaneous": True, "augment": True, "flip": True}, None),
+        (lambda: settings.for_images((8, 8, 3), 20), {"generator_width": 5}, {"networks"}),
+        (lambda: settings.for_images((8, 8, 3), 20), {"count": 50, "steps": 9, "seed": 3, "minutes": 2}, set()),
+        (lambda: settings.for_pairs((16, 16, 3), (16, 16, 3), 20), {"dropout": 0.5, "flip": False}, None),
+        (lambda: settings.for_pairs((16, 16, 1), (16, 16, 3), 20), {"reconstruction_weight": 5}, {"reconstruction"}),
+        (lambda: settings.for_unpaired((16, 16, 3), (16, 16, 3), 20, 30), {"separable": True}, {"networks"}),
+        (lambda: settings.for_unpaired((16, 16, 3), (16, 16, 3), 20, 30), {"identity_weight": 0, "pool_size": 5}, None),
+    ],
+)
+def test_a_reason_is_that_of_the_default(make, changes, mine):
+    before, after = _reasons(make()), _reasons(make().replace(**changes))
+    mine = changes.keys() if mine is None else mine
+    assert "your choice" not in before.values()
+    assert {name for name, reason in after.items() if reason == "your choice"} == mine
+    assert all(after[name] == before[name] for name in before.keys() - mine - FACTS)
+    # Another's default is the same, said or not.
+    same = {name: getattr(make(), name) for name in changes.keys() - {"steps", "minutes", "identity_weight"}}
+    assert _reasons(make().replace(**same)) == before
+
+
+def test_reasons_are_true_of_gray_images_and_color():
+    color, gray = (_reasons(settings.for_images((8, 8, channels), 20)) for channels in (3, 1))
+    assert color["augment"] == "few images are not learned by heart" and "less time" in color["simultaneous"]
+    assert gray["augment"] == gray["simultaneous"] == "digits became worse by it"
+    assert color["flip"] == "doubles the images" and "letters" in gray["flip"]
+    # Built without for_images, too.
+    built = _reasons(settings.ImageSettings(shape=(8, 8, 1), count=20))
+    assert built["augment"] == "your choice" and built["ema"] == gray["ema"]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"widht": 3}, "replace takes architecture, .*width. Received: widht"),
         ({"architecture": "vae"}, "architecture must be one of .*Received: 'vae'"),
         ({"loss": "huber"}, "huber"),
+        ({"generator_width": 0}, "generator_width must be a positive integer. Received: 0"),
+        ({"width": 0}, "^width must be a positive integer. Received: 0"),
         ({"r1": -1}, "r1 must be a finite number >= 0. Received: -1"),
         ({"steps": 0}, "steps must be a positive integer. Received: 0"),
         ({"minutes": 0}, "minutes must be a finite number > 0. Received: 0"),
@@ -236,7 +284,8 @@ def test_choices_of_two_sets_follow_what_there_is():
     assert chosen.flip and not small_unpaired().flip
     assert "20 of 16x16x3, 31 of 16x16x3" in str(chosen) and len(str(chosen).splitlines()) == 11
     weights = [each.reasons()[7][:2] for each in (chosen, chosen.replace(identity_weight=2), small_unpaired())]
-    assert weights == [("identity_weight", value) for value in ("0.5", "2", "none, channels differ")]
+    assert weights == [("identity_weight", value) for value in ("0.5", "2", "0")]
+    assert small_unpaired().reasons()[7][2] == "channels differ"
     assert chosen.replace(count_a=40).steps == 800 and chosen.replace(count_a=40, steps=None).count == 40
     first = small_unpaired(width=3).build()
     assert small_unpaired().build(start_from=first).generator_ba is first.generator_ba
