@@ -25,7 +25,7 @@ from keras_gan.cli.source import (
     repeated,
 )
 from keras_gan.metrics.features.self_supervised import FEWEST
-from keras_gan.settings import noise
+from keras_gan.settings.base import noise
 
 # Features need so many to learn from where a third is held out. Distances need two.
 _FEWEST, _FEWEST_HELD_OUT = FEWEST * 3 // 2, 2

@@ -15,7 +15,7 @@ from keras_gan.cli.common import load_images
 from keras_gan.conditions import Labels
 from keras_gan.datasets.split import select
 from keras_gan.metrics.features.self_supervised import FEWEST, SMALLEST
-from keras_gan.settings import noise
+from keras_gan.settings.base import noise
 
 # Held out: the last tenth, of which metrics compare so many.
 _HELD_OUT, COMPARED = "train[90%:]", 1000

@@ -28,7 +28,7 @@ from keras_gan.cli.source import (
 )
 from keras_gan.datasets.split import select
 from keras_gan.metrics.features.self_supervised import FEWEST
-from keras_gan.settings import noise
+from keras_gan.settings.base import noise
 
 # Of each set; features learn from both, and distances need two held-out images.
 _FEWEST = FEWEST // 2 * 3 // 2

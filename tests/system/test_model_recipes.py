@@ -1,5 +1,6 @@
-"""The exact relations behind the recipes on latents, on Gaussians, on autoencoders and on faces."""
+"""The exact relations behind the recipes on latents, Gaussians, autoencoders, faces and photographs."""
 
+import argparse
 from math import gamma, sqrt
 
 import common
@@ -9,6 +10,7 @@ import generative_vs_discriminative as two_ways
 import keras
 import latent_walk
 import numpy as np
+import photos
 import pytest
 from scipy.ndimage import gaussian_filter, laplace
 from scipy.special import softmax
@@ -139,3 +141,44 @@ def test_drawn_faces_are_of_their_classes(tmp_path):
     np.testing.assert_array_equal(np.abs(images[:, 28, 16] - background).max(axis=1) > 0.1, long)
     temples = images[:, 23, 44].mean(axis=1)
     assert temples[glasses].mean() < temples[~glasses].mean() - 0.5
+
+
+def _levels(labels):
+    return np.full((len(labels), 8, 8, 3), 0.5) * np.asarray(labels)[:, None, None, None] - 0.5
+
+
+class Obedient:
+    """A GAN of images whose level is the class asked for, but for every fourth one."""
+
+    def sample(self, n, seed, labels):
+        self.asked = labels
+        return _levels(np.where(np.arange(n) % 4, labels, 2 - labels))
+
+
+class Reader:
+    """A classifier of images by their level."""
+
+    def predict(self, images, verbose):
+        return {"probabilities": np.eye(3)[np.round(images.mean((1, 2, 3)) * 2 + 1).astype(int)]}
+
+
+def test_samples_of_the_class_asked_for_are_counted():
+    labels = np.array([0, 2, 2, 0, 0, 2, 1, 2, 0, 0, 0, 0])
+    # Of the held-out photographs the last is not what its folder says.
+    images = _levels([*labels[:-1], 2])
+    held_out, gan = [(images[:8], labels[:8]), (images[8:], labels[8:])], Obedient()
+    args = argparse.Namespace(labels=True, seed=0)
+    found = photos.judge(gan, Reader(), [keras_gan.metrics.KernelDistance()], held_out, args)
+    np.testing.assert_allclose(np.bincount(gan.asked) / 1000, [7 / 12, 1 / 12, 4 / 12], atol=1e-3)
+    assert found["samples_of_their_class"] == 0.75 and found["held_out_of_their_class"] == pytest.approx(11 / 12)
+    # All of both are compared, though there are more samples.
+    metric = keras_gan.metrics.KernelDistance()
+    metric.update_state(images, gan.sample(1000, 0, gan.asked))
+    assert found["kernel_distance"] == pytest.approx(metric.result()["kernel_distance"], rel=1e-4)
+
+
+@pytest.mark.parametrize("count", ["0", "5"])
+def test_photographs_are_not_taken_from_those_held_out(count, tmp_path):
+    folder = photos.draw(tmp_path / "drawn", 5, 16)
+    with pytest.raises(SystemExit, match="--count: must be from 1 to 4"):
+        photos.main(["--data", str(folder), "--count", count, "--run-dir", str(tmp_path / "run")])

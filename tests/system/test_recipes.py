@@ -202,6 +202,37 @@ def test_a_folder_of_pictures_is_enlarged(tmp_path):
     assert keras.models.load_model(tmp_path / "mine" / "gan.keras").source_shape == (4, 4, 3)
 
 
+def test_photographs_are_held_out_and_measured(finished):
+    done, summary, folder = finished("photos")
+    assert list(summary) == ["photographs", "steps", "kernel_distance", "kernel_distance_error", "memorization"]
+    assert summary["photographs"] == 67 and summary["steps"] == 5
+    # After five steps samples are gray: far from drawings, and no copies of any.
+    assert 0.5 < summary["kernel_distance"] < 20 and 0 <= summary["memorization"] < 0.2
+    assert "few images are not learned by heart" in done.stdout and list(folder.glob("samples/epoch_0001.png"))
+    assert width(folder / "samples.png") == width(folder / "nearest.png") == 10 * 18 - 2
+    # The nearest ones are of those that were trained on.
+    name = f"folder:{folder / 'drawn'}"
+    known = keras_gan.datasets.load(name, 67, "train[:90%]")
+    with Image.open(folder / "nearest.png") as image:
+        pictures = np.asarray(image)
+    known = keras_gan.images.to_uint8(next(iter(known)))
+    for i in range(10):
+        assert (known == pictures[18:, 18 * i : 18 * i + 16]).all((1, 2, 3)).any()
+
+
+@pytest.mark.long
+def test_some_photographs_are_learned_by_class_in_the_minutes(finished, tmp_path):
+    drawn = finished("photos")[2] / "drawn"
+    flags = ["--data", drawn, "--labels", "--image-size", "16", "--count", "40", "--no-augmentation"]
+    done = run("photos.py", *map(str, flags), "--minutes", "0.6", "--run-dir", "mine", cwd=tmp_path)
+    assert done.returncode == 0 and done.stderr == "", done.stderr[-3000:]
+    assert "40 of 16x16x3" in done.stdout and re.search(r"augment +no", done.stdout)
+    summary = json.loads((tmp_path / "mine" / "summary.json").read_text())
+    assert summary["photographs"] == 40 and summary["steps"] >= 1
+    assert 0 <= summary["samples_of_their_class"] <= 1 and summary["held_out_of_their_class"] > 0.4
+    assert width(tmp_path / "mine" / "samples.png") == 3 * 18 - 2
+
+
 def test_a_latent_walk_is_drawn(finished):
     _, summary, folder = finished("latent_walk")
     assert [row["truncation"] for row in summary["truncations"]] == [0.25, 0.5, 1.0, 1.5, None]

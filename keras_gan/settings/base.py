@@ -1,0 +1,278 @@
+"""What settings of all kinds have, and what several need."""
+
+import dataclasses
+import math
+import typing
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_gan import callbacks, checks, defaults, losses, pace
+from keras_gan.checks.values import check_integer, check_number
+from keras_gan.schedules import ConstantThenLinear
+
+# How often a run is looked at, at most, and the share of its time that looking may take.
+_MOST_EPOCHS, _LOOKING = 40, 0.1
+# Steps of an epoch, at least: fewer say little of where training goes.
+_FEWEST_STEPS = 50
+_DRAWN_PAIRS = 16
+# The smallest side that a discriminator of patches judges.
+_SMALLEST = 16
+
+
+@dataclasses.dataclass(kw_only=True)
+class Settings:
+    """What settings of all kinds have: their attributes are described there.
+
+    A subclass adds choices of its own, and says what they build and why.
+    """
+
+    # By which the best epoch is chosen.
+    monitor = "val_kernel_distance"
+    # What follows from other choices, unless it is given beside them.
+    _following: typing.ClassVar = {"epochs": {"steps", "batch_size", "count", "count_a", "count_b"}}
+
+    count: int
+    minutes: float | None = None
+    width: int = 16
+    batch_size: int = 16
+    learning_rate: float = defaults.LEARNING_RATE
+    loss: object = "non_saturating"
+    flip: bool = True
+    ema: float = defaults.EMA
+    seed: int | None = None
+    steps: int | None = None
+    epochs: int | None = None
+
+    def __post_init__(self):
+        for name in ("count", "width", "batch_size"):
+            setattr(self, name, check_integer(name, getattr(self, name)))
+        self.learning_rate = check_number("learning_rate", self.learning_rate, 0, open_low=True)
+        self.ema = check_number("ema", self.ema, 0, 1, open_high=True)
+        self.seed = checks.check_seed(self.seed)
+        if self.minutes is not None:
+            self.minutes = check_number("minutes", self.minutes, 0, open_low=True)
+        losses.get(self.loss)
+        if self.steps is None:
+            # Until something has been measured: each example is seen a hundred times.
+            self.steps = 100 * math.ceil(self.count / self.batch_size)
+        self._divide(check_integer("steps", self.steps), self.epochs)
+
+    def _divide(self, steps, epochs=None):
+        """Sets the steps, a little fewer so that all epochs have as many."""
+        most = max(1, min(_MOST_EPOCHS, steps // _FEWEST_STEPS))
+        self.epochs = most if epochs is None else min(steps, check_integer("epochs", epochs))
+        self.steps = steps // self.epochs * self.epochs
+
+    @property
+    def steps_per_epoch(self):
+        """Int, the steps between two evaluations."""
+        return self.steps // self.epochs
+
+    def replace(self, **changes):
+        """Returns settings with other choices.
+
+        Args:
+            **changes: Attributes to change. Where the steps change and the epochs are not given, these follow, and so
+                does the generator's width of images where the other does.
+
+        Raises:
+            ValueError: If there is no such choice, or a value is out of range.
+        """
+        known = {field.name for field in dataclasses.fields(self) if field.init}
+        unknown = sorted(set(changes) - known)
+        if unknown:
+            raise ValueError(f"replace takes {', '.join(sorted(known))}. Received: {', '.join(unknown)}.")
+        followers = {name: None for name, leaders in self._following.items() if changes.keys() & leaders}
+        return dataclasses.replace(self, **{**followers, **changes})
+
+    def build(self, metrics=(), start_from=None):
+        """Builds the model and compiles it.
+
+        Args:
+            metrics: List of metrics from `keras_gan.metrics`, for evaluations. Defaults to none. Pairs are always
+                measured by their mean absolute error, PSNR and SSIM besides.
+            start_from: Model of such images, pairs or sets to train on: its networks and all their weights stay,
+                and `width`, `ema`, `seed` and what else the networks are built by are its own. Defaults to None, new
+                networks.
+
+        Returns:
+            Compiled `keras_gan.GAN`, `keras_gan.Pix2Pix` for pairs, or `keras_gan.CycleGAN` for two sets.
+
+        Raises:
+            ValueError: If `start_from` makes other images, or of something else.
+        """
+        model = self._networks() if start_from is None else self._check_start(start_from)
+        self._compile(model, metrics)
+        return model
+
+    def _optimizers(self, beta_1, alpha):
+        """Makes the optimizers of both players; `alpha` is the share of their rate that is left at the end."""
+        rate = ConstantThenLinear(self.learning_rate, self.steps, alpha=alpha)
+        players = "generator_optimizer", "discriminator_optimizer"
+        return {name: keras.optimizers.Adam(rate, beta_1=beta_1) for name in players}
+
+    def _networks(self):
+        """Builds the model."""
+        raise NotImplementedError
+
+    def _compile(self, model, metrics):
+        raise NotImplementedError
+
+    def _check_start(self, model):
+        """Returns the model to start from, or raises a ValueError."""
+        raise NotImplementedError
+
+    def _grid(self, run_dir, validation_data):
+        """Makes the callbacks that draw, a list."""
+        raise NotImplementedError
+
+    def _noise(self):
+        """Makes one batch of noise in place of examples, a `tf.data.Dataset`."""
+        raise NotImplementedError
+
+    def epoch(self, train):
+        """Makes the data of one epoch: `steps_per_epoch` batches.
+
+        Args:
+            train: `tf.data.Dataset`, what `keras_gan.datasets.load`, `load_pairs` or `load_unpaired` gave for
+                `batch_size` and `flip`.
+
+        Returns:
+            `tf.data.Dataset` of known length.
+        """
+        return train.repeat().take(self.steps_per_epoch)
+
+    def measure(self, train=None, validation_data=None, metrics=(), start_from=None, folder=None, seconds=5.0):
+        """Times some steps of a model made for this alone, and sets `steps` and `epochs` to what fits into `minutes`.
+
+        Args:
+            train: As for `epoch`. Defaults to None, noise.
+            validation_data: As in `fit`. Defaults to None.
+            metrics: As for `build`. Defaults to none.
+            start_from: As for `build`: a model of its own, since it is trained. Defaults to None.
+            folder: Path of a folder for this alone, in which callbacks write as they will. Defaults to None, no
+                callbacks.
+            seconds: Float > 0, how long to time steps. Defaults to `5.0`.
+
+        Returns:
+            `keras_gan.pace.Pace`. Without `minutes` the steps stay as they are.
+        """
+        if train is None:
+            train = self._noise()
+        model = self.build(metrics, start_from)
+        # Without the backup, from which the second of its trainings would go on.
+        following = [] if folder is None else self.callbacks(folder, bool(metrics), validation_data=validation_data)[1:]
+        found = pace.measure(model, train, validation_data, following, seconds)
+        if self.minutes is not None:
+            self.fit_into(self.minutes, found)
+        return found
+
+    def fit_into(self, minutes, pace):
+        """Sets `steps` and `epochs` to what fits into a time.
+
+        Args:
+            minutes: Float, for training alone. Whatever it is, one step fits.
+            pace: `keras_gan.pace.Pace`.
+        """
+        most = math.floor(_LOOKING * 60 * minutes / max(pace.epoch_end, 1e-3))
+        epochs = max(1, min(_MOST_EPOCHS, most))
+        steps = pace.steps_within(60 * minutes, epochs)
+        self._divide(steps, max(1, min(epochs, steps // _FEWEST_STEPS)))
+
+    def callbacks(self, run_dir, best=True, force=False, validation_data=None):
+        """Makes the callbacks of a run.
+
+        Args:
+            run_dir: Path of the run's folder.
+            best: Bool, whether evaluations measure a kernel distance, by which `gan.keras` is the best epoch's model.
+                Else it is the last one's. Defaults to True.
+            force: As in `keras_gan.callbacks.BackupAndRestore`. Defaults to False.
+            validation_data: As in `fit`; its first pairs are drawn, and without it there are no pictures of pairs. GANs
+                draw from latents and need none. Defaults to None.
+
+        Returns:
+            List of `keras.callbacks.Callback`: a backup in `backup/`, logs for TensorBoard, `metrics.jsonl`, pictures
+            in `samples/`, alarms, and `gan.keras`.
+        """
+        run_dir = Path(run_dir)
+        kept = {"monitor": self.monitor, "mode": "min", "save_best_only": True} if best else {}
+        return [
+            callbacks.BackupAndRestore(run_dir / "backup", delete_checkpoint=False, force=force),
+            keras.callbacks.TensorBoard(run_dir),
+            callbacks.MetricsLog(run_dir / "metrics.jsonl"),
+            *self._grid(run_dir, validation_data),
+            callbacks.TrainingHealth(run_dir),
+            keras.callbacks.ModelCheckpoint(run_dir / "gan.keras", **kept),
+        ]
+
+    def __str__(self):
+        rows = [(name, value, reason) for name, value, reason in self.reasons()]
+        widths = [max(len(row[i]) for row in rows) for i in range(2)]
+        return "\n".join(f"{name:{widths[0]}}  {value:{widths[1]}}  {reason}" for name, value, reason in rows)
+
+    def reasons(self):
+        """Lists the choices.
+
+        Returns:
+            List of `(name, value, reason)`, strings. What differs from the default for these data is `"your choice"`.
+        """
+        defaults = self._default()._choices()
+        choices = [
+            (name, value, reason if value == default else "your choice")
+            for (name, value, reason), (_, default, _) in zip(self._choices(), defaults, strict=True)
+        ]
+        steps = "steps", f"{self.steps:,}", f"in {self.epochs} epochs of {self.steps_per_epoch:,}"
+        return [self._data(), *choices, steps]
+
+    def _default(self):
+        """Makes the settings that are chosen for these data."""
+        raise NotImplementedError
+
+    def _data(self):
+        """Returns `(name, value, remark)` of what there is to train on, strings."""
+        raise NotImplementedError
+
+    def _choices(self):
+        """Lists choices with the reasons for their defaults, as `reasons` does."""
+        raise NotImplementedError
+
+    @property
+    def _passes(self):
+        return f"each is seen {self.steps * self.batch_size / self.count:.3g} times"
+
+
+def check_size(name, shape):
+    """Raises a ValueError unless a discriminator of patches judges images of such a shape."""
+    if any(n % 4 or n < _SMALLEST for n in shape[:2]):
+        raise ValueError(
+            f"{name} must have height and width divisible by 4, and at least {_SMALLEST}. Received: {shape}."
+        )
+
+
+def noise(shape, count, condition=None):
+    """Makes a `tf.data.Dataset` of one batch of noise in place of images, with labels where there is a condition."""
+    import tensorflow as tf
+
+    x = np.random.default_rng(0).random((count, *shape), "float32") * 2 - 1
+    if condition is None:
+        return tf.data.Dataset.from_tensors(x)
+    return tf.data.Dataset.from_tensors((x, np.arange(count, dtype="int32") % condition.num_classes))
+
+
+def noise_of_two(shape, other, count):
+    """Makes a `tf.data.Dataset` of one batch of noise in place of images of two shapes."""
+    import tensorflow as tf
+
+    return tf.data.Dataset.zip((noise(shape, count), noise(other, count)))
+
+
+def grid_of_two(run_dir, data):
+    """Makes the callbacks that draw the first examples of data, a list: none without them."""
+    return [] if data is None else [callbacks.SampleGrid(run_dir, _DRAWN_PAIRS, data=data)]
+
+
+def yes(choice):
+    """Says a bool as a word."""
+    return "yes" if choice else "no"

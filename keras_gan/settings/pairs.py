@@ -1,0 +1,162 @@
+"""Settings for pairs of images."""
+
+import dataclasses
+
+from keras_gan import architectures
+from keras_gan.architectures.shapes import check_data_shape
+from keras_gan.checks.values import check_number
+from keras_gan.settings.base import Settings, check_size, grid_of_two, noise_of_two, yes
+from keras_gan.translation import Pix2Pix, default_metrics
+
+# Beyond this side the networks of pairs have the paper's width.
+_LARGE = 128
+
+
+@dataclasses.dataclass(kw_only=True)
+class PairSettings(Settings):
+    """Settings for pairs of images: what to train, each choice with its reason; `for_pairs` makes them.
+
+    `print` shows the choices and their reasons.
+
+    Attributes:
+        source_shape: Tuple `(height, width, channels)`.
+        target_shape: Tuple, the same of a target.
+        count: Int, how many pairs there are to train on.
+        minutes: Float, what training may take, or None.
+        width: Int, the `width` of the U-Net and of the patch discriminator.
+        dropout: Float, the share of activations that the U-Net drops.
+        batch_size: Int, pairs for each step.
+        learning_rate: Float, of both players, while it is constant.
+        loss: Name or object from `keras_gan.losses`.
+        reconstruction: Name or object of a loss of Keras, how far an output is from its target.
+        reconstruction_weight: Float, its weight beside the adversarial loss.
+        flip: Bool, whether pairs are mirrored at random, both images alike.
+        ema: Float, the momentum of the average of the generator's weights.
+        seed: Int, or None.
+        steps: Int, how many steps training has.
+        epochs: Int, into how many parts of equal length the steps are divided: after each the model is evaluated, drawn
+            from and kept.
+    """
+
+    source_shape: tuple
+    target_shape: tuple
+    width: int = 32
+    dropout: float = 0.0
+    learning_rate: float = 1e-3
+    reconstruction: object = "mae"
+    reconstruction_weight: float = 100.0
+
+    def __post_init__(self):
+        self.dropout = check_number("dropout", self.dropout, 0, 1, open_high=True)
+        self.reconstruction_weight = check_number("reconstruction_weight", self.reconstruction_weight, 0)
+        super().__post_init__()
+
+    def _networks(self):
+        (height, width, channels), target_channels = self.target_shape, self.target_shape[2]
+        scale = height // self.source_shape[0]
+        judged = height, width, self.source_shape[2] + channels
+        return Pix2Pix(
+            architectures.unet_generator(self.source_shape, target_channels, self.width, self.dropout, scale),
+            architectures.patch_discriminator(judged, self.width),
+            ema=self.ema,
+            seed=self.seed,
+        )
+
+    def _compile(self, model, metrics):
+        model.compile(
+            # The paper's.
+            **self._optimizers(beta_1=0.5, alpha=0.0),
+            loss=self.loss,
+            reconstruction=self.reconstruction,
+            reconstruction_weight=self.reconstruction_weight,
+            metrics=[*metrics, *default_metrics()],
+        )
+
+    def _check_start(self, model):
+        received, expected = (model.source_shape, model.data_shape), (self.source_shape, self.target_shape)
+        if received != expected:
+            raise ValueError(
+                f"start_from must make images of {expected[1]} from {expected[0]}. Received: one that makes "
+                f"{received[1]} from {received[0]}."
+            )
+        return model
+
+    def _grid(self, run_dir, validation_data):
+        return grid_of_two(run_dir, validation_data)
+
+    def _noise(self):
+        return noise_of_two(self.source_shape, self.target_shape, self.batch_size)
+
+    def _default(self):
+        return for_pairs(self.source_shape, self.target_shape, self.count)
+
+    def _data(self):
+        source, target = ("x".join(map(str, shape)) for shape in (self.source_shape, self.target_shape))
+        return "pairs", f"{self.count:,} of {source} to {target}", self._passes
+
+    def _choices(self):
+        flip = "doubles the pairs; right for photographs and drawings"
+        return [
+            ("networks", f"U-Net and patches, width {self.width}", "wider where images are larger"),
+            ("dropout", f"{self.dropout:g}", "the same output for the same source"),
+            ("batch_size", f"{self.batch_size}", "small: more steps fit into a time"),
+            ("learning_rate", f"{self.learning_rate:g}", "higher than the paper's; falls over the second half"),
+            ("loss", str(self.loss), "learns where the discriminator is sure"),
+            ("reconstruction", f"{self.reconstruction}, weight {self.reconstruction_weight:g}", "the paper's"),
+            ("flip", yes(self.flip), flip if self.flip else "mirrored, letters would be wrong"),
+            ("ema", f"{self.ema:g}", "the average of the last weights draws better"),
+        ]
+
+
+def for_pairs(source_shape, target_shape, count, minutes=None):
+    """Chooses what to train for pairs of images: sources, and what is to become of them.
+
+    A U-Net and a discriminator of patches, as in pix2pix, with a quarter of the paper's weights up to 128 pixels.
+    Pairs are mirrored, both images alike, where both are in color: that is right for photographs and drawings, and
+    wrong for letters, which are gray more often than not. Nothing else is changed at random: a source has one target.
+    The values are those of trials on satellite images and relief, 64x64, at 40 minutes of one core (docs/settings.md);
+    other sizes, hours and GPUs are beyond what was tried.
+
+    Args:
+        source_shape: Tuple `(height, width, channels)` with 1 to 4 channels.
+        target_shape: Tuple, the same of a target, at least 16 pixels high and wide and divisible by 4: as large as a
+            source, or larger by one whole factor.
+        count: Int > 0, how many pairs there are to train on.
+        minutes: Float > 0, what training may take: `measure` finds the steps. Defaults to None; each pair is then seen
+            a hundred times.
+
+    Returns:
+        `PairSettings`.
+
+    Raises:
+        ValueError: If a number is out of range, or the shapes don't fit.
+
+    Example:
+
+    ```python
+    drawings = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 1), "uint8")
+    settings = keras_gan.settings.for_pairs((32, 32, 1), (32, 32, 1), count=40, minutes=5)
+    train = keras_gan.datasets.load_pairs(drawings, 255 - drawings, batch_size=settings.batch_size, flip=settings.flip)
+    settings.measure(train)
+    print(settings)
+    model = settings.build()
+    model.fit(settings.epoch(train), epochs=settings.epochs, callbacks=settings.callbacks("runs/negatives", best=False))
+    ```
+    """
+    source_shape = check_data_shape("source_shape", source_shape, ranks=(3,))
+    target_shape = check_data_shape("target_shape", target_shape, ranks=(3,))
+    scale = target_shape[0] // source_shape[0]
+    if not scale or tuple(scale * n for n in source_shape[:2]) != target_shape[:2]:
+        raise ValueError(
+            f"target_shape must be as large as source_shape, {source_shape}, or larger by one whole factor. "
+            f"Received: {target_shape}."
+        )
+    check_size("target_shape", target_shape)
+    return PairSettings(
+        source_shape=source_shape,
+        target_shape=target_shape,
+        count=count,
+        minutes=minutes,
+        width=64 if max(target_shape[:2]) > _LARGE else 32,
+        flip=min(source_shape[2], target_shape[2]) >= 3,
+    )

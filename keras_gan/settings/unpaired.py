@@ -1,0 +1,178 @@
+"""Settings for two sets of images without pairs."""
+
+import dataclasses
+
+from keras_gan import architectures
+from keras_gan.architectures.shapes import check_data_shape
+from keras_gan.checks.values import check_integer, check_number
+from keras_gan.cyclegan import CycleGAN
+from keras_gan.settings.base import Settings, check_size, grid_of_two, noise_of_two, yes
+
+
+@dataclasses.dataclass(kw_only=True)
+class UnpairedSettings(Settings):
+    """Settings for two sets of images without pairs: what to train, and why; `for_unpaired` makes them.
+
+    `print` shows the choices and their reasons.
+
+    Attributes:
+        shape_a: Tuple `(height, width, channels)` of an image of A.
+        shape_b: Tuple, the same of B.
+        count_a: Int, how many images of A there are to train on.
+        count_b: Int, how many of B.
+        count: Int, how many there are of the larger set.
+        minutes: Float, what training may take, or None.
+        width: Int, the `width` of the residual generators and of the patch discriminators.
+        blocks: Int, how many residual blocks each generator has.
+        separable: Bool, whether their convolutions are separable, for phones.
+        pool_size: Int, how many former outputs are kept for each discriminator.
+        batch_size: Int, images of each set for each step.
+        learning_rate: Float, of both kinds of networks, while it is constant.
+        loss: Name or object from `keras_gan.losses`.
+        cycle_weight: Float, the weight of the cycle loss beside the adversarial loss.
+        identity_weight: Float, that of the identity loss as a share of it; None for the default of `CycleGAN`.
+        flip: Bool, whether images are mirrored at random.
+        ema: Float, the momentum of the averages of the generators' weights.
+        seed: Int, or None.
+        steps: Int, how many steps training has.
+        epochs: Int, into how many parts of equal length the steps are divided: after each the model is evaluated, drawn
+            from and kept; the best one by the kernel distance of what becomes of A, if it is measured.
+    """
+
+    monitor = "val_kernel_distance_b"
+
+    shape_a: tuple
+    shape_b: tuple
+    count_a: int
+    count_b: int
+    count: int = dataclasses.field(init=False, default=1)
+    width: int = 24
+    blocks: int = 4
+    separable: bool = False
+    pool_size: int = 50
+    batch_size: int = 4
+    loss: object = "least_squares"
+    cycle_weight: float = 10.0
+    identity_weight: float | None = None
+
+    def __post_init__(self):
+        for name, least in (("count_a", 1), ("count_b", 1), ("blocks", 1), ("pool_size", 0)):
+            setattr(self, name, check_integer(name, getattr(self, name), least))
+        self.cycle_weight = check_number("cycle_weight", self.cycle_weight, 0)
+        if self.identity_weight is not None:
+            self.identity_weight = check_number("identity_weight", self.identity_weight, 0)
+        self.count = max(self.count_a, self.count_b)
+        super().__post_init__()
+
+    def _networks(self):
+        (a, b), build = (self.shape_a, self.shape_b), architectures.residual_generator
+        options = {"width": self.width, "blocks": self.blocks, "separable": self.separable}
+        return CycleGAN(
+            build(a, b[2], **options),
+            build(b, a[2], **options),
+            architectures.patch_discriminator(a, self.width),
+            architectures.patch_discriminator(b, self.width),
+            ema=self.ema,
+            seed=self.seed,
+            pool_size=self.pool_size,
+        )
+
+    def _compile(self, model, metrics):
+        model.compile(
+            # The paper's.
+            **self._optimizers(beta_1=0.5, alpha=0.0),
+            loss=self.loss,
+            cycle_weight=self.cycle_weight,
+            identity_weight=self.identity_weight,
+            metrics=metrics,
+        )
+
+    def _check_start(self, model):
+        received, expected = (model.shapes["a"], model.shapes["b"]), (self.shape_a, self.shape_b)
+        if received != expected:
+            raise ValueError(
+                f"start_from must translate between images of {expected[0]} and {expected[1]}. Received: one of "
+                f"{received[0]} and {received[1]}."
+            )
+        return model
+
+    def _grid(self, run_dir, validation_data):
+        return grid_of_two(run_dir, validation_data)
+
+    def _noise(self):
+        return noise_of_two(self.shape_a, self.shape_b, self.batch_size)
+
+    def _default(self):
+        return for_unpaired(self.shape_a, self.shape_b, self.count_a, self.count_b)
+
+    def _data(self):
+        a, b = ("x".join(map(str, shape)) for shape in (self.shape_a, self.shape_b))
+        return "images", f"{self.count_a:,} of {a}, {self.count_b:,} of {b}", f"of the larger set {self._passes}"
+
+    def _choices(self):
+        flip = "doubles the images; right for photographs and drawings"
+        kind = "separable, " if self.separable else ""
+        alike = self.shape_a == self.shape_b
+        identity = (0.5 if alike else 0.0) if self.identity_weight is None else self.identity_weight
+        return [
+            ("networks", f"{kind}{self.blocks} blocks and patches, width {self.width}", "narrow: more steps fit"),
+            ("pool_size", f"{self.pool_size}", "the paper's"),
+            ("batch_size", f"{self.batch_size}", "small: more steps fit into a time"),
+            ("learning_rate", f"{self.learning_rate:g}", "higher than the paper's; falls over the second half"),
+            ("loss", str(self.loss), "the paper's"),
+            ("cycle_weight", f"{self.cycle_weight:g}", "the paper's"),
+            ("identity_weight", f"{identity:g}", "keeps colors that need not change" if alike else "channels differ"),
+            ("flip", yes(self.flip), flip if self.flip else "mirrored, letters would be wrong"),
+            ("ema", f"{self.ema:g}", "the average of the last weights draws better"),
+        ]
+
+
+def for_unpaired(shape_a, shape_b, count_a, count_b, minutes=None):
+    """Chooses what to train for two sets of images without pairs.
+
+    Residual generators and discriminators of patches, as in CycleGAN, with less than a fifth of the paper's weights.
+    Images are mirrored where those of both sets are in color: that is right for photographs and drawings, and wrong for
+    letters, which are gray more often than not. The values are those of one trial on satellite images and relief,
+    64x64, at an hour of one core (docs/settings.md); other sizes, hours and GPUs are beyond what was tried.
+
+    Args:
+        shape_a: Tuple `(height, width, channels)` of an image of A, with 1 to 4 channels, at least 16 pixels high and
+            wide and divisible by 4.
+        shape_b: Tuple, the same of B: of the same size, with any number of channels.
+        count_a: Int > 0, how many images of A there are to train on.
+        count_b: Int > 0, how many of B.
+        minutes: Float > 0, what training may take: `measure` finds the steps. Defaults to None; each image of the
+            larger set is then seen a hundred times.
+
+    Returns:
+        `UnpairedSettings`.
+
+    Raises:
+        ValueError: If a number is out of range, or the shapes don't fit.
+
+    Example:
+
+    ```python
+    dark, bright = np.random.default_rng(0).integers(0, 128, (2, 40, 32, 32, 3), "uint8")
+    settings = keras_gan.settings.for_unpaired((32, 32, 3), (32, 32, 3), count_a=40, count_b=40, minutes=5)
+    train = keras_gan.datasets.load_unpaired(dark, bright + 127, batch_size=settings.batch_size, flip=settings.flip)
+    settings.measure(train)
+    print(settings)
+    model = settings.build()
+    model.fit(settings.epoch(train), epochs=settings.epochs, callbacks=settings.callbacks("runs/bright", best=False))
+    ```
+    """
+    shape_a, shape_b = (
+        check_data_shape(name, shape, ranks=(3,)) for name, shape in (("shape_a", shape_a), ("shape_b", shape_b))
+    )
+    if shape_a[:2] != shape_b[:2]:
+        raise ValueError(f"shape_b must be of the size of shape_a, {shape_a}. Received: {shape_b}.")
+    check_size("shape_a", shape_a)
+    return UnpairedSettings(
+        shape_a=shape_a,
+        shape_b=shape_b,
+        count_a=count_a,
+        count_b=count_b,
+        minutes=minutes,
+        flip=min(shape_a[2], shape_b[2]) >= 3,
+    )

@@ -1,0 +1,120 @@
+"""Photographs of your own: what `settings.for_images` trains on a folder, and what held-out photographs say of it.
+
+A tenth of the folder is held out, by hashes of the files' paths. Samples are compared with it in features that are
+learned without labels: by the kernel distance, and by how many samples are copies. `--labels` makes classes of
+subfolders: a classifier of the photographs says how many samples are of the class that was asked for, beside how often
+it is right about held-out photographs. It and the features learn from all that is not held out, so that runs with
+`--count` can be compared: `--count 300`, and again with `--no-augmentation`. Without `--data` shapes are drawn.
+
+Command:   python recipes/photos.py --data FOLDER, with --labels for classes
+Minutes:   15, or --minutes
+Expected:  see docs/settings.md; the photographs are the small "clothing dataset", 3,781 in 10 classes, CC0, from
+           https://github.com/alexeygrigorev/clothing-dataset-small, with what its three folders hold put into one
+
+Reference: [Zhao et al., 2020](https://arxiv.org/abs/2006.10738), the augmentation, since photographs are few
+"""
+
+import sys
+import tempfile
+import time
+
+import common
+import keras
+import numpy as np
+from PIL import Image
+
+import keras_gan
+
+SIZE, SAMPLES = 64, 1000
+FLAGS = {
+    "--data": {"metavar": "FOLDER", "help": "a folder of photographs (default: drawn shapes)"},
+    "--labels": {"action": "store_true", "help": "learn classes, its subfolders"},
+    "--image-size": {"type": int, "default": SIZE, "help": f"pixels of a side (default: {SIZE})"},
+    "--count": {"type": int, "metavar": "N", "help": "train on N of them (default: all that are not held out)"},
+    "--no-augmentation": {"action": "store_true", "help": "the discriminator sees them as they are"},
+}
+
+
+def draw(folder, n, size):
+    """Draws shapes into subfolders named after their color, which follows from the shape; returns the folder."""
+    rng = np.random.default_rng(0)
+    for i in range(n):
+        _, inside, color = common.draw_shape(rng, size)
+        place = folder / ("red", "green", "blue")[color.argmax()]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.where(inside, color, 255).astype("uint8")).save(place / f"{i:04}.png")
+    return folder
+
+
+def judge(gan, features, metrics, held_out, args):
+    """Compares samples with held-out photographs, of whose classes there are as many; returns figures, a dict."""
+    parts = list(zip(*held_out, strict=True)) if args.labels else [list(held_out)]
+    images, *labels = map(np.concatenate, parts)
+    asked = np.resize(labels[0], SAMPLES) if args.labels else None
+    samples, found = gan.sample(SAMPLES, seed=args.seed, labels=asked), {}
+    for metric in metrics:
+        for real, fake in zip(np.array_split(images, 10), np.array_split(samples, 10), strict=True):
+            metric.update_state(real, fake)
+        result = metric.result()
+        found |= result if isinstance(result, dict) else {metric.name: result}
+    if args.labels:
+        for name, x, y in (("samples_of_their_class", samples, asked), ("held_out_of_their_class", images, labels[0])):
+            found[name] = float(np.mean(features.predict(x, verbose=0)["probabilities"].argmax(1) == y))
+    return found
+
+
+def main(argv=None):
+    args = common.parse("photos", __doc__, epochs=None, argv=argv, quick_epochs=1, minutes=15, flags=FLAGS)
+    size = 16 if args.quick else args.image_size
+    name = f"folder:{args.data or draw(args.run_dir / 'drawn', 80 if args.quick else 2000, size)}"
+    most = keras_gan.datasets.survey(name, "train[:90%]", labels=args.labels).count
+    if args.count is not None and not 0 < args.count <= most:
+        sys.exit(f"argument --count: must be from 1 to {most:,}, since a tenth is held out, received {args.count}")
+    classes = len(keras_gan.datasets.class_names(name))
+    condition = keras_gan.conditions.Labels(classes) if args.labels else None
+    settings = keras_gan.settings.for_images((size, size, 3), args.count or most, condition=condition)
+    changes = {**({"augment": False} if args.no_augmentation else {}), **({"width": 2} if args.quick else {})}
+    settings = settings.replace(seed=args.seed, **changes)
+    options = {"batch_size": settings.batch_size, "image_size": size, "labels": args.labels, "seed": args.seed}
+    known, held_out = (keras_gan.datasets.load(name, split=part, **options) for part in ("train[:90%]", "train[90%:]"))
+    some = "train[:90%]" if args.count is None else f"train[:{args.count}]"
+    train, plain = (keras_gan.datasets.load(name, split=some, flip=f, **options) for f in (settings.flip, False))
+    if args.labels:
+        features = keras_gan.metrics.features.classifier(known, epochs=1 if args.quick else 10)
+    else:
+        features = keras_gan.metrics.features.self_supervised(known, steps=2 if args.quick else None)
+
+    def metrics():
+        return [keras_gan.metrics.KernelDistance(features), keras_gan.metrics.Memorization(features, plain)]
+
+    if args.epochs is None:
+        print("Measuring how fast this machine is", flush=True)
+        with tempfile.TemporaryDirectory() as scratch:
+            pace = settings.measure(train, held_out, metrics(), folder=scratch)
+        gone = time.monotonic() - common.BEGUN + common.CLOSING * pace.start  # What comes after training, too.
+        settings.fit_into(max(args.minutes - gone / 60, 0), pace)
+    else:
+        settings = settings.replace(steps=args.epochs * len(train))
+    print(f"\n{settings}\n", flush=True)
+    keras.utils.set_random_seed(args.seed)  # As if nothing had been measured.
+    gan, watching = settings.build(metrics()), settings.callbacks(args.run_dir, validation_data=held_out)
+    gan.fit(settings.epoch(train), epochs=settings.epochs, validation_data=held_out, verbose=2, callbacks=watching)
+    gan = keras.models.load_model(args.run_dir / "gan.keras")  # The best epoch's, by the kernel distance.
+    found = judge(gan, features, metrics(), held_out, args)
+    columns = classes if args.labels else 10
+    samples = gan.sample(8 * columns, seed=args.seed, labels=np.tile(range(columns), 8) if args.labels else None)
+    keras_gan.images.save(args.run_dir / "samples.png", keras_gan.images.grid(samples, columns))
+    nearest = keras_gan.metrics.nearest(features, samples[:10], plain).images[:, 0]
+    copies = keras_gan.images.grid(np.concatenate([samples[:10], nearest]), columns=10)
+    keras_gan.images.save(args.run_dir / "nearest.png", copies)
+    print("\n" + "\n".join(f"{figure:24}{value:10.4g}" for figure, value in found.items()))
+    files = {
+        "samples.png": "samples of the best epoch" + (", a column for each class" if args.labels else ""),
+        "nearest.png": "samples, and below each the nearest photograph that was trained on",
+        "gan.keras": "that epoch's GAN: keras.models.load_model(...).sample(16)",
+    }
+    common.finish(args.run_dir, {"photographs": settings.count, "steps": settings.steps, **found}, files)
+
+
+if __name__ == "__main__":
+    main()
