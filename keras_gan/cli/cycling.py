@@ -9,7 +9,7 @@ from keras_gan.cli.common import load_cycle
 from keras_gan.cli.source import COMPARED
 from keras_gan.cli.translating import EXPORTED, Translation, export_for_phones
 from keras_gan.cli.unpaired import Unpaired
-from keras_gan.settings import for_unpaired
+from keras_gan.settings import UnpairedSettings, for_unpaired
 
 _SHOWN = 8
 _BACK = "translator_to_a.tflite"
@@ -22,10 +22,8 @@ class Cycle(Translation):
         args: Namespace of the command line.
     """
 
-    foreign = (
-        *("labels", "architecture", "generator_width", "latent_dim", "r1", "augment", "simultaneous"),
-        *("direction", "group", "scale", "target_channels", "dropout", "reconstruction_weight"),
-    )
+    takes = ()
+    choices = UnpairedSettings
 
     def __init__(self, args):
         self._args = args
@@ -59,16 +57,13 @@ class Cycle(Translation):
         return "\n".join(stacks), []
 
     def commands(self, gan_file):
-        sets = shlex.join(["--unpaired", *self._args.unpaired])
-        if self._args.skip_bad_images:
-            sets += " --skip-bad-images"
+        again = super().commands(gan_file)[1:]
         a, b = self.source.names
         return [
             (f"Translate a folder of images of {a} to {b}:", f"keras-gan translate {gan_file} IMAGES OUTPUTS"),
             (f"And of {b} to {a}:", f"keras-gan translate {gan_file} IMAGES OUTPUTS --to a"),
-            (
-                "Measure these figures again:",
-                f"keras-gan evaluate {gan_file} {sets} --split {shlex.quote(self.source.splits[1])} "
-                "--features self_supervised",
-            ),
+            *again,
         ]
+
+    def _data(self):
+        return shlex.join(["--unpaired", *self._args.unpaired])

@@ -22,10 +22,9 @@ from keras_gan.cli.source import (
     first_named,
     hold_out,
     is_gray,
-    repeated,
+    noise_of_two,
 )
 from keras_gan.metrics.features.self_supervised import FEWEST
-from keras_gan.settings import noise
 
 # Features need so many to learn from where a third is held out. Distances need two.
 _FEWEST, _FEWEST_HELD_OUT = FEWEST * 3 // 2, 2
@@ -185,11 +184,7 @@ class Pairs(Source):
         return load_pairs(self._args, batch_size, self.splits[split], *shapes, seed, flip=flip, cache=cache)
 
     def noise(self, split=1):
-        import tensorflow as tf
-
-        count = min(COMPARED, len(self._withheld))
-        batches = [noise(shape, min(count, BATCH)) for shape in (self.source_shape, self.shape)]
-        return repeated(tf.data.Dataset.zip(tuple(batches)), count)
+        return noise_of_two(self.source_shape, self.shape, len(self._withheld))
 
     @functools.cached_property
     def plain(self):

@@ -99,6 +99,15 @@ def repeated(batch, count):
     return batch.unbatch().repeat().take(count).batch(BATCH)
 
 
+def noise_of_two(shape, other, count):
+    """Makes noise in the place of so many pairs, or of those that metrics compare; as `Source.noise`."""
+    import tensorflow as tf
+
+    count = min(COMPARED, count)
+    batches = tuple(noise(each, min(count, BATCH)) for each in (shape, other))
+    return repeated(tf.data.Dataset.zip(batches), count)
+
+
 def hold_out(names):
     """Returns the splits of files, or of groups of them: a pair of strings, to train on and held out."""
     few = min(_FEW, len(names) // 3)
@@ -133,6 +142,7 @@ class Images(Source):
         args: Namespace of `source`, `image_size`, `channels`, `labels`, `skip_bad_images`, `seed` and `cache`.
 
     Attributes:
+        smallest: Int, how many pixels an image is high and wide at least.
         name: String, as `keras_gan.datasets.load` takes it.
         title: String, what the images are called.
         shape: Tuple `(height, width, channels)` of an image to train on.
@@ -144,6 +154,8 @@ class Images(Source):
     Raises:
         ValueError: If there are no such images, too few, or too few of a class.
     """
+
+    smallest = SMALLEST
 
     def __init__(self, args):
         self._args = args
@@ -201,15 +213,15 @@ class Images(Source):
     def _size(self):
         size = self._args.image_size
         if size is not None:
-            if size % 4 or size < SMALLEST:
-                near = max(SMALLEST, round(size / 4) * 4)
+            if size % 4 or size < self.smallest:
+                near = max(self.smallest, round(size / 4) * 4)
                 raise ValueError(
-                    f"--image-size must be divisible by 4, and at least {SMALLEST}. Received: {size}. Give {near}."
+                    f"--image-size must be divisible by 4, and at least {self.smallest}. Received: {size}. Give {near}."
                 )
             return (size,) * 2
         smallest, _, largest = self._found.sizes or (None, None, None)
         is_one_size = smallest is not None and smallest == largest
-        if is_one_size and all(SMALLEST <= n <= LARGEST_OWN_SIZE and n % 4 == 0 for n in smallest):
+        if is_one_size and all(self.smallest <= n <= LARGEST_OWN_SIZE and n % 4 == 0 for n in smallest):
             return smallest
         return (DEFAULT_SIZE,) * 2
 

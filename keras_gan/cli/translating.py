@@ -2,6 +2,7 @@
 
 import shlex
 
+import keras
 import numpy as np
 
 from keras_gan import images
@@ -10,9 +11,9 @@ from keras_gan.cli import report
 from keras_gan.cli.common import load_translation
 from keras_gan.cli.pairs import Pairs
 from keras_gan.cli.source import COMPARED
-from keras_gan.metrics import KernelDistance
+from keras_gan.metrics import PSNR, SSIM, KernelDistance
 from keras_gan.metrics.features.self_supervised import untrained
-from keras_gan.settings import for_pairs
+from keras_gan.settings import PairSettings, for_pairs
 
 EXPORTED = "translator.tflite"
 _SHOWN = 16
@@ -25,10 +26,8 @@ class Translation:
         args: Namespace of the command line.
     """
 
-    foreign = (
-        *("labels", "architecture", "generator_width", "latent_dim", "r1", "augment", "simultaneous"),
-        *("blocks", "cycle_weight", "identity_weight"),
-    )
+    takes = ("direction", "group", "scale", "target_channels")
+    choices = PairSettings
     files = ()
 
     def __init__(self, args):
@@ -49,7 +48,7 @@ class Translation:
         return self.source.noise(), self.metrics(untrained(self.source.shape))
 
     def figures(self, features):
-        return distance_of_sources(self.source.held_out, features, COMPARED)
+        return figures_of_sources(self.source.held_out, features, COMPARED)
 
     def export(self, model, run_dir):
         sources, _ = first_examples(self.source.held_out, COMPARED)
@@ -59,27 +58,33 @@ class Translation:
         # No nearest training images: an output is to be near to a target of its own.
         source, target = first_examples(self.source.held_out, _SHOWN)
         output = images.signed(model.predict(source, verbose=0), model.generator)
-        pictures = {"source": source, "output": output, "target": target}
+        enlarged = enlarge(source, target.shape)
+        compared = {} if enlarged is None or source.shape == target.shape else {"bicubic": enlarged}
+        pictures = {"source": source, **compared, "output": output, "target": target}
         # Transparent ones lie on white.
         stacks = report.stacks({name: images.side_by_side([x]) for name, x in pictures.items()})
-        return "<p>Held-out pairs: source, output and target, from top to bottom.</p>" + stacks, []
+        *first, last = pictures
+        return f"<p>Held-out pairs: {', '.join(first)} and {last}, from top to bottom.</p>{stacks}", []
 
     def commands(self, gan_file):
-        args = self._args
-        pairs = shlex.join(["--pairs", *args.pairs])
-        for name in ("direction", "group"):
-            if getattr(args, name) is not None:
-                pairs += " " + shlex.join([f"--{name}", getattr(args, name)])
-        if args.skip_bad_images:
-            pairs += " --skip-bad-images"
+        skip = " --skip-bad-images" if self._args.skip_bad_images else ""
         return [
             ("Translate a folder of images:", f"keras-gan translate {gan_file} IMAGES OUTPUTS"),
             (
                 "Measure these figures again:",
-                f"keras-gan evaluate {gan_file} {pairs} --split {shlex.quote(self.source.splits[1])} "
+                f"keras-gan evaluate {gan_file} {self._data()}{skip} --split {shlex.quote(self.source.splits[1])} "
                 "--features self_supervised",
             ),
         ]
+
+    def _data(self):
+        """Returns the options of `evaluate` that name the data."""
+        args = self._args
+        words = ["--pairs", *args.pairs]
+        for name in ("direction", "group"):
+            if getattr(args, name) is not None:
+                words += [f"--{name}", getattr(args, name)]
+        return shlex.join(words)
 
 
 def export_for_phones(model, path, **options):
@@ -90,8 +95,26 @@ def export_for_phones(model, path, **options):
         return model.export(path, quantize="dynamic", **options)
 
 
-def distance_of_sources(data, features, max_examples):
-    """Measures how far sources themselves are from targets: what a translation has to beat.
+def enlarge(sources, shape):
+    """Enlarges images by bicubic interpolation.
+
+    Args:
+        sources: Array `(n, height, width, channels)` in [-1, 1].
+        shape: Tuple `(..., height, width, channels)` of what they become.
+
+    Returns:
+        Array, `sources` themselves where they are of that size; None where channels differ.
+    """
+    if sources.shape[-1] != shape[-1]:
+        return None
+    if tuple(sources.shape[1:3]) == tuple(shape[-3:-1]):
+        return sources
+    large = keras.ops.image.resize(sources, shape[-3:-1], "bicubic", data_format="channels_last")
+    return np.clip(keras.ops.convert_to_numpy(large), -1, 1)
+
+
+def figures_of_sources(data, features, max_examples):
+    """Measures how far sources themselves are from targets, enlarged where targets are larger: what there is to beat.
 
     Args:
         data: `tf.data.Dataset` of `(sources, targets)`.
@@ -99,13 +122,22 @@ def distance_of_sources(data, features, max_examples):
         max_examples: Int, how many they compare at most.
 
     Returns:
-        Dict of `source_kernel_distance`; empty where channels differ, so that features can't compare.
+        Dict of `source_kernel_distance`, or of `bicubic_psnr`, `bicubic_ssim` and `bicubic_kernel_distance`; empty
+        where channels differ, so that nothing can be compared.
     """
     source_shape, shape = (tuple(spec.shape[1:]) for spec in data.element_spec)
     if source_shape[2] != shape[2]:
         return {}
-    scale = shape[0] // source_shape[0]
-    metric = KernelDistance(features, max_examples)
+    distance = KernelDistance(features, max_examples)
+    compared = {"source": [distance]} if source_shape == shape else {"bicubic": [PSNR(), SSIM(), distance]}
+    ((name, metrics),) = compared.items()
     for source, target in data:
-        metric.update_state(target, np.repeat(np.repeat(source, scale, 1), scale, 2))
-    return {"source_kernel_distance": metric.result()["kernel_distance"]}
+        enlarged = enlarge(source, shape)
+        for metric in metrics:
+            metric.update_state(target, enlarged)
+    found = {}
+    for metric in metrics:
+        result = metric.result()
+        result = result["kernel_distance"] if metric is distance else result
+        found[f"{name}_{metric.name}"] = float(result)
+    return found

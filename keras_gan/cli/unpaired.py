@@ -24,11 +24,10 @@ from keras_gan.cli.source import (
     first_named,
     hold_out,
     is_gray,
-    repeated,
+    noise_of_two,
 )
 from keras_gan.datasets.split import select
 from keras_gan.metrics.features.self_supervised import FEWEST
-from keras_gan.settings import noise
 
 # Of each set; features learn from both, and distances need two held-out images.
 _FEWEST = FEWEST // 2 * 3 // 2
@@ -176,11 +175,7 @@ class Unpaired(Source):
         return once(data, survey_both(self._args, self.splits[1]), batch_size) if split else data
 
     def noise(self, split=1):
-        import tensorflow as tf
-
-        count = min(COMPARED, *map(len, self._withheld))
-        batch = noise(self.shape, min(count, BATCH))
-        return repeated(tf.data.Dataset.zip((batch, batch)), count)
+        return noise_of_two(self.shape, self.shape, min(map(len, self._withheld)))
 
     @functools.cached_property
     def plain(self):
