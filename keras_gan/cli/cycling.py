@@ -47,10 +47,8 @@ class Cycle(Translation):
         held_out = first_examples(self.source.held_out, _SHOWN)
         a, b = self.source.names
         stacks = []
-        for there, back, names, real in (("b", "a", (a, b), held_out[0]), ("a", "b", (b, a), held_out[1])):
-            made = model.translate(real, to=there)
-            both = [made, model.translate(made, to=back)]
-            both = [images.signed(image, model.generator_ab) for image in both]
+        for there, names, real in (("b", (a, b), held_out[0]), ("a", (b, a), held_out[1])):
+            both = [images.signed(image, model.generator_ab) for image in model.there_and_back(real, to=there)]
             pictures = dict(zip(("held-out image", f"as {names[1]}", "back"), [real, *both], strict=True))
             stacks.append(f"<p>Held-out images of {report.text(names[0])}, what becomes of them in ")
             stacks.append(f"{report.text(names[1])}, and what comes back.</p>{report.stacks(pictures)}")
