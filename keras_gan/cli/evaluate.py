@@ -270,9 +270,9 @@ class _BothWays:
                 f"{args.gan}, of {shapes['a']} and {shapes['b']}. Call evaluate of it in Python."
             )
         self._args, self.name, self.split = args, " and ".join(args.unpaired), args.split or "train"
-        self._sets = unpaired.once(
-            self._load(args.batch_size, self.split), unpaired.survey_both(args, self.split), args.batch_size
-        )
+        data = self._load(args.batch_size, self.split)
+        counts = [unpaired.count(found, self.split) for found in unpaired.survey_both(args)]
+        self._sets = unpaired.once(data, counts, args.batch_size)
         self.data = self._sets
         if self.model.data_range == (0, 1):
             self.data = self._sets.map(lambda a, b: ((a + 1) / 2, (b + 1) / 2))

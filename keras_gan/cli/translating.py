@@ -58,8 +58,8 @@ class Translation:
         # No nearest training images: an output is to be near to a target of its own.
         source, target = first_examples(self.source.held_out, _SHOWN)
         output = images.signed(model.predict(source, verbose=0), model.generator)
-        enlarged = enlarge(source, target.shape)
-        compared = {} if enlarged is None or source.shape == target.shape else {"bicubic": enlarged}
+        is_enlarged = source.shape != target.shape and source.shape[-1] == target.shape[-1]
+        compared = {"bicubic": enlarge(source, target.shape[1:3])} if is_enlarged else {}
         pictures = {"source": source, **compared, "output": output, "target": target}
         # Transparent ones lie on white.
         stacks = report.stacks({name: images.side_by_side([x]) for name, x in pictures.items()})
@@ -95,21 +95,17 @@ def export_for_phones(model, path, **options):
         return model.export(path, quantize="dynamic", **options)
 
 
-def enlarge(sources, shape):
+def enlarge(images, size):
     """Enlarges images by bicubic interpolation.
 
     Args:
-        sources: Array `(n, height, width, channels)` in [-1, 1].
-        shape: Tuple `(..., height, width, channels)` of what they become.
+        images: Array or tensor `(n, height, width, channels)` in [-1, 1].
+        size: Pair of ints, the height and the width to come.
 
     Returns:
-        Array, `sources` themselves where they are of that size; None where channels differ.
+        Array `(n, *size, channels)` in [-1, 1].
     """
-    if sources.shape[-1] != shape[-1]:
-        return None
-    if tuple(sources.shape[1:3]) == tuple(shape[-3:-1]):
-        return sources
-    large = keras.ops.image.resize(sources, shape[-3:-1], "bicubic", data_format="channels_last")
+    large = keras.ops.image.resize(np.asarray(images), size, "bicubic", data_format="channels_last")
     return np.clip(keras.ops.convert_to_numpy(large), -1, 1)
 
 
@@ -128,16 +124,12 @@ def figures_of_sources(data, features, max_examples):
     source_shape, shape = (tuple(spec.shape[1:]) for spec in data.element_spec)
     if source_shape[2] != shape[2]:
         return {}
+    # Images of one size that are not meant to be equal have no PSNR to speak of.
+    name, similarity = ("source", []) if source_shape == shape else ("bicubic", [PSNR(), SSIM()])
     distance = KernelDistance(features, max_examples)
-    compared = {"source": [distance]} if source_shape == shape else {"bicubic": [PSNR(), SSIM(), distance]}
-    ((name, metrics),) = compared.items()
     for source, target in data:
-        enlarged = enlarge(source, shape)
-        for metric in metrics:
-            metric.update_state(target, enlarged)
-    found = {}
-    for metric in metrics:
-        result = metric.result()
-        result = result["kernel_distance"] if metric is distance else result
-        found[f"{name}_{metric.name}"] = float(result)
-    return found
+        source = enlarge(source, shape[:2]) if similarity else source
+        for metric in (*similarity, distance):
+            metric.update_state(target, source)
+    found = {f"{name}_{metric.name}": float(metric.result()) for metric in similarity}
+    return {**found, f"{name}_kernel_distance": distance.result()["kernel_distance"]}

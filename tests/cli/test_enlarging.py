@@ -116,7 +116,7 @@ def test_a_dry_run_of_large_images_writes_nothing(folder, tmp_path, capsys, monk
         assert [part.shape for part in next(iter(data))] == [(count, 5, 5, 1), (count, 20, 20, 1)]
     out = capsys.readouterr().out
     assert "24 to train on, 12 held out, as 20x20 in gray, of 5x5 made of them" in out
-    assert "Some are smaller than that, down to 16x16" in out
+    assert "are smaller than that, down to 16x16" in out
     assert "24 of 5x5x1 to 20x20x1" in out and "EDSR and patches, width 2" in out and "minutes" in out
     assert [*tmp_path.iterdir()] == []
 
