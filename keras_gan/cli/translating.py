@@ -99,13 +99,13 @@ def enlarge(images, size):
     """Enlarges images by bicubic interpolation.
 
     Args:
-        images: Array or tensor `(n, height, width, channels)` in [-1, 1].
+        images: Array `(n, height, width, channels)` in [-1, 1].
         size: Pair of ints, the height and the width to come.
 
     Returns:
         Array `(n, *size, channels)` in [-1, 1].
     """
-    large = keras.ops.image.resize(np.asarray(images), size, "bicubic", data_format="channels_last")
+    large = keras.ops.image.resize(images, size, "bicubic", data_format="channels_last")
     return np.clip(keras.ops.convert_to_numpy(large), -1, 1)
 
 
@@ -127,7 +127,7 @@ def figures_of_sources(data, features, max_examples):
     # Images of one size that are not meant to be equal have no PSNR to speak of.
     name, similarity = ("source", []) if source_shape == shape else ("bicubic", [PSNR(), SSIM()])
     distance = KernelDistance(features, max_examples)
-    for source, target in data:
+    for source, target in data.as_numpy_iterator():
         source = enlarge(source, shape[:2]) if similarity else source
         for metric in (*similarity, distance):
             metric.update_state(target, source)
