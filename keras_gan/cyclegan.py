@@ -382,9 +382,8 @@ class CycleGAN(Match):
         given = self.check_data(*(part[:n] for part in given))
         rows = []
         for domain, real in zip(_DOMAINS, given, strict=True):
-            there = self.translate(real, to=_OTHER[domain])
-            back = self.translate(there, to=domain)
-            rows.append([images.signed(each, self.generator_ab) for each in (real, there, back)])
+            row = real, *self.there_and_back(real, to=_OTHER[domain])
+            rows.append([images.signed(each, self.generator_ab) for each in row])
         above, below = map(images.side_by_side, rows)
         return np.concatenate([above, np.ones_like(above[:, :1]), below], axis=1)
 
@@ -430,6 +429,28 @@ class CycleGAN(Match):
         batch_size = checks.check_integer("batch_size", batch_size)
         expected = checks.Expected(self.shapes[_OTHER[to]], networks.output_activation(self.generator_ab))
         checks.check_images("images", images, expected)
+        return self._made(images, to, batch_size)
+
+    def there_and_back(self, images, to="b", batch_size=_BATCH):
+        """Translates images as `translate` does, and what becomes of them back again.
+
+        Args:
+            images: As for `translate`.
+            to: As for `translate`. Defaults to `"b"`.
+            batch_size: As for `translate`. Defaults to `32`.
+
+        Returns:
+            Two NumPy arrays `(n, height, width, channels)`: images of the domain `to`, and of the one they came from.
+
+        Raises:
+            ValueError: As for `translate`.
+            TypeError: As for `translate`.
+        """
+        made = self.translate(images, to, batch_size)
+        # Unlike a user's images, a bright one was not scaled otherwise.
+        return made, self._made(made, _OTHER[to], batch_size)
+
+    def _made(self, images, to, batch_size):
         return self.infer(self.best(self.generator_to(to)), images, batch_size)
 
     def export(self, filepath, to="b", data=None, **options):

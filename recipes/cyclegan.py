@@ -97,8 +97,7 @@ def main(argv=None):
         model.fit(train, epochs=args.epochs, validation_data=test, callbacks=[*watching, clock])
         logs = model.evaluate(test, verbose=0, return_dict=True)
         found[name] = {**{figure: logs[figure] for figure in found["the sources"]}, "seconds": clock.seconds}
-        there = model.translate(a[:8])
-        rows += [there, model.translate(there, to="a")]
+        rows += model.there_and_back(a[:8])
     rows += [b[:8]] if paired else []
     picture = keras_gan.images.grid(keras_gan.images.side_by_side(rows), columns=1)
     keras_gan.images.save(args.run_dir / "comparison.png", picture)

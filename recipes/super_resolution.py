@@ -2,7 +2,8 @@
 
 Sources are made of the pictures: blurred a little, shrunk and noisy. Many large pictures become the same small one. The
 distance alone answers with what is near to all of them, which is blurred; an adversary asks for one that could be real,
-and pays for it in PSNR. Both train for as many seconds. Without `--data` shapes with fine stripes are drawn.
+and pays for it in PSNR. Both train for as many seconds. What is trained comes from `keras_gan.settings.for_pairs`.
+Without `--data` shapes with fine stripes are drawn.
 
 Command:   python recipes/super_resolution.py --data FOLDER
 Minutes:   60 on 2 CPU cores for 3,400 pictures, by the time of a step
@@ -57,20 +58,6 @@ def load(args):
     return [keras_gan.datasets.load_pairs(data, split=part, flip=i == 0, **options) for i, part in enumerate(parts)]
 
 
-def build(train, args):
-    source, target = (tuple(spec.shape[1:]) for spec in train.element_spec)
-    width = 4 if args.quick else args.width
-    return keras_gan.Pix2Pix(
-        keras_gan.architectures.super_resolution_generator(source, args.scale, width),
-        keras_gan.architectures.patch_discriminator((*target[:2], source[2] + target[2]), width),
-        seed=args.seed,
-    )
-
-
-def optimizer():
-    return keras.optimizers.Adam(5e-4, beta_1=0.5)
-
-
 def measure(enlarge, pairs, features):
     """How far what a function makes of sources is from their targets."""
     distance = keras_gan.metrics.KernelDistance(features, max_examples=1000)
@@ -88,16 +75,18 @@ def measure(enlarge, pairs, features):
 def main(argv=None):
     args = common.parse("super_resolution", __doc__, epochs=40, argv=argv, quick_epochs=1, flags=FLAGS)
     train, test = load(args)
-    size, clock = train.element_spec[1].shape[1:3], common.Clock()
-    print("With an adversary", flush=True)
-    gan = build(train, args)
-    gan.compile(optimizer(), optimizer(), reconstruction_weight=args.reconstruction_weight)
+    shapes, clock = [tuple(spec.shape[1:]) for spec in train.element_spec], common.Clock()
+    size = shapes[1][:2]
+    settings = keras_gan.settings.for_pairs(*shapes, count=sum(len(x) for x, _ in train))
+    choices = {"width": 4 if args.quick else args.width, "reconstruction_weight": args.reconstruction_weight}
+    settings = common.planned(settings, train, args, **choices)
+    print(f"{settings}\nWith an adversary", flush=True)
+    gan = settings.build()
     watching = common.callbacks(args.run_dir, best=False, n=16, data=test)
     gan.fit(train, epochs=args.epochs, validation_data=test, callbacks=[*watching, clock])
     print(f"The distance alone, for {clock.seconds:.0f} seconds", flush=True)
-    alone = build(train, args).generator
-    alone.compile(optimizer(), loss="mae")
-    alone.fit(train, epochs=10_000, callbacks=[common.Clock(clock.seconds)], verbose=2, shuffle=False)
+    alone = settings.build().generator
+    common.train_by_distance(alone, train, settings, clock.seconds)
     ways = {
         "bicubic": lambda x: keras.ops.clip(keras.ops.image.resize(x, size, "bicubic"), -1, 1),
         "distance": lambda x: alone(x, training=False),

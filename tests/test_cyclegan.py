@@ -45,16 +45,19 @@ def cyclegan(channels_a=3, channels_b=3, ema=None, pool_size=5, **options):
     return model
 
 
-def pointwise(ab=(0.5, 0.1), ba=(-0.25, 0.2)):
+def pointwise(ab=(0.5, 0.1), ba=(-0.25, 0.2), activation=None):
     """Generators that multiply and move each pixel, and discriminators that do so to a pixel's logit."""
 
-    def network(weight, bias):
-        model = keras.Sequential([keras.Input((2, 2, 1)), layers.Conv2D(1, 1)])
+    def network(weight, bias, activation=activation):
+        model = keras.Sequential([keras.Input((2, 2, 1)), layers.Conv2D(1, 1, activation=activation)])
         model.set_weights([np.full((1, 1, 1, 1), weight), np.array([bias])])
         return model
 
     names = "generator_ab", "generator_ba", "discriminator_a", "discriminator_b"
-    return {name: network(*values) for name, values in zip(names, (ab, ba, (2.0, 0.5), (3.0, -0.25)), strict=True)}
+    return {
+        name: network(*values)
+        for name, values in zip(names, (ab, ba, (2.0, 0.5, None), (3.0, -0.25, None)), strict=True)
+    }
 
 
 def same(model, other):
@@ -448,6 +451,18 @@ def test_translate_says_what_it_takes():
     ):
         with pytest.raises(error, match=message):
             call()
+
+
+def test_bright_outputs_on_their_way_back_are_no_images_of_another_range(caplog):
+    a, b = domains(4, 1, 1, size=2)
+    model = CycleGAN(**pointwise(ab=(0.1, 0.5), activation="tanh"))
+    with caplog.at_level(logging.WARNING, "keras_gan"):
+        there, back = model.there_and_back(a)
+        assert there.min() > 0 and "scaled to [0, 1]" not in caplog.text
+        np.testing.assert_array_equal(back, model.translate(there, to="a"))
+    assert "scaled to [0, 1]" in caplog.text
+    other, _ = model.there_and_back(b, to="a")
+    np.testing.assert_array_equal(other, model.translate(b, to="a"))
 
 
 def test_equal_domains_are_warned_of(caplog):

@@ -671,3 +671,10 @@ def test_sampling_compiles_once_where_the_backend_compiles(points):
         gan.sample(n)
     # TensorFlow learns from the second size that the batch varies.
     assert len(traced) <= {"tensorflow": 1, "jax": 0, "torch": 5}[keras.config.backend()]
+
+
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="the warning is TensorFlow's")
+def test_gans_that_sample_one_after_the_other_are_not_taken_for_one_that_is_compiled_again(make_gan, caplog):
+    for _ in range(6):
+        make_gan(compiled=False).sample(3)
+    assert "retracing" not in caplog.text

@@ -182,9 +182,7 @@ def check_pairs(x, y, source_shape, target):
     )
     _check_range("x", x_array, (-1, 1), "sources")
     _check_activation("y", y_array, target.activation)
-    if len(x_array) != len(y_array):
-        raise ValueError(f"y must be as many as x, {len(x_array)}. Received: {len(y_array)}.")
-    _warn_if_equal(x_array, y_array, "If sources and targets come from two folders")
+    _check_apart(x_array, y_array, "sources and targets")
     return x, y
 
 
@@ -213,12 +211,8 @@ def check_domains(x, y, a, b):
     x_array, y_array = _check_two(*parts, "x is of A, y of B")
     _check_activation("x", x_array, a.activation)
     _check_activation("y", y_array, b.activation)
-    if len(x_array) != len(y_array):
-        raise ValueError(
-            f"y must be as many as x, {len(x_array)}, since each step takes as many of both. "
-            f"Received: {len(y_array)}. keras_gan.datasets.load_unpaired(a, b, batch_size=...) takes sets of any size."
-        )
-    _warn_if_equal(x_array, y_array, "If both domains come from two folders")
+    hint = " keras_gan.datasets.load_unpaired(a, b, batch_size=...) takes sets of any size."
+    _check_apart(x_array, y_array, "both domains", hint)
     return x, y
 
 
@@ -241,11 +235,14 @@ def _check_two(first, second, order):
     return [_check_array(name, *part, hint) for name, part in (("x", first), ("y", second))]
 
 
-def _warn_if_equal(x, y, case):
+def _check_apart(x, y, sides, hint=""):
+    """Raises a ValueError unless there are as many of both, and warns if both are the same."""
+    if len(x) != len(y):
+        raise ValueError(f"y must be as many as x, {len(x)}: each step takes as many. Received: {len(y)}.{hint}")
     if x.shape == y.shape and np.array_equal(x, y):
         logging.getLogger("keras_gan").warning(
-            f"x and y are equal, as far as they were looked at: there is nothing to translate. {case}, look if both "
-            "are the same."
+            f"x and y are equal, as far as they were looked at: there is nothing to translate. If {sides} "
+            "come from two folders, look if both are the same."
         )
 
 

@@ -29,6 +29,12 @@ _KINDS = {
     Pix2Pix: ("which translates images", "--pairs", "Translate images with keras-gan translate."),
     CycleGAN: ("which translates images both ways", "--unpaired", "Translate images with keras-gan translate."),
 }
+# Options of `train` that have a form for no.
+SWITCHES = {
+    "augment": "the discriminator sees images changed at random",
+    "flip": "images are mirrored at random",
+    "simultaneous": "both players are updated at once",
+}
 # Where times of the whole command count from.
 BEGUN = time.monotonic()
 EPILOG = "Exit codes: 0 done, 1 failed (one line on stderr says why), 2 wrong usage, 130 or 143 stopped by a signal."
@@ -95,6 +101,8 @@ def _load(path, kinds, expected, writers, given):
     for kind, (what, option, command) in _KINDS.items():
         if isinstance(model, kind):
             advice = command if given is None else f"Give {option} in the place of {given}."
+            if given == "--data" and kind is Pix2Pix and model.data_shape[0] > model.source_shape[0]:
+                advice += f" Or add --degrade {model.data_shape[0] // model.source_shape[0]}."
             raise ValueError(f"{expected}. Received: {path}, {what}. {advice}")
     name = expected.partition(" ")[0]
     raise ValueError(

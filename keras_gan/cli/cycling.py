@@ -9,7 +9,7 @@ from keras_gan.cli.common import load_cycle
 from keras_gan.cli.source import COMPARED
 from keras_gan.cli.translating import EXPORTED, Translation, export_for_phones
 from keras_gan.cli.unpaired import Unpaired
-from keras_gan.settings import for_unpaired
+from keras_gan.settings import UnpairedSettings, for_unpaired
 
 _SHOWN = 8
 _BACK = "translator_to_a.tflite"
@@ -22,10 +22,8 @@ class Cycle(Translation):
         args: Namespace of the command line.
     """
 
-    foreign = (
-        *("labels", "architecture", "generator_width", "latent_dim", "r1", "augment", "simultaneous"),
-        *("direction", "group", "scale", "target_channels", "dropout", "reconstruction_weight"),
-    )
+    takes = ()
+    choices = UnpairedSettings
 
     def __init__(self, args):
         self._args = args
@@ -49,26 +47,21 @@ class Cycle(Translation):
         held_out = first_examples(self.source.held_out, _SHOWN)
         a, b = self.source.names
         stacks = []
-        for there, back, names, real in (("b", "a", (a, b), held_out[0]), ("a", "b", (b, a), held_out[1])):
-            made = model.translate(real, to=there)
-            both = [made, model.translate(made, to=back)]
-            both = [images.signed(image, model.generator_ab) for image in both]
+        for there, names, real in (("b", (a, b), held_out[0]), ("a", (b, a), held_out[1])):
+            both = [images.signed(image, model.generator_ab) for image in model.there_and_back(real, to=there)]
             pictures = dict(zip(("held-out image", f"as {names[1]}", "back"), [real, *both], strict=True))
             stacks.append(f"<p>Held-out images of {report.text(names[0])}, what becomes of them in ")
             stacks.append(f"{report.text(names[1])}, and what comes back.</p>{report.stacks(pictures)}")
         return "\n".join(stacks), []
 
     def commands(self, gan_file):
-        sets = shlex.join(["--unpaired", *self._args.unpaired])
-        if self._args.skip_bad_images:
-            sets += " --skip-bad-images"
+        again = super().commands(gan_file)[1:]
         a, b = self.source.names
         return [
             (f"Translate a folder of images of {a} to {b}:", f"keras-gan translate {gan_file} IMAGES OUTPUTS"),
             (f"And of {b} to {a}:", f"keras-gan translate {gan_file} IMAGES OUTPUTS --to a"),
-            (
-                "Measure these figures again:",
-                f"keras-gan evaluate {gan_file} {sets} --split {shlex.quote(self.source.splits[1])} "
-                "--features self_supervised",
-            ),
+            *again,
         ]
+
+    def _data(self):
+        return shlex.join(["--unpaired", *self._args.unpaired])

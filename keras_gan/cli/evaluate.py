@@ -8,7 +8,7 @@ import keras
 
 from keras_gan import datasets, metrics, saving
 from keras_gan.augmentation import Affine
-from keras_gan.cli import pairs, unpaired
+from keras_gan.cli import degraded, pairs, unpaired
 from keras_gan.cli.common import (
     Result,
     add_command,
@@ -19,7 +19,7 @@ from keras_gan.cli.common import (
     load_translation,
     positive,
 )
-from keras_gan.cli.translating import distance_of_sources
+from keras_gan.cli.translating import figures_of_sources
 from keras_gan.metrics.features.self_supervised import SelfSupervised
 from keras_gan.metrics.frechet import LARGEST
 from keras_gan.translation import default_metrics
@@ -34,6 +34,9 @@ _MEANINGS = {
     "kernel_distance": "lower is better; 0 is perfect, on average",
     "kernel_distance_error": "its standard error",
     "source_kernel_distance": "that of the sources themselves: the number to beat",
+    "bicubic_psnr": "that of sources enlarged by bicubic interpolation: the number to beat",
+    "bicubic_ssim": "likewise",
+    "bicubic_kernel_distance": "likewise",
     "sliced_wasserstein": "lower is better",
     "precision": "share of samples that look real",
     "recall": "share of real images that could be samples",
@@ -74,6 +77,7 @@ def add(commands):
         "--unpaired", nargs=2, metavar=("A", "B"), help="for a translation of two sets: their folders, as of train"
     )
     pairs.add_options(parser)
+    degraded.add_options(parser)
     parser.add_argument("--split", help="which part of the data (default: test; of folders, all)")
     parser.add_argument(
         "--features",
@@ -92,7 +96,7 @@ def add(commands):
 def run(args):
     # The result alone goes to stdout.
     with contextlib.redirect_stdout(sys.stderr):
-        compared = (_Outputs if args.pairs else _BothWays if args.unpaired else _Samples)(args)
+        compared = _kind(args)(args)
         model, data, kind = compared.model, compared.data, args.features or compared.default_features
         features = None
         if kind == "classifier":
@@ -123,6 +127,15 @@ def run(args):
     title = f"{count:,} {compared.noun} of {args.gan} against {compared.name}, {compared.split}; features: {kind}"
     facts = {"gan": args.gan, "data": compared.name, "split": compared.split, "features": kind, "count": count}
     return Result({**facts, **found}, "\n".join([title, "", *table(found)]))
+
+
+def _kind(args):
+    """Returns what is to be compared with the data that are given, a class."""
+    if args.pairs:
+        return _Outputs
+    if args.unpaired:
+        return _BothWays
+    return _Samples if args.degrade is None else _Enlarged
 
 
 class _Samples:
@@ -195,9 +208,13 @@ class _Outputs:
     noun, default_features = "outputs", "self_supervised"
 
     def __init__(self, args):
-        _check_features(args, "--pairs")
-        self.model = load_translation(args.gan, "--pairs")
-        self._args, self.name, self.split = args, " and ".join(args.pairs), args.split or "train"
+        _check_options(args, "--pairs", ["degrade"])
+        self._begin(args, "--pairs", " and ".join(args.pairs))
+
+    def _begin(self, args, given, name):
+        _check_features(args, given)
+        self.model = load_translation(args.gan, given)
+        self._args, self.name, self.split = args, name, args.split or "train"
         self._pairs = self._load(args.batch_size, self.split)
         self.data = self._pairs
         if self.model.data_range == (0, 1):
@@ -208,10 +225,33 @@ class _Outputs:
         return self._load(1000, "train").map(lambda source, target: target)
 
     def figures(self, features, max_examples):
-        return distance_of_sources(self._pairs, features, max_examples)
+        return figures_of_sources(self._pairs, features, max_examples)
 
     def _load(self, batch_size, split):
         return pairs.load_pairs(self._args, batch_size, split, self.model.source_shape, self.model.data_shape, seed=0)
+
+
+class _Enlarged(_Outputs):
+    """Images that are enlarged, of small ones made of large ones, to be compared with these; as `_Samples`."""
+
+    def __init__(self, args):
+        _check_options(args, "--degrade")
+        if not args.data.startswith("folder:"):
+            raise ValueError(f"--data must be folder:PATH with --degrade. Received: {args.data}.")
+        self._begin(args, "--degrade", args.data)
+
+    def _load(self, batch_size, split):
+        args, shape = self._args, self.model.data_shape
+        pairs = degraded.load_degraded(
+            args.data.removeprefix("folder:"), args.degrade, batch_size, split, shape, args.skip_bad_images, seed=0
+        )
+        found = tuple(pairs.element_spec[0].shape[1:])
+        if found != self.model.source_shape:
+            raise ValueError(
+                f"--degrade must make sources of {self.model.source_shape}, which {args.gan} takes, of images of "
+                f"{shape}. Received: --degrade {args.degrade}, which makes {found}."
+            )
+        return pairs
 
 
 class _BothWays:
@@ -220,7 +260,7 @@ class _BothWays:
     noun, default_features = "outputs of each set", "self_supervised"
 
     def __init__(self, args):
-        _check_options(args, "--unpaired")
+        _check_options(args, "--unpaired", ["direction", "group", "degrade"])
         _check_features(args, "--unpaired")
         self.model = load_cycle(args.gan, "--unpaired")
         shapes = self.model.shapes
@@ -230,9 +270,9 @@ class _BothWays:
                 f"{args.gan}, of {shapes['a']} and {shapes['b']}. Call evaluate of it in Python."
             )
         self._args, self.name, self.split = args, " and ".join(args.unpaired), args.split or "train"
-        self._sets = unpaired.once(
-            self._load(args.batch_size, self.split), unpaired.survey_both(args, self.split), args.batch_size
-        )
+        data = self._load(args.batch_size, self.split)
+        counts = [unpaired.count(found, self.split) for found in unpaired.survey_both(args)]
+        self._sets = unpaired.once(data, counts, args.batch_size)
         self.data = self._sets
         if self.model.data_range == (0, 1):
             self.data = self._sets.map(lambda a, b: ((a + 1) / 2, (b + 1) / 2))
@@ -242,17 +282,17 @@ class _BothWays:
         return unpaired.mixed(self._load(500, "train"))
 
     def figures(self, features, max_examples):
-        return distance_of_sources(self._sets, features, max_examples)
+        return figures_of_sources(self._sets, features, max_examples)
 
     def _load(self, batch_size, split):
         return unpaired.load_both(self._args, batch_size, split, self.model.data_shape, seed=0)
 
 
-def _check_options(args, given):
-    """Raises a ValueError for options of pairs beside other data."""
-    for option in ("direction", "group"):
+def _check_options(args, given, foreign=("direction", "group")):
+    """Raises a ValueError for options of other data."""
+    for option in foreign:
         if getattr(args, option) is not None:
-            raise ValueError(f"--{option} is for --pairs. Received: {given}.")
+            raise ValueError(f"--{option} is for {'--data' if option == 'degrade' else '--pairs'}. Received: {given}.")
 
 
 def _check_features(args, given):

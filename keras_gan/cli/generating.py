@@ -10,7 +10,7 @@ from keras_gan.cli.common import load_gan
 from keras_gan.cli.source import COMPARED, Images
 from keras_gan.metrics import FrechetDistance, KernelDistance, Memorization, PrecisionRecall
 from keras_gan.metrics.features.self_supervised import untrained
-from keras_gan.settings import for_images
+from keras_gan.settings import ImageSettings, for_images
 
 _SAMPLES, _NEIGHBORS = 64, 16
 # A walk: pictures side by side, stops, and pictures from each stop to the next.
@@ -24,16 +24,15 @@ class Generation:
         args: Namespace of the command line.
 
     Attributes:
-        foreign: Tuple of strings, options that it has no use for.
+        takes: Tuple of strings, the options of data that it has a use for and others have not.
+        choices: Class from `keras_gan.settings`, whose attributes are the settings that there are.
         source: `keras_gan.cli.source.Source`, the images.
         title: String, what the run makes.
         files: Tuple of pairs, the names of other files and what they are.
     """
 
-    foreign = (
-        *("direction", "group", "scale", "target_channels", "dropout", "reconstruction_weight"),
-        *("blocks", "cycle_weight", "identity_weight"),
-    )
+    takes = ("labels",)
+    choices = ImageSettings
     files = (("walk.gif", "a walk between samples"),)
 
     def __init__(self, args):

@@ -1,11 +1,9 @@
 """Pairs of images, sources and targets, as the command line names them."""
 
 import functools
-import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from keras_gan import datasets
 from keras_gan.cli.common import speaking_of_options
@@ -16,16 +14,14 @@ from keras_gan.cli.source import (
     DEFAULT_SIZE,
     LARGEST_OWN_SIZE,
     Source,
-    are_one,
     describe_sizes,
     digest,
     first_named,
     hold_out,
     is_gray,
-    repeated,
+    noise_of_two,
 )
 from keras_gan.metrics.features.self_supervised import FEWEST
-from keras_gan.settings.base import noise
 
 # Features need so many to learn from where a third is held out. Distances need two.
 _FEWEST, _FEWEST_HELD_OUT = FEWEST * 3 // 2, 2
@@ -97,10 +93,10 @@ class Pairs(Source):
         ValueError: If there are no such folders, too few pairs, or sizes that don't fit.
     """
 
+    option, defect = "--pairs", "pairs can't be used"
+
     def __init__(self, args):
-        self._args = args
-        # They are counted and named.
-        warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+        super().__init__(args)
         check_folders(args.pairs)
         self._turned = args.direction == "b_to_a"
         names = [Path(path).resolve().name for path in args.pairs]
@@ -185,11 +181,7 @@ class Pairs(Source):
         return load_pairs(self._args, batch_size, self.splits[split], *shapes, seed, flip=flip, cache=cache)
 
     def noise(self, split=1):
-        import tensorflow as tf
-
-        count = min(COMPARED, len(self._withheld))
-        batches = [noise(shape, min(count, BATCH)) for shape in (self.source_shape, self.shape)]
-        return repeated(tf.data.Dataset.zip(tuple(batches)), count)
+        return noise_of_two(self.source_shape, self.shape, len(self._withheld))
 
     @functools.cached_property
     def plain(self):
@@ -197,10 +189,8 @@ class Pairs(Source):
         return self.load(BATCH).map(lambda source, target: target)
 
     def check(self, train):
+        super().check(train)
         source, target = map(np.asarray, next(iter(train)))
-        for name, images in zip(self.names, (source, target), strict=True):
-            if are_one(images):
-                raise ValueError(f"--pairs must hold different images. Received: {name}, where all are one.")
         if source.shape == target.shape and (source == target).all():
             raise ValueError(
                 "--pairs must hold sources and what is to become of them. Received: "
@@ -236,20 +226,11 @@ class Pairs(Source):
         shapes = (self.source_shape, self.shape)
         texts = [f"{width}x{height} in {COLORS[channels]}" for height, width, channels in shapes]
         lines[-1] += f" {texts[0]} to {texts[1]}"
-        for name, sizes, shape in zip(self.names, self._sizes, shapes, strict=True):
-            if min(sizes[0]) < min(shape[:2]):
-                smallest = f"{sizes[0][1]}x{sizes[0][0]}"
-                lines.append(f"Some of {name} are smaller than that, down to {smallest}: they are enlarged.")
-        if self.unreadable:
-            named = [f"{name} ({reason})" for name, reason in self.unreadable.items()]
-            lines.append(f"{len(self.unreadable)} pairs can't be used: {first_named(named)}")
+        lines += self._say_small(self._sizes, shapes)
         for path, names in zip(self._args.pairs, found.unmatched, strict=False):
             if names:
                 lines.append(f"{len(names)} of {path} have no partner: {first_named(names)}")
-        for path, others in zip(self._args.pairs, found.others, strict=False):
-            if others:
-                lines.append(f"{len(others)} files of {path} are of other kinds, such as {others[0]}")
-        return "\n".join(lines)
+        return "\n".join(lines + self._say_left_out(self._args.pairs, found.others))
 
 
 def _wrong(size, scale):

@@ -6,9 +6,8 @@ import shlex
 from pathlib import Path
 
 from keras_gan import saving
+from keras_gan.cli.common import SWITCHES
 
-# Options that have a form for no.
-_SWITCHES = ("augment", "flip", "simultaneous")
 _OPTIONS, _REPORT = "options.json", "report.html"
 
 
@@ -67,7 +66,7 @@ class RunFolder:
         for name, value in self.options["command"].items():
             if name == "source":
                 words.insert(2, value)
-            elif value is False and name in _SWITCHES:
+            elif value is False and name in SWITCHES:
                 words.append(f"--no-{name}")
             elif value is not False:
                 values = value if isinstance(value, list) else [value]

@@ -30,13 +30,26 @@ COLORS = {1: "gray", 3: "color", 4: "color with transparency"}
 class Source:
     """What is trained on, and what is held out. Each kind has a subclass.
 
+    Args:
+        args: Namespace of the command line.
+
     Attributes:
+        option: String, the option that names it.
+        defect: String, what is wrong with examples that are left out.
         title: String, what it is called.
+        names: List of strings, what the images of each side are called.
         shape: Tuple `(height, width, channels)` of an image to make.
         count: Int, how many examples there are to train on, those that can't be read left out.
         splits: Pair of strings, what is trained on, and what metrics compare.
         unreadable: Dict from the names of examples that can't be read to the reasons.
     """
+
+    option, defect = "source", "images can't be read"
+
+    def __init__(self, args):
+        self._args = args
+        # They are counted and named.
+        warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
     def load(self, batch_size, split=0, flip=False, seed=None):
         """Loads examples.
@@ -74,21 +87,40 @@ class Source:
 
     def check(self, train):
         """Raises a ValueError if the first batch says that nothing can be learned."""
-        first = np.asarray(keras.tree.flatten(next(iter(train)))[0])
-        if are_one(first):
-            raise ValueError(f"source must hold different images. Received: {self.title}, where all are one.")
+        # Labels may come last.
+        for name, images in zip(self.names, keras.tree.flatten(next(iter(train))), strict=False):
+            if _are_one(np.asarray(images)):
+                raise ValueError(f"{self.option} must hold different images. Received: {name}, where all are one.")
 
     @property
     def refused(self):
         """String, why a run would end before it begins, or None."""
         if self.unreadable:
-            return (
-                f"{len(self.unreadable)} images can't be read. Repair them, take them out, or give --skip-bad-images."
-            )
+            return f"{len(self.unreadable)} {self.defect}. Repair them, take them out, or give --skip-bad-images."
         return None
 
+    def _say_small(self, sizes, shapes):
+        """Says which side has images to enlarge, a list of lines: of each its sizes, and the shape that is made."""
+        return [
+            f"Some of {name} are smaller than that, down to {each[0][1]}x{each[0][0]}: they are enlarged."
+            for name, each, shape in zip(self.names, sizes, shapes, strict=True)
+            if min(each[0]) < min(shape[:2])
+        ]
 
-def are_one(images):
+    def _say_left_out(self, paths, others):
+        """Says which examples can't be read, and which files of each folder are none, a list of lines."""
+        lines = []
+        if self.unreadable:
+            named = [f"{name} ({reason})" for name, reason in self.unreadable.items()]
+            lines.append(f"{len(self.unreadable)} {self.defect}: {first_named(named)}")
+        return lines + [
+            f"{len(names)} files of {path} are of other kinds, such as {names[0]}"
+            for path, names in zip(paths, others, strict=False)
+            if names
+        ]
+
+
+def _are_one(images):
     """Tells if all images of a batch are one and the same, mirrored or not."""
     symmetric = images + images[:, :, ::-1]
     return len(images) > 1 and bool((symmetric == symmetric[:1]).all())
@@ -97,6 +129,15 @@ def are_one(images):
 def repeated(batch, count):
     """Repeats a `tf.data.Dataset` of one batch until it has so many examples."""
     return batch.unbatch().repeat().take(count).batch(BATCH)
+
+
+def noise_of_two(shape, other, count):
+    """Makes noise in the place of so many pairs, or of those that metrics compare; as `Source.noise`."""
+    import tensorflow as tf
+
+    count = min(COMPARED, count)
+    batches = tuple(noise(each, min(count, BATCH)) for each in (shape, other))
+    return repeated(tf.data.Dataset.zip(batches), count)
 
 
 def hold_out(names):
@@ -133,24 +174,25 @@ class Images(Source):
         args: Namespace of `source`, `image_size`, `channels`, `labels`, `skip_bad_images`, `seed` and `cache`.
 
     Attributes:
+        smallest: Int, how many pixels an image is high and wide at least.
         name: String, as `keras_gan.datasets.load` takes it.
         title: String, what the images are called.
         shape: Tuple `(height, width, channels)` of an image to train on.
         condition: `Labels`, or None.
         count: Int, how many images there are to train on, those that can't be read left out.
         splits: Pair of strings, what is trained on, and what metrics compare.
-        unreadable: Dict from the names of images that can't be read to the reasons.
 
     Raises:
         ValueError: If there are no such images, too few, or too few of a class.
     """
 
+    smallest = SMALLEST
+
     def __init__(self, args):
-        self._args = args
-        # They are counted and named.
-        warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+        super().__init__(args)
         self.name = f"folder:{args.source}" if os.path.isdir(os.path.expanduser(args.source)) else args.source
         self.title = Path(args.source).resolve().name if self.name.startswith("folder:") else args.source
+        self.names = [self.title]
         found = datasets.survey(self.name, labels=args.labels, download=not args.dry_run)
         if found.count is None:
             raise ValueError(
@@ -201,15 +243,15 @@ class Images(Source):
     def _size(self):
         size = self._args.image_size
         if size is not None:
-            if size % 4 or size < SMALLEST:
-                near = max(SMALLEST, round(size / 4) * 4)
+            if size % 4 or size < self.smallest:
+                near = max(self.smallest, round(size / 4) * 4)
                 raise ValueError(
-                    f"--image-size must be divisible by 4, and at least {SMALLEST}. Received: {size}. Give {near}."
+                    f"--image-size must be divisible by 4, and at least {self.smallest}. Received: {size}. Give {near}."
                 )
             return (size,) * 2
         smallest, _, largest = self._found.sizes or (None, None, None)
         is_one_size = smallest is not None and smallest == largest
-        if is_one_size and all(SMALLEST <= n <= LARGEST_OWN_SIZE and n % 4 == 0 for n in smallest):
+        if is_one_size and all(self.smallest <= n <= LARGEST_OWN_SIZE and n % 4 == 0 for n in smallest):
             return smallest
         return (DEFAULT_SIZE,) * 2
 
@@ -278,13 +320,5 @@ class Images(Source):
             classes = found.classes.items()
             listed = ", ".join(f"{name} ({count:,})" for name, count in list(classes)[:10])
             lines.append(f"{len(classes)} classes: {listed}{', ...' if len(classes) > 10 else ''}")
-        if found.sizes is not None and min(found.sizes[0]) < min(self.shape[:2]):
-            lines.append(
-                f"Some are smaller than that, down to {found.sizes[0][1]}x{found.sizes[0][0]}: they are enlarged."
-            )
-        if self.unreadable:
-            named = [f"{name} ({reason})" for name, reason in self.unreadable.items()]
-            lines.append(f"{len(self.unreadable)} can't be read: {first_named(named)}")
-        if found.others:
-            lines.append(f"{len(found.others)} files are of other kinds, such as {found.others[0]}")
-        return "\n".join(lines)
+        small = [] if found.sizes is None else self._say_small([found.sizes], [self.shape])
+        return "\n".join([*lines, *small, *self._say_left_out([self._args.source], [found.others])])

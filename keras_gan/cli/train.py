@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import dataclasses
 import importlib.util
 import math
 import os
@@ -14,17 +15,23 @@ from pathlib import Path
 import keras
 
 from keras_gan.callbacks import Progress, TrainingHealth
-from keras_gan.cli import finishing, pairs
-from keras_gan.cli.common import BEGUN, Result, add_command, count_parameters, positive
+from keras_gan.cli import degraded, finishing, pairs
+from keras_gan.cli.common import BEGUN, SWITCHES, Result, add_command, count_parameters, positive
 from keras_gan.cli.cycling import Cycle
+from keras_gan.cli.enlarging import Enlargement
 from keras_gan.cli.generating import Generation
 from keras_gan.cli.run_folder import RunFolder
 from keras_gan.cli.translating import Translation
 from keras_gan.datasets import memory
 from keras_gan.metrics import features
 
-# What is made of what: options of the command line, what they are called, and what makes it.
-_TASKS = {"source": ("images", Generation), "pairs": ("--pairs", Translation), "unpaired": ("--unpaired", Cycle)}
+# What is made of what: options of the command line, what they are called, and what makes it. The first that is given.
+_TASKS = {
+    "pairs": ("--pairs", Translation),
+    "unpaired": ("--unpaired", Cycle),
+    "degrade": ("images with --degrade", Enlargement),
+    "source": ("images", Generation),
+}
 # By default, and at most: a year.
 _MINUTES, _MOST_MINUTES = 15.0, 525_600
 # The share of the time that features may take to learn.
@@ -36,7 +43,7 @@ _CLOSING = 2.0
 # Options that change where and how a run is computed, and not what it is.
 _NOT_THE_RUN = ("cache", "command", "dry_run", "json", "next_step", "run", "run_dir")
 _CHOICES = {
-    "architecture": (str, "dcgan, modern or resnet"),
+    "architecture": (str, "dcgan, modern or resnet; of pairs unet or super_resolution"),
     "width": (positive, "filters of the networks; of a GAN, the discriminator's"),
     "generator_width": (positive, "filters of a GAN's generator"),
     "latent_dim": (positive, "the size of the latent"),
@@ -56,11 +63,6 @@ _SHOWN = {"val_kernel_distance": "distance", "val_precision": "precision", "val_
 _SHOWN |= {"val_kernel_distance_b": "distance in B", "val_kernel_distance_a": "in A"}
 _SHOWN |= {"val_cycle_loss_a": "back in A", "val_cycle_loss_b": "in B"}
 _SHOWN |= {"val_mae": "MAE", "val_psnr": "PSNR", "val_ssim": "SSIM"}
-_SWITCHES = {
-    "augment": "the discriminator sees images changed at random",
-    "flip": "images are mirrored at random",
-    "simultaneous": "both players are updated at once",
-}
 
 
 def add(commands):
@@ -68,11 +70,11 @@ def add(commands):
         commands,
         "train",
         run,
-        help="make a generator from a folder of images, or a translation from pairs or two sets of them",
+        help="make a generator from a folder of images, a translation from pairs or two sets of them, or what enlarges",
         description="Trains a GAN on images, and writes a report with samples and figures, the GAN, and its generator "
-        "for a phone, checked; with --pairs or --unpaired a translation of images in its place. Says first what it "
-        "found and what it will do. A run that was cut off, whatever ended it, goes on when the same command is given "
-        "again with the same --run-dir.",
+        "for a phone, checked; with --pairs, --unpaired or --degrade a translation of images in its place. Says first "
+        "what it found and what it will do. A run that was cut off, whatever ended it, goes on when the same command "
+        "is given again with the same --run-dir.",
     )
     parser.set_defaults(next_step=" The same command goes on where it was.")
     kind = parser.add_mutually_exclusive_group(required=True)
@@ -122,6 +124,7 @@ def add(commands):
         "--scale", type=positive, metavar="N", help="of pairs: how many times as large targets are (default: 1)"
     )
     pairs.add_options(data)
+    degraded.add_options(data)
     data.add_argument("--skip-bad-images", action="store_true", help="go on without those that can't be read")
     data.add_argument(
         "--cache", nargs="?", const=True, metavar="DIR", help="keep them on disk, not in memory (default: if many)"
@@ -144,7 +147,7 @@ def add(commands):
     choices = parser.add_argument_group("settings", "Each overrides one choice; the command says the others.")
     for name, (kind, text) in _CHOICES.items():
         choices.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="X", help=text)
-    for name, text in _SWITCHES.items():
+    for name, text in SWITCHES.items():
         choices.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, help=text)
 
 
@@ -187,12 +190,23 @@ def _run(args):
 def _task(args):
     """Returns what is to be made, such as `Generation`."""
     called, kind = next(task for option, task in _TASKS.items() if getattr(args, option) is not None)
-    foreign = [name for name in kind.foreign if getattr(args, name) not in (None, False)]
+    foreign = [name for name in _foreign(kind) if _is_given(getattr(args, name), name)]
     if foreign:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)
-        takers = [other for other, task in _TASKS.values() if set(foreign) - set(task.foreign)]
+        takers = [other for other, task in _TASKS.values() if set(foreign) - set(_foreign(task))]
         raise ValueError(f"{flags} must be left out for {called}. Received: what is for {' and '.join(takers)} alone.")
     return kind(args)
+
+
+def _is_given(value, name):
+    return value is not None and (value is not False or name in SWITCHES)
+
+
+def _foreign(kind):
+    """Lists the options that a kind of task has no use for."""
+    own = {*kind.takes, *(field.name for field in dataclasses.fields(kind.choices))}
+    of_data = [name for _, task in _TASKS.values() for name in task.takes]
+    return [name for name in dict.fromkeys([*of_data, *_CHOICES, *SWITCHES]) if name not in own]
 
 
 def _check_export(args):
@@ -229,7 +243,7 @@ def _strategy(args):
 
 def _settings(args, task):
     minutes = None if args.steps or args.epochs else args.minutes or _MINUTES
-    chosen = {name: getattr(args, name) for name in (*_CHOICES, *_SWITCHES) if getattr(args, name) is not None}
+    chosen = {name: getattr(args, name) for name in (*_CHOICES, *SWITCHES) if getattr(args, name) is not None}
     settings = task.settings(minutes).replace(seed=args.seed, **chosen)
     # Of a batch three are there at once: two are read ahead.
     needed, free = 3 * 4 * settings.batch_size * math.prod(task.source.shape), memory.free()

@@ -2,6 +2,7 @@
 
 import shlex
 
+import keras
 import numpy as np
 
 from keras_gan import images
@@ -10,9 +11,9 @@ from keras_gan.cli import report
 from keras_gan.cli.common import load_translation
 from keras_gan.cli.pairs import Pairs
 from keras_gan.cli.source import COMPARED
-from keras_gan.metrics import KernelDistance
+from keras_gan.metrics import PSNR, SSIM, KernelDistance
 from keras_gan.metrics.features.self_supervised import untrained
-from keras_gan.settings import for_pairs
+from keras_gan.settings import PairSettings, for_pairs
 
 EXPORTED = "translator.tflite"
 _SHOWN = 16
@@ -25,10 +26,8 @@ class Translation:
         args: Namespace of the command line.
     """
 
-    foreign = (
-        *("labels", "architecture", "generator_width", "latent_dim", "r1", "augment", "simultaneous"),
-        *("blocks", "cycle_weight", "identity_weight"),
-    )
+    takes = ("direction", "group", "scale", "target_channels")
+    choices = PairSettings
     files = ()
 
     def __init__(self, args):
@@ -49,7 +48,7 @@ class Translation:
         return self.source.noise(), self.metrics(untrained(self.source.shape))
 
     def figures(self, features):
-        return distance_of_sources(self.source.held_out, features, COMPARED)
+        return figures_of_sources(self.source.held_out, features, COMPARED)
 
     def export(self, model, run_dir):
         sources, _ = first_examples(self.source.held_out, COMPARED)
@@ -59,27 +58,33 @@ class Translation:
         # No nearest training images: an output is to be near to a target of its own.
         source, target = first_examples(self.source.held_out, _SHOWN)
         output = images.signed(model.predict(source, verbose=0), model.generator)
-        pictures = {"source": source, "output": output, "target": target}
+        is_enlarged = source.shape != target.shape and source.shape[-1] == target.shape[-1]
+        compared = {"bicubic": enlarge(source, target.shape[1:3])} if is_enlarged else {}
+        pictures = {"source": source, **compared, "output": output, "target": target}
         # Transparent ones lie on white.
         stacks = report.stacks({name: images.side_by_side([x]) for name, x in pictures.items()})
-        return "<p>Held-out pairs: source, output and target, from top to bottom.</p>" + stacks, []
+        *first, last = pictures
+        return f"<p>Held-out pairs: {', '.join(first)} and {last}, from top to bottom.</p>{stacks}", []
 
     def commands(self, gan_file):
-        args = self._args
-        pairs = shlex.join(["--pairs", *args.pairs])
-        for name in ("direction", "group"):
-            if getattr(args, name) is not None:
-                pairs += " " + shlex.join([f"--{name}", getattr(args, name)])
-        if args.skip_bad_images:
-            pairs += " --skip-bad-images"
+        skip = " --skip-bad-images" if self._args.skip_bad_images else ""
         return [
             ("Translate a folder of images:", f"keras-gan translate {gan_file} IMAGES OUTPUTS"),
             (
                 "Measure these figures again:",
-                f"keras-gan evaluate {gan_file} {pairs} --split {shlex.quote(self.source.splits[1])} "
+                f"keras-gan evaluate {gan_file} {self._data()}{skip} --split {shlex.quote(self.source.splits[1])} "
                 "--features self_supervised",
             ),
         ]
+
+    def _data(self):
+        """Returns the options of `evaluate` that name the data."""
+        args = self._args
+        words = ["--pairs", *args.pairs]
+        for name in ("direction", "group"):
+            if getattr(args, name) is not None:
+                words += [f"--{name}", getattr(args, name)]
+        return shlex.join(words)
 
 
 def export_for_phones(model, path, **options):
@@ -90,8 +95,22 @@ def export_for_phones(model, path, **options):
         return model.export(path, quantize="dynamic", **options)
 
 
-def distance_of_sources(data, features, max_examples):
-    """Measures how far sources themselves are from targets: what a translation has to beat.
+def enlarge(images, size):
+    """Enlarges images by bicubic interpolation.
+
+    Args:
+        images: Array `(n, height, width, channels)` in [-1, 1].
+        size: Pair of ints, the height and the width to come.
+
+    Returns:
+        Array `(n, *size, channels)` in [-1, 1].
+    """
+    large = keras.ops.image.resize(images, size, "bicubic", data_format="channels_last")
+    return np.clip(keras.ops.convert_to_numpy(large), -1, 1)
+
+
+def figures_of_sources(data, features, max_examples):
+    """Measures how far sources themselves are from targets, enlarged where targets are larger: what there is to beat.
 
     Args:
         data: `tf.data.Dataset` of `(sources, targets)`.
@@ -99,13 +118,18 @@ def distance_of_sources(data, features, max_examples):
         max_examples: Int, how many they compare at most.
 
     Returns:
-        Dict of `source_kernel_distance`; empty where channels differ, so that features can't compare.
+        Dict of `source_kernel_distance`, or of `bicubic_psnr`, `bicubic_ssim` and `bicubic_kernel_distance`; empty
+        where channels differ, so that nothing can be compared.
     """
     source_shape, shape = (tuple(spec.shape[1:]) for spec in data.element_spec)
     if source_shape[2] != shape[2]:
         return {}
-    scale = shape[0] // source_shape[0]
-    metric = KernelDistance(features, max_examples)
-    for source, target in data:
-        metric.update_state(target, np.repeat(np.repeat(source, scale, 1), scale, 2))
-    return {"source_kernel_distance": metric.result()["kernel_distance"]}
+    # Images of one size that are not meant to be equal have no PSNR to speak of.
+    name, similarity = ("source", []) if source_shape == shape else ("bicubic", [PSNR(), SSIM()])
+    distance = KernelDistance(features, max_examples)
+    for source, target in data.as_numpy_iterator():
+        source = enlarge(source, shape[:2]) if similarity else source
+        for metric in (*similarity, distance):
+            metric.update_state(target, source)
+    found = {f"{name}_{metric.name}": float(metric.result()) for metric in similarity}
+    return {**found, f"{name}_kernel_distance": distance.result()["kernel_distance"]}

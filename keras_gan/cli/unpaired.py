@@ -2,11 +2,7 @@
 
 import functools
 import os
-import warnings
 from pathlib import Path
-
-import numpy as np
-from PIL import Image
 
 from keras_gan import datasets
 from keras_gan.cli.common import speaking_of_options
@@ -18,17 +14,14 @@ from keras_gan.cli.source import (
     DEFAULT_SIZE,
     LARGEST_OWN_SIZE,
     Source,
-    are_one,
     describe_sizes,
     digest,
-    first_named,
     hold_out,
     is_gray,
-    repeated,
+    noise_of_two,
 )
 from keras_gan.datasets.split import select
 from keras_gan.metrics.features.self_supervised import FEWEST
-from keras_gan.settings.base import noise
 
 # Of each set; features learn from both, and distances need two held-out images.
 _FEWEST = FEWEST // 2 * 3 // 2
@@ -60,30 +53,37 @@ def load_both(args, batch_size, split, shape, seed, **options):
         )
 
 
-def survey_both(args, split="train"):
+def survey_both(args):
     """Surveys both sets, a list of `keras_gan.datasets.Survey`."""
     with speaking_of_options("--unpaired: "):
-        return [datasets.survey(f"folder:{path}", split) for path in args.unpaired]
+        return [datasets.survey(f"folder:{path}") for path in args.unpaired]
 
 
-def once(data, surveys, batch_size, most=None):
+def count(found, split="train"):
+    """Counts the images of a part of a set that can be read.
+
+    Args:
+        found: `keras_gan.datasets.Survey` of the whole set.
+        split: String. Defaults to `"train"`, all.
+    """
+    return sum(found.names[i] not in found.unreadable for i in select(found.names, split))
+
+
+def once(data, counts, batch_size):
     """Ends batches of both sets where images of the smaller one would come again, which metrics take for others.
 
     Args:
         data: `tf.data.Dataset` of `load_both`.
-        surveys: List of `keras_gan.datasets.Survey`, what `data` has of both.
+        counts: List of ints, how many images `data` has of each.
         batch_size: Int, of what is returned.
-        most: Int, how many are taken of each set at most. Defaults to None, no bound.
 
     Returns:
         `tf.data.Dataset` of known length.
     """
     import tensorflow as tf
 
-    count = min(found.count - len(found.unreadable) for found in surveys)
-    count = count if most is None else min(count, most)
-    batches = data.unbatch().take(count).batch(batch_size)
-    return batches.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
+    batches = data.unbatch().take(min(counts)).batch(batch_size)
+    return batches.apply(tf.data.experimental.assert_cardinality(-(-min(counts) // batch_size)))
 
 
 def mixed(data):
@@ -107,10 +107,10 @@ class Unpaired(Source):
         ValueError: If there are no such folders, too few images, or a size does not fit.
     """
 
+    option = "--unpaired"
+
     def __init__(self, args):
-        self._args = args
-        # They are counted and named.
-        warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+        super().__init__(args)
         self._check_apart()
         self.names = [Path(path).resolve().name for path in args.unpaired]
         self.title = " and ".join(self.names)
@@ -120,7 +120,7 @@ class Unpaired(Source):
             for name, found in zip(self.names, self._found, strict=True)
             for image, reason in found.unreadable.items()
         }
-        self.totals = [found.count - len(found.unreadable) for found in self._found]
+        self.totals = [count(found) for found in self._found]
         if min(self.totals) < _FEWEST:
             hint = "" if args.skip_bad_images else self.refused or ""
             counted = [f"{path} with {total}" for path, total in zip(args.unpaired, self.totals, strict=True)]
@@ -129,10 +129,7 @@ class Unpaired(Source):
                 f"held out. Received: {' and '.join(counted)}. {hint}".strip()
             )
         self.splits, self._withheld = self._split()
-        self.counts = [
-            total - len(set(withheld) - set(found.unreadable))
-            for total, withheld, found in zip(self.totals, self._withheld, self._found, strict=True)
-        ]
+        self.counts = [count(found, self.splits[0]) for found in self._found]
         self.count = max(self.counts)
         self.shape = (*self._size(), self._channels())
 
@@ -173,25 +170,15 @@ class Unpaired(Source):
         seed = self._args.seed if seed is None else seed
         options = {"flip": flip, "cache": self._args.cache}
         data = load_both(self._args, batch_size, self.splits[split], self.shape, seed, **options)
-        return once(data, survey_both(self._args, self.splits[1]), batch_size) if split else data
+        return once(data, [count(found, self.splits[1]) for found in self._found], batch_size) if split else data
 
     def noise(self, split=1):
-        import tensorflow as tf
-
-        count = min(COMPARED, *map(len, self._withheld))
-        batch = noise(self.shape, min(count, BATCH))
-        return repeated(tf.data.Dataset.zip((batch, batch)), count)
+        return noise_of_two(self.shape, self.shape, min(map(len, self._withheld)))
 
     @functools.cached_property
     def plain(self):
         """`tf.data.Dataset` of the images of both sets to train on, as they are."""
         return mixed(self.load(_HALF))
-
-    def check(self, train):
-        a, b = map(np.asarray, next(iter(train)))
-        for name, images in zip(self.names, (a, b), strict=True):
-            if are_one(images):
-                raise ValueError(f"--unpaired must hold different images. Received: {name}, where all are one.")
 
     def facts(self):
         """Returns what `options.json` says of the sets, a dict."""
@@ -213,19 +200,10 @@ class Unpaired(Source):
         )
         height, width, channels = self.shape
         lines.append(f"{counts} to train on, {held_out} held out, as {width}x{height} in {COLORS[channels]}")
-        for name, found in zip(self.names, self._found, strict=True):
-            if min(found.sizes[0]) < min(self.shape[:2]):
-                smallest = f"{found.sizes[0][1]}x{found.sizes[0][0]}"
-                lines.append(f"Some of {name} are smaller than that, down to {smallest}: they are enlarged.")
+        lines += self._say_small([found.sizes for found in self._found], [self.shape, self.shape])
         if len({tuple(sorted(map(_stem, found.names))) for found in self._found}) == 1:
             lines.append("Both hold the same names: if these belong together, --pairs would learn more from them.")
-        if self.unreadable:
-            named = [f"{name} ({reason})" for name, reason in self.unreadable.items()]
-            lines.append(f"{len(self.unreadable)} images can't be read: {first_named(named)}")
-        for path, found in zip(self._args.unpaired, self._found, strict=True):
-            if found.others:
-                lines.append(f"{len(found.others)} files of {path} are of other kinds, such as {found.others[0]}")
-        return "\n".join(lines)
+        return "\n".join(lines + self._say_left_out(self._args.unpaired, [found.others for found in self._found]))
 
 
 def _stem(name):

@@ -218,10 +218,11 @@ class Settings:
         Returns:
             List of `(name, value, reason)`, strings. What differs from the default for these data is `"your choice"`.
         """
-        defaults = self._default()._choices()
+        defaults = {name: value for name, value, _ in self._default()._choices()}
         choices = [
-            (name, value, reason if value == default else "your choice")
-            for (name, value, reason), (_, default, _) in zip(self._choices(), defaults, strict=True)
+            # Another architecture has choices that the default one lacks.
+            (name, value, reason if value == defaults.get(name, value) else "your choice")
+            for name, value, reason in self._choices()
         ]
         steps = "steps", f"{self.steps:,}", f"in {self.epochs} epochs of {self.steps_per_epoch:,}"
         return [self._data(), *choices, steps]

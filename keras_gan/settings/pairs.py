@@ -8,6 +8,9 @@ from keras_gan.checks.values import check_number
 from keras_gan.settings.base import Settings, check_size, grid_of_two, noise_of_two, yes
 from keras_gan.translation import Pix2Pix, default_metrics
 
+_GENERATORS = ("unet", "super_resolution")
+# How many times as large targets are that `super_resolution_generator` makes.
+_ENLARGED = (2, 4)
 # Beyond this side the networks of pairs have the paper's width.
 _LARGE = 128
 
@@ -23,8 +26,9 @@ class PairSettings(Settings):
         target_shape: Tuple, the same of a target.
         count: Int, how many pairs there are to train on.
         minutes: Float, what training may take, or None.
-        width: Int, the `width` of the U-Net and of the patch discriminator.
-        dropout: Float, the share of activations that the U-Net drops.
+        architecture: `"unet"` or `"super_resolution"`, which generator from `keras_gan.architectures`.
+        width: Int, the `width` of the generator and of the patch discriminator.
+        dropout: Float, the share of activations that the U-Net drops; the other generator drops none.
         batch_size: Int, pairs for each step.
         learning_rate: Float, of both players, while it is constant.
         loss: Name or object from `keras_gan.losses`.
@@ -40,6 +44,7 @@ class PairSettings(Settings):
 
     source_shape: tuple
     target_shape: tuple
+    architecture: str = "unet"
     width: int = 32
     dropout: float = 0.0
     learning_rate: float = 1e-3
@@ -47,20 +52,39 @@ class PairSettings(Settings):
     reconstruction_weight: float = 100.0
 
     def __post_init__(self):
+        if self.architecture not in _GENERATORS:
+            raise ValueError(f"architecture must be one of {_GENERATORS}. Received: {self.architecture!r}.")
         self.dropout = check_number("dropout", self.dropout, 0, 1, open_high=True)
         self.reconstruction_weight = check_number("reconstruction_weight", self.reconstruction_weight, 0)
+        if self.architecture == "super_resolution":
+            self._check_enlarges()
         super().__post_init__()
 
+    @property
+    def _scale(self):
+        return self.target_shape[0] // self.source_shape[0]
+
+    def _check_enlarges(self):
+        if not _is_enlarged(self.source_shape, self.target_shape):
+            raise ValueError(
+                "architecture must be 'unet' but for targets 2 or 4 times as large as their sources, with as many "
+                f"channels. Received: 'super_resolution', {self.source_shape} to {self.target_shape}."
+            )
+        if self.dropout:
+            raise ValueError(
+                f"dropout must be 0 with architecture='super_resolution', which drops nothing. Received: "
+                f"{self.dropout:g}. Choose architecture='unet'."
+            )
+
     def _networks(self):
-        (height, width, channels), target_channels = self.target_shape, self.target_shape[2]
-        scale = height // self.source_shape[0]
+        (height, width, channels), scale = self.target_shape, self._scale
         judged = height, width, self.source_shape[2] + channels
-        return Pix2Pix(
-            architectures.unet_generator(self.source_shape, target_channels, self.width, self.dropout, scale),
-            architectures.patch_discriminator(judged, self.width),
-            ema=self.ema,
-            seed=self.seed,
-        )
+        if self.architecture == "super_resolution":
+            generator = architectures.super_resolution_generator(self.source_shape, scale, self.width)
+        else:
+            generator = architectures.unet_generator(self.source_shape, channels, self.width, self.dropout, scale)
+        discriminator = architectures.patch_discriminator(judged, self.width)
+        return Pix2Pix(generator, discriminator, ema=self.ema, seed=self.seed)
 
     def _compile(self, model, metrics):
         model.compile(
@@ -96,9 +120,16 @@ class PairSettings(Settings):
 
     def _choices(self):
         flip = "doubles the pairs; right for photographs and drawings"
+        if self.architecture == "super_resolution":
+            networks = f"EDSR and patches, width {self.width}"
+            generator = [("networks", networks, "super-resolution: adds details to the enlarged source")]
+        else:
+            generator = [
+                ("networks", f"U-Net and patches, width {self.width}", "wider where images are larger"),
+                ("dropout", f"{self.dropout:g}", "the same output for the same source"),
+            ]
         return [
-            ("networks", f"U-Net and patches, width {self.width}", "wider where images are larger"),
-            ("dropout", f"{self.dropout:g}", "the same output for the same source"),
+            *generator,
             ("batch_size", f"{self.batch_size}", "small: more steps fit into a time"),
             ("learning_rate", f"{self.learning_rate:g}", "higher than the paper's; falls over the second half"),
             ("loss", str(self.loss), "learns where the discriminator is sure"),
@@ -111,11 +142,16 @@ class PairSettings(Settings):
 def for_pairs(source_shape, target_shape, count, minutes=None):
     """Chooses what to train for pairs of images: sources, and what is to become of them.
 
-    A U-Net and a discriminator of patches, as in pix2pix, with a quarter of the paper's weights up to 128 pixels.
+    A U-Net and a discriminator of patches, as in pix2pix, with a quarter of the paper's weights up to 128 pixels. Where
+    targets are 2 or 4 times as large as sources, with as many channels, the generator is that of super-resolution in
+    the U-Net's place: it adds details to the enlarged source, which is most of the target already, and begins where
+    enlargement alone ends; its rate is that of the trials. `replace(architecture="unet")` is for larger targets that
+    look otherwise than their sources.
+
     Pairs are mirrored, both images alike, where both are in color: that is right for photographs and drawings, and
     wrong for letters, which are gray more often than not. Nothing else is changed at random: a source has one target.
-    The values are those of trials on satellite images and relief, 64x64, at 40 minutes of one core (docs/settings.md);
-    other sizes, hours and GPUs are beyond what was tried.
+    The values are those of trials on satellite images and relief, 64x64, at 40 minutes of one core, and of photographs
+    enlarged to 64x64, at five (docs/settings.md); other sizes, hours and GPUs are beyond what was tried.
 
     Args:
         source_shape: Tuple `(height, width, channels)` with 1 to 4 channels.
@@ -152,6 +188,8 @@ def for_pairs(source_shape, target_shape, count, minutes=None):
             f"Received: {target_shape}."
         )
     check_size("target_shape", target_shape)
+    # A rate of 1e-3 was not tried for it.
+    enlarging = {"architecture": "super_resolution", "learning_rate": 5e-4}
     return PairSettings(
         source_shape=source_shape,
         target_shape=target_shape,
@@ -159,4 +197,11 @@ def for_pairs(source_shape, target_shape, count, minutes=None):
         minutes=minutes,
         width=64 if max(target_shape[:2]) > _LARGE else 32,
         flip=min(source_shape[2], target_shape[2]) >= 3,
+        **(enlarging if _is_enlarged(source_shape, target_shape) else {}),
     )
+
+
+def _is_enlarged(source_shape, target_shape):
+    """Tells if targets may be sources, enlarged as `super_resolution_generator` does."""
+    same = any(tuple(scale * n for n in source_shape[:2]) == target_shape[:2] for scale in _ENLARGED)
+    return same and source_shape[2] == target_shape[2]

@@ -2,15 +2,9 @@
 
 import html
 import json
-import os
-import random
 import re
 import shlex
 import shutil
-import signal
-import subprocess
-import sys
-import time
 
 import keras
 import numpy as np
@@ -204,27 +198,3 @@ def test_exchanged_folders_of_two_sizes_are_said(folders, tmp_path, capsys):
     run = ["--scale", "2", *SMALL, "--run-dir", tmp_path / "run"]
     message = fails(capsys, "train", "--pairs", tmp_path / "large", folders[1], *run)
     assert "Received: sources of 32x32, targets of 16x16. Exchange the folders, or give --direction" in message
-
-
-def arrays(path):
-    return [weight.numpy() for weight in keras.models.load_model(path).variables]
-
-
-@pytest.mark.long
-def test_a_run_of_pairs_that_was_cut_off_ends_as_an_unbroken_one(folders, tmp_path):
-    def train(run):
-        command = [sys.executable, "-m", "keras_gan_cli", "train", "--pairs", *folders, "--run-dir", tmp_path / run]
-        options = ["--width", "2", "--steps", "150", "--no-export"]
-        env = {**os.environ, "KERAS_HOME": str(tmp_path / "home")}
-        return subprocess.Popen([*map(str, command), *options], env=env, stdout=subprocess.DEVNULL)
-
-    assert train("whole").wait() == 0
-    cut = train("cut")
-    while cut.poll() is None and not any((tmp_path / "cut" / "backup").glob("epoch_*")):
-        time.sleep(0.1)
-    time.sleep(random.Random(0).uniform(0, 1))
-    cut.send_signal(signal.SIGKILL)
-    assert cut.wait() == -signal.SIGKILL and not (tmp_path / "cut" / "report.html").exists()
-    assert train("cut").wait() == 0
-    for found, expected in zip(*(arrays(tmp_path / run / "last.keras") for run in ("cut", "whole")), strict=True):
-        np.testing.assert_array_equal(found, expected)

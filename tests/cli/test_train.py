@@ -289,7 +289,7 @@ def test_small_images_are_enlarged_and_said_so(tmp_path, capsys):
     for k in range(24):
         Image.fromarray(np.random.default_rng(k).integers(0, 256, (2, 3, 3), "uint8")).save(tmp_path / f"{k}.png")
     assert cli.main(["train", str(tmp_path), "--dry-run", "--width", "2", "--image-size", "16"]) == 0
-    assert "Some are smaller than that, down to 3x2: they are enlarged." in capsys.readouterr().out
+    assert f"Some of {tmp_path.name} are smaller than that, down to 3x2: they are enlarged." in capsys.readouterr().out
 
 
 def test_another_folder_is_not_gone_on_with(folder, tmp_path, capsys):
@@ -305,9 +305,14 @@ def test_another_folder_is_not_gone_on_with(folder, tmp_path, capsys):
 COMMAND = [sys.executable, "-m", "keras_gan_cli", "train"]
 
 
+def start(run, home, *options, **env):
+    command = [*COMMAND, "--run-dir", run, "--no-export", "--width", "2", *options]
+    env = {**os.environ, "KERAS_HOME": str(home), **env}
+    return subprocess.Popen([*map(str, command)], env=env, stdout=subprocess.DEVNULL)
+
+
 def train_in_a_process(folder, run, home, *options, **env):
-    command = [*COMMAND, str(folder), "--run-dir", str(run), *SMALL, *options]
-    return subprocess.Popen(command, env={**os.environ, "KERAS_HOME": str(home), **env}, stdout=subprocess.DEVNULL)
+    return start(run, home, folder, "--latent-dim", "4", *options, **env)
 
 
 def wait_for_a_backup(process, run):
@@ -315,26 +320,44 @@ def wait_for_a_backup(process, run):
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
-def test_a_run_that_was_cut_off_ends_as_an_unbroken_one(folder, tmp_path, rounds, number):
-    options = ["--steps", "150"]
-    whole = train_in_a_process(folder, tmp_path / "whole", tmp_path / "home", *options)
+# What each kind of run takes beside its steps, of one folder, whose images' halves are pairs, too.
+KINDS = {
+    "images": lambda folder: [folder, "--latent-dim", "4"],
+    "pairs": lambda folder: ["--pairs", folder, "--image-size", "16"],
+    "unpaired": lambda folder: ["--unpaired", folder / "blue", folder / "red", "--blocks", "1"],
+    "degrade": lambda folder: [folder, "--degrade", "2"],
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [
+        ("images", signal.SIGKILL),
+        pytest.param("images", signal.SIGTERM, marks=pytest.mark.long),
+        *(pytest.param(kind, signal.SIGKILL, marks=pytest.mark.long) for kind in ("pairs", "unpaired", "degrade")),
+    ],
+)
+def test_a_run_that_was_cut_off_ends_as_an_unbroken_one(folder, tmp_path, rounds, kind, number):
+    options = [*KINDS[kind](folder), "--steps", "150"]
+    whole = start(tmp_path / "whole", tmp_path / "home", *options)
     begin = time.monotonic()
     assert whole.wait() == 0
     seconds, expected = time.monotonic() - begin, arrays(tmp_path / "whole" / "last.keras")
-    for k in range(rounds(1, 10)):
+    # What generators made in former steps, and discriminators see again.
+    assert any("image_pool" in name for name in expected) == (kind == "unpaired")
+    # The short test cuts where training has begun, the long one of images anywhere.
+    anywhere = kind == "images" and rounds(False, True)
+    for k in range(10 if anywhere else 1):
         run, rng = tmp_path / f"cut{k}", random.Random(k)
-        # The short test cuts where training has begun, the long one anywhere.
-        cut = train_in_a_process(folder, run, tmp_path / "home", *options)
-        if rounds(True, False):
-            wait_for_a_backup(cut, run)
-        else:
+        cut = start(run, tmp_path / "home", *options)
+        if anywhere:
             time.sleep(rng.uniform(0.1, 1) * seconds)
+        else:
+            wait_for_a_backup(cut, run)
         cut.send_signal(number)
         assert cut.wait() in (-signal.SIGKILL, 143)
         assert not (run / "report.html").exists()
-        again = train_in_a_process(folder, run, tmp_path / "home", *options)
-        assert again.wait() == 0
+        assert start(run, tmp_path / "home", *options).wait() == 0
         found = arrays(run / "last.keras")
         assert found.keys() == expected.keys()
         for name in expected:

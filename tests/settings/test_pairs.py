@@ -43,8 +43,33 @@ def test_choices_of_pairs_follow_their_shapes():
     assert [chosen(size).width for size in (16, 64, 128, 132, 256)] == [32, 32, 32, 64, 64]
     assert [chosen(16, *channels).flip for channels in ((3, 3), (1, 3), (3, 1), (4, 4))] == [True, False, False, True]
     assert small_pairs().replace(dropout=0.5).build().generator.output_shape == (None, 16, 16, 3)
-    assert small_pairs((8, 8, 3)).build().generator.input_shape == (None, 8, 8, 3)
     assert len(str(small_pairs()).splitlines()) == 10 and "20 of 16x16x1 to 16x16x3" in str(small_pairs())
+
+
+@pytest.mark.parametrize(
+    ("source", "scale", "expected"),
+    [
+        ((16, 16, 3), 1, "unet"),
+        ((8, 8, 3), 2, "super_resolution"),
+        ((4, 4, 3), 4, "super_resolution"),
+        # No enlarged source has other channels; and nothing enlarges by three.
+        ((8, 8, 1), 2, "unet"),
+        ((16, 16, 3), 3, "unet"),
+    ],
+)
+def test_targets_that_are_sources_enlarged_get_what_enlarges(source, scale, expected):
+    target = (scale * source[0], scale * source[1], 3)
+    chosen = small_pairs(source, target)
+    assert (chosen.architecture, chosen.learning_rate) == (expected, 5e-4 if expected != "unet" else 1e-3)
+    generator = chosen.build().generator
+    assert (generator.input_shape[1:], generator.output_shape[1:]) == (source, target)
+    enlarges = any(isinstance(layer, keras_gan.layers.Residual) for layer in generator.layers)
+    assert enlarges == (expected == "super_resolution") == ("super-resolution" in str(chosen))
+    assert ("dropout" in str(chosen)) == (expected == "unet") and all(len(x) <= 100 for x in str(chosen).splitlines())
+    chosen = chosen.replace(architecture="unet", dropout=0.5)
+    assert "U-Net" in str(chosen) and dict(reason[:2] for reason in chosen.reasons())["dropout"] == "0.5"
+    unet = chosen.build().generator
+    assert unet.output_shape[1:] == target and any(isinstance(x, keras.layers.Dropout) for x in unet.layers)
 
 
 def test_pairs_are_measured_on_noise_and_start_from_others():
@@ -66,6 +91,9 @@ def test_pairs_are_measured_on_noise_and_start_from_others():
         (lambda: small_pairs((12, 12, 3), (12, 12, 3)), "at least 16"),
         (lambda: small_pairs((16, 16)), "source_shape must be"),
         (lambda: small_pairs(dropout=1), "dropout must be a number in"),
+        (lambda: small_pairs(architecture="resnet"), "architecture must be one of .*'super_resolution'.*'resnet'"),
+        (lambda: small_pairs(architecture="super_resolution"), "must be 'unet' but for .*, .16, 16, 1. to .16, 16, 3."),
+        (lambda: small_pairs((8, 8, 3), dropout=0.5), "dropout must be 0 .*Received: 0.5. Choose architecture='unet'"),
         (lambda: small_pairs(reconstruction_weight=-1), "reconstruction_weight must be a finite number >= 0"),
         (lambda: small_pairs(latent_dim=3), "replace takes .*Received: latent_dim"),
     ],

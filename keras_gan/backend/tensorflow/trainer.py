@@ -89,7 +89,8 @@ def inference(network):
     Returns:
         Function of what the network takes that returns a NumPy array.
     """
-    run = tf.function(lambda inputs: network(inputs, training=False), reduce_retracing=True)
+    # Not a lambda: TensorFlow counts traces by the code, and would warn of those of many networks as retracing.
+    run = tf.function(functools.partial(network, training=False), reduce_retracing=True)
 
     def call(inputs):
         return run(tf.nest.map_structure(tf.convert_to_tensor, inputs)).numpy()

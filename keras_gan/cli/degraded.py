@@ -1,0 +1,103 @@
+"""Images of which small ones are made, to be enlarged again, as the command line names them."""
+
+import functools
+import os
+
+from keras_gan import datasets
+from keras_gan.cli.common import speaking_of_options
+from keras_gan.cli.pairs import SMALLEST
+from keras_gan.cli.source import BATCH, Images, noise_of_two
+
+
+def add_options(parser):
+    """Adds the option that says what is made of images."""
+    parser.add_argument(
+        "--degrade",
+        type=int,
+        choices=(2, 4),
+        help="super-resolution: sources are made of the folder's images, so many times smaller, blurred and noisy",
+    )
+
+
+def load_degraded(folder, degrade, batch_size, split, shape, skip_bad, seed, **options):
+    """Loads what `keras_gan.datasets.load_pairs` makes of images, whose errors speak of the command line's options.
+
+    Args:
+        folder: String, its path.
+        degrade: Int, how many times smaller sources are.
+        batch_size: Int.
+        split: String, as of `load_pairs`.
+        shape: Tuple `(height, width, channels)` of a target.
+        skip_bad: Bool, whether images that can't be read are left out.
+        seed: Int.
+        **options: Others of `load_pairs`.
+    """
+    with speaking_of_options(cache="cache" in options):
+        return datasets.load_pairs(
+            folder,
+            batch_size=batch_size,
+            split=split,
+            image_size=shape[:2],
+            degrade=degrade,
+            seed=seed,
+            on_error="skip" if skip_bad else "raise",
+            channels=shape[2],
+            **options,
+        )
+
+
+class Degraded(Images):
+    """Images as targets, of which sources are made.
+
+    Args:
+        args: Namespace as for `Images`, and `degrade`.
+
+    Attributes:
+        source_shape: Tuple `(height, width, channels)` of a source; `shape` is that of a target.
+
+    Raises:
+        ValueError: If this is no folder, or as for `Images`.
+    """
+
+    smallest = SMALLEST
+
+    def __init__(self, args):
+        if not os.path.isdir(os.path.expanduser(args.source)):
+            raise ValueError(f"--degrade is for a folder of images. Received: {args.source}.")
+        super().__init__(args)
+        height, width, channels = self.shape
+        self.source_shape = (height // args.degrade, width // args.degrade, channels)
+
+    def load(self, batch_size, split=0, flip=False, seed=None):
+        args, seed = self._args, self._args.seed if seed is None else seed
+        return load_degraded(
+            args.source,
+            args.degrade,
+            batch_size,
+            self.splits[split],
+            self.shape,
+            args.skip_bad_images,
+            seed,
+            flip=flip,
+            cache=args.cache,
+        )
+
+    def noise(self, split=1):
+        return noise_of_two(self.source_shape, self.shape, self._count_withheld())
+
+    @functools.cached_property
+    def plain(self):
+        """`tf.data.Dataset` of the targets to train on, as they are."""
+        return self.load(BATCH).map(lambda source, target: target)
+
+    def check(self, train):
+        # Noise makes sources of one image differ.
+        super().check(train.map(lambda source, target: target))
+
+    def facts(self):
+        return {**super().facts(), "source_shape": self.source_shape}
+
+    def __str__(self):
+        height, width, _ = self.source_shape
+        first, counts, *others = super().__str__().split("\n")
+        return "\n".join([first, f"{counts}, of {width}x{height} made of them", *others])

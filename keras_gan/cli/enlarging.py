@@ -1,0 +1,24 @@
+"""What `train` makes of large images alone: super-resolution, a translation that enlarges."""
+
+import shlex
+
+from keras_gan.cli.degraded import Degraded
+from keras_gan.cli.translating import Translation
+
+
+class Enlargement(Translation):
+    """A translation of small images to large ones, learned from large ones.
+
+    Args:
+        args: Namespace of the command line.
+    """
+
+    takes = ("degrade",)
+
+    def __init__(self, args):
+        self._args = args
+        self.source = Degraded(args)
+        self.title = f"An enlargement of {self.source.title}, {args.degrade} times"
+
+    def _data(self):
+        return shlex.join(["--data", self.source.name, "--degrade", str(self._args.degrade)])
