@@ -64,15 +64,15 @@ def dcgan_discriminator(image_shape, width=16, condition=None, labels_by="projec
     """Builds the discriminator of DCGAN: convolutions, each of which halves the size.
 
     Unlike the paper's it has no batch normalization. Its statistics would mix reals and fakes and fit neither, so that
-    the discriminator could judge in training alone, and an example's logit would depend on its neighbors, which
+    the discriminator would only work in training mode, and an example's logit would depend on its neighbors, which
     gradient penalties do not allow.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
         width: Int > 0, the number of filters of the first layer; each stage above has twice as many. Defaults to
             `16`; the paper has 64.
-        condition: `keras_gan.conditions.Condition`, such as `Labels(10)`; it says what the discriminator takes beside
-            data and returns beside logits. Defaults to None.
+        condition: `keras_gan.conditions.Condition`, such as `Labels(10)`; it sets what the discriminator takes in
+            addition to data, and returns in addition to logits. Defaults to None.
         labels_by: How labels, or what else is given, enter. `"projection"` adds the inner product of their embedding
             and the features to the logits ([Miyato & Koyama, 2018](https://arxiv.org/abs/1802.05637));
             `"concatenation"` adds one-hot maps, or a vector at each position, to the image's channels

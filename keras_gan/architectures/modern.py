@@ -114,7 +114,7 @@ def _blocks(filters, stages):
 
 
 def _block(filters, depth):
-    """Makes a residual block of a network of `depth` of them."""
+    """Makes a residual block of a network with `depth` blocks."""
     expanded = _EXPANSION * filters
     groups = expanded // math.gcd(expanded, _GROUP_SIZE)
     return Residual(
