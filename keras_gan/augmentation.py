@@ -32,7 +32,7 @@ class Augmentation(keras.Layer):
 
     Call arguments:
         images: Tensor `(batch, height, width, channels)` of floats; or a list of such tensors, which share one draw, so
-            that what belongs together changes together.
+            that images that belong together are changed in the same way.
         seed: Int, `keras.random.SeedGenerator`, or None for different numbers at each call.
 
     Returns:

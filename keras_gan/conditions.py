@@ -290,7 +290,7 @@ class Vector(Condition):
     `gan.sample(n, given=...)` requires them.
 
     Args:
-        n: Int > 0, how many numbers. A batch brings finite floats `(batch, n)`; integers are cast.
+        n: Int > 0, how many numbers. The input is finite floats `(batch, n)`; integers are cast.
 
     Raises:
         ValueError: If `n` is not a positive integer.
@@ -368,9 +368,9 @@ class Codes(Condition):
 
     that is, `-E[log Q(c | x)]` for categorical distributions and normal ones of unit variance.
 
-    That bound holds the codes to whatever fakes show first: on few data often slant or stroke rather than class. With
-    a `consistency_weight` the discriminator also sorts real data by code, the same for two random augmentations of one
-    example: it adds, for each categorical code, the contrastive loss NT-Xent of the distributions
+    That bound ties the codes to the features that fakes show first: on little data often slant or stroke, not class.
+    With a `consistency_weight` the discriminator also sorts real data by code, the same for two random augmentations of
+    one example: it adds, for each categorical code, the contrastive loss NT-Xent of the distributions
     `q = softmax(codes)` of the `2 * batch` views,
 
     `consistency_weight * mean_i(-log(exp(cos(q_i, q_i') / 0.2) / sum_{j != i} exp(cos(q_i, q_j) / 0.2)))`

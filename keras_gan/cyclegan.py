@@ -47,7 +47,7 @@ class CycleGAN(Match):
 
     Raises:
         ValueError: If a network does not fit the others, or a number is out of range.
-        TypeError: If a network is no `keras.Model`.
+        TypeError: If a network is not a `keras.Model`.
 
     Attributes:
         shapes: Dict of `"a"` and `"b"` to the shape of an image, `(height, width, channels)`.
@@ -242,7 +242,7 @@ class CycleGAN(Match):
         return fake if pool is None else pool(fake, seed=self.training_seed)
 
     def generator_objective(self, a, b):
-        """Computes what both generators minimize together, through the fixed discriminators.
+        """Computes the joint objective of both generators, through the fixed discriminators.
 
         Args:
             a: Tensor of images of A `(batch, height, width, channels)`.
@@ -277,7 +277,7 @@ class CycleGAN(Match):
         return total, reports
 
     def discriminator_objective(self, a, b, fake_a, fake_b):
-        """Computes what both discriminators minimize together.
+        """Computes the joint objective of both discriminators.
 
         Args:
             a: Tensor of images of A `(batch, height, width, channels)`.
@@ -453,7 +453,7 @@ class CycleGAN(Match):
         """
         _check_to(to)
         game = self._of("game", to) if self.compiled else None
-        # A model of this direction alone.
+        # A model of only this direction.
         direction = types.SimpleNamespace(
             best_generator=self.best(self.generator_to(to)),
             evaluation_metrics=self._metrics_of(to),

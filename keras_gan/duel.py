@@ -97,7 +97,7 @@ class Match(AdversarialModel):
 
         Args:
             generator: `keras.Model`.
-            inputs: Array or tensor `(n, ...)`, or a structure of such.
+            inputs: Array or tensor `(n, ...)`, or a structure of these.
             batch_size: Int > 0.
 
         Returns:

@@ -45,7 +45,7 @@ class Game(keras.layers.Layer):
         checks.check_owner(parts, model)
         self.penalties = PenaltyGroup(penalties)
         self.generator_penalties = PenaltyGroup(generator_penalties)
-        # Penalties have a state from here on.
+        # Again: penalties have a state now.
         checks.check_owner(parts, model)
         self.augmentation = augmentation
         self._model = weakref.ref(model)
@@ -56,7 +56,7 @@ class Game(keras.layers.Layer):
         return data if self.augmentation is None else self.augmentation(data, seed=self._model().training_seed)
 
     def discriminator_objective(self, discriminator, judge, real, fake, penalized=None):
-        """Computes what the discriminator minimizes.
+        """Computes the discriminator's objective.
 
         Args:
             discriminator: `keras.Model`, for the losses of its layers.
@@ -93,7 +93,7 @@ class Game(keras.layers.Layer):
         return loss + added + sum(penalties.values()), report
 
     def generator_objective(self, generator, judge, real, fake, arguments, judged=None):
-        """Computes what the generator minimizes, through the fixed discriminator.
+        """Computes the generator's objective, through the fixed discriminator.
 
         Args:
             generator: `keras.Model`, for the losses of its layers.

@@ -36,8 +36,8 @@ class GAN(Duel):
             input, so that it can detect a lack of variety (PacGAN). Defaults to `1`.
         ema: Float in [0, 1), the momentum of a moving average of the generator's weights, such as `0.999`: after the
             GAN's step `t`, `average = m * average + (1 - m) * weight` with `m = min(ema, (1 + t) / (10 + t))`, so
-            that the first weights are soon forgotten. The average is what samples, evaluations and exports use. None
-            for no average. Defaults to `"auto"`: `0.998`, or None for a generator that Keras can't copy.
+            that the first weights are soon forgotten. Samples, evaluations and exports use the average. None for
+                no average. Defaults to `"auto"`: `0.998`, or None for a generator that Keras can't copy.
         seed: Int, makes the latents of training reproducible. Defaults to None, another seed for each run.
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
 
@@ -198,11 +198,11 @@ class GAN(Duel):
         return {**self.game.results(d, g), **health.measure(self.loss, real, d, g)}
 
     def discriminator_objective(self, real, given=None, fakes=None):
-        """Computes what the discriminator minimizes.
+        """Computes the discriminator's objective.
 
         Args:
             real: Tensor of data `(batch, ...)`.
-            given: Tensor of what the condition takes, such as labels `(batch,)`, or None without one.
+            given: Tensor of the condition's input, such as labels `(batch,)`, or None without one.
             fakes: Pair of latents and the generator's outputs. Defaults to None, new ones.
 
         Returns:
@@ -222,11 +222,11 @@ class GAN(Duel):
         return objective, report
 
     def generator_objective(self, real, given=None, fakes=None, judged=None):
-        """Computes what the generator minimizes, through the fixed discriminator.
+        """Computes the generator's objective, through the fixed discriminator.
 
         Args:
             real: Tensor of data `(batch, ...)`.
-            given: Tensor of what the condition takes, such as labels `(batch,)`, or None without one.
+            given: Tensor of the condition's input, such as labels `(batch,)`, or None without one.
             fakes: Pair of latents and the generator's outputs. Defaults to None, new ones.
             judged: Report of the discriminator's objective on the same fakes. Defaults to None, they are judged here.
 
@@ -271,11 +271,11 @@ class GAN(Duel):
         return penalty(lambda data: judge(data, training=False, augmented=False)[0], noise, noise, seed=0)
 
     def _generate_fakes(self, real, given=None):
-        """Generates as many fakes as there are reals, in training mode, on new latents.
+        """Generates one fake per real example, in training mode, from new latents.
 
         Args:
             real: Tensor of data `(batch, ...)`.
-            given: Tensor of what the condition takes, such as labels `(batch,)`, or None without one.
+            given: Tensor of the condition's input, such as labels `(batch,)`, or None without one.
 
         Returns:
             The latents `(batch, latent_dim)`, and the fakes, a tensor like `real`.

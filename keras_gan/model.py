@@ -25,7 +25,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
     `fit` and `evaluate` on TensorFlow, JAX and torch, on several replicas and hosts; one optimizer for each player,
     with loss scaling in float16; callbacks, backups, metrics and means; saving with the random state. It writes
     `get_config`, as any Keras model, and may override `check_data`, `check_given`, `smallest_batch`, `shape_for`,
-    `preview`, `alarms`, `culprit` and `hidden_logs`. Options of its own in `compile` are set before
+    `preview`, `alarms`, `culprit` and `hidden_logs`. Its own options in `compile` are set before
     `super().compile(optimizers, ...)` is called, and are saved by `get_compile_config`, whose dict it adds them to.
 
     Args:
@@ -37,7 +37,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         evaluation_seed: `keras.random.SeedGenerator` for evaluations. Each begins with the same state.
         evaluation_metrics: List of the metrics of `compile`.
         data_shape: Tuple, the shape of one example that metrics compare. A subclass with metrics sets it.
-        data_range: Pair of numbers, what the data lie between, for features that take another range. Defaults to None,
+        data_range: Pair of numbers, the range of the data, for features that take another range. Defaults to None,
             not known.
 
     Example:

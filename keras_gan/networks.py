@@ -106,9 +106,9 @@ def _noise_hint(shape):
 
 
 def image_shape(model):
-    """Returns the shape of the image that a model takes: `(height, width, channels)`, with None for what may be any.
+    """Returns the shape of the image that a model takes: `(height, width, channels)`, with None for unknown sizes.
 
-    A subclassed model does not say; one that takes something else has None.
+    All sizes of a subclassed model are unknown; a model with another input has None.
     """
     inputs = _inputs(model)
     if inputs is None:

@@ -72,7 +72,7 @@ class GeneratorPenalty(Penalty):
         Args:
             generator: Callable, `(latents, given)` to data, in training mode.
             latents: Tensor `(batch, latent_dim)` that the fakes were made from.
-            given: Tensor `(batch, ...)` of what the condition takes, such as labels; None without one.
+            given: Tensor `(batch, ...)` of the condition's input, such as labels; None without one.
             fake: Tensor of generated data `(batch, ...)`, through which gradients flow.
             seed: `keras.random.SeedGenerator`, int, or None, for penalties that draw random numbers.
 

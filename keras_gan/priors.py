@@ -44,7 +44,7 @@ class Prior:
             n: Int, or scalar integer tensor, how many.
             seed: Int, `keras.random.SeedGenerator`, or None for different numbers at each call.
             truncation: Float > 0, how many standard deviations a normal latent may lie from its mean. Less gives
-                samples that look better and vary less; the same seed gives latents that move towards the mean.
+                samples that look better and vary less; the same seed gives latents that move toward the mean.
                 Defaults to None, no bound.
 
         Returns:

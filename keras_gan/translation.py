@@ -29,7 +29,7 @@ class Pix2Pix(Duel):
 
     Raises:
         ValueError: If a network does not fit the other, or a number is out of range.
-        TypeError: If a network is no `keras.Model`.
+        TypeError: If a network is not a `keras.Model`.
 
     Attributes:
         source_shape: Tuple `(height, width, channels)`.
@@ -156,7 +156,7 @@ class Pix2Pix(Duel):
         }
 
     def discriminator_objective(self, source, target, output=None):
-        """Computes what the discriminator minimizes.
+        """Computes the discriminator's objective.
 
         Args:
             source: Tensor `(batch, height, width, channels)`.
@@ -171,7 +171,7 @@ class Pix2Pix(Duel):
         return self.game.discriminator_objective(self.discriminator, self._judge(source), target, output)
 
     def generator_objective(self, source, target, output=None, judged=None):
-        """Computes what the generator minimizes, through the fixed discriminator.
+        """Computes the generator's objective, through the fixed discriminator.
 
         Args:
             source: Tensor `(batch, height, width, channels)`.

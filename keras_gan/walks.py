@@ -53,7 +53,7 @@ def slerp(start, end, t):
     # Also exact at 0 and pi, where arccos of the product loses half of the digits.
     omega = 2 * ops.arctan2(_norm(u - v), _norm(u + v))
     # The direction of v seen from u, and for parallel ends, which have none, that of the axis farthest from u. The
-    # second projection removes what rounding left of u when little else was left.
+    # second projection removes the rest of u that rounding leaves when little else is left.
     w = v - _dot(u, v) * u + 1e-7 * ops.one_hot(ops.argmin(ops.abs(u), axis=-1), u.shape[-1], dtype=u.dtype)
     w = _unit(w - _dot(u, w) * u)
     norm = (1 - t) * _norm(start) + t * _norm(end)

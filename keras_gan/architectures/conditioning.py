@@ -89,8 +89,8 @@ def build_discriminator(chain, data_shape, condition, labels_by, stem=(), wrap=a
         chain: List of layers, from data to features `(batch, features)`.
         data_shape: Tuple, the shape of one example.
         condition: `keras_gan.conditions.Condition`, or None.
-        labels_by: How the discriminator uses what it is given: `"projection"` or `"concatenation"`.
-        stem: List of layers from data to what is concatenated with what is given.
+        labels_by: How the discriminator uses `given`: `"projection"` or `"concatenation"`.
+        stem: List of layers from data to the features that are concatenated with `given`.
         wrap: Function of a layer that returns a layer, applied to those that only the logits depend on.
 
     Returns:

@@ -69,7 +69,7 @@ class Trainer:
             variable.assign(value)
         norms = []
         for i, ((_, optimizer), own, scale) in enumerate(zip(players, owns, scales, strict=True)):
-            # Of this player's objective, with respect to its weights: XLA leaves out what is not asked for.
+            # Gradient of this player's objective with respect to its weights: XLA prunes the rest.
             pulled = pull([ops.cast(i == j, s.dtype) for j, s in enumerate(scalars)])[0]
             found = {id(v): g for v, g in zip(distinct, pulled, strict=True)}
             gradients = [found[id(v)] for v in own]
@@ -128,7 +128,7 @@ def inference(network):
 
 
 def first_replica(batch):
-    """Returns a batch as it is: on TensorFlow, a dataset may be distributed."""
+    """Returns a batch unchanged: on TensorFlow, a dataset may be distributed."""
     return batch
 
 
@@ -148,7 +148,7 @@ def on_whole_batch(function, x):
 
 
 def with_shape(x, shape):
-    """Returns a batch as it is: on TensorFlow, shapes may be unknown."""
+    """Returns a batch unchanged: on TensorFlow, shapes may be unknown."""
     return x
 
 

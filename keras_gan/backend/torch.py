@@ -96,7 +96,7 @@ def inference(network):
 
 
 def first_replica(batch):
-    """Returns a batch as it is: on TensorFlow, a dataset may be distributed."""
+    """Returns a batch unchanged: on TensorFlow, a dataset may be distributed."""
     return batch
 
 
@@ -116,7 +116,7 @@ def on_whole_batch(function, x):
 
 
 def with_shape(x, shape):
-    """Returns a batch as it is: on TensorFlow, shapes may be unknown."""
+    """Returns a batch unchanged: on TensorFlow, shapes may be unknown."""
     return x
 
 

@@ -57,7 +57,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
 
     Args:
         backup_dir: Path of a folder for this run alone; made if it is missing.
-        save_freq: `"epoch"`, or an int > 0: also every so many steps, for long epochs. Defaults to `"epoch"`.
+        save_freq: `"epoch"`, or an int > 0: also every `save_freq` steps, for long epochs. Defaults to `"epoch"`.
         delete_checkpoint: Bool, whether the backups are removed when `fit` ends. Defaults to True.
         force: Bool, whether to resume with other settings than those of the backup. Defaults to False.
 

@@ -19,7 +19,7 @@ class SampleGrid(keras.callbacks.Callback):
         n: Int > 0, how many images. Defaults to `64`.
         columns: Int > 0. Defaults to None, as square as possible.
         seed: Int >= 0, for the latents. Defaults to `0`.
-        given: Array `(n, ...)`, what each image is conditioned on, as in `GAN.sample`. Defaults to None, all classes
+        given: Array `(n, ...)`, the condition of each image, as in `GAN.sample`. Defaults to None, all classes
             cyclically if there is a condition on labels; a condition that is a vector needs it.
         data: For a model that translates images, such as `Pix2Pix`: what `fit` takes, of which the first `n` pairs are
             drawn, source, output and target side by side; of `CycleGAN` an image of each domain, its translation and

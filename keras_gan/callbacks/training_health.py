@@ -28,7 +28,7 @@ class TrainingHealth(keras.callbacks.Callback):
     Messages go to the logger `keras_gan` between two epochs, and to TensorBoard's text page.
 
     Args:
-        log_dir: Path of the run's folder, for TensorBoard. Defaults to None, the log alone.
+        log_dir: Path of the run's folder, for TensorBoard. Defaults to None, only the logger.
         patience: Int > 0, how many epochs in a row must look wrong. Defaults to `3`.
         stop: Bool, whether any alarm ends training. Defaults to False.
         checkpoint: Path of the file that a `keras.callbacks.ModelCheckpoint(..., save_best_only=True)` writes. An alarm
@@ -141,7 +141,7 @@ def _not_finite(logs, names):
 
 
 class Finite(TrainingHealth):
-    """The alarm `not_finite` alone: `fit` adds it where there is no `TrainingHealth`."""
+    """The alarm `not_finite` only: `fit` adds it if there is no `TrainingHealth`."""
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)

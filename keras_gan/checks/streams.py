@@ -16,7 +16,7 @@ class Later:
     """Check of the labels of later batches; keeps its error, which would be buried in TensorFlow's.
 
     Args:
-        check: Function of what belongs to a batch, such as labels, and of the number of examples; it raises an error.
+        check: Function of the `y` of a batch, such as labels, and of the number of examples; it raises an error.
     """
 
     def __init__(self, check):
@@ -109,7 +109,7 @@ def as_keras_takes(x, first, iterator, parts, later):
         x: The stream.
         first: Its first batch.
         iterator: The iterator that gave it.
-        parts: Int, how many parts of a batch are used: 1 for the data, 2 with what belongs to them.
+        parts: Int, how many parts of a batch are used: 1 for the data, 2 with labels.
         later: `Later`, or None.
 
     Returns:

@@ -9,7 +9,7 @@ import keras
 from keras_gan.checks.values import check_integer, check_model, offers
 from keras_gan.keras_private import layers_of
 
-# Where other objects belong that are passed as penalties.
+# The arguments for objects that are often passed as penalties.
 _ELSEWHERE = {
     keras.constraints.Constraint: " A constraint belongs to layers of the discriminator: kernel_constraint=.",
     keras.regularizers.Regularizer: " A regularizer belongs to layers: kernel_regularizer=.",

@@ -112,7 +112,7 @@ def to_integers(labels, n):
     """Returns labels `(n,)`, int32, from integers of any type, `(n,)` or `(n, 1)`, or one-hot `(n, classes)`.
 
     Raises:
-        ValueError: If they are none of these.
+        ValueError: If they have another form.
     """
     if labels.dtype.kind in "iufb" and len(labels) == n and n:
         flat = labels.reshape(n) if labels.shape in ((n,), (n, 1)) else None

@@ -62,7 +62,7 @@ def load(
             `keras_gan/data` in `KERAS_HOME`; or the path of a folder for such files, which processes and machines may
             share. A file is written once, by all cores, reused as long as the set and the settings are the same, and
             may be deleted; after a killed program it is completed. Order, images and weights are bit for bit those from
-            memory. Defaults to None, memory if the images take at most half of what is free, and else a file.
+            memory. Defaults to None, memory if the images take at most half of the free memory, else a file.
         flip: Bool, whether to mirror images left to right, each with probability one half, redrawn in each pass. The
             draws depend on the seed and the step, as the order does. Defaults to False.
         crop: Int >= 0: images are read this many pixels higher and wider than `image_size`, which must be given, and a
@@ -84,7 +84,7 @@ def load(
             counted, the first ten named), files are of another kind (counted by suffix), or there are no labels, as
             for stacks of several.
         OSError: If a cache can't be written; the message says how many bytes it needs.
-        ImportError: If the package that brings the data is missing; the message says what to install.
+        ImportError: If the package with the data is missing; the message says what to install.
     """
     check_integer("stack", stack)
     if labels and stack > 1:
@@ -126,7 +126,7 @@ def check_reading(batch_size, image_size, seed, on_error, cache, flip, crop):
 
 
 def check_channels(name, channels):
-    """Raises a ValueError unless a folder's images can be read with so many channels."""
+    """Raises a ValueError unless a folder's images can be read with this number of channels."""
     if not isinstance(channels, (int, np.integer)) or isinstance(channels, bool) or channels not in (1, 3, 4):
         raise ValueError(f"{name} must be 1 (gray), 3 (RGB) or 4 (RGBA). Received: {channels!r}.")
 

@@ -97,7 +97,7 @@ def find(data):
     """Finds the orders of data from `load`, through any `tf.data` transformations.
 
     Args:
-        data: A `tf.data.Dataset`, a dataset that a strategy has distributed, a structure of such, or anything else.
+        data: A `tf.data.Dataset`, a dataset that a strategy has distributed, a structure of these, or anything else.
 
     Returns:
         List of `Order`, each once; empty for anything else.

@@ -96,7 +96,7 @@ def describe(name, split, with_labels, download):
 
     Returns:
         How many images there are, an int; a dict from the names of classes to how many each has; and the shape of an
-        image, as far as it is known. The counts are None where the set is not downloaded.
+        image, as far as known. The counts are None if the set is not downloaded.
 
     Raises:
         ValueError: If the name or the split is unknown, or it lacks what is requested.

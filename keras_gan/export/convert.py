@@ -45,7 +45,7 @@ def to_tflite(generator, signatures, quantize=None, accelerator=None):
             the fast path.
         quantize: None for float32, `"float16"` or `"dynamic"` for smaller weights, `"int8"` for integer arithmetic,
             whose ranges come from examples.
-        accelerator: `"gpu"` for what only LiteRT's GPU delegate needs otherwise. Defaults to None.
+        accelerator: `"gpu"` for changes that only LiteRT's GPU delegate needs. Defaults to None.
 
     Returns:
         Bytes.

@@ -79,7 +79,7 @@ def export(
         `Report`. It prints as a table.
 
     Raises:
-        ValueError: If an option is unknown or does not go with the format, the data are not what `fit` would take, a
+        ValueError: If an option is unknown or does not go with the format, the data are not valid for `fit`, a
             layer can't be converted, the file differs from the generator, or Keras's backend is another than
             TensorFlow. No file is left then.
         TypeError: If metrics or data are of another kind.

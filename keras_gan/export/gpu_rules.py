@@ -86,7 +86,7 @@ _INSTEAD = {
 
 
 def check(content):
-    """Finds what the delegate would leave to the CPU.
+    """Finds the operations that the delegate would leave to the CPU.
 
     Args:
         content: Bytes of a .tflite file.

@@ -56,7 +56,7 @@ def rebuild(generator, inputs, fast=True, accelerator=None):
                 layer.__class__ = _FastEmbedding
     except Exception as error:
         if not mixed:
-            # A subclassed model without a configuration is left as it is, only slower.
+            # A subclassed model without a configuration is unchanged, only slower.
             return generator
         raise ValueError(
             "generator must be in float32, or be a model that can be rebuilt in float32: each layer needs get_config. "

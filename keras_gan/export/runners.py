@@ -83,7 +83,7 @@ class TFLite:
         runtime = import_runtime("litert")
         _check_operations(filepath)
         self._interpreter = runtime.Interpreter(model_path=str(filepath), num_threads=threads)
-        # The delegate says that it was made; that is no news for who called.
+        # Muted: XNNPACK logs its creation.
         self._interpreter.allocate_tensors()
         names = self._interpreter.get_signature_list()
         if not names:
@@ -250,7 +250,7 @@ def _check_graph(folder):
     """Refuses a SavedModel that could do more than compute: TensorFlow runs any operation in it."""
     saved = parse_saved_model((Path(folder) / "saved_model.pb").read_bytes())
     for graph in saved.meta_graphs:
-        # Without it TensorFlow would run what the graph names to start it.
+        # Otherwise TensorFlow would run the graph's initializer.
         if not graph.HasField("object_graph_def"):
             raise _Refused(f"file must be a SavedModel of TensorFlow 2. Received: {folder}, which is none.")
         functions = {function.signature.name: function for function in graph.graph_def.library.function}

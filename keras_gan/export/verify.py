@@ -83,7 +83,7 @@ def check(file, signatures, quantize, bounds=None):
     # Errors are relative to the variation, not to the mean: heights lie around 190 and vary by 40. One scale for all
     # entries: those that never vary, such as a border, have none.
     spread = bounds[1] - bounds[0] if bounds else float(np.ptp(outputs, axis=0).max())
-    # Outputs that vary by no more than rounding are constant. The floors keep what is exact finite, and JSON valid.
+    # Outputs that vary by no more than rounding are constant. The floors keep exact results finite, and JSON valid.
     spread = max(spread, 2 * rounding, 1e-30)
     psnr = -10 * math.log10(max(float(np.square(difference / spread).mean()), 1e-20))
     output_range = bounds or (outputs.min(), outputs.max())

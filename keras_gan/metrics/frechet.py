@@ -130,7 +130,7 @@ def frechet_distance(mean1, covariance1, mean2, covariance2):
 
 
 def _factor(covariance):
-    """Returns a matrix `R` with `R R^T = covariance`, of as many columns as the covariance has dimensions."""
+    """Returns a square matrix `R` with `R R^T = covariance`."""
     try:
         return np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError:  # Too few examples, or features that don't vary: it is singular.

@@ -43,7 +43,7 @@ class ModeCoverage(FeatureMetric):
 
     Call arguments:
         real: Not used: the centers stand for the data.
-        fake: Tensor of samples `(batch, dim)`, or what `features` takes.
+        fake: Tensor of samples `(batch, dim)`, or inputs of `features`.
 
     Returns:
         From `result()`: dict of the floats `modes`, `high_quality` and `reverse_kl`; NaN before the first batch.

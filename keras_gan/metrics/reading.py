@@ -60,10 +60,10 @@ def read(name, dataset, labels=False, limit=None, store=lambda images: images):
         labels: Bool, as for `batches`.
         limit: Int, how many images to keep: those with the smallest hashes, which depend only on the images. Memory
             does not grow with the others. Defaults to None, all.
-        store: Function of images, float32 `(batch, height, width, channels)`, that returns what to keep of them.
+        store: Function of images, float32 `(batch, height, width, channels)`, that returns the part of them to keep.
 
     Returns:
-        Tuple of what `store` returned, the labels, a hash of all that was kept, and the shape of an image.
+        Tuple of the results of `store`, the labels, a hash of all that was kept, and the shape of an image.
 
     Raises:
         ValueError: If these are not images in [-1, 1] of one shape.

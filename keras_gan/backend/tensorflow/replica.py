@@ -110,7 +110,7 @@ def on_whole_batch(function, x):
         x: Tensor, this replica's part, in a step.
 
     Returns:
-        Tensor like `x`: this replica's rows of what the function returns.
+        Tensor like `x`: this replica's rows of the function's result.
     """
     context = tf.distribute.get_replica_context()
     if context.num_replicas_in_sync == 1:

@@ -87,7 +87,7 @@ def inference(network):
         network: Built `keras.Model`. It runs with the weights that it has at each call.
 
     Returns:
-        Function of what the network takes that returns a NumPy array.
+        Function of the network's inputs that returns a NumPy array.
     """
     run = tf.function(lambda inputs: network(inputs, training=False), reduce_retracing=True)
 
