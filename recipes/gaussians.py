@@ -71,7 +71,7 @@ def train(toy, epochs, seed, callbacks=(), verbose="auto"):
 
 
 def draw(path, samples):
-    """Reals beside fakes, a row for each toy distribution."""
+    """Draws reals next to fakes, a row for each toy distribution."""
     figure = Figure(figsize=(9, 5.2 * len(samples)), layout="constrained")
     for row, (name, fake) in zip(figure.subplots(len(samples), 2), samples.items(), strict=True):
         toy = TOYS[name]

@@ -64,7 +64,7 @@ class Gaussians:
 def accuracies(train, labels, test, test_labels):
     """Measures the accuracy of each classifier, on the principal components of its training data."""
     classifiers = {f"Gaussians, {c} covariance": Gaussians(c) for c in ("shared", "own", "naive")}
-    classifiers |= {"nearest neighbour": KNeighborsClassifier(1), "logistic regression": LogisticRegression(C=0.1)}
+    classifiers |= {"nearest neighbor": KNeighborsClassifier(1), "logistic regression": LogisticRegression(C=0.1)}
     pca = PCA(COMPONENTS, svd_solver="covariance_eigh").fit(train)
     x, test = pca.transform(train), pca.transform(test)
     return {name: float(c.fit(x, labels).score(test, test_labels)) for name, c in classifiers.items()}

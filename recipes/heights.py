@@ -92,7 +92,7 @@ def main(argv=None):
     print(f"Jensen-Shannon, nats                   {found['jensen_shannon']:7.4f}")
     print(f"map, largest error, cm, |z| < 2        {found['largest_map_error']:7.1f}")
     draw(args.run_dir / "heights.png", samples, z, learned, exact, x, truth, density)
-    files = {"heights.png": "density, QQ plot, map", "gan.keras": "the GAN: .sample(16), in metres"}
+    files = {"heights.png": "density, QQ plot, map", "gan.keras": "the GAN: .sample(16), in meters"}
     common.finish(args.run_dir, {**found, "epochs": args.epochs, "seed": args.seed}, files)
 
 

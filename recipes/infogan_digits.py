@@ -60,7 +60,7 @@ def main(argv=None):
     )
     if not gan.is_chief:
         return
-    gan.save(args.run_dir / "gan.keras")  # Of the last epoch: choosing by the distance would use labels.
+    gan.save(args.run_dir / "gan.keras")  # The last epoch's: choosing by the distance would use labels.
     gan.export(args.run_dir / "generator.tflite", quantize="dynamic")
 
     latents = np.array(gan.prior.sample(1000, seed=args.seed))

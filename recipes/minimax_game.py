@@ -97,7 +97,7 @@ def draw(paths, tamed, distances):
     for marker, (name, path) in zip("os", paths.items(), strict=True):
         bowl.plot(*path.T, marker=marker, markersize=4, linewidth=1.2, label=name)
     bowl.plot(-17 / 8, 1 / 8, "k*", markersize=11, label="solution (-17/8, 1/8)")
-    players = {"xlabel": "x minimises", "ylabel": "y maximises"}
+    players = {"xlabel": "x minimizes", "ylabel": "y maximizes"}
     bowl.set(title="x² + 2xy - 3y² + 4x + 5y + 6", xticks=(-2.5, -2, -1.5, -1), **players)
     for name, path in tamed.items():
         # Dashed, since the paths of extragradient and optimism almost coincide.
