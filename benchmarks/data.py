@@ -35,7 +35,7 @@ BATCH = 64
 
 
 def write_images(folder, n):
-    """A folder of BMP files 64x64, in subfolders of 1,000, of made-up colors."""
+    """Writes a folder of BMP files 64x64, in subfolders of 1,000, with random colors."""
     header = b"BM" + struct.pack("<IHHI", 54 + 12288, 0, 0, 54)
     header += struct.pack("<IiiHHIIiiII", 40, 64, 64, 1, 24, 0, 12288, 2835, 2835, 0, 0)
     rng = np.random.default_rng(0)
@@ -47,7 +47,7 @@ def write_images(folder, n):
 
 
 def write_jpegs(folder, n):
-    """A folder of JPEG files 256x256, as smooth and as rough as photographs."""
+    """Writes a folder of JPEG files 256x256, as smooth and as rough as photographs."""
     folder.mkdir()
     rng = np.random.default_rng(0)
     for i in range(n):

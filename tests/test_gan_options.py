@@ -439,7 +439,7 @@ def test_compiling_again_forgets_what_it_replaces(images):
         held = len(gan.layers), len(gan.variables), len(gan.get_weights()), len(gan.metrics_variables)
         counts.add((*held, len(gan._metrics)))
     assert len(counts) == 1
-    # What is compiled with again stays.
+    # Parts that are compiled with again keep their state.
     metric, ada = gan.evaluation_metrics[0], gan.augmentation
     gan.compile(metrics=[metric], augmentation=ada, penalties=())
     assert any(layer is ada for layer in gan._flatten_layers())

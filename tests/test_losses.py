@@ -128,8 +128,8 @@ def test_extreme_logits(loss, dtype):
     real = ops.cast(np.array([[1e4], [-1e4], [1e4], [-1e4]]), dtype)
     fake = ops.cast(np.array([[1e4], [1e4], [-1e4], [-1e4]]), dtype)
     a = float(real[0, 0])  # bfloat16 rounds it to 9984
-    # Smoothing leaves sums of cross-entropies as they are: +a and -a change by the same with opposite signs. A target
-    # that is off by 0.1 is lost in the float32 of the squares.
+    # Smoothing does not change sums of cross-entropies: +a and -a change by the same with opposite signs. A target that
+    # is off by 0.1 is lost in the float32 of the squares.
     expected = {
         losses.Minimax: (a, -a / 2),
         losses.NonSaturating: (a, a / 2),

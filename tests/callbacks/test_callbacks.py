@@ -288,7 +288,7 @@ def test_a_monitor_without_a_direction_is_refused_before_training(make, points, 
 
 
 def _breaking(make_gan, last_good):
-    """A GAN with a metric that the step after `last_good + 1` steps breaks, of 4 in an epoch."""
+    """Makes a GAN with a metric that fails after `last_good + 1` steps, with 4 steps per epoch."""
     rate = keras.optimizers.schedules.PiecewiseConstantDecay([last_good], [1e-3, 1e30])
     metric = keras_gan.metrics.FrechetDistance()
     return make_gan(generator_optimizer=keras.optimizers.SGD(rate), loss="least_squares", metrics=[metric])

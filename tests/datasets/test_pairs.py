@@ -306,7 +306,7 @@ def test_memory_decides(a, b, tmp_path, monkeypatch, capsys):
         assert len(list((tmp_path / "home").rglob("images"))) == on_disk
         for found, part in zip(epoch(dataset), expected, strict=True):
             np.testing.assert_array_equal(found, part)
-    # Of their own sizes, according to headers.
+    # The original sizes, from headers.
     assert datasets.pairs.Pairs(a, b).nbytes == N * 8 * 10 * 6
 
 
@@ -553,7 +553,7 @@ def test_noise_is_an_image_s_own_or_drawn_anew():
             part = degraded(x, seed=99, split="train[50%:]", batch_size=3)[0]
             kept = select([str(i) for i in range(N)], "train[50%:]")
             np.testing.assert_allclose(part, first[0][kept], atol=1e-6)
-        # Of the same window, on a ramp that blur does not change.
+        # Sources of the same window, on a ramp that blur does not change.
         n, height, width, _ = first[1].shape
         area = first[1].reshape(n, height // 2, 2, width // 2, 2, 3).mean((2, 4))
         assert 127.5 * np.abs(first[0] - area)[:, 1:-1, 1:-1].max() < 10
@@ -623,7 +623,7 @@ def test_what_does_not_go_with_degrade(a, b):
     ):
         with pytest.raises(ValueError, match=message):
             load(*data, **{"degrade": 2, **options})
-    # A window may be cut by any number of pixels.
+    # A window may be cropped by any number of pixels.
     assert degraded(x, image_size=4, crop=1)[0].shape == (N, 2, 2, 3)
 
 
