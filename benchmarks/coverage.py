@@ -1,5 +1,4 @@
-"""How many modes of its data does a GAN reach? The field's three tests, beside the
-published figures.
+"""Mode coverage of a GAN on three standard tests, compared with published figures.
 
   ring     8 modes on a circle, as recipes/gaussians.py trains it
   grid     25 modes in a square, likewise
@@ -7,7 +6,7 @@ published figures.
            1,000 modes; a classifier of digits reads 26,000 samples
 
 The figures of all seeds, their mean and their standard error go to a JSON file,
-which is written anew after each run.
+which is rewritten after each run.
 
 Commands:  python benchmarks/coverage.py ring grid
            python benchmarks/coverage.py stacked --seeds 1 --steps 5000
@@ -37,7 +36,7 @@ from keras_gan import saving
 
 FIGURES = ("modes", "high_quality", "reverse_kl")
 
-# Modes, share of high quality in %, reverse KL in nats; with the standard error where the paper gives one.
+# Modes, share of high quality in %, reverse KL in nats; with the standard error if the paper gives one.
 VEEGAN, PACGAN, R3GAN = "VEEGAN [1]", "PacGAN [2]", "R3GAN [3]"
 PUBLISHED = {
     "ring": [
@@ -79,7 +78,7 @@ as others quote it"""
 
 
 class Progress(keras.callbacks.Callback):
-    """One line that says how far a run is."""
+    """Progress of a run, on one line."""
 
     def __init__(self, title):
         super().__init__()
@@ -89,7 +88,8 @@ class Progress(keras.callbacks.Callback):
         print(f"\r{self.title}: {(epoch + 1) / self.params['epochs']:4.0%}", end=" ", flush=True)
 
 
-# Each test is a function of the flags that returns how one seed is run, to a dict of figures, and what real data give.
+# Each test is a function of the flags. It returns a function that runs one seed, to a dict of figures, and the figures
+# of real data.
 
 # === Ring and grid ===
 
@@ -148,7 +148,7 @@ def stacked(name, args):
 
 
 def triples_of_digits(classifier):
-    """A metric that counts 1,000 modes: what a classifier of one digit makes of each of three channels."""
+    """Returns a metric that counts 1,000 modes: a classifier of one digit reads each of three channels."""
     images = keras.Input(STACK)
     digits = layers.Concatenate()([classifier(images[..., i : i + 1])["probabilities"] for i in range(3)])
     triples = np.indices((10, 10, 10)).reshape(3, -1).T
@@ -160,7 +160,7 @@ def triples_of_digits(classifier):
 
 
 def summarise(runs):
-    """Mean and standard error of each figure over the seeds."""
+    """Computes mean and standard error of each figure over the seeds."""
     values = {name: np.array([run[name] for run in runs]) for name in FIGURES}
     return {
         "mean": {name: float(v.mean()) for name, v in values.items()},
@@ -171,7 +171,7 @@ def summarise(runs):
 
 
 def table(name, result):
-    """One test's figures beside the published ones, as lines of at most 80 columns."""
+    """Formats a test's figures next to the published ones, in lines of at most 80 columns."""
 
     def show(figure, scale, digits):
         mean, error = result["mean"][figure] * scale, result["standard_error"][figure]
@@ -248,7 +248,7 @@ def main(argv=None):
 
 
 def write(path, content):
-    """Writes JSON so that a run that is cut off leaves the last whole file."""
+    """Writes JSON atomically."""
     with saving.replacing(path) as part:
         part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 

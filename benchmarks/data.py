@@ -1,14 +1,14 @@
-"""What does it cost to train from a cache on disk? Memory, steps a second, and the time to write it.
+"""Cost of training from a cache on disk: memory, steps per second, and the time to write it.
 
 `memory` streams one epoch of a folder of made-up 64x64x3 images from its cache and prints how much anonymous memory
-(RssAnon of /proc/self/status, Linux) that takes over what the program had. `steps` trains on batches from the cache and
-from memory, in turn: a step multiplies matrices for a few milliseconds. `jpegs` caches JPEGs of 256x256 at 64x64, in
-turn with decoding the same files whole in as many threads, and compares both. Medians count.
+(RssAnon of /proc/self/status, Linux) that adds to the program's. `steps` trains on batches from the cache and from
+memory, alternating: a step multiplies matrices for a few milliseconds. `jpegs` caches JPEGs of 256x256 at 64x64,
+alternating with full decoding of the same files in as many threads, and compares both. Results are medians.
 
 Command:   python benchmarks/data.py
 Minutes:   8 on 2 CPU cores; 5 GB of disk below --folder, 3 GB of memory
-Expected:  less than 0.1 GB; as many steps a second as from memory, give or take what the machine does; JPEGs cached 1.6
-           times as fast or more
+Expected:  less than 0.1 GB; as many steps per second as from memory, within the machine's noise; JPEGs cached 1.6 times
+           as fast or more
 """
 
 import argparse
@@ -23,7 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "recipes"))
 
-import common  # noqa: F401, which imports TensorFlow without its notes
+import common  # noqa: F401, imports TensorFlow without its log messages
 import numpy as np
 import tensorflow as tf
 from PIL import Image
@@ -35,7 +35,7 @@ BATCH = 64
 
 
 def write_images(folder, n):
-    """A folder of BMP files 64x64, in subfolders of 1,000, of made-up colors."""
+    """Writes a folder of BMP files 64x64, in subfolders of 1,000, with random colors."""
     header = b"BM" + struct.pack("<IHHI", 54 + 12288, 0, 0, 54)
     header += struct.pack("<IiiHHIIiiII", 40, 64, 64, 1, 24, 0, 12288, 2835, 2835, 0, 0)
     rng = np.random.default_rng(0)
@@ -47,7 +47,7 @@ def write_images(folder, n):
 
 
 def write_jpegs(folder, n):
-    """A folder of JPEG files 256x256, as smooth and as rough as photographs."""
+    """Writes a folder of JPEG files 256x256, as smooth and as rough as photographs."""
     folder.mkdir()
     rng = np.random.default_rng(0)
     for i in range(n):
@@ -62,13 +62,13 @@ def write_jpegs(folder, n):
 
 
 def anonymous_mb():
-    """The anonymous memory of this process."""
+    """Returns the anonymous memory of this process."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon"))
 
 
 def measure_memory(load):
-    for _ in load("train[:1%]").take(20):  # What TensorFlow needs to read anything.
+    for _ in load("train[:1%]").take(20):  # Memory that TensorFlow needs to read any data.
         pass
     own = most = anonymous_mb()
     start = time.perf_counter()
@@ -81,7 +81,7 @@ def measure_memory(load):
 
 
 def measure_steps(sets, steps, rounds):
-    """Milliseconds of a step without data, steps a second of each set, and the ratio of both in the same round."""
+    """Measures milliseconds per step without data, steps per second of each set, and their ratio per round."""
     weights = tf.random.stateless_normal((256, 256), (0, 0))
 
     @tf.function
@@ -112,13 +112,13 @@ def measure_steps(sets, steps, rounds):
 
 
 def decode_whole(path):
-    """One JPEG, decoded at its size and then resized."""
+    """Decodes one JPEG at its size, then resizes it."""
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB").resize((64, 64), Image.Resampling.LANCZOS))
 
 
 def measure_jpegs(folder, place, rounds):
-    """Images a second of both, their ratio in a round, and the largest and the mean difference in levels."""
+    """Measures images per second of both, their ratio per round, and the largest and the mean difference in levels."""
     paths, paces = sorted(folder.glob("*.jpg")), {"whole": [], "cached": []}
     for i in range(rounds):
         start = time.perf_counter()

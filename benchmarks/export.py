@@ -1,7 +1,7 @@
 """Speed, size and error of a generator's files: all precisions, with and without the rewrite, and other runtimes.
 
-Everything runs in turns, in one process, so that what else the machine does falls on all alike; compare ratios and
-minima. Without --gan it takes a DCGAN for 64x64x3 images with random weights, whose batch statistics fit them.
+All run alternately in one process, so that other load on the machine affects all alike; compare ratios and minima.
+Without --gan it uses a DCGAN for 64x64x3 images with random weights and matching batch statistics.
 
 Command:   python benchmarks/export.py
 Minutes:   1 on 2 CPU cores
@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "recipes"))
 
-import common  # noqa: F401, which imports TensorFlow without its notes
+import common  # noqa: F401, imports TensorFlow without its log messages
 import keras
 import numpy as np
 
@@ -43,7 +43,7 @@ def main(argv=None):
 
 
 def example():
-    """A GAN whose generator is that of the DCGAN paper, its batch statistics those of its own activations."""
+    """Makes a GAN with the generator of the DCGAN paper, with batch statistics of its own activations."""
     keras.utils.set_random_seed(0)
     generator = keras_gan.architectures.dcgan_generator((64, 64, 3), latent_dim=100, width=64)
     rng, x = np.random.default_rng(0), keras.random.normal((128, 100), seed=0)
@@ -57,7 +57,7 @@ def example():
 
 
 def measure(gan, folder, threads, rounds):
-    """Converts to everything, then runs everything in turns.
+    """Converts to all formats, then runs all alternately.
 
     Returns:
         Dict of names to sizes, errors, operations outside XNNPACK, and milliseconds for one image.
@@ -110,7 +110,7 @@ def prepare(path, threads):
 
 
 def table(results):
-    """The figures at 80 columns; speed is relative to the plain float32 file, by minima."""
+    """Formats the figures in 80 columns; speed is relative to the plain float32 file, by minima."""
     base = results["float32, plain"]["minimum_ms"]
     lines = [f"{'':20}{'MB':>7}{'max error':>11}{'mean error':>12}{'median ms':>11}{'minimum':>9}{'speed':>8}"]
     for name, r in results.items():
@@ -125,7 +125,7 @@ def table(results):
 
 
 def say(text):
-    """Progress, on one line of a terminal."""
+    """Prints progress, on one line of a terminal."""
     if sys.stderr.isatty():
         print(f"\r{text:60}", end="" if text else "\r", file=sys.stderr, flush=True)
 

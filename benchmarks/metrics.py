@@ -1,9 +1,9 @@
-"""What does a Frechet distance cost, and is it right? Against the one product of matrices that it can't do without.
+"""Cost and accuracy of the Frechet distance, against the matrix product that it requires.
 
-The features are made up, of a spectrum that falls as that of a network's: `relu(z W + e)`. `product` is `X^T X` in
-float32 of all real, and `Y^T Y` of all generated features, each one matrix product of NumPy; `metric` is
-`keras_gan.metrics.FrechetDistance` from its first batch, compiled, to its result. Both are timed in turn, and the best
-of the rounds counts. The reference is float64 throughout, with the eigenvalues of the product of the covariances.
+The features are synthetic, with a decaying spectrum like a network's: `relu(z W + e)`. `product` is `X^T X` in float32
+of all real, and `Y^T Y` of all generated features, each one matrix product in NumPy; `metric` is
+`keras_gan.metrics.FrechetDistance` from its first batch, compiled, to its result. Both are timed alternately; the
+result is the best round. The reference is float64 throughout, with the eigenvalues of the product of the covariances.
 
 Command:   python benchmarks/metrics.py
 Minutes:   3 on 2 CPU cores
@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "recipes"))
 
-import common  # noqa: F401, which imports TensorFlow without its notes
+import common  # noqa: F401, imports TensorFlow without its log messages
 import numpy as np
 import tensorflow as tf
 
@@ -28,7 +28,7 @@ from keras_gan import saving
 
 
 def make(examples, features, seed):
-    """Features `(examples, features)`, float32, in parts that need no more memory than themselves."""
+    """Makes features `(examples, features)`, float32, in parts, without temporary copies of all."""
     rng = np.random.default_rng(0)
     mix = rng.normal(size=(256, features)) * np.linspace(1, 0.01, 256)[:, None] / 8
     rng = np.random.default_rng(seed)
@@ -41,19 +41,19 @@ def make(examples, features, seed):
 
 
 def timed(function):
-    """What a function returns, and its seconds."""
+    """Returns a function's result and its seconds."""
     start = time.perf_counter()
     value = function()
     return value, time.perf_counter() - start
 
 
 def peak_mb():
-    """The most memory that this process has held so far."""
+    """Returns the peak memory of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def reference(real, fake):
-    """The distance in float64, by another way than the metric's."""
+    """Computes the distance in float64, by another method than the metric."""
     means, covariances = [], []
     for x in (real, fake):
         mean = x.mean(0, dtype="float64")

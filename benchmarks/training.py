@@ -1,14 +1,14 @@
-"""How fast is a step of training? One DCGAN step through this library on each backend, beside the same step by hand.
+"""Speed of a training step: a DCGAN step of this library on each backend, compared with the same step by hand.
 
-The pair is the demo's, 28x28x1 and 64 wide, trained by the non-saturating loss and two Adams. Contenders live in one
-process for each backend and take turns in each round, so that what else the machine does falls on all alike; medians
-over the rounds count. `share` is what a contender makes of the machine's rate of float32 matrix multiplication
+The pair is the demo's, 28x28x1 with width 64, trained with the non-saturating loss and two Adams. Contenders share one
+process per backend and alternate in each round, so that other load on the machine affects all alike; results are
+medians over the rounds. `share` is a contender's share of the machine's rate of float32 matrix multiplication
 (TensorFlow's, 1024 square), with operations counted from the layers: the two updates need 4 passes through the
 generator and 8 through the discriminator, simultaneous ones 3 and 7.
 
 Command:   python benchmarks/training.py
 Minutes:   4, or --minutes; Ctrl-C ends it earlier and prints what it has
-Needs:     jax and torch (make test-backends installs them); where one is missing its rows are, too
+Needs:     jax and torch (make test-backends installs them); rows of a missing one are left out
 Expected:  on 2 cores with AVX-512 `fit` takes 68 ms a step, 66 % of the rate: 1 to 4 % over the bare step, of which
            1 to 3 % is health; 1 to 5 % over plain TensorFlow; 0.81 times as long in mixed_bfloat16, and 0.83 to 0.87
            times with simultaneous=True. Plain torch takes 1.15 to 1.27 times as long at its best (eager, channels
@@ -34,9 +34,9 @@ OPERATIONS = 2 * BATCH * (4 * GENERATOR + 8 * DISCRIMINATOR)
 SIMULTANEOUS = 2 * BATCH * (3 * GENERATOR + 7 * DISCRIMINATOR)
 MATMUL = 1024
 BACKENDS = ("tensorflow", "jax", "torch")
-# Of a processor, those on which oneDNN chooses its code by.
+# Processor flags by which oneDNN chooses its code.
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
-# Minutes by itself, for what nobody uses: Keras on torch, step by step.
+# Takes minutes by itself, and is not used in practice: Keras on torch, step by step.
 SLOW = [("torch", "fit")]
 
 
@@ -46,7 +46,7 @@ def images(n=BATCH):
     return np.random.default_rng(0).uniform(-1, 1, (n, 28, 28, 1)).astype("float32")
 
 
-# === Contenders: functions that make a function, which runs n steps and waits for them ===
+# === Contenders: each makes a function that runs n steps and waits for them ===
 
 
 def library(policy="float32", penalties=(), **compile_options):
@@ -90,7 +90,7 @@ def repeated(step, wait):
 
 
 def processor():
-    """Returns the name of the processor, and those of its flags that say how fast it computes."""
+    """Returns the name of the processor, and its flags that affect speed."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -122,7 +122,7 @@ def tensorflow_contenders():
         gan, batch = library(), tf.constant(images())
         step = tf.function(gan.train_step)
         with mock.patch("keras_gan.health.measure", lambda *_: {}):
-            step(batch)  # Traced without: what is patched is not in the graph.
+            step(batch)  # Traced here, so that the graph lacks the patched part.
         return repeated(lambda: step(batch), wait)
 
     def by_hand():
@@ -153,7 +153,7 @@ def tensorflow_contenders():
         "fit": fit,
         "fit, 10 steps an execution": lambda: fit(steps_per_execution=10),
         "fit, simultaneous": lambda: fit(simultaneous=True),
-        # Emulated elsewhere, ten times as slow.
+        # Emulated on other processors, ten times slower.
         **({"fit, mixed_bfloat16": lambda: fit(policy="mixed_bfloat16")} if has_bfloat16() else {}),
         "bare step": bare,
         "bare step without health": without_health,
@@ -300,11 +300,11 @@ def jax_contenders():
     return {"fit": fit, "plain": plain}
 
 
-# === Turns ===
+# === Rounds ===
 
 
 def serve(backend):
-    """Runs in a process of its own: for each line `contender n` on stdin one line of seconds on stdout."""
+    """Runs in a separate process: for each line `contender n` on stdin it prints one line of seconds on stdout."""
     contenders = {"tensorflow": tensorflow_contenders, "jax": jax_contenders, "torch": torch_contenders}[backend]()
     answers, sys.stdout = sys.stdout, sys.stderr
     print(json.dumps({"contenders": list(contenders), "device": device(backend)}), file=answers, flush=True)
@@ -314,7 +314,7 @@ def serve(backend):
         if name not in ready:
             ready[name] = contenders[name]()
             ready[name](10)
-        ready[name](2)  # The turn before has left the caches full of its own.
+        ready[name](2)  # The contender before has filled the caches with its data.
         start = time.perf_counter()
         ready[name](n)
         print(time.perf_counter() - start, file=answers, flush=True)
@@ -374,7 +374,7 @@ def main(argv=None):
         seconds = {key: times for key, times in seconds.items() if key not in SLOW}
     try:
         for round_ in range(args.rounds):
-            # The first compiles; what a round takes is known after it.
+            # The first round compiles, and shows how long a round takes.
             if round_ and time.monotonic() - begun > 60 * args.minutes:
                 break
             for (name, contender), times in seconds.items():
@@ -391,7 +391,7 @@ def main(argv=None):
     for process, _ in processes.values():
         process.stdin.close()
         process.wait()
-    # Of an interrupted round those that had their turn.
+    # In an interrupted round, only those that have run.
     seconds = {key: times for key, times in seconds.items() if times}
     if not seconds:
         sys.exit("Nothing was measured: it ended before the first turn was over.")
@@ -418,7 +418,7 @@ def report(seconds, devices):
     print(f"\n{'':48}{'images/s':>9}{'ms/step':>9}{'to fit':>8}{'share':>7}")
     for (name, contender), times in seconds.items():
         t = statistics.median(times)
-        # Turn by turn, since the machine's speed changes from one to the next.
+        # Per round, since the machine's speed changes over time.
         ratio = statistics.median(a / b for a, b in zip(times, base, strict=False))
         operations = SIMULTANEOUS if contender.endswith("simultaneous") else OPERATIONS
         share = f"{operations / t / rate:7.0%}" if rate else f"{'':7}"

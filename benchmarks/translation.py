@@ -1,9 +1,9 @@
-"""What does a step of Pix2Pix cost beside the same step by hand in plain TensorFlow? In processor seconds.
+"""Cost of a step of Pix2Pix compared with the same step by hand in plain TensorFlow, in processor seconds.
 
-The pair is U-Net and patch discriminator of width 32 at 64x64x3, batches of 16, R1 left out, Adam. Both contenders live
-in one process and take turns; the ratio is that of each pair of turns, with the interval that holds its median in 95 of
-100 repetitions. `alternating` updates the discriminator first and the generator on new outputs; `simultaneous` both on
-the same outputs, as TensorFlow's tutorial does.
+The pair is U-Net and patch discriminator of width 32 at 64x64x3, batches of 16, without R1, with Adam. Both contenders
+alternate in one process; the ratio is the median over pairs of runs, with its 95 % confidence interval. `alternating`
+updates the discriminator first and the generator on new outputs; `simultaneous` both on the same outputs, as
+TensorFlow's tutorial does.
 
 Command:   python benchmarks/translation.py
 Minutes:   4 on 2 CPU cores
@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "recipes"))
 
-import common  # noqa: F401, which imports TensorFlow without its notes
+import common  # noqa: F401, imports TensorFlow without its log messages
 import keras
 import numpy as np
 import tensorflow as tf
@@ -42,7 +42,7 @@ def library(size, width, simultaneous):
 
 
 def by_hand(size, width, simultaneous):
-    """Returns the step as one writes it with two tapes."""
+    """Returns the step as written by hand with two tapes."""
     G, D = networks(size, width)
     entropy = tf.nn.sigmoid_cross_entropy_with_logits
     g_optimizer, d_optimizer = (keras.optimizers.Adam(2e-4, beta_1=0.5) for _ in range(2))
@@ -116,7 +116,7 @@ def main(argv=None):
             spent(step, batch, 3)
         pairs = [[spent(step, batch, steps) for step in contenders] for _ in range(rounds)]
         ratios = sorted(own / other for own, other in pairs)
-        # Of the order statistics, those between which the median lies in 95 of 100 repetitions.
+        # The order statistics of the 95 % confidence interval of the median.
         k = max(0, int((rounds - 1.96 * rounds**0.5) / 2))
         low, high = ratios[k], ratios[rounds - 1 - k]
         own, other = (statistics.median(x) for x in zip(*pairs, strict=True))

@@ -1,4 +1,4 @@
-"""Differentiable augmentation: the same random changes for reals and fakes, so that few data last longer."""
+"""Differentiable augmentation: the same random changes for reals and fakes, for training on little data."""
 
 import math
 
@@ -15,12 +15,12 @@ def __dir__():
     return __all__
 
 
-# Images whose signs decide a step of `AdaptiveAugmentation`. Of one, the mean is never near a target of 0.6.
+# Images per step of `AdaptiveAugmentation`: the mean sign of a single one is never near a target of 0.6.
 _FEWEST = 8
 
 
 class Augmentation(keras.Layer):
-    """Base class: a random, differentiable map of images that the discriminator sees in place of the images.
+    """Base class of augmentations: random, differentiable maps of all images that the discriminator sees.
 
     A subclass implements `transform`. All the randomness of an example is one row of one draw: its parts are
     independent for any kind of seed.
@@ -32,14 +32,14 @@ class Augmentation(keras.Layer):
 
     Call arguments:
         images: Tensor `(batch, height, width, channels)` of floats; or a list of such tensors, which share one draw, so
-            that what belongs together changes together.
+            that images that belong together are changed in the same way.
         seed: Int, `keras.random.SeedGenerator`, or None for different numbers at each call.
 
     Returns:
         Tensor, or list of tensors, of the shape and dtype of `images`.
 
     Raises:
-        ValueError: If `images` have another rank or are no floats.
+        ValueError: If `images` have another rank or are not floats.
     """
 
     num_uniforms = 0
@@ -65,7 +65,7 @@ class Augmentation(keras.Layer):
         return keras.random.uniform((n, self.num_uniforms), dtype="float32", seed=seed)
 
     def transform(self, images, uniform):
-        """Changes images as random numbers say.
+        """Changes images according to random numbers.
 
         Args:
             images: Tensor `(batch, height, width, channels)` of floats.
@@ -87,7 +87,7 @@ class Augmentation(keras.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class DiffAugment(Augmentation):
-    """Color, translation and cutout, each on every example with random numbers of its own.
+    """Color, translation and cutout, random for each example.
 
     - `color`: brightness `x + b`, then saturation `(x - gray) * s + gray`, then contrast `(x - mean) * c + mean`, for
       `b` in [-0.5, 0.5], `s` in [0, 2] and `c` in [0.5, 1.5]; `gray` is the mean over a pixel's channels, `mean` that
@@ -95,7 +95,7 @@ class DiffAugment(Augmentation):
     - `translation`: by a whole number of pixels, up to 1/8 of the height and of the width; zeros move in
     - `cutout`: zeros in a rectangle of half the height and half the width, whose center lies anywhere in the image
 
-    Images lie in [-1, 1]; what comes out isn't clipped to it.
+    Images lie in [-1, 1]; outputs are not clipped to it.
 
     Args:
         color: Bool. Defaults to True.
@@ -110,7 +110,7 @@ class DiffAugment(Augmentation):
         [Zhao et al., 2020](https://arxiv.org/abs/2006.10738)
     """
 
-    # Also for what is off, so that the others draw the same numbers with and without it.
+    # Drawn for disabled parts too, so that the others get the same numbers either way.
     num_uniforms = 7
 
     def __init__(self, color=True, translation=True, cutout=True, **kwargs):
@@ -141,14 +141,14 @@ class DiffAugment(Augmentation):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class Affine(Augmentation):
-    """Rotation, scale, shear and translation in one map, on every example with random numbers of its own.
+    """Rotation, scale, shear and translation in one map, random for each example.
 
     The pixel at `p`, from the center of the image as `(x, y)`, takes the value at
 
     `R(angle) @ [[1, k], [0, 1]] @ diag(s_x, s_y) @ p + t`
 
-    interpolated bilinearly; beyond the image its edge goes on. All numbers are uniform and centered, `s_x` and `s_y` in
-    their logarithm.
+    interpolated bilinearly; beyond the image its edge is repeated. All numbers are uniform and centered, `s_x` and
+    `s_y` in their logarithm.
 
     Args:
         rotation: Float >= 0, the largest angle either way, in degrees. Defaults to `15.0`.
@@ -159,7 +159,7 @@ class Affine(Augmentation):
         **kwargs: `name`, as for any `keras.Layer`.
 
     Raises:
-        ValueError: If an argument is negative or no finite number.
+        ValueError: If an argument is negative or not a finite number.
 
     Reference:
         [Karras et al., 2020](https://arxiv.org/abs/2006.06676), geometric transformations among others
@@ -197,23 +197,23 @@ class AdaptiveAugmentation(Augmentation):
     """Augments each example with a probability that follows how much the discriminator overfits (ADA).
 
     Overfitting shows as `r = mean(sign(real_logits - boundary))`, with the loss's `boundary`: near 0 while the
-    discriminator is unsure of the data, 1 once it knows them by heart. Each step moves the probability by
+    discriminator is unsure of the data, 1 once it has memorized them. Each step moves the probability by
     `sign(r - target) * images / ramp_images`, within [0, 1]; steps of fewer than 8 images move it together, since the
-    signs of a few say little. Relativistic losses and `Wasserstein` have no boundary and are refused. An
-    example is augmented as a whole or not at all: as long as the probability stays well below 1, plain images are the
-    likeliest, and the generator learns to make those.
+    signs of a few say little. Relativistic losses and `Wasserstein` have no boundary and are refused. An example is
+    augmented as a whole or not at all: as long as the probability stays well below 1, plain images are the likeliest,
+    and the generator learns to make those.
 
     Args:
-        augmentation: `Augmentation`, what is done to an example. Defaults to None, `DiffAugment()`.
+        augmentation: `Augmentation` to apply. Defaults to None, `DiffAugment()`.
         target: Float in (-1, 1), the `r` to hold. Defaults to `0.6`.
-        ramp_images: Int > 0, how many real images it takes the probability to go from 0 to 1. Defaults to `500_000`.
+        ramp_images: Int > 0, number of real images in which the probability goes from 0 to 1. Defaults to `500_000`.
         **kwargs: `name`, as for any `keras.Layer`.
 
     Attributes:
         probability: `keras.Variable`, a scalar; 0 at the start, and saved with the model that holds this layer.
 
     Raises:
-        TypeError: If `augmentation` is no `Augmentation`.
+        TypeError: If `augmentation` is not an `Augmentation`.
         ValueError: If `target` or `ramp_images` is out of range.
 
     Reference:
@@ -232,7 +232,7 @@ class AdaptiveAugmentation(Augmentation):
         self.ramp_images = check_integer("ramp_images", ramp_images)
         self.num_uniforms = 1 + augmentation.num_uniforms
         self.probability = self._add_state("probability", ())
-        # A variable only to be summed over the replicas: all must see one sign of one global mean.
+        # A variable, so that it is summed over the replicas: all must see the sign of the global mean.
         self._signs = self._add_state("signs", (2,), aggregation="sum")
         self._collected = self._add_state("collected", (2,))
 
@@ -244,7 +244,7 @@ class AdaptiveAugmentation(Augmentation):
         return ops.where(chosen[:, None, None, None], self.augmentation.transform(images, uniform[:, 1:]), images)
 
     def update(self, real_logits):
-        # Unlike ops.sign, 0 for a NaN, which a step in float16 may bring and a loss scale survives.
+        # Unlike ops.sign, 0 for NaN, which a float16 step may produce and loss scaling survives.
         signs = ops.cast(real_logits > 0, "float32") - ops.cast(real_logits < 0, "float32")
         # A map of logits counts as one image.
         signs = ops.mean(signs, axis=tuple(range(1, len(signs.shape))))
@@ -299,7 +299,7 @@ def _shift_rows(images, uniform):
 def _interpolate(images, x, y):
     """Returns the values at places `(batch, height, width)`, in pixels; beyond the image those of its edge.
 
-    By hand, since the gradient of TensorFlow's own operation is only an approximation: the inverse map.
+    Written by hand: the gradient of TensorFlow's own operation is only an approximation, the inverse map.
     """
     height, width, channels = images.shape[1:]
     first = ops.arange(ops.shape(images)[0], dtype="int32")[:, None, None] * (height * width)
@@ -325,7 +325,7 @@ def _cut_out(images, uniform):
 
 
 def _cut(uniform, size):
-    """Tells which of the rows are cut, `(batch, size)`."""
+    """Returns a mask of the rows that are cut, `(batch, size)`."""
     length = int(size / 2 + 0.5)
     offset = ops.arange(size, dtype="int32") + length // 2 - _integer(uniform, size + 1 - length % 2)[:, None]
     return ops.logical_and(offset >= 0, offset < length)

@@ -1,4 +1,4 @@
-"""What a sample is conditioned on: nothing, labels, a vector, or codes that the GAN finds on its own (InfoGAN)."""
+"""Conditions of a sample: none, labels, a vector, or codes that the GAN finds on its own (InfoGAN)."""
 
 import itertools
 
@@ -16,29 +16,27 @@ def __dir__():
     return __all__
 
 
-# Of the contrastive loss: in short trials on digits 0.1 and 0.5 sorted no better.
+# Temperature of the contrastive loss: in short trials on digits 0.1 and 0.5 sorted no better.
 _TEMPERATURE = 0.2
-# Of the hidden layer between features and codes, as in the paper.
+# Units of the hidden layer between features and codes, as in the paper.
 _CODES_UNITS = 128
 
 
 class Condition:
-    """Base class: what a batch brings beside its data, how networks take it, and what it adds to their objectives.
+    """Base class of conditions: extra inputs of a batch, how networks take them, and terms of the objectives.
 
-    What a batch brings is called `given` here. A condition of your own overrides what differs; registered with
-    `keras.saving.register_keras_serializable` and with a `get_config`, it is saved with its networks. Where there is a
-    `given`, the base class takes it for finite numbers of `given_shape`, which a dense layer embeds.
+    The extra input of a batch is called `given`. A custom condition overrides what differs; registered with
+    `keras.saving.register_keras_serializable` and with a `get_config`, it is saved with its networks. If there is a
+    `given`, the base class expects finite numbers of `given_shape`, which a dense layer embeds.
 
     Attributes:
-        given_name: String, the name of what a batch brings beside its data, and of the networks' input; None where it
-            brings nothing.
+        given_name: String, the name of a batch's extra input, and of the networks' input; None if there is none.
         given_shape: Tuple, the shape of one example's: `()` for labels, `(n,)` for a vector.
         given_dtype: String, such as `"int32"`.
         given_to_discriminator: Bool, whether the discriminator takes `[data, given]` instead of `data`.
-        heads: Dict of the outputs that the discriminator has beside `"logits"`, name to size. Empty where it returns
-            its logits bare.
+        heads: Dict of the discriminator's outputs other than `"logits"`, name to size. Empty if it returns only logits.
         num_codes: Int, how many entries at the end of a latent are codes.
-        compares_views: Bool, whether the discriminator looks at each real example twice, augmented anew, for the
+        compares_views: Bool, whether the discriminator sees two augmentations of each real example, for the
             `consistency_term`.
     """
 
@@ -53,7 +51,7 @@ class Condition:
     # === Data ===
 
     def check_given(self, given, n, of):
-        """Raises an error unless `given` is what the networks take.
+        """Raises an error unless `given` is valid for the networks.
 
         Args:
             given: NumPy array.
@@ -61,8 +59,8 @@ class Condition:
             of: String, what they belong to, such as `"examples"`.
 
         Raises:
-            ValueError: If its shape, its values or their number are others.
-            TypeError: If its dtype is another.
+            ValueError: If its shape, its values or their number are wrong.
+            TypeError: If its dtype is wrong.
         """
         if given.ndim == 0 or given.shape[1:] != tuple(self.given_shape):
             expected = ", ".join(map(str, ("batch", *self.given_shape)))
@@ -70,7 +68,7 @@ class Condition:
         if given.dtype.kind not in "iuf" and given.dtype.name != "bfloat16":
             raise TypeError(f"{self.given_name} must be numbers. Received: dtype {given.dtype}.")
         self._check_count(given, n, of)
-        # As networks see it: what float32 can't hold is infinite there.
+        # As networks see it: beyond float32 it is infinite.
         with np.errstate(over="ignore"):
             finite = np.isfinite(given.astype("float32"))
         if not finite.all():
@@ -82,14 +80,14 @@ class Condition:
             raise ValueError(f"{self.given_name} must be as many as {of}, {n}. Received: {len(given)}.")
 
     def prepare(self, given):
-        """Turns what a batch brings into the tensor that networks take."""
+        """Converts the `given` of a batch to the tensor that networks take."""
         return given
 
     def default_given(self, n):
-        """Returns what `n` samples are given where the user gave nothing: a NumPy array, or None without a condition.
+        """Returns the default `given` of `n` samples: a NumPy array, or None without a condition.
 
         Raises:
-            ValueError: If only the user can know.
+            ValueError: If there is no default.
         """
         if self.given_name is None:
             return None
@@ -100,16 +98,16 @@ class Condition:
         )
 
     def extreme_given(self):
-        """Returns one example at the edge of what is allowed, a NumPy array `(1, ...)`; None without a condition."""
+        """Returns one example at the limit of valid values, a NumPy array `(1, ...)`; None without a condition."""
         return None if self.given_name is None else np.ones((1, *self.given_shape), self.given_dtype)
 
     def example_given(self, n, seed=None, rows=None):
-        """Draws what a check or a calibration gives a generator.
+        """Draws examples of `given` for a check or a calibration.
 
         Args:
             n: Int, how many.
-            seed: Int. Defaults to None, others at each call.
-            rows: NumPy array of what data brought, to draw from. Defaults to None, standard normal values.
+            seed: Int. Defaults to None, different at each call.
+            rows: NumPy array of the data's `given`, to draw from. Defaults to None, standard normal values.
 
         Returns:
             NumPy array `(n, ...)`; None without a condition.
@@ -151,11 +149,11 @@ class Condition:
         return prior
 
     def generator_inputs(self, latents, given):
-        """Returns what the generator takes: the latents, with what is given beside them."""
+        """Returns the generator's inputs: the latents, with `given` if there is one."""
         return latents if self.given_name is None else [latents, given]
 
     def given(self, latents, given):
-        """Returns what the samples of these latents are conditioned on: what is given, or a part of the latents."""
+        """Returns the condition of the samples of these latents: `given`, or a part of the latents."""
         return given
 
     def judge(self, discriminator, data, given, training):
@@ -171,18 +169,18 @@ class Condition:
         return outputs["logits"], {name: outputs[name] for name in self.heads}
 
     def discriminator_term(self, real_extra, fake_extra, given):
-        """Returns what is added to the discriminator's objective, from the other outputs on reals and on fakes."""
+        """Returns the term of the discriminator's objective, from its other outputs on reals and on fakes."""
         return 0.0
 
     def generator_term(self, fake_extra, given):
-        """Returns what is added to the generator's objective."""
+        """Returns the term of the generator's objective."""
         return 0.0
 
     def consistency_term(self, real_extra, other_extra):
-        """Returns what is added to the discriminator's objective, from the other outputs on two views of reals."""
+        """Returns the term of the discriminator's objective, from its other outputs on two views of reals."""
         return 0.0
 
-    # === Itself ===
+    # === Serialization ===
 
     def get_config(self):
         return {}
@@ -205,12 +203,12 @@ class Condition:
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class Unconditional(Condition):
-    """No condition: the generator takes latents and the discriminator data."""
+    """No condition: the generator takes only latents and the discriminator only data."""
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class Labels(Condition):
-    """Both networks are told the class: a conditional GAN.
+    """Condition on class labels, given to both networks: a conditional GAN.
 
     The generator takes `[latents, labels]`, the discriminator `[data, labels]`; how it uses them, by concatenation or
     by projection, is up to the network. Fakes take the labels of the real batch.
@@ -286,13 +284,13 @@ class Labels(Condition):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class Vector(Condition):
-    """Both networks are told a vector of numbers, such as attributes or an embedding.
+    """Condition on a vector of numbers, given to both networks, such as attributes or an embedding.
 
     The generator takes `[latents, given]`, the discriminator `[data, given]`. Fakes take the vectors of the real batch.
-    `gan.sample(n, given=...)` must be told them.
+    `gan.sample(n, given=...)` requires them.
 
     Args:
-        n: Int > 0, how many numbers. A batch brings finite floats `(batch, n)`; integers are cast.
+        n: Int > 0, how many numbers. The input is finite floats `(batch, n)`; integers are cast.
 
     Raises:
         ValueError: If `n` is not a positive integer.
@@ -319,7 +317,7 @@ class Vector(Condition):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class AuxiliaryClassifier(Labels):
-    """The generator is told the class and the discriminator must find it (AC-GAN).
+    """Condition on class labels, given to the generator, that the discriminator must predict (AC-GAN).
 
     The discriminator takes data and returns `{"logits": (batch, 1), "classes": (batch, num_classes)}`. With `CE` the
     cross-entropy of the classes and the labels, both means over the batch,
@@ -370,16 +368,16 @@ class Codes(Condition):
 
     that is, `-E[log Q(c | x)]` for categorical distributions and normal ones of unit variance.
 
-    That bound holds the codes to whatever fakes show first: on few data often slant or stroke rather than class. With
-    a `consistency_weight` the discriminator also sorts real data by code, the same for two random augmentations of one
-    example: it adds, for each categorical code, the contrastive loss NT-Xent of the distributions
+    That bound ties the codes to the features that fakes show first: on little data often slant or stroke, not class.
+    With a `consistency_weight` the discriminator also sorts real data by code, the same for two random augmentations of
+    one example: it adds, for each categorical code, the contrastive loss NT-Xent of the distributions
     `q = softmax(codes)` of the `2 * batch` views,
 
     `consistency_weight * mean_i(-log(exp(cos(q_i, q_i') / 0.2) / sum_{j != i} exp(cos(q_i, q_j) / 0.2)))`
 
-    where `i'` is the other view of the same example. What the augmentation changes can then be no code's meaning. This
-    is the second half of Elastic-InfoGAN, applied to the distributions; its learned class frequencies are not here.
-    Over several devices each view is set against those of its own device.
+    where `i'` is the other view of the same example. What the augmentation changes can then not be a code's meaning.
+    This is the second half of Elastic-InfoGAN, applied to the distributions; its learned class frequencies are not
+    included. On several devices each view is compared with those of its own device.
 
     Args:
         categorical: Ints > 1, the number of values of each categorical code. Defaults to `()`.
@@ -472,13 +470,13 @@ def _nt_xent(x, y):
     similarities = vectors @ ops.transpose(vectors) / _TEMPERATURE
     n = ops.shape(x)[0]
     pairs = ops.sum(vectors[:n] * vectors[n:], axis=-1) / _TEMPERATURE
-    # A view is not set against itself.
+    # A view is not compared with itself.
     others = similarities - 1e9 * ops.eye(2 * n)
     return ops.mean(ops.logsumexp(others, axis=-1)) - ops.mean(pairs)
 
 
 def _rows_hint(given):
-    """Says what to do with rows in the place of labels."""
+    """Returns advice for rows passed as labels."""
     if given.ndim != 2 or not np.isin(given, (0, 1)).all():
         return ""
     if (np.count_nonzero(given, axis=1) <= 1).all():

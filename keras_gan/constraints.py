@@ -22,7 +22,7 @@ class WeightClipping(keras.constraints.Constraint):
         c: Float > 0, the largest magnitude of a weight. Defaults to `0.01`.
 
     Raises:
-        ValueError: If `c` is not positive or no finite number.
+        ValueError: If `c` is not positive or not a finite number.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Images of one kind to another and back: models that learn from two sets without pairs."""
+"""Unpaired image translation: models that learn from two sets of images without pairs."""
 
 import itertools
 import types
@@ -22,13 +22,13 @@ _BATCH = 32
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class CycleGAN(Match):
-    """Two generators that translate images of A to B and back, each against a discriminator of what it makes.
+    """Two generators that translate images of A to B and back, each against a discriminator of its outputs.
 
-    Nothing says what an image of A looks like in B: discriminators judge if outputs look like images of their domain,
-    and an image that goes there and back must come back as it was.
+    There are no targets: discriminators judge if outputs look like images of their domain, and an image that is
+    translated there and back must be the original.
 
-    Called on images of A, or in `predict`, it returns what becomes of them in B; `translate` does either. What ends in
-    `_a` is about images of A, real ones and what `generator_ba` makes, and `_b` about those of B.
+    Called on images of A, or in `predict`, it returns their translations to B; `translate` does either direction. Names
+    that end in `_a` are about images of A, real ones and outputs of `generator_ba`, and `_b` about those of B.
 
     Args:
         generator_ab: `keras.Model` from images of A `(batch, height, width, channels)` to images of B of that size,
@@ -40,14 +40,14 @@ class CycleGAN(Match):
         ema: Float in [0, 1), the momentum of moving averages of both generators' weights, as in `GAN`. Defaults to
             None, no averages.
         seed: Int, makes the random numbers of training reproducible. Defaults to None, another seed for each run.
-        pool_size: Int >= 0, how many outputs of former steps are kept for each discriminator, which is shown one of
-            them in place of every other new one. Files keep them, as float32. Defaults to `50`, the paper's; 0 shows it
-            those of the step alone.
+        pool_size: Int >= 0, how many earlier outputs are kept for each discriminator, which gets one of them in place
+            of every other new one. Files keep them, as float32. Defaults to `50`, the paper's; with 0 it only gets
+            those of the current step.
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
 
     Raises:
         ValueError: If a network does not fit the others, or a number is out of range.
-        TypeError: If a network is no `keras.Model`.
+        TypeError: If a network is not a `keras.Model`.
 
     Attributes:
         shapes: Dict of `"a"` and `"b"` to the shape of an image, `(height, width, channels)`.
@@ -139,8 +139,8 @@ class CycleGAN(Match):
         """Configures training.
 
         Both generators together minimize their adversarial losses and, of both domains, `cycle_weight` times the cycle
-        loss, how far images come back from where they were, and `cycle_weight * identity_weight` times the identity
-        loss, how far a generator moves images that are of its target domain already.
+        loss, the distance of images from their reconstructions, and `cycle_weight * identity_weight` times the identity
+        loss, how much a generator changes images that are already of its target domain.
 
         Args:
             generator_optimizer: `keras.optimizers.Optimizer` or its name, for both generators. Defaults to
@@ -148,20 +148,20 @@ class CycleGAN(Match):
             discriminator_optimizer: Another optimizer, for both discriminators, with the same default.
             loss: Name or object from `keras_gan.losses`. Defaults to `"least_squares"`.
             penalties: List of objects from `keras_gan.penalties`, added to the objective of each discriminator, which
-                gets copies of its own.
+                gets its own copies.
             generator_penalties: List of objects from `keras_gan.penalties`, added to the generators' objective for
                 each direction. They get sources in place of latents.
             metrics: List of `keras.metrics.Metric` whose `update_state` takes `(real, fake)`. There is one of each for
                 images of A and one for those of B, named with `_a` and `_b` at the end. `evaluate` and
-                `validation_data` fill them: those of B with the images of B that are given, and with what becomes of
-                those of A. Where these belong together, metrics of pairs, such as `keras_gan.metrics.PSNR()`, mean what
-                they say. Defaults to none.
+                `validation_data` fill them: those of B with the given images of B, and with translations of those of A.
+                Where the two are pairs, metrics of pairs are meaningful, such as `keras_gan.metrics.PSNR()`. Defaults
+                to none.
             augmentation: `keras_gan.augmentation.Augmentation` of all that the discriminators see in training. Defaults
                 to none.
             cycle: `keras.losses.Loss`, function of `(target, output)`, or name of one from `keras.losses`: the distance
                 in both the cycle loss and the identity loss. Defaults to `"mae"`.
             cycle_weight: Float >= 0. Defaults to `10.0`, the paper's. (There the generators' adversarial loss is twice
-                that of `"least_squares"`: beside this loss `5.0` is the paper's proportion.)
+                that of `"least_squares"`: with this loss `5.0` is the paper's proportion.)
             identity_weight: Float >= 0, of the identity loss, as a share of `cycle_weight`. It keeps colors where they
                 need not change, and takes two more passes of the generators a step. Must be 0 where A and B differ in
                 channels. Defaults to None, 0.5 as in the paper, and 0 where channels differ.
@@ -217,7 +217,7 @@ class CycleGAN(Match):
 
     def adversarial_step(self, data):
         real = self._unpack(data)
-        # First, as in the paper: the discriminators then see the same fakes, and make no others.
+        # First, as in the paper: the discriminators then use the same fakes and need no others.
         (g,) = self.update(["generator"], lambda: [self.generator_objective(real["a"], real["b"])])
         self.update_averages()
         fakes = [self._show(g[domain]["fake"], domain) for domain in _DOMAINS]
@@ -242,7 +242,7 @@ class CycleGAN(Match):
         return fake if pool is None else pool(fake, seed=self.training_seed)
 
     def generator_objective(self, a, b):
-        """Computes what both generators minimize together, through the fixed discriminators.
+        """Computes the joint objective of both generators, through the fixed discriminators.
 
         Args:
             a: Tensor of images of A `(batch, height, width, channels)`.
@@ -250,13 +250,13 @@ class CycleGAN(Match):
 
         Returns:
             The objective, a scalar tensor; and a dict of `"a"` and `"b"` to the report of `Game.generator_objective` on
-            images of that domain, with the `fake` ones, those that come `back`, the `cycle_loss` and, where it has a
-            weight, the `identity_loss`.
+            images of that domain, with the `fake` ones, the reconstructed ones (`back`), the `cycle_loss` and, where it
+            has a weight, the `identity_loss`.
         """
         real = {"a": a, "b": b}
         fakes = {to: self._translate(self.generator_to(to), real[_OTHER[to]], training=True) for to in _DOMAINS}
         total, reports = 0.0, {}
-        # Before any other call of the generators: what their layers add is that of the last one.
+        # Before any other call of the generators: losses of their layers are those of the last call.
         for to, fake in fakes.items():
 
             def generate(source, given, to=to):
@@ -277,13 +277,13 @@ class CycleGAN(Match):
         return total, reports
 
     def discriminator_objective(self, a, b, fake_a, fake_b):
-        """Computes what both discriminators minimize together.
+        """Computes the joint objective of both discriminators.
 
         Args:
             a: Tensor of images of A `(batch, height, width, channels)`.
             b: Tensor of images of B.
-            fake_a: Tensor of images that the generators made, such as those of `a`.
-            fake_b: Likewise, such as those of `b`.
+            fake_a: Tensor of generated images like those of `a`.
+            fake_b: Likewise, like those of `b`.
 
         Returns:
             The objective, a scalar tensor; and a dict of `"a"` and `"b"` to the report of
@@ -298,7 +298,7 @@ class CycleGAN(Match):
         return total, reports
 
     def _distances(self, generator, real, back, training):
-        """Computes how far images are from what comes back of them, and from what their own generator makes of them."""
+        """Computes the distances of images to their reconstructions, and to their own generator's outputs on them."""
         found = {"cycle_loss": reconstruct(self.cycle, real, back)}
         if self.identity_weight:
             same = self._translate(generator, real, training)
@@ -353,7 +353,7 @@ class CycleGAN(Match):
             for domain in _DOMAINS
         }
         shared = broken - set(_of_both([name for each in found.values() for name in each]))
-        # What breaks the images of one domain breaks the fakes of the other.
+        # Non-finite images of one domain make non-finite fakes of the other.
         for domain in sorted(_DOMAINS, key=lambda each: "real_score" not in found[each]):
             if found[domain]:
                 part = self._of("game", domain).culprit(found[domain] | shared, self.steps_per_execution)
@@ -361,7 +361,7 @@ class CycleGAN(Match):
         return self.game_b.culprit(broken, self.steps_per_execution)
 
     def preview(self, n, seed=0, given=None):
-        """Draws images there and back: an image of A, what becomes of it in B and what comes back; below one of B.
+        """Draws an image of A, its translation to B and its reconstruction; below, the same for one of B.
 
         Args:
             n: Int, how many of each.
@@ -408,7 +408,7 @@ class CycleGAN(Match):
 
         Args:
             images: Array or tensor `(n, height, width, channels)`, of B for `to="a"` and of A for `to="b"`.
-            to: `"a"` or `"b"`, the domain of what is made. Defaults to `"b"`.
+            to: `"a"` or `"b"`, the domain of the outputs. Defaults to `"b"`.
             batch_size: Int > 0, how many at once. Defaults to `32`.
 
         Returns:
@@ -416,8 +416,8 @@ class CycleGAN(Match):
 
         Raises:
             ValueError: If `to` is something else, the images have another shape or are not finite, or `batch_size` is
-                no positive integer.
-            TypeError: If the images are no numbers.
+                not a positive integer.
+            TypeError: If the images are not numbers.
 
         Example:
 
@@ -458,9 +458,9 @@ class CycleGAN(Match):
 
         Args:
             filepath: Path to write: NAME.tflite for phones, NAME.onnx, or NAME for a SavedModel.
-            to: `"a"` or `"b"`, the domain of what the file makes. Defaults to `"b"`.
-            data: Pictures that the file is calibrated on and checked with, which must be given: an array of what the
-                file takes; or what `fit` takes, batches of both domains or a pair of arrays.
+            to: `"a"` or `"b"`, the domain of the file's outputs. Defaults to `"b"`.
+            data: Pictures for calibration and checks, required: an array of the file's inputs; or what `fit` takes,
+                batches of both domains or a pair of arrays.
             **options: Those of `keras_gan.export.export_translation`: `quantize="dynamic"` for a quarter of the size,
                 `accelerator="gpu"` for a phone's GPU, `output="uint8"` for bytes in and out, `batch_sizes`, `metrics`,
                 `card`, `format`.
@@ -474,7 +474,7 @@ class CycleGAN(Match):
         """
         _check_to(to)
         game = self._of("game", to) if self.compiled else None
-        # This direction, as a model that has no other.
+        # A model of only this direction.
         direction = types.SimpleNamespace(
             best_generator=self.best(self.generator_to(to)),
             evaluation_metrics=self._metrics_of(to),
@@ -519,7 +519,7 @@ def _of_both(names):
 
 
 def _of_domain(metric, domain):
-    """Returns a metric of the same configuration for images of a domain, which its name ends in."""
+    """Returns a metric of the same configuration for images of a domain, with the domain at the end of its name."""
     return type(metric).from_config({**metric.get_config(), "name": f"{metric.name}_{domain}"})
 
 

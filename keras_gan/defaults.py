@@ -1,6 +1,6 @@
-"""What a GAN trains with where nothing is asked for: what trials on photographs and digits found safe.
+"""Default settings of training, found safe in trials on photographs and digits.
 
-Each number is written here alone; `settings` takes those that it shares.
+Each number is defined only here; `settings` imports those that it shares.
 """
 
 from keras_gan import backend, checks, losses
@@ -13,7 +13,7 @@ EMA = 0.998
 GAMMA = 0.1
 # The learning rate and `beta_1` of Adam for images. That of other data is the DCGAN paper's.
 LEARNING_RATE, BETA_1 = 1e-3, 0.0
-# Images in color are augmented from this side on. Gray ones are writing more often than not: digits became worse by it.
+# The smallest side of color images to augment. Gray ones are mostly writing: augmentation made digits worse.
 SMALLEST_AUGMENTED = 32
 
 
@@ -29,7 +29,7 @@ def augmentation(shape):
 
 
 def penalties(loss, discriminator, measure):
-    """Returns the list of penalties for a discriminator: one of its slope, where it needs and can take one.
+    """Returns the list of penalties for a discriminator: a gradient penalty, if it needs and supports one.
 
     Args:
         loss: Name or object from `keras_gan.losses`.

@@ -1,4 +1,4 @@
-"""Generators against discriminators: what all models have that are such, of one pair or of several."""
+"""Base classes of models with one or several pairs of generator and discriminator."""
 
 import keras
 import numpy as np
@@ -12,15 +12,15 @@ from keras_gan.optimizers import adversarial_optimizer, scales_loss
 
 
 class Match(AdversarialModel):
-    """Base class of generators against discriminators, with averages of the generators' weights if there is `ema`.
+    """Base class of generators against discriminators, with averages of the generators' weights if `ema` is set.
 
     There are two players, `"discriminator"` and `"generator"`, whatever the number of their networks, and a game for
-    each discriminator. A subclass says which networks these are; its `compile` calls `compile_players`. Evaluations,
+    each discriminator. A subclass defines the networks; its `compile` calls `compile_players`. Evaluations,
     `predict` and exports use the averages.
 
     Args:
-        ema: Float in [0, 1), the momentum of the averages; None for no averages; `"auto"` for the default, or for none
-            where a generator can't be copied.
+        ema: Float in [0, 1), the momentum of the averages; None for no averages; `"auto"` for the default, or none
+            if a generator can't be copied.
         seed: As for `AdversarialModel`.
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
 
@@ -33,7 +33,7 @@ class Match(AdversarialModel):
             ema = checks.check_number("ema, the momentum of the average,", ema, 0, 1, open_high=True)
         super().__init__(seed, **kwargs)
         self.ema = ema
-        # Kept, since the backend may compile them.
+        # Cached, since the backend may compile them.
         self._inference = {}
 
     def averages(self):
@@ -52,7 +52,7 @@ class Match(AdversarialModel):
     def make_average(self, generator, inputs):
         """Makes the `MovingAverage` of a generator with these symbolic inputs, or None without `ema`.
 
-        It sets `ema` to what `"auto"` stands for.
+        Replaces `ema="auto"` by its value.
         """
         if not is_auto(self.ema):
             return None if self.ema is None else MovingAverage(generator, self.ema, inputs)
@@ -69,7 +69,7 @@ class Match(AdversarialModel):
             average.update(network)
 
     def _begin_averages(self):
-        """Lets averages follow the generators until the first step: weights may have been set or loaded."""
+        """Copies the generators to the averages before the first step: weights may have been set or loaded."""
         for network, average in self.averages():
             average.begin_at(network)
 
@@ -88,7 +88,7 @@ class Match(AdversarialModel):
         AdversarialModel.compile(self, optimizers, **options)
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
-        """Generates from what the generator takes, as `keras.Model.predict` does."""
+        """Generates from inputs of the generator, as `keras.Model.predict` does."""
         self._begin_averages()
         return super().predict(x, batch_size, verbose, steps, callbacks)
 
@@ -97,13 +97,13 @@ class Match(AdversarialModel):
 
         Args:
             generator: `keras.Model`.
-            inputs: Array or tensor `(n, ...)`, or a structure of such.
+            inputs: Array or tensor `(n, ...)`, or a structure of these.
             batch_size: Int > 0.
 
         Returns:
             NumPy array `(n, ...)`.
         """
-        # The function keeps its network, so that no other one gets the id.
+        # The function references its network, so that its id is not reused.
         if id(generator) not in self._inference:
             self._inference[id(generator)] = backend.inference(generator)
         run = self._inference[id(generator)]
@@ -112,7 +112,7 @@ class Match(AdversarialModel):
         return np.concatenate([run(keras.tree.map_structure(lambda x, part=part: x[part], inputs)) for part in parts])
 
     def reset_metrics(self):
-        # Called before each evaluation, in whose steps it would be too late.
+        # Called before each evaluation; within its steps it would be too late.
         self._begin_averages()
         super().reset_metrics()
 
@@ -130,7 +130,7 @@ class Match(AdversarialModel):
 class Duel(Match):
     """Base class of a generator against a discriminator.
 
-    A subclass writes the step and says what both networks take; its `compile` calls `compile_game`.
+    A subclass writes the step and defines the inputs of both networks; its `compile` calls `compile_game`.
 
     Args:
         generator: `keras.Model`.
@@ -217,7 +217,7 @@ class Duel(Match):
             simultaneous: Bool, whether both players are updated at once.
             **options: Those of `AdversarialModel.compile`.
         """
-        # Made before the attribute is set, so that an error leaves the old one.
+        # Made before the attribute is set, so that an error keeps the old one.
         game = Game(self, self.discriminator, self.data_shape, loss, penalties, generator_penalties, augmentation)
         self.game = game
         self.loss = game.loss

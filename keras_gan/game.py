@@ -1,4 +1,4 @@
-"""What a generator and a discriminator play for: an adversarial loss, penalties and an augmentation."""
+"""The game of a generator and a discriminator: adversarial loss, penalties and augmentation."""
 
 import weakref
 
@@ -10,10 +10,10 @@ from keras_gan.penalties import PenaltyGroup, penalty_name
 
 
 class Game(keras.layers.Layer):
-    """The game of a generator against a discriminator, which a model's `compile` makes.
+    """Game of a generator against a discriminator, made by a model's `compile`.
 
-    It sees the discriminator as a function `judge(data, training)` that returns logits and a dict of other outputs: in
-    training of what the augmentation makes of the data.
+    It sees the discriminator as a function `judge(data, training)` that returns logits and a dict of other outputs, in
+    training on augmented data.
 
     Args:
         model: `AdversarialModel` that plays it.
@@ -45,24 +45,24 @@ class Game(keras.layers.Layer):
         checks.check_owner(parts, model)
         self.penalties = PenaltyGroup(penalties)
         self.generator_penalties = PenaltyGroup(generator_penalties)
-        # Penalties have a state from here on.
+        # Again: penalties have a state now.
         checks.check_owner(parts, model)
         self.augmentation = augmentation
         self._model = weakref.ref(model)
         self.built = True
 
     def augment(self, data):
-        """Maps data to what the discriminator sees of them in training; a list with one draw for all its arrays."""
+        """Augments data as the discriminator sees them in training; arrays of a list share one draw."""
         return data if self.augmentation is None else self.augmentation(data, seed=self._model().training_seed)
 
     def discriminator_objective(self, discriminator, judge, real, fake, penalized=None):
-        """Computes what the discriminator minimizes.
+        """Computes the discriminator's objective.
 
         Args:
-            discriminator: `keras.Model`, for what its layers add.
+            discriminator: `keras.Model`, for the losses of its layers.
             judge: Function `(data, training)`.
             real: Tensor of data `(batch, ...)`.
-            fake: Tensor of what the generator made.
+            fake: Tensor of the generator's outputs.
             penalized: Pair of such tensors that penalties see. Defaults to None, `real` and `fake`.
 
         Returns:
@@ -73,11 +73,11 @@ class Game(keras.layers.Layer):
         real_logits, real_heads = judge(real, training=True)
         added = _added(discriminator)
         fake_logits, fake_heads = judge(fake, training=True)
-        # Each call forgets what the one before has added.
+        # Each call clears the layer losses of the last one.
         added = (added + _added(discriminator)) / 2
         loss = self.loss.discriminator(real_logits, fake_logits)
         real_data, fake_data = penalized or (real, fake)
-        # In inference mode, by the picture.
+        # In inference mode, on each picture by itself.
         penalties = self._measure(
             self.penalties, lambda data: judge(data, training=False)[0], real_data, ops.stop_gradient(fake_data)
         )
@@ -93,14 +93,14 @@ class Game(keras.layers.Layer):
         return loss + added + sum(penalties.values()), report
 
     def generator_objective(self, generator, judge, real, fake, arguments, judged=None):
-        """Computes what the generator minimizes, through the fixed discriminator.
+        """Computes the generator's objective, through the fixed discriminator.
 
         Args:
-            generator: `keras.Model`, for what its layers add.
+            generator: `keras.Model`, for the losses of its layers.
             judge: Function `(data, training)`.
             real: Tensor of data `(batch, ...)`.
-            fake: Tensor of what the generator made, through which gradients flow.
-            arguments: Tuple of what its penalties take before `fake`.
+            fake: Tensor of the generator's outputs, through which gradients flow.
+            arguments: Tuple of the arguments of its penalties before `fake`.
             judged: Dict of `real_logits`, `fake_logits` and `fake_heads`, where the discriminator has judged them.
                 Defaults to None.
 
@@ -124,24 +124,24 @@ class Game(keras.layers.Layer):
         return penalties.measure(arguments, model.training_seed, model.variables)
 
     def learn(self, real_logits):
-        """Lets the augmentation learn from a step's logits `(images, ..., 1)`, outside any gradient."""
+        """Updates the augmentation from a step's logits `(images, ..., 1)`, outside any gradient."""
         if self.augmentation is not None:
             self.augmentation.update(real_logits - (losses.boundary(self.loss) or 0.0))
 
     def log_names(self):
-        """Returns the names of what `results` returns, a list."""
+        """Lists the names of `results`."""
         accuracies = losses.accuracies(self.loss, ops.zeros((1, 1)), ops.zeros((1, 1)))
         return ["discriminator_loss", "generator_loss", *accuracies]
 
     def hidden_logs(self):
-        """Returns the names of what `health.measure_game` returns, a list."""
-        # Those of one player may have one name, and are summed.
+        """Lists the names of `health.measure_game`'s results."""
+        # Penalties of one player with the same name are summed.
         groups = self.penalties.penalties, self.generator_penalties.penalties
         penalties = [name for group in groups for name in dict.fromkeys(map(penalty_name, group))]
         return health.names(self.loss, penalties)
 
     def results(self, d, g):
-        """Returns what steps and evaluations log of both players' reports, a dict."""
+        """Returns the logs of steps and evaluations from both players' reports, a dict."""
         return {
             "discriminator_loss": d["loss"],
             "generator_loss": g["loss"],
@@ -149,7 +149,7 @@ class Game(keras.layers.Layer):
         }
 
     def evaluate(self, real_logits, fake_logits):
-        """Returns what an evaluation logs of the logits of a batch, a dict."""
+        """Returns the logs of an evaluation from the logits of a batch, a dict."""
         d = {
             "loss": self.loss.discriminator(real_logits, fake_logits),
             "real_logits": real_logits,
@@ -162,7 +162,7 @@ class Game(keras.layers.Layer):
         return health.culprit(broken, self.penalties.penalties, self.generator_penalties.penalties, updates)
 
     def get_compile_config(self):
-        """Returns the arguments of `compile` that it was made of, a dict that a file keeps."""
+        """Returns the arguments of `compile` that it was made from, a dict that files keep."""
         serialize = keras.saving.serialize_keras_object
         return {
             "loss": serialize(self.loss),
@@ -173,12 +173,12 @@ class Game(keras.layers.Layer):
 
 
 def another(part):
-    """Returns a penalty, or an augmentation, of the same configuration with a state of its own; a function as it is."""
+    """Returns a copy of a penalty or an augmentation with its own state; functions are unchanged."""
     return type(part).from_config(part.get_config()) if hasattr(part, "get_config") else part
 
 
 def get_reconstruction(argument, identifier):
-    """Returns the loss of Keras that an object or a name stands for; errors name the argument."""
+    """Returns the Keras loss for an object or a name; errors name the argument."""
     try:
         found = keras.losses.get(identifier)
     except ValueError:
@@ -192,12 +192,12 @@ def get_reconstruction(argument, identifier):
 
 
 def reconstruct(loss, target, output):
-    """Computes how far outputs are from their targets by a loss of Keras, a scalar tensor."""
+    """Computes a Keras loss of outputs and their targets, a scalar tensor."""
     # Without the reduction of a `keras.losses.Loss`, which divides by the replicas.
     compute = getattr(loss, "call", loss)
     return ops.mean(compute(ops.cast(target, "float32"), ops.cast(output, "float32")))
 
 
 def _added(network):
-    """Sums what a network's layers added to the objective when it was last called, such as regularizers."""
+    """Sums the losses of a network's layers in its last call, such as regularizers."""
     return sum(ops.cast(loss, "float32") for loss in network.losses)

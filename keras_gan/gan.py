@@ -1,4 +1,4 @@
-"""The GAN: latents to data, against one discriminator."""
+"""The GAN: a generator from latents to data, against one discriminator."""
 
 import random
 
@@ -21,32 +21,32 @@ class GAN(Duel):
     """A generator and a discriminator that train against each other in `fit`.
 
     Called on latents `(batch, latent_dim)`, or on `[latents, given]` where something is given, such as labels, it
-    returns what the generator makes of them.
+    returns the generator's output.
 
     Args:
         generator: `keras.Model` from latents `(batch, latent_dim)` to data, such as images
             `(batch, height, width, channels)` in [-1, 1].
         discriminator: `keras.Model` from data to logits `(batch, 1)`, or to a map of them
             `(batch, ..., 1)`, one for each patch: no sigmoid at its end.
-        prior: `keras_gan.priors.Prior`, where latents come from. Defaults to a standard normal of the size that the
+        prior: `keras_gan.priors.Prior`, the distribution of latents. Defaults to a standard normal of the size that the
             generator takes.
-        condition: `keras_gan.conditions.Condition`, such as `Labels(10)`; it says what else both networks take and
-            return. Defaults to None, the one that the networks were built with, if any.
-        pack: Int > 0, how many examples the discriminator judges together, side by side in the last axis of its
-            input, which lets it see a lack of variety (PacGAN). Defaults to `1`.
+        condition: `keras_gan.conditions.Condition`, such as `Labels(10)`; it sets the further inputs and outputs
+            of both networks. Defaults to None, the one that the networks were built with, if any.
+        pack: Int > 0, how many examples the discriminator judges together, concatenated along the last axis of its
+            input, so that it can detect a lack of variety (PacGAN). Defaults to `1`.
         ema: Float in [0, 1), the momentum of a moving average of the generator's weights, such as `0.999`: after the
             GAN's step `t`, `average = m * average + (1 - m) * weight` with `m = min(ema, (1 + t) / (10 + t))`, so
-            that the first weights are soon forgotten. The average is what samples, evaluations and exports use. None
-            for no average. Defaults to `"auto"`: `0.998`, or None for a generator that Keras can't copy.
+            that the first weights are soon forgotten. Samples, evaluations and exports use the average. None for
+                no average. Defaults to `"auto"`: `0.998`, or None for a generator that Keras can't copy.
         seed: Int, makes the latents of training reproducible. Defaults to None, another seed for each run.
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
 
     Raises:
-        ValueError: If a network, the prior or the condition does not fit the others, a network of your own fails on the
+        ValueError: If a network, the prior or the condition does not fit the others, a custom network fails on the
             highest label, or a number is out of range.
 
     Attributes:
-        ema: Float or None, what `"auto"` stands for.
+        ema: Float or None, the value of `"auto"`.
         ema_generator: `keras.Model`, the generator with averaged weights; None without `ema`.
 
     Example:
@@ -107,15 +107,15 @@ class GAN(Duel):
     ):
         """Configures training.
 
-        What is left at `"auto"` is what trials found safe for images; attributes of the same names say what that is,
-        and files keep it.
+        Arguments left at `"auto"` get values that trials found safe for images; attributes of the same names hold them,
+        and files keep them.
 
         Args:
             generator_optimizer: `keras.optimizers.Optimizer` or its name. Defaults to `"auto"`, as None:
                 `Adam(1e-3, beta_1=0.0)` for images `(height, width, channels)`, and `Adam(2e-4, beta_1=0.5)`, the
                 DCGAN paper's, for other data.
             discriminator_optimizer: Another optimizer, for the discriminator, with the same default.
-            loss: Name or object from `keras_gan.losses`; one of your own needs `get_config` for the GAN to be saved.
+            loss: Name or object from `keras_gan.losses`; a custom one needs `get_config` for the GAN to be saved.
                 Defaults to `"non_saturating"`.
             penalties: List of objects from `keras_gan.penalties`, added to the discriminator's objective. They see
                 the discriminator in inference mode. `()` for none. Defaults to `"auto"`: `[R1(0.1)]`, or
@@ -126,14 +126,14 @@ class GAN(Duel):
                 generator's objective.
             metrics: List of `keras.metrics.Metric` whose `update_state` takes `(real, fake)`, such as those of
                 `keras_gan.metrics`. `evaluate` and `validation_data` fill them; training does not.
-            augmentation: `keras_gan.augmentation.Augmentation`, applied to all that the discriminator sees in
-                training, reals and fakes. None for none. Defaults to `"auto"`: `DiffAugment()` for images of 3 or 4
-                channels, at least 32 pixels high and wide; none for other data.
+            augmentation: `keras_gan.augmentation.Augmentation`, applied to all reals and fakes that the discriminator
+                sees in training. None for none. Defaults to `"auto"`: `DiffAugment()` for images of 3 or 4 channels, at
+                least 32 pixels high and wide; none for other data.
             discriminator_steps: Int > 0, how often the discriminator is updated before the generator is, each time
                 on the same real batch and on new fakes. Defaults to `1`.
             simultaneous: Bool, whether both players learn from the same fakes and are updated at once, neither seeing
-                the other's move: another game than the alternating one, whose step takes a sixth less time. Defaults
-                to False, the discriminator first and then the generator on new fakes.
+                the other's update: a different game from the alternating one, with a step that takes a sixth less time.
+                Defaults to False, the discriminator first and then the generator on new fakes.
             run_eagerly: Bool, as in `keras.Model.compile`.
             steps_per_execution: Int, as in `keras.Model.compile`.
             jit_compile: Bool or `"auto"`, as in `keras.Model.compile`.
@@ -198,12 +198,12 @@ class GAN(Duel):
         return {**self.game.results(d, g), **health.measure(self.loss, real, d, g)}
 
     def discriminator_objective(self, real, given=None, fakes=None):
-        """Computes what the discriminator minimizes.
+        """Computes the discriminator's objective.
 
         Args:
             real: Tensor of data `(batch, ...)`.
-            given: Tensor of what the condition takes, such as labels `(batch,)`, or None without one.
-            fakes: Pair of latents and what the generator made of them. Defaults to None, new ones.
+            given: Tensor of the condition's input, such as labels `(batch,)`, or None without one.
+            fakes: Pair of latents and the generator's outputs. Defaults to None, new ones.
 
         Returns:
             The objective, a scalar tensor; and the report of `Game.discriminator_objective`, a dict.
@@ -213,7 +213,7 @@ class GAN(Duel):
             fake = ops.stop_gradient(fake)
         told = self.condition.given(latents, given)
         judge = self._judge(told)
-        # What a pack leaves out has no gradient, and takes no part in a mean.
+        # Examples left out of packs have no gradient and are not in any mean.
         penalized = [_whole_packs(data, self.pack) for data in (real, fake)]
         objective, report = self.game.discriminator_objective(self.discriminator, judge, real, fake, penalized)
         objective += self.condition.discriminator_term(report["real_heads"], report["fake_heads"], told)
@@ -222,12 +222,12 @@ class GAN(Duel):
         return objective, report
 
     def generator_objective(self, real, given=None, fakes=None, judged=None):
-        """Computes what the generator minimizes, through the fixed discriminator.
+        """Computes the generator's objective, through the fixed discriminator.
 
         Args:
             real: Tensor of data `(batch, ...)`.
-            given: Tensor of what the condition takes, such as labels `(batch,)`, or None without one.
-            fakes: Pair of latents and what the generator made of them. Defaults to None, new ones.
+            given: Tensor of the condition's input, such as labels `(batch,)`, or None without one.
+            fakes: Pair of latents and the generator's outputs. Defaults to None, new ones.
             judged: Report of the discriminator's objective on the same fakes. Defaults to None, they are judged here.
 
         Returns:
@@ -245,9 +245,9 @@ class GAN(Duel):
         return objective + self.condition.generator_term(report["fake_heads"], told), report
 
     def simultaneous_objectives(self, real, given=None):
-        """Computes what both minimize on the same fakes, judged once: a list of the discriminator's, the generator's.
+        """Computes both objectives on the same fakes, judged once: a list of the discriminator's and the generator's.
 
-        Each is a pair as of `discriminator_objective`.
+        Each is a pair as in `discriminator_objective`.
         """
         fakes = self._generate_fakes(real, given)
         objective, report = self.discriminator_objective(real, given, fakes)
@@ -271,11 +271,11 @@ class GAN(Duel):
         return penalty(lambda data: judge(data, training=False, augmented=False)[0], noise, noise, seed=0)
 
     def _generate_fakes(self, real, given=None):
-        """Generates as many fakes as there are reals, in training mode, on new latents.
+        """Generates one fake per real example, in training mode, from new latents.
 
         Args:
             real: Tensor of data `(batch, ...)`.
-            given: Tensor of what the condition takes, such as labels `(batch,)`, or None without one.
+            given: Tensor of the condition's input, such as labels `(batch,)`, or None without one.
 
         Returns:
             The latents `(batch, latent_dim)`, and the fakes, a tensor like `real`.
@@ -324,27 +324,27 @@ class GAN(Duel):
 
         Args:
             n: Int > 0, how many.
-            seed: Int, gives the same samples at each call. Defaults to None, others at each call.
+            seed: Int, gives the same samples at each call. Defaults to None, different samples at each call.
             labels: Integers `(n,)`, the class of each sample, if there is a condition on labels. Defaults to None,
-                all classes in turn.
-            given: Array `(n, ...)`, what each sample is conditioned on, whatever the condition: labels, or the rows of
-                a `Vector`, which must be given. Defaults to None.
-            truncation: Float > 0, how many standard deviations a normal latent may lie from its mean: less looks
-                better and varies less. Defaults to None, no bound.
+                all classes cyclically.
+            given: Array `(n, ...)`, the condition of each sample, of any kind: labels, or the rows of a `Vector`, which
+                must be given. Defaults to None.
+            truncation: Float > 0, how many standard deviations a normal latent may lie from its mean: smaller values
+                give samples that look better and vary less. Defaults to None, no bound.
 
         Returns:
             NumPy array `(n, ...)` of the generator's output; images lie in [-1, 1].
 
         Raises:
             ValueError: If `n` is not a positive integer, or `labels` or `given` are out of range, not `n`, missing
-                where only you can know them, or passed where the condition takes none.
+                where they have no default, or passed where the condition takes none.
             TypeError: If `labels` or `given` are of another kind.
         """
         checks.check_integer("n, how many to generate,", n)
         checks.check_seed(seed)
         given = checks.check_sample_given(self.condition, n, labels, given)
         seed = random.getrandbits(31) if seed is None else int(seed)
-        # A prior of the user's own need not know of truncation.
+        # A custom prior need not support truncation.
         latents = self.prior.sample(int(n), seed, *([] if truncation is None else [truncation]))
         inputs = self.condition.generator_inputs(latents, given)
         return self.infer(self.best_generator, inputs, _SAMPLE_BATCH)
@@ -384,18 +384,18 @@ class GAN(Duel):
 
 
 def _whole_packs(data, m):
-    """Drops the examples that no pack has, a remainder of the batch."""
+    """Drops the remainder of a batch that fills no pack."""
     return data if m == 1 else data[: _count_packs(data, m) * m]
 
 
 def _count_packs(data, m):
     n = ops.shape(data)[0]
-    # Examples repeat where evaluation, or a replica, has fewer than a pack.
+    # Examples are repeated if evaluation, or a replica, has fewer than a pack.
     return max(n // m, 1) if isinstance(n, int) else ops.maximum(n // m, 1)
 
 
 def _pack(data, m):
-    """Lays `m` examples side by side in the last axis, `(batch, ..., c)` to `(batch // m, ..., m * c)`."""
+    """Concatenates `m` examples along the last axis, `(batch, ..., c)` to `(batch // m, ..., m * c)`."""
     if m == 1:
         return data
     shape = tuple(data.shape[1:])

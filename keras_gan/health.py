@@ -1,4 +1,4 @@
-"""Per-step diagnostics of both players, at next to no cost, and the alarms that follow from logs."""
+"""Per-step diagnostics of both players, at almost no cost, and alarms computed from logs."""
 
 import dataclasses
 import math
@@ -32,7 +32,7 @@ _LOSS_FLOOR = 0.05
 _LEAST_DIVERSITY = 0.05
 _MOST_COPIES = 0.5
 _LEAST_CHANGE = 0.05
-# Of the first epoch's reconstruction loss, and of the error of one picture for all.
+# Fractions of the first epoch's reconstruction loss, and of the error of one picture for all.
 _STILL, _HARDLY_BETTER = 0.98, 0.9
 _COMPARED = 256
 _PAIRED_ADVICE = (
@@ -42,7 +42,7 @@ _PAIRED_ADVICE = (
 
 @dataclasses.dataclass(frozen=True)
 class Alarm:
-    """A sign in an epoch's logs that training goes wrong, for `keras_gan.callbacks.TrainingHealth`.
+    """Alarm on an epoch's logs if training goes wrong, for `keras_gan.callbacks.TrainingHealth`.
 
     Attributes:
         name: String, such as `"generator_collapsed"`.
@@ -59,7 +59,7 @@ def discriminator_won(loss, suffix=""):
     """Returns an `Alarm` for a discriminator's loss below 5 % of the cost of a guess.
 
     Args:
-        loss: The adversarial loss, from `keras_gan.losses`. Where a guess costs nothing, the alarm never sounds.
+        loss: The adversarial loss, from `keras_gan.losses`. If a guess costs nothing, the alarm never sounds.
         suffix: String that the names of the alarm and of its logs end in, such as `"_a"` for one of several
             discriminators. Defaults to `""`.
     """
@@ -107,7 +107,7 @@ def output_ignores_source(suffix="", advice=_PAIRED_ADVICE):
 
     Args:
         suffix: As for `discriminator_won`. Defaults to `""`.
-        advice: String, what to do. Defaults to what helps where there are pairs.
+        advice: String, what to do. Defaults to advice for pairs.
     """
     name = f"diversity{suffix}"
     return Alarm(
@@ -127,7 +127,7 @@ def output_copies_source(
 
     Args:
         suffix: As for `discriminator_won`. Defaults to `""`.
-        advice: String, what to do. Defaults to what helps where there are pairs.
+        advice: String, what to do. Defaults to advice for pairs.
     """
     name = f"change{suffix}"
     return Alarm(
@@ -157,7 +157,7 @@ def reconstruction_stands_still():
 
 
 def cycle_stands_still(suffix):
-    """Returns an `Alarm` for images that come back no better than they did in the first epoch, and than their mean.
+    """Returns an `Alarm` for reconstructions no better than in the first epoch, and no better than the mean.
 
     Args:
         suffix: As for `discriminator_won`.
@@ -174,7 +174,7 @@ def cycle_stands_still(suffix):
 
 
 def _stands_still(loss, error):
-    """Returns the function of logs that tells if a loss stands where it began, and the error is that of a guess."""
+    """Returns a function of logs that checks if a loss stays at its first value, and the error is that of a guess."""
     first = {}
 
     def sounds(logs):
@@ -185,13 +185,13 @@ def _stands_still(loss, error):
 
 
 def names(loss, penalties=()):
-    """Returns the names of what `measure_game` returns for a loss and names of penalties, in the order of the logs."""
+    """Returns the names of `measure_game`'s results, for a loss and names of penalties, in the order of the logs."""
     implied = ["implied_jensen_shannon"] if _implies(loss) else []
     return ["real_score", "fake_score", "diversity", *implied, *penalties]
 
 
 def update_names(loss_scales):
-    """Returns the names of what `measure_updates` returns, likewise."""
+    """Returns the names of `measure_updates`' results, likewise."""
     scales = ["discriminator_loss_scale", "generator_loss_scale"] if loss_scales else []
     return ["discriminator_gradient_norm", "generator_gradient_norm", *scales]
 
@@ -209,7 +209,7 @@ def measure(loss, real, d, g):
 
     Returns:
         Dict of scalar tensors: `real_score` and `fake_score`, the means of D(x) and D(G(z)), probabilities for a loss
-        that has them and raw outputs for another; the `diversity` of fakes; for a minimax loss without smoothing
+        that has them, else raw outputs; the `diversity` of fakes; for a minimax loss without smoothing
         `implied_jensen_shannon`, the divergence in nats that the discriminator has found; each penalty, with its
         weight; both gradient norms and, in float16, both loss scales.
     """
@@ -217,7 +217,7 @@ def measure(loss, real, d, g):
 
 
 def measure_game(loss, real, d, g):
-    """Measures what a discriminator and a generator make of one batch: `measure` without both updates."""
+    """Measures the outputs of a discriminator and a generator on one batch: `measure` without both updates."""
     score = getattr(loss, "score", lambda logits: logits)
     values = {
         "real_score": ops.mean(score(ops.cast(d["real_logits"], "float32"))),
@@ -248,14 +248,15 @@ def measure_translation(source, target, output):
         output: Tensor shaped like `target`.
 
     Returns:
-        Dict of scalar tensors: `change`, how far outputs lie from their sources, relative to targets, in gray where
-        channels differ; and `relative_error`, how far from their targets, relative to the mean of all targets.
+        Dict of scalar tensors: `change`, the distance of outputs from their sources, relative to that of targets, in
+        gray if channels differ; and `relative_error`, their distance from their targets, relative to that of the
+        targets' mean.
     """
     return {"change": change(source, target, output), "relative_error": relative_error(target, output)}
 
 
 def change(source, target, output):
-    """Measures how far outputs lie from their sources, relative to targets, as `measure_translation` does."""
+    """Measures the distance of outputs from their sources, relative to that of targets, as `measure_translation`."""
     source, target, output = (ops.cast(x, "float32") for x in (source, target, output))
     if source.shape[-1] != target.shape[-1]:
         source, target, output = (ops.mean(x, axis=-1, keepdims=True) for x in (source, target, output))
@@ -263,7 +264,7 @@ def change(source, target, output):
 
 
 def relative_error(target, output):
-    """Measures how far outputs lie from their targets, relative to the mean of all; 1 where there is but one."""
+    """Measures the distance of outputs from their targets, relative to that of the mean; 1 for a single target."""
     target, output = ops.cast(target, "float32"), ops.cast(output, "float32")
     error = _ratio(output - target, target - ops.mean(target, axis=0, keepdims=True))
     return ops.where(ops.shape(target)[0] > 1, error, 1.0)
@@ -275,17 +276,17 @@ def _ratio(x, y):
 
 
 def diversity(real, fake):
-    """Measures how far a fake lies from its nearest neighbor among the batch's first 256, relative to reals.
+    """Measures the distance of a fake to its nearest neighbor among the batch's first 256, relative to reals.
 
-    `mean_i min_j ||G(z_i) - G(z_j)|| / mean_i min_j ||x_i - x_j||`, `j != i`: 1 where fakes vary as reals do, near 0
-    where the generator makes one thing, or a few things over and over.
+    `mean_i min_j ||G(z_i) - G(z_j)|| / mean_i min_j ||x_i - x_j||`, `j != i`: 1 if fakes vary as reals do, near 0 if
+    the generator makes only one or a few different samples.
 
     Args:
         real: Tensor `(batch, ...)`.
         fake: Tensor of the same shape.
 
     Returns:
-        Scalar tensor; 1 for a batch of a single example, and where neither varies.
+        Scalar tensor; 1 for a single example, and if neither varies.
     """
     smallest = keras.config.epsilon()
     return (_nearest(fake) + smallest) / (_nearest(real) + smallest)
@@ -295,16 +296,16 @@ def culprit(broken, penalties, generator_penalties=(), updates=1):
     """Names the part of a step that made the first value that is not finite.
 
     Args:
-        broken: Set of the names of logs that are not finite, where all were finite before this step.
+        broken: Set of the names of logs that are not finite; all were finite before this step.
         penalties: List of the discriminator's penalties.
         generator_penalties: List of the generator's.
-        updates: Int, how often the discriminator was updated since then. Of several, the first carries the others with
-            it, so that less can be said. Defaults to `1`.
+        updates: Int, number of discriminator updates since then. With several, the first affects the others, and the
+            answer is less specific. Defaults to `1`.
 
     Returns:
         String, a phrase such as "the penalty r1 of the discriminator".
     """
-    # In the order of the step: what comes first carries the others with it.
+    # In the order of the step: the first non-finite part affects the later ones.
     if updates > 1 and "real_score" in broken:
         return f"one of {updates} updates of the discriminator: the data, its loss or a penalty"
     if {"real_score", "fake_score"} <= broken:
@@ -331,11 +332,11 @@ def culprit(broken, penalties, generator_penalties=(), updates=1):
 
 
 def _nearest(x):
-    # All are compared with all.
+    # All pairs are compared.
     x = ops.cast(x[:_COMPARED], "float32")
     n = ops.shape(x)[0]
     x = ops.reshape(x, (n, -1))
-    # Squares of what is left after centring lose fewer digits in the subtraction below.
+    # After centering, squares lose fewer digits in the subtraction below.
     # Not in place: on torch it would change the data.
     x = x - ops.mean(x, axis=0)
     squares = ops.sum(ops.square(x), axis=1)

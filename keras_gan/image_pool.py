@@ -1,4 +1,4 @@
-"""Fakes of former steps, for a discriminator that is to remember them."""
+"""A pool of fakes of earlier steps, for a discriminator."""
 
 import keras
 from keras import ops
@@ -7,11 +7,11 @@ from keras_gan import backend
 
 
 class ImagePool(keras.layers.Layer):
-    """The fakes that a discriminator is shown: those of this step, or in their place some of former ones.
+    """Pool of fakes: a discriminator gets those of the current step, or earlier ones in their place.
 
-    It keeps the first images that come. Once it is full, each further one is shown with probability one half; else it
-    takes the place of a random one, which is shown in its stead. Images are taken one after the other, so that one may
-    meet what came before it in its own batch.
+    It stores the first images. Once it is full, each further image is returned with probability one half; else it
+    replaces a random stored image, which is returned instead. Images are processed one after the other, so that an
+    earlier image of the same batch may be returned.
 
     Args:
         size: Int > 0, how many images to keep.
@@ -22,11 +22,11 @@ class ImagePool(keras.layers.Layer):
         seed: `keras.random.SeedGenerator`.
 
     Returns:
-        Tensor like `fakes`, what to show in their place.
+        Tensor like `fakes`, to use in their place.
 
     Attributes:
         images: `keras.Variable` `(size, height, width, channels)`.
-        count: `keras.Variable`, an int, how many of them there are.
+        count: `keras.Variable`, an int, the number of stored images.
 
     Reference:
         [Shrivastava et al., 2016](https://arxiv.org/abs/1612.07828), 2.3
@@ -35,7 +35,7 @@ class ImagePool(keras.layers.Layer):
     def __init__(self, size, shape):
         super().__init__(name="image_pool", autocast=False)
         self.size = size
-        # All replicas make the same of them.
+        # All replicas make the same updates.
         self.images, self.count = (
             self.add_weight(each, "zeros", dtype, trainable=False, aggregation="only_first_replica", name=name)
             for name, each, dtype in (("images", (size, *shape), "float32"), ("count", (), "int32"))
@@ -51,10 +51,10 @@ class ImagePool(keras.layers.Layer):
         is_new = places < self.size
         coin, place = ops.unstack(keras.random.uniform((n, 2), dtype="float32", seed=seed), 2, axis=1)
         goes_in = ops.logical_or(is_new, coin < 0.5)
-        # A number just below 1 rounds to 1.
+        # A number just below 1 may round to 1.
         drawn = ops.minimum(ops.cast(place * self.size, "int32"), self.size - 1)
         places = ops.where(is_new, places, drawn)
-        # What lies in a place is a row of the pool or, behind those, a fake: when each fake comes, and in the end.
+        # The content of each place, as an index into the pool followed by the fakes: before each fake, and at the end.
         numbers = ops.arange(n, dtype="int32")
         before = self._last(places, places, ops.logical_and(goes_in, numbers[None] < numbers[:, None]))
         is_shown = ops.logical_or(is_new, ops.logical_not(goes_in))
@@ -67,7 +67,7 @@ class ImagePool(keras.layers.Layer):
         return ops.cast(shown, fakes.dtype)
 
     def _last(self, wanted, places, counts):
-        """Finds what lies in places: of the fakes that go there and count the last, or else what lay there before.
+        """Returns the content of places: the last counted fake that goes there, or else the old content.
 
         Args:
             wanted: Tensor of ints `(m,)`, the places.

@@ -1,4 +1,4 @@
-"""Generated images as pictures that one can look at."""
+"""Conversion of generated images to picture files."""
 
 import math
 from pathlib import Path
@@ -11,7 +11,7 @@ from keras_gan.saving import replacing
 
 __all__ = ["grid", "save", "save_animation", "side_by_side", "to_uint8"]
 
-# Pillow writes more: icons of another size, and formats that fail with some images.
+# Pillow has more formats, but resizes icons, and some formats fail with some images.
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
@@ -25,7 +25,7 @@ def to_uint8(images):
 
 
 def signed(samples, generator):
-    """Maps what a generator made to [-1, 1]: from [0, 1] where it ends in a sigmoid."""
+    """Maps a generator's output to [-1, 1]: from [0, 1] if it ends in a sigmoid."""
     return samples * 2 - 1 if networks.output_activation(generator) == "sigmoid" else samples
 
 
@@ -41,7 +41,7 @@ def grid(images, columns=None, gap=2):
         Array `(grid_height, grid_width, channels)`, uint8, row by row; white where no image is left.
 
     Raises:
-        ValueError: If these are no images, or a number is out of range.
+        ValueError: If these are not images, or a number is out of range.
     """
     if columns is not None:
         columns = check_integer("columns", columns)
@@ -70,11 +70,11 @@ def side_by_side(batches, gap=1):
         gap: Int >= 0, white pixels between two images. Defaults to `1`.
 
     Returns:
-        Array `(n, height, total_width, channels)` in [-1, 1], with 1 channel if all are gray, and else 3; what is
-        transparent lies on white.
+        Array `(n, height, total_width, channels)` in [-1, 1], with 1 channel if all are gray, else 3; transparent
+        areas are white.
 
     Raises:
-        ValueError: If these are no images, or not equally many.
+        ValueError: If these are not images, or their numbers differ.
     """
     gap = check_integer("gap", gap, 0)
     batches = [np.asarray(images, "float32") for images in batches]
@@ -99,13 +99,13 @@ def _on_white(images):
 
 
 def check_suffix(path):
-    """Raises a ValueError unless a path ends in the suffix of a format that pictures can be written in."""
+    """Raises a ValueError unless a path has the suffix of a supported picture format."""
     if Path(path).suffix.lower() not in _SUFFIXES:
         raise ValueError(f"A picture's file must end in .png, .jpg or the like. Received: {path}.")
 
 
 def save(path, image):
-    """Writes one uint8 image `(height, width, channels)` as a file; the suffix says the format."""
+    """Writes one uint8 image `(height, width, channels)` as a file; the suffix sets the format."""
     from PIL import Image
 
     check_suffix(path)
@@ -114,7 +114,7 @@ def save(path, image):
 
 
 def save_animation(path, pictures, milliseconds=80, scale=3):
-    """Writes pictures as an animation that has no end.
+    """Writes pictures as an endless animation.
 
     Args:
         path: Path that ends in `.gif`.

@@ -1,8 +1,7 @@
-"""All that the package uses of Keras, TensorFlow and LiteRT beside their public names.
+"""All private names of Keras, TensorFlow and LiteRT that the package uses.
 
-Mixins stand for methods that are overridden: each calls a public method of ours. Functions stand for what is read.
-`NAMES` lists them: `tests/system/test_architecture.py` says which is gone when they move, and keeps them out of other
-files.
+Mixins override methods: each calls a public method of ours. Functions read attributes. `NAMES` lists the names:
+`tests/system/test_architecture.py` reports those that are gone in a new release, and keeps them out of other files.
 """
 
 import contextlib
@@ -18,20 +17,20 @@ import keras
 
 
 class FinalLogs:
-    """Mixin for `keras.Model`, before it: `final_logs(logs)` makes an epoch's logs of those of its last step."""
+    """Mixin that precedes `keras.Model`: `final_logs(logs)` makes an epoch's logs from those of its last step."""
 
     def _get_metrics_result_or_logs(self, logs):
         return self.final_logs(logs)
 
 
 class StepLoop:
-    """Mixin for `keras.Model` on TensorFlow, before it: `make_step_loop(step)` makes the loop over batches.
+    """Mixin that precedes `keras.Model` on TensorFlow: `make_step_loop(step)` makes the loop over batches.
 
     `super().make_step_loop` is Keras's own loop. The model counts as built.
     """
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        # Keras takes a batch apart here to build what isn't built.
+        # Keras would unpack a batch here to build unbuilt parts.
         pass
 
     def _make_function(self, step_function):
@@ -46,7 +45,7 @@ IN_FIT = "_use_cached_eval_dataset"
 
 
 def start_at(model, epoch):
-    """Sets the epoch that `fit` begins with; None for its own `initial_epoch`."""
+    """Sets the first epoch of `fit`; None for its own `initial_epoch`."""
     model._initial_epoch = epoch
 
 
@@ -54,20 +53,20 @@ def start_at(model, epoch):
 
 
 def layers_of(model):
-    """Lists a model and all of its layers, those of layers included."""
+    """Lists a model and all of its layers, nested ones included."""
     return list(model._flatten_layers())
 
 
 def inputs_of(dataset):
-    """Lists the datasets that a `tf.data.Dataset` is made from; what a strategy has distributed is made from one.
+    """Lists the input datasets of a `tf.data.Dataset`; a distributed dataset has one.
 
     Args:
-        dataset: A dataset, or anything else, which is made from none.
+        dataset: A dataset, or anything else, which has none.
 
     Returns:
         List of `tf.data.Dataset`.
     """
-    # Data of TensorFlow's can't be there before TensorFlow is, which takes seconds to load.
+    # Not imported here, which takes seconds: without TensorFlow there are no datasets.
     tf = sys.modules.get("tensorflow")
     if tf is None:
         return []
@@ -76,25 +75,25 @@ def inputs_of(dataset):
     return list(dataset._inputs()) if isinstance(dataset, tf.data.Dataset) else []
 
 
-# The attribute of a dataset that is the function which `parts_of` finds.
+# The attribute of a dataset with the function that `parts_of` returns.
 _PARTS = "_keras_gan_parts"
 
 
 def with_parts(dataset, parts):
-    """Notes on a `tf.data.Dataset` how to read a part of each batch alone, for `parts_of`, and returns it."""
+    """Attaches a reader of parts of each batch to a `tf.data.Dataset`, for `parts_of`, and returns the dataset."""
     setattr(dataset, _PARTS, parts)
     return dataset
 
 
 def parts_of(dataset):
-    """Finds how to read a part of each batch alone, behind `take`, `skip`, `repeat`, `prefetch` and options.
+    """Finds the reader of parts of each batch, through `take`, `skip`, `repeat`, `prefetch` and options.
 
     Args:
         dataset: `tf.data.Dataset`, or anything else.
 
     Returns:
         Function of the number of a part and of how many parts there are, which returns a `tf.data.Dataset` of that part
-        of each batch; None where nothing says how, or what was done to the batches may need all of each.
+        of each batch; None if there is no reader, or a transformation may need whole batches.
     """
     parts, inputs = getattr(dataset, _PARTS, None), inputs_of(dataset)
     if parts is not None or len(inputs) != 1:
@@ -104,7 +103,7 @@ def parts_of(dataset):
 
 
 def _again(dataset, source):
-    """Returns a function that does to another source what made a dataset of its own; None if it may need all of it."""
+    """Returns a function that repeats a dataset's transformation on another source; None if it may need all of it."""
     import tensorflow as tf
 
     one, length, whole = tf.data.Dataset.range(1), int(dataset.cardinality()), int(source.cardinality())
@@ -117,18 +116,18 @@ def _again(dataset, source):
     if type(dataset) is type(one.skip(1)) and whole >= 0:
         return lambda other: other.skip(whole - length)
     if type(dataset) is type(one.repeat(1)) and whole > 0:
-        # Without an end both are -1.
+        # For infinite repetition both are -1.
         return lambda other: other.repeat(length // whole)
     return None
 
 
 def forget(model, part):
-    """Ends Keras's tracking of a part of a model: a layer or a metric that another is about to replace."""
+    """Untracks a part of a model: a layer or a metric that is about to be replaced."""
     model._tracker.untrack(part)
 
 
 def schedule_of(optimizer):
-    """Returns an optimizer's learning rate schedule; None where its rate is a number."""
+    """Returns an optimizer's learning rate schedule; None if its rate is a number."""
     rate = getattr(optimizer, "inner_optimizer", optimizer)._learning_rate
     return rate if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule) else None
 
@@ -139,24 +138,24 @@ def set_schedule(optimizer, schedule):
 
 
 def variables_of(optimizer):
-    """Lists the variables that an optimizer moves; empty where it is not built."""
+    """Lists the variables that an optimizer updates; empty if it is not built."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     return list(getattr(optimizer, "_trainable_variables", []))
 
 
-# Keras writes classes of a backend of its own into files under this module.
+# In files Keras uses this module for a backend's own classes.
 BACKEND_MODULES = "keras.src.backend."
 
 
 def remember_what_saving_skips():
-    """Makes Keras look up once which attributes of an optimizer it leaves out of files.
+    """Makes Keras cache which attributes of an optimizer it leaves out of files.
 
-    Keras 3.15 means to remember, but writes the answer under one name and asks for it under another
-    (`get_attr_skipset` in its `saving_lib.py`). So it makes an optimizer each time it saves one: 70 kB that TensorFlow
-    never frees, and on JAX an array on all processes, for which a process that saves alone waits in vain.
-    `tests/test_gan.py` notices when Keras remembers.
+    Keras 3.15 intends to, but stores the answer under one name and looks it up under another (`get_attr_skipset` in its
+    `saving_lib.py`). So it makes an optimizer each time it saves one: 70 kB that TensorFlow never frees, and on JAX an
+    array on all processes, for which a process that saves alone waits forever. `tests/test_gan.py` fails once Keras
+    fixes this.
     """
-    # Without these names saving works as Keras has it.
+    # Without these names saving works as in Keras.
     with contextlib.suppress(ImportError, AttributeError):
         from keras.src.backend.common import global_state
         from keras.src.saving import saving_lib
@@ -170,7 +169,7 @@ def remember_what_saving_skips():
 
 
 def lacks_onednn():
-    """Tells if TensorFlow computes on an x86 processor without oneDNN. It decides for good when it is imported."""
+    """Checks if TensorFlow runs on an x86 processor without oneDNN, which is decided at its import."""
     import tensorflow.python.util._pywrap_util_port as port
 
     return port.IsX86Available() and not port.IsMklEnabled()
@@ -191,7 +190,7 @@ def find_operation(name):
 
 
 def operators_of(content):
-    """Finds the operators that a .tflite file needs.
+    """Finds the operators of a .tflite file.
 
     Args:
         content: Bytes of the file.
@@ -210,7 +209,7 @@ def operators_of(content):
 
 @dataclasses.dataclass(frozen=True)
 class Tensor:
-    """A tensor of a .tflite file: `index` in function number `graph`, `constant` if its values are in the file."""
+    """Tensor of a .tflite file: `index` in function number `graph`, `constant` if its values are in the file."""
 
     graph: int
     index: int
@@ -222,7 +221,7 @@ class Tensor:
 
 @dataclasses.dataclass(frozen=True)
 class Node:
-    """An operation of a .tflite file: inputs that are left out are None, `options` is the schema's object."""
+    """Operation of a .tflite file: missing inputs are None, `options` is the schema's object."""
 
     operation: str
     version: int
@@ -238,7 +237,7 @@ def nodes_of(content):
         content: Bytes of the file.
 
     Returns:
-        List of `Node`. Functions have tensors of the same name: here a name begins with the function's number.
+        List of `Node`. Tensor names start with the function's number, since functions may share them.
     """
     from ai_edge_litert import schema_py_generated as schema
     from ai_edge_litert.tools import flatbuffer_utils
@@ -293,7 +292,7 @@ def add_metadata(content, name, data):
 
 
 def separate_activations(content, operation, version):
-    """Takes the activations out of an operation of a .tflite file, into operations of their own.
+    """Splits fused activations of an operation of a .tflite file into separate operations.
 
     Args:
         content: Bytes of the file.
@@ -333,7 +332,7 @@ def separate_activations(content, operation, version):
 
 
 def operations_of(interpreter):
-    """Lists the operations of a LiteRT interpreter, those that a delegate has taken over included.
+    """Lists the operations of a LiteRT interpreter, including delegated ones.
 
     Args:
         interpreter: `ai_edge_litert.interpreter.Interpreter`.
@@ -352,7 +351,7 @@ def _distributed():
     return tf.distribute.MirroredStrategy(["CPU:0"]).experimental_distribute_dataset(tf.data.Dataset.range(1))
 
 
-# Each name, and a function that fails where the name is gone.
+# Each name, and a function that fails if the name is gone.
 NAMES = {
     # Methods of `keras.Model`.
     "_get_metrics_result_or_logs": lambda: keras.Model._get_metrics_result_or_logs,

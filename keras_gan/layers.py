@@ -1,4 +1,4 @@
-"""Layers that the architectures need and Keras lacks."""
+"""Layers of the architectures that Keras lacks."""
 
 import keras
 from keras import ops
@@ -26,14 +26,14 @@ class SpectralNormalization(keras.layers.Wrapper):
     `y = layer(x; W / sigma), sigma = max over u of ||W u|| with ||u|| = 1`
 
     `W` is the kernel as a matrix with one column per entry of its last axis. A power iteration at each call with
-    `training=True` follows its largest singular vectors while training moves the kernel; other calls use the first of
-    them as it stands, which costs next to nothing. It follows 16 at once, where the paper follows one: a single vector
-    stays with the first singular value for many steps after the second has overtaken it. In short runs of small
-    discriminators sigma was off by up to 27 % with one vector and by less than 1 % with 16, at about the same cost.
-    Gradients flow through sigma with `u` and `W u / sigma` constant, as in the paper.
+    `training=True` tracks its largest singular vectors while training moves the kernel; other calls use the first of
+    them unchanged, at almost no cost. It tracks 16 at once, where the paper tracks one: a single vector stays with the
+    first singular value for many steps after the second has overtaken it. In short runs of small discriminators sigma
+    was off by up to 27 % with one vector and by less than 1 % with 16, at about the same cost. Gradients flow through
+    sigma with `u` and `W u / sigma` constant, as in the paper.
 
-    Unlike `keras.layers.SpectralNormalization`, this one never writes to the kernel: the layer's weights stay what the
-    optimizer made them, on every backend. Sigma is computed in float32 under any dtype policy.
+    Unlike `keras.layers.SpectralNormalization`, it never writes to the kernel: only the optimizer changes the layer's
+    weights, on every backend. Sigma is computed in float32 under any dtype policy.
 
     Args:
         layer: `keras.layers.Dense`, `Conv2D`, `Conv2DTranspose` or `Embedding`.
@@ -50,7 +50,7 @@ class SpectralNormalization(keras.layers.Wrapper):
     """
 
     _VECTORS = 16
-    # Before the first step nothing has been followed yet; from a random start these bring sigma within 1 %.
+    # Before the first step, from a random start, these iterations bring sigma within 1 %.
     _FIRST_ITERATIONS = 20
 
     def __init__(self, layer, power_iterations=1, **kwargs):
@@ -66,7 +66,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         super().build(input_shape)
         rows, columns = self._matrix().shape
         options = {"dtype": "float32", "autocast": False, "trainable": False}
-        # They depend on the kernel alone, which the replicas share.
+        # They depend only on the kernel, which the replicas share.
         options["aggregation"] = "only_first_replica"
         shape = columns, min(self._VECTORS, rows, columns)
         self.u = self.add_weight(shape=shape, initializer=self._first_u, name="u", **options)
@@ -77,7 +77,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         if isinstance(self.layer, keras.layers.Embedding):
             outputs = self.layer(inputs)
             return outputs / ops.cast(sigma, outputs.dtype)
-        # Linear in kernel and input alike: to divide the input is to divide the kernel, and spares the bias.
+        # Linear in kernel and input: dividing the input divides the kernel, but not the bias.
         return self.layer(inputs / ops.cast(sigma, inputs.dtype))
 
     def compute_output_shape(self, input_shape):
@@ -99,7 +99,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         return ops.sqrt(ops.sum(ops.square(ops.matmul(self._matrix(), top))) + 1e-12)
 
     def follow(self):
-        """Moves `u` and `v` towards the singular vectors of the kernel as it is now, and returns `v`."""
+        """Moves `u` and `v` toward the singular vectors of the current kernel, and returns `v`."""
         matrix = ops.stop_gradient(self._matrix())
         vectors = _power_iteration(matrix, ops.convert_to_tensor(self.u), self.power_iterations)
         top = _top_vector(matrix, vectors)
@@ -116,10 +116,10 @@ class SpectralNormalization(keras.layers.Wrapper):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class MinibatchStandardDeviation(keras.layers.Layer):
-    """Appends how much the examples of a batch differ, so that a discriminator can tell a collapsed generator.
+    """Appends how much the examples of a batch differ, so that a discriminator can detect a collapsed generator.
 
-    `s = mean over features of sqrt(var over the group of x + 1e-8)`, one number per group of examples, appended as one
-    more feature at each position.
+    `s = mean over features of sqrt(var over the group of x + 1e-8)`, one number per group of examples, appended as a
+    feature at each position.
 
     A batch of n splits into `max(1, n // group_size)` groups, as equal in size as n allows; example i belongs to group
     `i mod groups`. Under `tf.distribute` the groups are of one replica's examples: the statistics are per replica.
@@ -142,14 +142,14 @@ class MinibatchStandardDeviation(keras.layers.Layer):
 
     def __init__(self, group_size=4, **kwargs):
         super().__init__(**kwargs)
-        # One example alone has no deviation.
+        # A single example has no deviation.
         self.group_size = check_integer("group_size", group_size, 2)
 
     def call(self, inputs):
         n = ops.shape(inputs)[0]
         index = ops.arange(n)
         group = index % ops.maximum(n // self.group_size, 1)
-        # A matrix that takes means over groups serves batches that no reshape would divide.
+        # Means over groups by a matrix, for batch sizes that a reshape can't divide.
         same = ops.cast(group[:, None] == group[None, :], "float32")
         mean = same / ops.sum(same, axis=1, keepdims=True)
         x = ops.reshape(ops.cast(inputs, "float32"), (n, -1))
@@ -193,8 +193,8 @@ class InstanceNormalization(keras.layers.Layer):
 
     `y = gamma * (x - mean) / sqrt(var + epsilon) + beta`
 
-    It does the same in training and in inference, and an image's output depends on no other. Means are taken along one
-    side after the other, in float32: sums stay small enough for a device that adds up in half precision.
+    Training and inference are the same, and an image's output depends on no other image. Means are taken along one side
+    after the other, in float32: sums stay small enough for a device that adds in half precision.
 
     Args:
         epsilon: Float > 0. Defaults to `1e-5`.
@@ -204,7 +204,7 @@ class InstanceNormalization(keras.layers.Layer):
         `(batch, height, width, channels)`.
 
     Raises:
-        ValueError: If `epsilon` is out of range, or an image is a single pixel, which would be 0 less its mean.
+        ValueError: If `epsilon` is out of range, or an image is a single pixel, which minus its mean would be 0.
 
     Example:
 
@@ -245,7 +245,7 @@ class InstanceNormalization(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class ConditionalBatchNormalization(keras.layers.Layer):
-    """Batch normalization whose scale and offset depend on what samples are conditioned on.
+    """Batch normalization whose scale and offset depend on the condition of samples.
 
     `y = (1 + scale(given)) * (x - mean) / sqrt(variance + epsilon) + offset(given)`
 
@@ -254,21 +254,21 @@ class ConditionalBatchNormalization(keras.layers.Layer):
     under mixed precision, too.
 
     Args:
-        condition: `keras_gan.conditions.Condition` with something that is given, such as `Labels(10)`.
+        condition: `keras_gan.conditions.Condition` with an extra input, such as `Labels(10)`.
         momentum: As in `keras.layers.BatchNormalization`. Defaults to `0.99`.
         epsilon: As in `keras.layers.BatchNormalization`. Defaults to `1e-3`.
         synchronized: Bool, as in `keras.layers.BatchNormalization`. Defaults to False.
         **kwargs: `name` and other arguments of `keras.layers.Layer`.
 
     Input shape:
-        A list: `x` `(batch, ..., channels)` and what is given `(batch, ...)`, such as labels `(batch,)`.
+        A list: `x` `(batch, ..., channels)` and `given` `(batch, ...)`, such as labels `(batch,)`.
 
     Output shape:
         That of `x`.
 
     Raises:
         TypeError: If `condition` is something else.
-        ValueError: If nothing is given under that condition, or a number is out of range.
+        ValueError: If the condition has no extra input, or a number is out of range.
 
     Reference:
         - [de Vries et al., 2017](https://arxiv.org/abs/1707.00683)
@@ -296,7 +296,7 @@ class ConditionalBatchNormalization(keras.layers.Layer):
 
     def build(self, input_shape):
         shape, given_shape = input_shape
-        # What half precision would round: 1 + scale.
+        # Half precision would round 1 + scale.
         dtype = keras.backend.result_type(self.compute_dtype, "float32")
         self.normalization = keras.layers.BatchNormalization(
             momentum=self.momentum,
@@ -355,14 +355,14 @@ class GroupedConv2D(keras.layers.Conv2D):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class Residual(keras.layers.Layer):
-    """A residual block: the sum of two chains of layers.
+    """Residual block: the sum of two chains of layers.
 
     `y = residual(x) + shortcut(x)`
 
     Args:
-        residual: List of layers, the path that learns. Where there is a `ConditionalBatchNormalization` among them, the
+        residual: List of layers, the residual path. If there is a `ConditionalBatchNormalization` among them, the
             block takes `[x, given]`, too, and passes it on.
-        shortcut: List of layers, the path that brings the input to the same shape. Defaults to `()`, the identity.
+        shortcut: List of layers that map the input to the same shape. Defaults to `()`, the identity.
 
     Reference:
         [He et al., 2015](https://arxiv.org/abs/1512.03385)
@@ -420,7 +420,7 @@ class Residual(keras.layers.Layer):
 
 
 def takes_given(layer):
-    """Returns whether a layer is called on `[x, given]`, with what samples are conditioned on, and not on `x`."""
+    """Returns whether a layer is called on `[x, given]`, with the condition of samples, and not on `x`."""
     return getattr(layer, "takes_given", False)
 
 
@@ -436,9 +436,9 @@ def _power_iteration(matrix, vectors, n):
 
 
 def _top_vector(matrix, vectors):
-    """Returns the unit vector `(columns, 1)` in the span of orthonormal vectors that a matrix makes longest.
+    """Returns the unit vector `(columns, 1)` in the span of orthonormal vectors that a matrix stretches most.
 
-    An eigendecomposition would do, but TensorFlow's raises where a network has diverged to NaN.
+    Not by an eigendecomposition, since TensorFlow's raises if a network has diverged to NaN.
     """
     responses = ops.matmul(matrix, vectors)
     power = ops.matmul(ops.transpose(responses), responses)

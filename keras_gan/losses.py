@@ -25,21 +25,21 @@ def __dir__():
 
 
 class AdversarialLoss:
-    """Base class: what each player minimizes, given the discriminator's logits.
+    """Base class of adversarial losses: what each player minimizes, given the discriminator's logits.
 
     A subclass implements `discriminator` and `generator`. Logits are `(batch, 1)`, or a map `(batch, ..., 1)`, such as
     a patch discriminator's `(batch, height, width, 1)`. Losses are means over the batch and over each entry of its
-    maps, computed in float32 whatever the dtype of the logits. A loss's line in the table at the end of this file
-    makes it known by a name.
+    maps, computed in float32 whatever the dtype of the logits. The table at the end of this file gives losses
+    their names.
 
     Attributes:
-        generator_uses_real: Bool, whether `generator` looks at the real logits. False saves the discriminator's pass
+        generator_uses_real: Bool, whether `generator` uses the real logits. False saves the discriminator's pass
             over the real batch in the generator's update; the argument is None then.
-        needs_lipschitz: Bool, whether the loss means something only for a discriminator whose slope is bounded, by a
+        needs_lipschitz: Bool, whether the loss is only meaningful for a discriminator with a bounded slope, by a
             gradient penalty, weight clipping or spectral normalization.
-        boundary: Float, the logit at which the discriminator is undecided; what `real_accuracy`, `fake_accuracy` and
-            `keras_gan.augmentation.AdaptiveAugmentation` count from. None for a loss that no single logit says
-            anything to, such as one of differences: adding a number to all changes nothing then.
+        boundary: Float, the logit at which the discriminator is undecided; the threshold of `real_accuracy`,
+            `fake_accuracy` and `keras_gan.augmentation.AdaptiveAugmentation`. None for a loss in which a single logit
+            has no meaning, such as one of differences: adding a number to all logits changes nothing then.
     """
 
     generator_uses_real = True
@@ -72,7 +72,7 @@ class AdversarialLoss:
         raise NotImplementedError
 
     def accuracies(self, real_logits, fake_logits):
-        """Computes what the logs call `real_accuracy` and `fake_accuracy`.
+        """Computes `real_accuracy` and `fake_accuracy` of the logs.
 
         Args:
             real_logits: Tensor `(batch, ..., 1)`.
@@ -89,7 +89,7 @@ class AdversarialLoss:
         return {}
 
     def score(self, logits):
-        """Returns what the logs call D(x): the discriminator's output, unless a loss reads it as something else.
+        """Returns D(x) of the logs: the discriminator's output, unless a loss interprets it differently.
 
         Args:
             logits: Tensor `(batch, ..., 1)`.
@@ -105,7 +105,7 @@ class AdversarialLoss:
 
 
 class _Smoothable(AdversarialLoss):
-    """A loss with a target for each real and one for each fake, of which the first can be smoothed."""
+    """Loss with a target for reals, which can be smoothed, and one for fakes."""
 
     generator_uses_real = False
 
@@ -152,7 +152,7 @@ class Minimax(_Smoothable):
         return ops.sigmoid(logits)
 
     def implied_jensen_shannon(self, discriminator_loss):
-        """Returns the divergence that an unsmoothed loss of the discriminator proves: `log 2 - loss / 2`, in nats.
+        """Returns the divergence implied by the discriminator's loss without smoothing: `log 2 - loss / 2`, in nats.
 
         A lower bound of the Jensen-Shannon divergence between data and generator, equal to it for the best
         discriminator; between 0 and log 2 for one that is better than a guess.
@@ -162,7 +162,7 @@ class Minimax(_Smoothable):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class NonSaturating(Minimax):
-    """The usual choice: the generator maximizes `log D(G(z))`, so that it learns also while it loses.
+    """The usual choice: the generator maximizes `log D(G(z))`, so that it also learns while it loses.
 
     With `D = sigmoid(logits)` and `s = label_smoothing`,
 
@@ -250,7 +250,7 @@ class Wasserstein(AdversarialLoss):
     - generator: `-mean(D(G(z)))`
 
     Use it with `keras_gan.penalties.GradientPenalty` or `LipschitzPenalty`, or `keras_gan.constraints.WeightClipping`.
-    Adding a number to all logits changes nothing, so that there is no right side of any, and no accuracy in the logs.
+    Adding a number to all logits changes nothing, so that there is no boundary, and no accuracy in the logs.
 
     Reference:
         [Arjovsky et al., 2017](https://arxiv.org/abs/1701.07875)
@@ -269,15 +269,15 @@ class Wasserstein(AdversarialLoss):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class Relativistic(AdversarialLoss):
-    """RpGAN, the loss of R3GAN: the real of a pair should be more real than the fake.
+    """RpGAN, the loss of R3GAN: the real example of a pair should look more real than the fake one.
 
-    With `C = logits`, and each real paired with the fake in its place of the batch, of maps position by position,
+    With `C = logits`, and each real paired with the fake at the same index of the batch, of maps position by position,
 
     - discriminator: `-mean(log sigmoid(C(x) - C(G(z))))`, which is log 2 at equilibrium
     - generator: `-mean(log sigmoid(C(G(z)) - C(x)))`
 
-    Real and fake batches must have one size. Both accuracies in the logs are the share of pairs in the right order,
-    `C(x) > C(G(z))`, with ties counted half.
+    Real and fake batches must have the same size. Both accuracies in the logs are the share of pairs in the right
+    order, `C(x) > C(G(z))`, with ties counted half.
 
     Reference:
         - [Jolicoeur-Martineau, 2018](https://arxiv.org/abs/1807.00734)
@@ -294,7 +294,7 @@ class Relativistic(AdversarialLoss):
         return _mean_softplus(_float32(fake_logits) - _float32(real_logits))
 
     def generator(self, real_logits, fake_logits):
-        # The discriminator's own question, with the parts exchanged.
+        # The same loss with real and fake swapped.
         return self.discriminator(fake_logits, real_logits)
 
 
@@ -309,9 +309,8 @@ class RelativisticAverage(Relativistic):
 
     The accuracies in the logs are the shares of `C(x) > mean(C(G(z)))` and `C(G(z)) < mean(C(x))`, ties counted half.
 
-    The inner means are those of this replica's batch, of maps over all positions. They stand inside a nonlinearity, so
-    `RelativisticAverage` is left out of what is equal over replicas: on two replicas it trains as on two batches of
-    half the size.
+    The inner means are those of this replica's batch, of maps over all positions. They are inside a nonlinearity, so
+    results depend on the number of replicas: on two it trains as on two batches of half the size.
 
     Reference:
         [Jolicoeur-Martineau, 2018](https://arxiv.org/abs/1807.00734)
@@ -348,12 +347,12 @@ def accuracies(loss, real_logits, fake_logits):
     """Computes the accuracies in the logs of any loss.
 
     Args:
-        loss: What `get` returns. One that has no `accuracies` counts from its `boundary`, or from 0.
+        loss: Result of `get`. One without `accuracies` uses its `boundary`, or 0, as the threshold.
         real_logits: Tensor `(batch, ..., 1)`.
         fake_logits: Tensor `(batch, ..., 1)`.
 
     Returns:
-        Dict of the scalar tensors `real_accuracy` and `fake_accuracy`; empty for a loss that has none.
+        Dict of the scalar tensors `real_accuracy` and `fake_accuracy`; empty for a loss without them.
     """
     if not hasattr(loss, "accuracies"):
         found = AdversarialLoss()
@@ -364,7 +363,7 @@ def accuracies(loss, real_logits, fake_logits):
 
 
 def boundary(loss):
-    """Returns the logit at which the discriminator is undecided, or None; 0 for a loss that does not say."""
+    """Returns the logit at which the discriminator is undecided, or None; 0 for a loss that does not define it."""
     return getattr(loss, "boundary", 0.0)
 
 
@@ -380,7 +379,7 @@ _BY_NAME = {
 
 
 def get(identifier):
-    """Returns the loss that a name or an object stands for.
+    """Returns the loss for a name or an object.
 
     Args:
         identifier: `"minimax"`, `"non_saturating"`, `"least_squares"`, `"hinge"`, `"wasserstein"`, `"relativistic"`,

@@ -1,4 +1,4 @@
-"""The base of all models whose players train against each other."""
+"""The base class of all models whose players train against each other."""
 
 import contextlib
 import inspect
@@ -19,13 +19,13 @@ _EVALUATION_SEED = 1406_2661
 
 
 class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
-    """Base class of models with any number of players, each with an optimizer and an objective of its own.
+    """Base class of models with any number of players, each with its own optimizer and objective.
 
-    A subclass names its players, and says what a step of training and one of evaluation do. It inherits all else:
+    A subclass names its players, and defines a step of training and one of evaluation. It inherits the rest:
     `fit` and `evaluate` on TensorFlow, JAX and torch, on several replicas and hosts; one optimizer for each player,
     with loss scaling in float16; callbacks, backups, metrics and means; saving with the random state. It writes
     `get_config`, as any Keras model, and may override `check_data`, `check_given`, `smallest_batch`, `shape_for`,
-    `preview`, `alarms`, `culprit` and `hidden_logs`. Options of its own in `compile` are set before
+    `preview`, `alarms`, `culprit` and `hidden_logs`. Its own options in `compile` are set before
     `super().compile(optimizers, ...)` is called, and are saved by `get_compile_config`, whose dict it adds them to.
 
     Args:
@@ -37,7 +37,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         evaluation_seed: `keras.random.SeedGenerator` for evaluations. Each begins with the same state.
         evaluation_metrics: List of the metrics of `compile`.
         data_shape: Tuple, the shape of one example that metrics compare. A subclass with metrics sets it.
-        data_range: Pair of numbers, what the data lie between, for features that take another range. Defaults to None,
+        data_range: Pair of numbers, the range of the data, for features that take another range. Defaults to None,
             not known.
 
     Example:
@@ -84,19 +84,19 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         self.training_seed = keras.random.SeedGenerator(self.seed)
         self.evaluation_seed = keras.random.SeedGenerator(_EVALUATION_SEED)
         self.evaluation_metrics = []
-        # Of what each step of training logs: `keras.metrics.Mean`.
+        # `keras.metrics.Mean` of the logs of training steps.
         self.step_means = []
-        # For backups, which compare them: rates change in training.
+        # For comparisons of backups: learning rates change in training.
         self.first_settings = None
         self._jit_option = "auto"
-        # For `final_logs`: an evaluation that runs, and the names that the last one logged.
+        # For `final_logs`: the running evaluation, and the names logged by the last one.
         self._evaluating = None
         self._evaluated = []
         self._later = checks.Later(self.check_given)
         self.built = True
 
     def __setattr__(self, name, value):
-        # Keras goes on tracking, and saving, what another compile() replaces.
+        # Keras would keep tracking, and saving, parts that a new compile() replaces.
         # On torch, layers are kept as modules.
         old = self.__dict__.get(name, self.__dict__.get("_modules", {}).get(name))
         for part in old if isinstance(old, (list, tuple)) else [old]:
@@ -109,15 +109,15 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
     def players(self):
         """Returns the players: a dict from a name to a network, or to a list of networks that share an optimizer.
 
-        Each has an optimizer, `model.NAME_optimizer`, and an objective. The last one leads: its optimizer counts the
-        steps, so that it moves once a step, and callbacks see its learning rate.
+        Each has an optimizer, `model.NAME_optimizer`, and an objective. The last one leads: it is updated once a step,
+        its optimizer counts the steps, and callbacks see its learning rate.
         """
         raise NotImplementedError
 
     def log_names(self):
-        """Returns the list of names that steps log, in their order, once `compile` has set its options.
+        """Returns the list of names that steps log, in order, once `compile` has set its options.
 
-        What `evaluation_step` returns must be among them.
+        Names returned by `evaluation_step` must be among them.
         """
         raise NotImplementedError
 
@@ -125,7 +125,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         """Trains on one batch.
 
         Args:
-            data: What `fit` was given, one batch: `keras.utils.unpack_x_y_sample_weight` takes it apart.
+            data: One batch of the data of `fit`: `keras.utils.unpack_x_y_sample_weight` unpacks it.
 
         Returns:
             Dict of scalar tensors by name. Their means over the epoch, weighted by the size of batches, are logged.
@@ -140,11 +140,11 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         """Checks data before the first step.
 
         Args:
-            x: What `fit` takes as `x` where that is arrays, else the `x` of its first batch.
+            x: The `x` of `fit` if that is arrays, else the `x` of its first batch.
             y: Likewise, or None.
 
         Returns:
-            Both: `x` as it is, since of a stream the first batch alone is checked; None for `y` leaves it out.
+            Both: `x` unchanged, since only the first batch of a stream is checked; None for `y` drops it.
 
         Raises:
             ValueError: If the data can't be trained on.
@@ -152,7 +152,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         return x, y
 
     def check_given(self, given, n):
-        """Checks what belongs to the data of a later batch of a stream, such as labels, while training goes on.
+        """Checks the `y` of a later batch of a stream, such as labels, during training.
 
         Args:
             given: NumPy array, the `y` of a batch.
@@ -164,7 +164,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
 
     @property
     def smallest_batch(self):
-        """Int, how many examples a step of training needs. A last batch of fewer is left out."""
+        """Int, the smallest batch size of a training step. A smaller last batch is skipped."""
         return 1
 
     def preview(self, n, seed=0, given=None):
@@ -181,23 +181,23 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
 
     @property
     def hidden_logs(self):
-        """List of names that the progress bar leaves out."""
+        """List of names that the progress bar omits."""
         return []
 
     # === Training ===
 
     def update(self, names, objectives):
-        """Updates players, each down the gradient of its own objective with respect to its own weights, all at once.
+        """Updates players simultaneously, each down the gradient of its objective with respect to its weights.
 
         Args:
             names: List of names of players.
             objectives: Function of no argument, called once. It returns for each of them a pair: a scalar tensor, and
-                a dict of tensors to report. What layers add, such as regularizers, counts where the scalar has it:
-                `sum(network.losses)`, of the network's last call.
+                a dict of tensors to report. Losses of layers, such as regularizers, count only if the scalar includes
+                them: `sum(network.losses)`, of the network's last call.
 
         Returns:
-            List of the reports, with `"loss"`, the scalar, where the report has none, `"gradient_norm"` and, where
-            the optimizer scales the loss, `"loss_scale"`.
+            List of the reports, with `"loss"`, the scalar, unless the report has one, `"gradient_norm"` and, if the
+            optimizer scales the loss, `"loss_scale"`.
         """
         unknown = [name for name in names if name not in self.optimizer.by_player]
         if unknown:
@@ -213,7 +213,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         reports = []
         for (_, optimizer), (report, norm) in zip(movers, self._descend(movers, objectives_with_reports), strict=True):
             if scales_loss(optimizer):
-                # Where the scaled gradient overflows, the optimizer takes no step and lowers the scale.
+                # If the scaled gradient overflows, the optimizer skips the step and lowers the scale.
                 norm = ops.where(ops.isfinite(norm), norm, 0.0)
                 report = {**report, "loss_scale": ops.convert_to_tensor(optimizer.dynamic_scale)}
             reports.append({**report, "gradient_norm": norm})
@@ -251,7 +251,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         self._jit_option = jit_compile
         for name, optimizer in by_player.items():
             _check_not_of_others(name, optimizer, self._variables(name))
-            # Before any weight is loaded: Keras skips the state of an optimizer that has no variables yet.
+            # Before any weights are loaded: Keras skips the state of an optimizer without variables.
             optimizer.build(self._variables(name))
             setattr(self, f"{name}_optimizer", optimizer)
         self.optimizer = OptimizerGroup(by_player)
@@ -291,7 +291,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
             names[id(optimizer)] = name
         for name in networks:
             checks.check_trainable(name, networks[name])
-        # Keras does this for `model.optimizer` alone: without it small gradients are zero in float16.
+        # Keras does this only for `model.optimizer`: without it small gradients are zero in float16.
         layers = [layer for player in networks.values() for n in player for layer in keras_private.layers_of(n)]
         if any(layer.compute_dtype == "float16" for layer in layers):
             found = {name: o if scales_loss(o) else keras.optimizers.LossScaleOptimizer(o) for name, o in found.items()}
@@ -320,31 +320,31 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
 
         Args:
             x: Data: an array, a `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator.
-            y: What belongs to the data, such as labels or targets, if `x` is an array.
+            y: Labels or targets, if `x` is an array.
             batch_size: Int, if `x` is an array.
-            epochs: Int, the number of the epoch to end with.
+            epochs: Int, the number of the last epoch.
             verbose: 0, 1, 2 or `"auto"`, as in `keras.Model.fit`.
-            callbacks: List of `keras.callbacks.Callback`. Where many processes train together, those that write files
-                do so in the first process alone; `BackupAndRestore` restores in all of them.
+            callbacks: List of `keras.callbacks.Callback`. If several processes train together, those that write files
+                do so only in the first process; `BackupAndRestore` restores in all of them.
             validation_split: Float in [0, 1), the share of arrays that is held out for validation.
             validation_data: Data of the same kind to evaluate after each epoch: an array, `(x, y)`, or a stream.
             shuffle: Bool, whether arrays and a `PyDataset` are shuffled before each epoch.
             class_weight: Must be None.
             sample_weight: Must be None.
             initial_epoch: Int, the epoch to begin with.
-            steps_per_epoch: Int, the number of batches in an epoch, for data without an end.
+            steps_per_epoch: Int, the number of batches in an epoch, for infinite data.
             validation_steps: Int, likewise for `validation_data`.
             validation_batch_size: Int, if `validation_data` is an array. Defaults to `batch_size`.
             validation_freq: Int, or list of ints: the epochs that validation follows.
 
         Returns:
-            `keras.callbacks.History` of what `log_names` lists, and with `validation_data` of what evaluation finds,
-            with `val_` before its names. Metrics that need finite features are NaN where the losses are not finite
+            `keras.callbacks.History` of the logs in `log_names`, and with `validation_data` of the results of
+            evaluation, prefixed with `val_`. Metrics that need finite features are NaN if the losses are not finite
             either.
 
         Raises:
-            ValueError: Before the first step, if the data can't be trained on, or there are weights of examples or
-                classes.
+            ValueError: Before the first step, if the data can't be trained on, or there are sample or class
+                weights.
         """
         if not self.compiled:
             raise ValueError("compile() must be called before fit().")
@@ -382,7 +382,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
                     callbacks,
                     validation_split=validation_split,
                     validation_data=self.of_worker(validation_data),
-                    # Keras warns that it can't shuffle a stream unless it is told not to.
+                    # Avoids Keras's warning that it can't shuffle a stream.
                     shuffle=shuffle and (checks.is_arrays(x) or isinstance(x, keras.utils.PyDataset)),
                     initial_epoch=initial_epoch,
                     steps_per_epoch=steps_per_epoch,
@@ -391,9 +391,9 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
                     validation_freq=validation_freq,
                 )
         finally:
-            # A restored backup's epoch: Keras would begin there again at the next call.
+            # Resets the epoch of a restored backup: Keras would start there again at the next call.
             keras_private.start_at(self, None)
-        # Keras does this for `model.optimizer` alone; it matters for optimizers with `use_ema=True`.
+        # Keras does this only for `model.optimizer`; it matters for optimizers with `use_ema=True`.
         for name, optimizer in self.optimizer.by_player.items():
             optimizer.finalize_variable_values(self._variables(name))
         return history
@@ -403,14 +403,14 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         return checks.check_data(x, y, batch_size, self.check_data, self.smallest_batch, later)
 
     def _fits(self, data):
-        """Tells if a batch has enough examples for a step: a bool, or a tensor where sizes are not known."""
+        """Checks if a batch has enough examples for a step: a bool, or a tensor if sizes are unknown."""
         return self.smallest_batch == 1 or backend.length(keras.tree.flatten(data)[0]) >= self.smallest_batch
 
     def _means_so_far(self):
         return _means(self.step_means)
 
     def _log_means(self, values, data):
-        """Adds what a step returned to the means, and returns the means so far."""
+        """Updates the means with the results of a step, and returns the means so far."""
         trackers = self._trackers(values)
         unknown = set(values) - {tracker.name for tracker in trackers}
         if unknown:
@@ -434,11 +434,11 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
     # === Evaluation ===
 
     def shape_for(self, metric):
-        """Returns the shape of one example that a metric of `compile` compares: `data_shape`, unless overridden."""
+        """Returns the shape of one example for a metric of `compile`: `data_shape`, unless overridden."""
         return self.data_shape
 
     def update_metrics(self, real, fake, among=None):
-        """Gives metrics a batch of data and one of outputs, in `evaluation_step`.
+        """Updates metrics with a batch of data and one of outputs, in `evaluation_step`.
 
         Args:
             real: Tensor of data `(batch, ...)`.
@@ -464,17 +464,17 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
 
         Args:
             x: Data, as in `fit`.
-            y: What belongs to the data, as in `fit`.
+            y: Labels or targets, as in `fit`.
             batch_size: Int, if `x` is an array.
             verbose: 0, 1, 2 or `"auto"`, as in `keras.Model.evaluate`.
             sample_weight: Must be None.
-            steps: Int, the number of batches, for data without an end.
+            steps: Int, the number of batches, for infinite data.
             callbacks: List of `keras.callbacks.Callback`.
             return_dict: Bool, whether to return a dict of names rather than a list. Defaults to False.
 
         Returns:
-            What `evaluation_step` logs, then what the metrics of `compile` found: a list of floats, one float, or a
-            dict. Each call draws the same random numbers.
+            The logs of `evaluation_step`, then the results of the metrics of `compile`: a list of floats, one float, or
+            a dict. Each call draws the same random numbers.
 
         Raises:
             ValueError: Before the first step, as `fit`.
@@ -495,7 +495,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
             self._evaluating = None
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
-        """Trains on one batch, as `keras.Model.train_on_batch` does; what `fit` checks is checked."""
+        """Trains on one batch, as `keras.Model.train_on_batch` does, with the checks of `fit`."""
         _refuse_weights(class_weight, sample_weight)
         return super().train_on_batch(*self._check(x, y, None), return_dict=return_dict)
 
@@ -513,21 +513,21 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
 
     @property
     def metrics_names(self):
-        """List of names of what `evaluate` returns, in its order.
+        """List of names of the results of `evaluate`, in order.
 
-        Before the first evaluation that is taken to log what steps log, but for `hidden_logs`.
+        Before the first evaluation it assumes the logs of steps, except `hidden_logs`.
         """
         evaluated = self._evaluated or [m.name for m in self.step_means if m.name not in self.hidden_logs]
         names = {*evaluated, *(name for m in self.evaluation_metrics for name in checks.result_names(m))}
-        # Keras's order: what has the name of a metric, then the rest.
+        # Keras's order: names of metrics, then the rest.
         own = [metric.name for metric in self.metrics if metric.name in names]
         return [*own, *sorted(names - set(own))]
 
     def final_logs(self, logs):
-        """Returns an epoch's logs: the means of what steps logged, and after an evaluation the metrics.
+        """Returns an epoch's logs: the means of the logs of steps, and after an evaluation the metrics.
 
-        Keras takes results of metrics only if each step returned them all: for a metric that streams through a set
-        they would cost much at each step, and mean nothing. This asks once, at the end.
+        Keras takes results of metrics only if each step returned them all: for a metric of a whole set that would be
+        expensive and meaningless. Here they are computed once, at the end.
         """
         logs = _means(self._trackers(logs))
         if self._evaluating is None:
@@ -551,23 +551,23 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         super().reset_metrics()
         self.evaluation_seed.state.assign([_EVALUATION_SEED, 0])
 
-    # === Looking ===
+    # === Summary ===
 
     def summary(self, *args, print_fn=None, **kwargs):
-        """Prints the networks, as `keras.Model.summary` does, and what a pass of one example through each costs."""
+        """Prints the networks, as `keras.Model.summary` does, and the cost of a pass of one example through each."""
         super().summary(*args, print_fn=print_fn, **kwargs)
         for name in self.players():
             count = sum(map(networks.multiply_adds, self._networks(name)))
-            # A subclassed network does not say what is in it.
+            # The layers of a subclassed network are unknown.
             if count:
                 (print_fn or print)(f"{name}: {count:,} multiply-adds for one example")
 
     # === Saving ===
 
     def save(self, filepath, overwrite=True, **kwargs):
-        """Writes all of the model, as `keras.Model.save` does: `keras.models.load_model` reads it and goes on.
+        """Saves the whole model, as `keras.Model.save`: `keras.models.load_model` loads it, and training can resume.
 
-        A file takes the place of another only once it is whole.
+        An existing file is replaced atomically.
         """
         if not str(filepath).endswith(".keras") and "://" not in str(filepath):
             instead = str(Path(filepath).with_suffix(".keras"))
@@ -578,9 +578,9 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         self._write(super().save, filepath, overwrite, kwargs, whole=kwargs.get("zipped") is not False)
 
     def save_weights(self, filepath, overwrite=True, **kwargs):
-        """Writes all that changes in training, optimizers included, as `keras.Model.save_weights` does.
+        """Saves all state that changes in training, optimizers included, as `keras.Model.save_weights` does.
 
-        A file takes the place of another only once it is whole.
+        An existing file is replaced atomically.
         """
         self._write(super().save_weights, filepath, overwrite, kwargs, whole=kwargs.get("max_shard_size") is None)
 
@@ -613,12 +613,12 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
             return {}
         return {
             "optimizers": {name: serialize(optimizer) for name, optimizer in self.optimizer.by_player.items()},
-            # Rates change in training, down to 0, and their ratios stay.
+            # Learning rates change in training, down to 0; their ratios are constant.
             "first_rates": self.optimizer.rates,
             "metrics": [keras.saving.serialize_keras_object(metric) for metric in self.evaluation_metrics],
             "run_eagerly": self.run_eagerly,
             "steps_per_execution": self.steps_per_execution,
-            # As it was given: what "auto" means depends on the machine.
+            # As given: the meaning of "auto" depends on the machine.
             "jit_compile": self._jit_option,
         }
 

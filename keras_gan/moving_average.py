@@ -1,4 +1,4 @@
-"""A network whose weights follow those of another."""
+"""The moving average of a network's weights."""
 
 import keras
 from keras import ops
@@ -8,11 +8,11 @@ from keras_gan.layers import SpectralNormalization
 
 
 class MovingAverage(keras.layers.Layer):
-    """The exponential moving average of a network's weights, as a network of its own.
+    """Exponential moving average of a network's weights, as a network.
 
     After step `t`, counted over all `compile` calls, `average = m * average + (1 - m) * weight` with
-    `m = min(momentum, (1 + t) / (10 + t))`, so that the first weights are soon forgotten. What is not trainable, such
-    as statistics of batches, is copied.
+    `m = min(momentum, (1 + t) / (10 + t))`, so that the first weights are soon forgotten. Non-trainable weights, such
+    as batch statistics, are copied.
 
     Args:
         network: Built `keras.Model` to begin with; it is copied.
@@ -20,7 +20,7 @@ class MovingAverage(keras.layers.Layer):
         inputs: Symbolic inputs of the network.
 
     Attributes:
-        network: `keras.Model`, the network with averaged weights, which no optimizer moves.
+        network: `keras.Model`, the network with averaged weights, which no optimizer updates.
 
     Raises:
         ValueError: If the network can't be copied, since it has no `get_config`.
@@ -40,23 +40,23 @@ class MovingAverage(keras.layers.Layer):
         self.built = True
 
     def begin_at(self, network):
-        """Copies the weights of `network` before the first step, in which they may have been set or loaded."""
+        """Copies the weights of `network` if no step was made yet: they may have been set or loaded."""
         if int(ops.convert_to_numpy(self.steps)) == 0:
             for average, weight in zip(self.network.weights, network.weights, strict=True):
-                # A copy: JAX gives the memory of each variable away once a step.
+                # A copy: JAX donates the memory of each variable to the step.
                 average.assign(ops.convert_to_numpy(weight))
 
     def update(self, network):
-        """Moves the average towards the weights of `network`, once after each of its steps."""
+        """Updates the average with the weights of `network`, once after each of its steps."""
         self.steps.assign_add(1)
         t = ops.cast(self.steps, "float32")
         share = 1 - ops.minimum(self.momentum, (1 + t) / (10 + t))
         for average, weight in zip(self.network.weights, network.weights, strict=True):
-            # Statistics of batches are averages already.
+            # Batch statistics are averages already.
             rate = ops.cast(share if weight.trainable else 1.0, average.dtype)
             average.assign(average + rate * (weight - average))
         for layer in keras_private.layers_of(self.network):
-            # The singular vectors of an average are not the average of singular vectors.
+            # Singular vectors of an average are not averages of singular vectors.
             if isinstance(layer, SpectralNormalization):
                 layer.follow()
 
@@ -68,7 +68,7 @@ def _copy(network, inputs):
         copy.set_weights(network.get_weights())
         if {id(v) for v in copy.weights} & {id(v) for v in network.weights}:
             raise ValueError("the copy has the same weights, since get_config returns layers themselves")
-    # Whatever a network's own code raises.
+    # A custom network may raise anything.
     except Exception as error:
         raise ValueError(
             "ema needs a generator that can be copied, which Keras does by its get_config. "

@@ -1,4 +1,4 @@
-"""What can be read off networks: inputs, outputs, the last activation; and how a pair of them fits together."""
+"""Inspection of networks: inputs, outputs, the last activation; and checks that networks fit together."""
 
 import itertools
 import math
@@ -12,11 +12,11 @@ from keras_gan.layers import Residual, takes_given
 
 
 def common_condition(condition, **networks):
-    """Returns the condition that all agree on, None where nobody names one.
+    """Returns the condition that all agree on, None if none is given.
 
     Args:
         condition: `keras_gan.conditions.Condition`, or None.
-        **networks: Models by name; those of the package's builders know what they were built with.
+        **networks: Models by name; those of the package's builders keep their condition.
 
     Raises:
         ValueError: If two of them differ.
@@ -42,7 +42,7 @@ def common_condition(condition, **networks):
 
 
 def _built_with(network):
-    """Returns the condition that a network's builder left on it, or None."""
+    """Returns the condition that a network was built with, or None."""
     condition = getattr(network, "condition", None)
     return condition if _is_condition(condition) else None
 
@@ -52,12 +52,12 @@ def _is_condition(thing):
 
 
 def noise_size(generator, prior, condition):
-    """Returns the size of the latent without codes, an int: the prior's, or what the generator's input leaves.
+    """Returns the size of the latent without codes, an int: the prior's, or the rest of the generator's input.
 
     Raises:
-        ValueError: If the generator has other inputs than `(batch, latent_dim)` and what is given under the condition,
-            or the prior has another size.
-        TypeError: If an argument is no Keras model, or no prior.
+        ValueError: If the generator has other inputs than `(batch, latent_dim)` and the condition's `given`, or the
+            prior has another size.
+        TypeError: If an argument is not a Keras model, or not a prior.
     """
     check_model("generator", generator)
     if prior is not None and not (hasattr(prior, "latent_dim") and callable(getattr(prior, "sample", None))):
@@ -97,7 +97,7 @@ def noise_size(generator, prior, condition):
 
 
 def _noise_hint(shape):
-    # As PyTorch has it, with the channels first or last.
+    # Latents as in PyTorch, with the channels first or last.
     sizes = [n for n in shape[1:] if n != 1]
     if len(shape) < 3 or len(sizes) > 1 or None in sizes:
         return ""
@@ -106,9 +106,9 @@ def _noise_hint(shape):
 
 
 def image_shape(model):
-    """Returns the shape of the image that a model takes: `(height, width, channels)`, with None for what may be any.
+    """Returns the shape of the image that a model takes: `(height, width, channels)`, with None for unknown sizes.
 
-    A subclassed model does not say; one that takes something else has None.
+    All sizes of a subclassed model are unknown; a model with another input has None.
     """
     inputs = _inputs(model)
     if inputs is None:
@@ -117,7 +117,7 @@ def image_shape(model):
 
 
 def symbolic_inputs(condition, latent_dim):
-    """Returns symbolic inputs of the generator: a model that is called on them gets built."""
+    """Returns symbolic inputs of the generator; calling a model on them builds it."""
     return condition.generator_inputs(keras.KerasTensor((None, latent_dim)), _symbolic_given(condition))
 
 
@@ -137,13 +137,12 @@ def _describe_given(condition):
 
 
 def connect(generator, discriminator, condition, latent_dim, pack):
-    """Runs shapes through both networks, which builds what was not built, and returns the shape of one example.
+    """Calls both networks symbolically, which builds them, and returns the shape of one example.
 
     Raises:
         ValueError: If the networks share weights, the generator's output does not fit the discriminator, or the
-            discriminator's outputs are not logits, one or a map of them for each example, and what the condition asks
-            for.
-        TypeError: If the discriminator is no Keras model.
+            discriminator's outputs are not logits, one or a map of them for each example, and the condition's heads.
+            TypeError: If the discriminator is not a Keras model.
     """
     _check_two(generator, discriminator)
     fake = _one_output(generator, symbolic_inputs(condition, latent_dim))
@@ -167,10 +166,10 @@ def connect(generator, discriminator, condition, latent_dim, pack):
 
 
 def connect_translation(generator, discriminator):
-    """Runs shapes through the networks of a translation, which builds what was not built.
+    """Calls the networks of a translation symbolically, which builds them.
 
     Args:
-        generator: `keras.Model` from sources to what they become.
+        generator: `keras.Model` from sources to outputs.
         discriminator: `keras.Model` of source and target side by side in the channels, or of `[source, target]`.
 
     Returns:
@@ -178,9 +177,9 @@ def connect_translation(generator, discriminator):
         discriminator takes `[source, target]`.
 
     Raises:
-        ValueError: If the generator does not make images of images, of whose size its own is a whole multiple; the
+        ValueError: If the generator does not map images to images of the same size or a whole multiple; the
             discriminator does not take both; or as `connect`.
-        TypeError: If one is no Keras model.
+        TypeError: If one is not a Keras model.
     """
     check_model("generator", generator)
     _check_two(generator, discriminator)
@@ -188,7 +187,7 @@ def connect_translation(generator, discriminator):
     fake = _one_output(generator, keras.KerasTensor((None, *source)))
     target = tuple(fake.shape[1:])
     sizes = [] if len(target) != 3 or None in target else list(zip(target[:2], source[:2], strict=True))
-    # By how much outputs are larger, up and across.
+    # How many times larger outputs are, vertically and horizontally.
     factors = {n // m if n % m == 0 else 0 for n, m in sizes}
     if len(factors) != 1 or 0 in factors:
         raise ValueError(
@@ -216,7 +215,7 @@ def connect_translation(generator, discriminator):
 
 
 def connect_cycle(generators, discriminators):
-    """Runs shapes through the networks of a cycle between two kinds of images, which builds what was not built.
+    """Calls the networks of a cycle between two kinds of images symbolically, which builds them.
 
     Args:
         generators: Dict of two `keras.Model` by the names of arguments: to images of B, and to images of A.
@@ -226,14 +225,14 @@ def connect_cycle(generators, discriminators):
         The shapes of an image of A and of B, `(height, width, channels)` each.
 
     Raises:
-        ValueError: If the generators do not make images of each other's, of one size and range, a discriminator does
-            not take them or returns no logits, or two networks share weights.
-        TypeError: If one is no Keras model.
+        ValueError: If the generators do not map to each other's images, of the same size and range, a discriminator
+            does not take them or returns no logits, or two networks share weights.
+        TypeError: If one is not a Keras model.
     """
     every = {**generators, **discriminators}
     for name, network in every.items():
         check_model(name, network)
-    # What the first takes is of A, what the second takes of B.
+    # Inputs of the first are of A, of the second of B.
     shapes = [_source_shape(name, generator) for name, generator in generators.items()]
     (first, to_b), (second, to_a) = generators.items()
     for name, other, generator, source, target in (
@@ -294,7 +293,7 @@ def _one_output(generator, inputs, name="generator"):
 
 
 def _check_judgment(generator, discriminator, outputs, heads=()):
-    """Raises a ValueError unless both are networks apart, and the discriminator returns logits."""
+    """Raises a ValueError unless the networks are separate, and the discriminator returns logits."""
     _check_apart({"generator": generator, "discriminator": discriminator})
     _check_logits("discriminator", discriminator, outputs, heads)
 
@@ -312,7 +311,7 @@ def _check_apart(named):
 
 
 def _check_logits(name, discriminator, outputs, heads=()):
-    """Raises a ValueError unless a discriminator returns logits, and the heads that are asked for."""
+    """Raises a ValueError unless a discriminator returns logits and the required heads."""
     _check_outputs(name, outputs, heads)
     if output_activation(discriminator) == "sigmoid":
         raise ValueError(
@@ -322,15 +321,15 @@ def _check_logits(name, discriminator, outputs, heads=()):
 
 
 def try_given(generator, discriminator, condition, prior, shape):
-    """Runs networks of the user's own once on what is at the edge of the condition's range.
+    """Runs custom networks once at the limit of the condition's range.
 
-    Data are checked against the condition alone; a network that knows fewer classes would fail in the midst of a
-    compiled step, or, on JAX, turn into NaN.
+    Data are only checked against the condition; a network with fewer classes would fail within a compiled step, or, on
+    JAX, turn to NaN.
 
     Raises:
         ValueError: If a network fails, or gives values that are not finite.
     """
-    # Several processes share arrays there, which none can compute with on its own.
+    # With several processes arrays are global there, and no process can compute with them alone.
     if condition.given_name is None or keras.distribution.distribution() is not None:
         return
     extreme = condition.extreme_given()
@@ -345,7 +344,7 @@ def try_given(generator, discriminator, condition, prior, shape):
             outputs = keras.tree.flatten(network(inputs, training=False))
             finite = all(np.isfinite(ops.convert_to_numpy(ops.cast(y, "float32"))).all() for y in outputs)
             received, cause = "outputs that are NaN or infinite", None
-        # Whatever a network's own code raises.
+        # A custom network may raise anything.
         except Exception as error:
             finite, cause, received = False, error, _reason(error)
         if not finite:
@@ -356,15 +355,15 @@ def try_given(generator, discriminator, condition, prior, shape):
 
 
 def _reason(error):
-    """Returns the line of an error that says what happened."""
-    # Keras begins with the name of a method, and prints the reason in bold.
+    """Returns the informative line of an error."""
+    # Keras starts with the name of a method, and prints the reason in bold.
     lines = str(error).replace("\x1b[1m", "").replace("\x1b[0m", "").splitlines()
     reasons = [line.strip() for line in lines if line.strip() and not line.startswith("Exception encountered")]
     return (reasons or [type(error).__name__])[0][:300]
 
 
 def noise(shape):
-    """Returns one random example; a size that is not known becomes 64."""
+    """Returns one random example; unknown sizes become 64."""
     return np.random.default_rng(0).uniform(-1, 1, [1, *(n or 64 for n in shape)]).astype("float32")
 
 
@@ -399,10 +398,10 @@ def _are_logits(shape):
 
 
 def output_activation(model):
-    """The name of the activation that a model ends in, or None where it can't be told."""
-    # A functional model's layers leave out operations such as `x * 2 - 1`.
+    """Returns the name of a model's last activation, or None if unknown."""
+    # The layers of a functional model don't include operations such as `x * 2 - 1`.
     steps = list(getattr(model, "operations", getattr(model, "layers", [])))
-    # A change of shape leaves values as they are.
+    # Reshaping does not change values.
     while steps and isinstance(steps[-1], (keras.layers.Flatten, keras.layers.Reshape)):
         steps.pop()
     if steps:
@@ -411,7 +410,7 @@ def output_activation(model):
 
 
 def _inputs(model):
-    """The model's symbolic inputs, or None for a subclassed model or a Sequential without an Input."""
+    """Returns the model's symbolic inputs, or None for a subclassed model or a Sequential without an Input."""
     try:
         return model.inputs
     except (AttributeError, ValueError):
@@ -419,10 +418,10 @@ def _inputs(model):
 
 
 def multiply_adds(network):
-    """Counts the multiplications of kernels with inputs that one example takes: convolutions and dense layers.
+    """Counts the multiply-adds of convolutions and dense layers for one example.
 
     Args:
-        network: Built `keras.Model`, functional or sequential, for what else it holds is not counted.
+        network: Built `keras.Model`, functional or sequential; other parts are not counted.
 
     Returns:
         Int.
@@ -431,7 +430,7 @@ def multiply_adds(network):
 
 
 def _shape_of(layer, end):
-    """Returns the shape of a layer's first input or output in its network, or None where that can't be told."""
+    """Returns the shape of a layer's first input or output in its network, or None if unknown."""
     try:
         tensors = keras.tree.flatten(getattr(layer, end))
     except (AttributeError, ValueError):
@@ -447,7 +446,7 @@ def _count(layer, before, after):
     if isinstance(layer, keras.layers.Wrapper):
         return _count(layer.layer, before, after)
     kernels = [getattr(layer, name, None) for name in ("kernel", "depthwise_kernel", "pointwise_kernel")]
-    # A transposed convolution multiplies each input with its kernel, others make each output by it.
+    # A transposed convolution applies its kernel once per input, others once per output.
     shape = before if type(layer).__name__.endswith("Transpose") else after
     if shape is None or None in shape[1:]:
         return 0

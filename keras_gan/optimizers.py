@@ -11,12 +11,12 @@ from keras_gan.checks.values import is_auto
 
 
 def scales_loss(optimizer):
-    """Tells if an optimizer scales the loss, as training in float16 needs."""
+    """Checks if an optimizer scales the loss, as float16 training requires."""
     return isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
 
 
 def get_optimizer(argument, identifier):
-    """Returns the optimizer that an object, a config or a name stands for; errors name the argument."""
+    """Returns the optimizer for an object, a config or a name; errors name the argument."""
     try:
         optimizer = keras.optimizers.get(identifier)
     except (TypeError, ValueError):
@@ -36,7 +36,7 @@ def adversarial_optimizer(argument, identifier, learning_rate=2e-4, beta_1=0.5):
 
 
 def serialize(optimizer):
-    """Returns an optimizer's config, such that it loads on every backend.
+    """Returns an optimizer's config, which loads on every backend.
 
     On torch, Keras makes `keras.optimizers.Adam` an object of another class, and writes that class into files: loaded
     elsewhere it fails at the first step.
@@ -55,11 +55,11 @@ def _public(config):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class EveryFew(keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate schedule that counts the model's steps, for an optimizer that makes several updates a step.
+    """Learning rate schedule over the model's steps, for an optimizer with several updates per step.
 
     Args:
         schedule: `keras.optimizers.schedules.LearningRateSchedule` of the model's steps.
-        updates: Int > 0, how many updates there are in a step.
+        updates: Int > 0, the number of updates per step.
     """
 
     def __init__(self, schedule, updates):
@@ -78,7 +78,7 @@ class EveryFew(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def count_steps(optimizer, updates):
-    """Makes an optimizer's schedule, if it has one, count the model's steps, each of so many updates."""
+    """Makes an optimizer's schedule, if any, count the model's steps, each of `updates` updates."""
     schedule = keras_private.schedule_of(optimizer)
     if isinstance(schedule, EveryFew):
         schedule = schedule.schedule
@@ -87,12 +87,12 @@ def count_steps(optimizer, updates):
 
 
 class OptimizerGroup:
-    """The optimizers of all players, as Keras and its callbacks see them in `model.optimizer`.
+    """Optimizers of all players, as Keras and its callbacks see them in `model.optimizer`.
 
-    The last player leads: its optimizer counts the model's steps and says the learning rate. Setting that rate sets
+    The last player leads: its optimizer counts the model's steps and has the learning rate. Setting that rate sets
     all, at the ratios that they had in `compile`.
 
-    A plain object on purpose: Keras saves optimizers that it finds on a model, and those inside are saved already, as
+    Not an optimizer: Keras saves optimizers that it finds on a model, and those inside are saved already, as
     `model.generator_optimizer` and so on.
 
     Args:
@@ -106,7 +106,7 @@ class OptimizerGroup:
 
     def __init__(self, by_player):
         self.by_player = dict(by_player)
-        # Digits that float32 has.
+        # The precision of float32.
         self.rates = {name: float(f"{ops.convert_to_numpy(o.learning_rate):.7g}") for name, o in by_player.items()}
 
     @property
@@ -130,7 +130,7 @@ class OptimizerGroup:
 
     @property
     def learning_rate(self):
-        """The leading player's rate, a number that can be set or, as a variable, be assigned to."""
+        """The leading player's rate, which can be set or, as a variable, assigned to."""
         return _Rate(self)
 
     @learning_rate.setter
@@ -150,7 +150,7 @@ class OptimizerGroup:
 
 
 class _Named:
-    """An optimizer under its player's name."""
+    """Optimizer under its player's name."""
 
     def __init__(self, name, optimizer):
         self.name = name
@@ -161,7 +161,7 @@ class _Named:
 
 
 class _Rate:
-    """The leading player's learning rate, such that `assign` moves all players'."""
+    """Learning rate of the leading player, whose `assign` sets those of all players."""
 
     def __init__(self, group):
         self._group = group

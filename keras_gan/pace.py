@@ -1,4 +1,4 @@
-"""How long training takes on this machine, and how much of it fits into a time."""
+"""Speed of training on this machine, and how much of it fits into a given time."""
 
 import dataclasses
 import itertools
@@ -19,10 +19,10 @@ def __dir__():
 
 @dataclasses.dataclass(frozen=True)
 class Pace:
-    """The seconds that parts of training take.
+    """Seconds of the parts of training.
 
     Attributes:
-        start: Float, until the first step and the first evaluation have run: the backend compiles them.
+        start: Float, the first step and the first evaluation, which the backend compiles.
         step: Float, a step.
         epoch_end: Float, the end of an epoch: evaluation and callbacks.
     """
@@ -36,23 +36,23 @@ class Pace:
         return max(1, math.floor((seconds - self.start) / (steps_per_epoch * self.step + self.epoch_end)))
 
     def steps_within(self, seconds, epochs):
-        """Returns how many steps fit into a time with so many epochs, an int: at least 1."""
+        """Returns how many steps in a number of epochs fit into a time, an int: at least 1."""
         return max(1, math.floor((seconds - self.start - epochs * self.epoch_end) / self.step))
 
     def seconds(self, steps, epochs):
-        """Returns the seconds that so many steps in so many epochs take, a float."""
+        """Returns the seconds for a number of steps in a number of epochs, a float."""
         return self.start + steps * self.step + epochs * self.epoch_end
 
 
 def measure(gan, data, validation_data=None, callbacks=(), seconds=5.0):
-    """Times training by doing some of it: a few steps with all that the end of an epoch brings.
+    """Times training by running some of it: a few steps, and the end of an epoch.
 
     Args:
-        gan: Compiled `keras_gan.AdversarialModel`. It is trained: make one for this alone.
+        gan: Compiled `keras_gan.AdversarialModel`. It is trained: make a separate one.
         data: `tf.data.Dataset` to train on.
         validation_data: As in `fit`. Defaults to None.
-        callbacks: List of `keras.callbacks.Callback`, such as training will have, that write into a folder for this
-            alone. Defaults to none.
+        callbacks: List of `keras.callbacks.Callback` as in training, but writing to a separate folder. Defaults to
+            none.
         seconds: Float > 0, how long to time steps, after the first ones. Defaults to `5.0`.
 
     Returns:

@@ -16,21 +16,22 @@ def __dir__():
 
 
 class Penalty:
-    """Base class: a term, already weighted, that is added to the discriminator's objective.
+    """Base class of penalties: weighted terms that are added to the discriminator's objective.
 
-    A subclass implements `__call__`. It gets data as they are, and the discriminator as a function that augments, packs
-    and judges them, so that it differentiates by the picture, as the papers do. The discriminator takes each example by
-    itself: it runs in inference mode, so that the statistics of a batch neither tie its examples together nor move.
+    A subclass implements `__call__`. It gets unaugmented data, and the discriminator as a function that augments, packs
+    and judges them, so that it differentiates with respect to the picture, as in the papers. The discriminator judges
+    each example by itself: it runs in inference mode, so that batch statistics neither couple its examples nor change.
 
-    Where a patch discriminator gives a map of logits, `D(x)` is the mean over its entries in all penalties of this
+    If a patch discriminator returns a map of logits, `D(x)` is the mean over its entries in all penalties of this
     module: their weights mean the same for a map of any size. (CycleGAN's and StarGAN's code differentiates the sum
     over a map, whose slope is as many times steeper as the map has entries.)
 
-    State that lasts from step to step is made in `build` and listed in `variables`: files keep it.
+    State that lasts over steps is made in `build` and listed in `variables`: files keep it.
 
     Attributes:
-        interval: Int > 0. The penalty is computed at each so many updates of its player, times as much, which leaves
-            its mean as it is: lazy regularization, [Karras et al., 2019](https://arxiv.org/abs/1912.04958), appendix B.
+        interval: Int > 0. The penalty is computed only every `interval` updates of its player, multiplied by
+            `interval`, which keeps its mean: lazy regularization,
+            [Karras et al., 2019](https://arxiv.org/abs/1912.04958), appendix B.
         variables: List of `keras.Variable` that are not trainable. Empty by default.
     """
 
@@ -38,7 +39,7 @@ class Penalty:
     variables = ()
 
     def build(self):
-        """Makes the variables. `GAN.compile` calls it once, under the strategy that trains."""
+        """Makes the variables. `GAN.compile` calls it once, in the scope of the training strategy."""
 
     def __call__(self, discriminator, real, fake, seed=None):
         """Computes the penalty, in float32.
@@ -63,15 +64,15 @@ class Penalty:
 
 
 class GeneratorPenalty(Penalty):
-    """Base class: a term, already weighted, that is added to the generator's objective."""
+    """Base class of penalties: weighted terms that are added to the generator's objective."""
 
     def __call__(self, generator, latents, given, fake, seed=None):
         """Computes the penalty, in float32.
 
         Args:
             generator: Callable, `(latents, given)` to data, in training mode.
-            latents: Tensor `(batch, latent_dim)` that the fakes were made of.
-            given: Tensor `(batch, ...)` of what the condition takes, such as labels; None without one.
+            latents: Tensor `(batch, latent_dim)` that the fakes were made from.
+            given: Tensor `(batch, ...)` of the condition's input, such as labels; None without one.
             fake: Tensor of generated data `(batch, ...)`, through which gradients flow.
             seed: `keras.random.SeedGenerator`, int, or None, for penalties that draw random numbers.
 
@@ -89,10 +90,10 @@ class R1(Penalty):
 
     Args:
         gamma: Float >= 0, weight of the penalty. Defaults to `10.0`.
-        interval: Int > 0, the penalty is computed at each so many updates, times as much. Defaults to `1`.
+        interval: Int > 0, compute the penalty only every `interval` updates, times `interval`. Defaults to `1`.
 
     Raises:
-        ValueError: If `gamma` is negative or no finite number, or `interval` no positive integer.
+        ValueError: If `gamma` is negative or not a finite number, or `interval` not a positive integer.
 
     Reference:
         [Mescheder et al., 2018](https://arxiv.org/abs/1801.04406)
@@ -117,10 +118,10 @@ class R2(R1):
 
     Args:
         gamma: Float >= 0, weight of the penalty. Defaults to `10.0`.
-        interval: Int > 0, the penalty is computed at each so many updates, times as much. Defaults to `1`.
+        interval: Int > 0, compute the penalty only every `interval` updates, times `interval`. Defaults to `1`.
 
     Raises:
-        ValueError: If `gamma` is negative or no finite number, or `interval` no positive integer.
+        ValueError: If `gamma` is negative or not a finite number, or `interval` not a positive integer.
 
     Reference:
         [Mescheder et al., 2018](https://arxiv.org/abs/1801.04406)
@@ -132,17 +133,17 @@ class R2(R1):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class GradientPenalty(Penalty):
-    """WGAN-GP: a slope of 1 on the lines between reals and fakes.
+    """WGAN-GP: gradient penalty for a slope of 1 on lines between reals and fakes.
 
     `penalty = weight * mean_i((||grad_x D(u_i)|| - 1)^2)`, with `D = logits`, `u_i = e_i x_i + (1 - e_i) G(z_i)` and
     one `e_i` for each example, uniform in [0, 1).
 
     Args:
         weight: Float >= 0, weight of the penalty. Defaults to `10.0`.
-        interval: Int > 0, the penalty is computed at each so many updates, times as much. Defaults to `1`.
+        interval: Int > 0, compute the penalty only every `interval` updates, times `interval`. Defaults to `1`.
 
     Raises:
-        ValueError: If `weight` is negative or no finite number, or `interval` no positive integer.
+        ValueError: If `weight` is negative or not a finite number, or `interval` not a positive integer.
 
     Reference:
         [Gulrajani et al., 2017](https://arxiv.org/abs/1704.00028)
@@ -167,16 +168,16 @@ class GradientPenalty(Penalty):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class LipschitzPenalty(GradientPenalty):
-    """WGAN-LP: a slope of at most 1 on the lines between reals and fakes, which leaves smaller slopes alone.
+    """WGAN-LP: gradient penalty for a slope of at most 1 on lines between reals and fakes.
 
     `penalty = weight * mean_i(max(0, ||grad_x D(u_i)|| - 1)^2)`, with `u_i` as in `GradientPenalty`.
 
     Args:
         weight: Float >= 0, weight of the penalty. Defaults to `10.0`.
-        interval: Int > 0, the penalty is computed at each so many updates, times as much. Defaults to `1`.
+        interval: Int > 0, compute the penalty only every `interval` updates, times `interval`. Defaults to `1`.
 
     Raises:
-        ValueError: If `weight` is negative or no finite number, or `interval` no positive integer.
+        ValueError: If `weight` is negative or not a finite number, or `interval` not a positive integer.
 
     Reference:
         [Petzka et al., 2017](https://arxiv.org/abs/1709.08894)
@@ -188,10 +189,10 @@ class LipschitzPenalty(GradientPenalty):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class LeCam(Penalty):
-    """Ties the logits to moving averages of the other side's, against overfitting on few data.
+    """Ties the logits to moving averages of the other side's, against overfitting on little data.
 
     `penalty = weight * (mean_i((D(x_i) - f)^2) + mean_i((D(G(z_i)) - r)^2))`, with `D = logits`, `r` and `f` the moving
-    averages of the mean logit of reals and of fakes, `r <- decay * r + (1 - decay) * mean_i(D(x_i))`, from 0 on.
+    averages of the mean logit of reals and of fakes, `r <- decay * r + (1 - decay) * mean_i(D(x_i))`, starting at 0.
 
     Args:
         weight: Float >= 0, weight of the penalty. Defaults to `0.1`.
@@ -234,16 +235,16 @@ class LeCam(Penalty):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class ModeSeeking(GeneratorPenalty):
-    """Makes samples differ as much as their latents do, against the collapse to few modes.
+    """Makes samples differ as much as their latents do, against mode collapse.
 
     `penalty = weight / (mean|G(z) - G(z')| / mean|z - z'| + 1e-5)`, means over all entries, with `z'` the latents of
-    the batch moved on by one example, under the same condition.
+    the batch shifted by one example, under the same condition.
 
     Args:
         weight: Float >= 0, weight of the penalty. Defaults to `1.0`.
 
     Raises:
-        ValueError: If `weight` is negative or no finite number.
+        ValueError: If `weight` is negative or not a finite number.
 
     Reference:
         [Mao et al., 2019](https://arxiv.org/abs/1903.05628)
@@ -256,7 +257,7 @@ class ModeSeeking(GeneratorPenalty):
         others = ops.roll(latents, 1, axis=0)
         fake, other_fake = (ops.cast(x, "float32") for x in (fake, generator(others, given)))
         ratio = ops.mean(ops.abs(fake - other_fake)) / (ops.mean(ops.abs(latents - others)) + 1e-5)
-        # One example alone is its own neighbor.
+        # A single example is its own neighbor.
         return ops.where(ops.shape(latents)[0] > 1, self.weight / (ratio + 1e-5), 0.0)
 
     def get_config(self):
@@ -264,17 +265,17 @@ class ModeSeeking(GeneratorPenalty):
 
 
 class PenaltyGroup(keras.layers.Layer):
-    """All penalties of one player, with their state, which files keep.
+    """Penalties of one player, with their state, which files keep.
 
     Args:
-        penalties: List of penalties, objects of `Penalty` or functions of the same arguments.
+        penalties: List of `Penalty` objects or functions with the same arguments.
     """
 
     def __init__(self, penalties):
         super().__init__()
         self.penalties = tuple(penalties)
         for penalty in penalties:
-            # Anew at each compile().
+            # Reset at each compile().
             if isinstance(penalty, Penalty):
                 penalty.build()
         self.state = [v for penalty in penalties for v in getattr(penalty, "variables", ())]
@@ -308,7 +309,7 @@ class PenaltyGroup(keras.layers.Layer):
         interval = getattr(penalty, "interval", 1)
         if interval == 1:
             return penalty(*arguments, seed=seed)
-        # What changes within a branch can't leave it on JAX: its random numbers go on from a state of their own.
+        # On JAX, state changed within a branch can't leave it: its random numbers are drawn from a separate state.
         seed.next()
 
         def compute():
@@ -319,7 +320,7 @@ class PenaltyGroup(keras.layers.Layer):
 
 
 def penalty_name(penalty):
-    """Returns a penalty's name in the logs: that of its class, such as `r1`, or a function's own."""
+    """Returns a penalty's name in the logs: its class name, such as `r1`, or the function's name."""
     name = getattr(penalty, "__name__", type(penalty).__name__)
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
@@ -335,7 +336,7 @@ def _squared_gradient_norm(discriminator, x):
     def judge(x):
         return _mean_logit(discriminator(x))
 
-    # In float32 from the input on: squares soon leave the range of float16.
+    # In float32 from the input on: squares easily overflow float16.
     gradient = backend.input_gradient(judge, ops.cast(x, "float32"))
     return ops.sum(ops.square(gradient), axis=tuple(range(1, len(gradient.shape))))
 
@@ -343,7 +344,7 @@ def _squared_gradient_norm(discriminator, x):
 def _interpolate(real, fake, seed):
     real, fake = ops.cast(real, "float32"), ops.cast(fake, "float32")
     ones = (1,) * (len(real.shape) - 1)
-    # Of packs there are fewer than examples.
+    # There are fewer packs than examples.
     epsilon = backend.local_draw(
         lambda n: keras.random.uniform((n, *ones), dtype="float32", seed=seed), ops.shape(real)[0], per_example=False
     )

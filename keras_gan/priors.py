@@ -15,12 +15,12 @@ def __dir__():
     return __all__
 
 
-# A uniform float32 is 0 about once in 2**23 draws, and the normal number that belongs to it is minus infinity.
+# A uniform float32 is 0 about once in 2**23 draws, which would map to a normal number of minus infinity.
 _BELOW_ONE = 1 - 2**-23
 
 
 class Prior:
-    """Base class of the distributions of the latent.
+    """Base class of priors: distributions of the latent.
 
     A subclass implements `from_uniform`, which maps uniform numbers to latents. All the randomness of a latent is thus
     one row of one draw: its parts are independent for any kind of seed. (Two draws with the same int seed would repeat
@@ -44,14 +44,14 @@ class Prior:
             n: Int, or scalar integer tensor, how many.
             seed: Int, `keras.random.SeedGenerator`, or None for different numbers at each call.
             truncation: Float > 0, how many standard deviations a normal latent may lie from its mean. Less gives
-                samples that look better and vary less; the same seed gives latents that move towards the mean.
+                samples that look better and vary less; the same seed gives latents that move toward the mean.
                 Defaults to None, no bound.
 
         Returns:
             Tensor `(n, latent_dim)`, float32.
 
         Raises:
-            ValueError: If `truncation` is not positive or no finite number, or given to a prior without normal
+            ValueError: If `truncation` is not positive or not a finite number, or given to a prior without normal
                 latents.
 
         Reference:
@@ -66,8 +66,8 @@ class Prior:
         """Maps uniform numbers to latents.
 
         Args:
-            uniform: Tensor `(n, num_uniforms)`, float32, in [0, 1). Exports try one with axes between them, too, which
-                keeps a GPU off; a prior need not take it.
+            uniform: Tensor `(n, num_uniforms)`, float32, in [0, 1). Exports also try one with axes in between, which
+                keeps a GPU off; a prior need not support it.
             truncation: As in `sample`.
 
         Returns:
@@ -112,7 +112,7 @@ class Normal(Prior):
 class Uniform(Prior):
     """Independent uniform latents, the choice of the DCGAN paper.
 
-    They take no truncation: they are bounded already.
+    They do not support truncation: they are bounded already.
 
     Args:
         latent_dim: Int > 0, the size of one latent.
@@ -145,7 +145,7 @@ class Uniform(Prior):
 class Categorical(Prior):
     """One-hot vectors, each class as likely as the others: a categorical code.
 
-    Truncation leaves them as they are: they have no tails.
+    Truncation does not change them: they have no tails.
 
     Args:
         num_classes: Int > 0, the size of one latent.
@@ -164,7 +164,7 @@ class Categorical(Prior):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class Mixture(Prior):
-    """Several normal modes of equal weight and width: for data that fall into clusters.
+    """Mixture of normal modes of equal weight and width, for clustered data.
 
     A truncation bounds the distance to the center of the latent's own mode.
 
@@ -198,7 +198,7 @@ class Mixture(Prior):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class Concatenated(Prior):
-    """Independent noise vectors side by side, each from a prior of its own, for a generator with one input.
+    """Concatenation of independent noise vectors, each from its own prior, for a generator with one input.
 
     Args:
         priors: List of `Prior`. The size of one latent is the sum of theirs.
@@ -245,7 +245,7 @@ def circle(num_modes, latent_dim, radius=1.0):
         NumPy array `(num_modes, latent_dim)`, float32.
 
     Raises:
-        ValueError: If there is no mode, a latent has less than two dimensions, or `radius` is no finite number.
+        ValueError: If there is no mode, a latent has less than two dimensions, or `radius` is not a finite number.
     """
     num_modes, latent_dim = check_integer("num_modes", num_modes), check_integer("latent_dim", latent_dim, 2)
     radius = check_number("radius", radius)
@@ -262,7 +262,7 @@ def _standard_normal(uniform, truncation):
     return ops.clip(z, -bound, bound)
 
 
-# Of the polynomials of Giles, 2010, "Approximating the erfinv function": near the middle and in the tails.
+# Coefficients of Giles, 2010, "Approximating the erfinv function": near the middle and in the tails.
 _ERFINV_MIDDLE = (
     2.81022636e-08,
     3.43273939e-07,
@@ -288,7 +288,7 @@ _ERFINV_TAILS = (
 
 
 def _erfinv(x):
-    """Computes `ops.erfinv` to float32's precision, of operations that phones have."""
+    """Computes `ops.erfinv` to the precision of float32, with operations that phones have."""
     w = -ops.log((1 - x) * (1 + x))
     middle = _polynomial(_ERFINV_MIDDLE, w - 2.5)
     tails = _polynomial(_ERFINV_TAILS, ops.sqrt(w) - 3)

@@ -1,4 +1,4 @@
-"""Learning rates that change as training goes on, where Keras has none such."""
+"""Learning rate schedules that Keras lacks."""
 
 import keras
 from keras import ops
@@ -14,13 +14,13 @@ def __dir__():
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
-    """A rate that stays as it is for a part of the steps, and then falls on a line to a share of itself.
+    """Learning rate that is constant for a part of the steps, and then decays linearly to a share of itself.
 
     Args:
         initial_learning_rate: Float > 0.
-        steps: Int > 0, how many steps training has; later ones keep the last rate.
-        constant: Float in [0, 1), the part of the steps before the rate falls. Defaults to `0.5`.
-        alpha: Float in [0, 1], the share that is left at the end. Defaults to `0.02`.
+        steps: Int > 0, the number of training steps; later ones keep the last rate.
+        constant: Float in [0, 1), the part of the steps before the decay. Defaults to `0.5`.
+        alpha: Float in [0, 1], the final rate as a share of the initial one. Defaults to `0.02`.
 
     Call arguments:
         step: Int >= 0, the steps made so far.
@@ -39,7 +39,7 @@ class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
     ```
 
     Reference:
-        [Zhu et al., 2017](https://arxiv.org/abs/1703.10593), whose rate falls to zero
+        [Zhu et al., 2017](https://arxiv.org/abs/1703.10593), whose rate decays to zero
     """
 
     def __init__(self, initial_learning_rate, steps, constant=0.5, alpha=0.02):

@@ -1,4 +1,4 @@
-"""Images to images: models that learn from pairs what a picture becomes."""
+"""Paired image translation: models that learn from pairs of source and target."""
 
 import keras
 from keras import ops
@@ -13,15 +13,15 @@ from keras_gan.game import get_reconstruction, reconstruct
 class Pix2Pix(Duel):
     """A generator that translates images, against a discriminator that judges pairs of source and target.
 
-    Called on sources `(batch, height, width, channels)`, or in `predict`, it returns what becomes of them.
+    Called on sources `(batch, height, width, channels)`, or in `predict`, it returns their translations.
 
     Args:
-        generator: `keras.Model` from sources `(batch, height, width, channels)` in [-1, 1] to images as large, or
-            larger by one whole factor, with any number of channels.
+        generator: `keras.Model` from sources `(batch, height, width, channels)` in [-1, 1] to images of the
+            same size, or larger by a whole factor, with any number of channels.
         discriminator: `keras.Model` from source and target side by side in the channels,
             `(batch, height, width, source_channels + target_channels)`, or from `[source, target]`, to logits
-            `(batch, 1)` or a map of them `(batch, ..., 1)`: no sigmoid at its end. Where targets are larger, it sees
-            sources enlarged.
+            `(batch, 1)` or a map of them `(batch, ..., 1)`: no sigmoid at its end. If targets are larger, it gets
+            enlarged sources.
         ema: Float in [0, 1), the momentum of a moving average of the generator's weights, as in `GAN`. Defaults to
             None, no average.
         seed: Int, makes the random numbers of training reproducible. Defaults to None, another seed for each run.
@@ -29,7 +29,7 @@ class Pix2Pix(Duel):
 
     Raises:
         ValueError: If a network does not fit the other, or a number is out of range.
-        TypeError: If a network is no `keras.Model`.
+        TypeError: If a network is not a `keras.Model`.
 
     Attributes:
         source_shape: Tuple `(height, width, channels)`.
@@ -97,7 +97,7 @@ class Pix2Pix(Duel):
             discriminator_optimizer: Another optimizer, for the discriminator, with the same default.
             loss: Name or object from `keras_gan.losses`. Defaults to `"non_saturating"`.
             penalties: List of objects from `keras_gan.penalties`, added to the discriminator's objective. They see
-                targets and outputs, and the discriminator as a function of these with the source held fixed.
+                targets and outputs, and the discriminator as a function of these with a fixed source.
             generator_penalties: List of objects from `keras_gan.penalties`, added to the generator's objective. They
                 get the source in place of latents.
             metrics: List of `keras.metrics.Metric` whose `update_state` takes `(target, output)`. `evaluate` and
@@ -106,7 +106,7 @@ class Pix2Pix(Duel):
             augmentation: `keras_gan.augmentation.Augmentation` of all that the discriminator sees in training: one
                 draw for a source and its target, or output. Defaults to none.
             reconstruction: `keras.losses.Loss`, function of `(target, output)`, or name of one from `keras.losses`:
-                how far an output is from its target, whose mean is taken over the batch. Defaults to `"mae"`.
+                the distance of an output from its target, averaged over the batch. Defaults to `"mae"`.
             reconstruction_weight: Float >= 0. Defaults to `100.0`, the paper's.
             simultaneous: Bool, whether both players learn from the same outputs and are updated at once, as in `GAN`.
                 Defaults to False, the discriminator first.
@@ -156,12 +156,12 @@ class Pix2Pix(Duel):
         }
 
     def discriminator_objective(self, source, target, output=None):
-        """Computes what the discriminator minimizes.
+        """Computes the discriminator's objective.
 
         Args:
             source: Tensor `(batch, height, width, channels)`.
-            target: Tensor of what should become of it.
-            output: Tensor of what the generator made of it. Defaults to None, it is made here.
+            target: Tensor of the targets.
+            output: Tensor of the generator's outputs. Defaults to None, computed here.
 
         Returns:
             The objective, a scalar tensor; and the report of `Game.discriminator_objective`, a dict.
@@ -171,13 +171,13 @@ class Pix2Pix(Duel):
         return self.game.discriminator_objective(self.discriminator, self._judge(source), target, output)
 
     def generator_objective(self, source, target, output=None, judged=None):
-        """Computes what the generator minimizes, through the fixed discriminator.
+        """Computes the generator's objective, through the fixed discriminator.
 
         Args:
             source: Tensor `(batch, height, width, channels)`.
-            target: Tensor of what should become of it.
-            output: Tensor of what the generator made of it. Defaults to None, it is made here.
-            judged: Report of the discriminator's objective on the same output. Defaults to None, it is judged here.
+            target: Tensor of the targets.
+            output: Tensor of the generator's outputs. Defaults to None, computed here.
+            judged: Report of the discriminator's objective on the same output. Defaults to None, computed here.
 
         Returns:
             The objective, a scalar tensor; and the report of `Game.generator_objective`, a dict, with the
@@ -196,9 +196,9 @@ class Pix2Pix(Duel):
         return objective + self.reconstruction_weight * reconstruction, {**report, "reconstruction": reconstruction}
 
     def simultaneous_objectives(self, source, target):
-        """Computes what both minimize on the same outputs, judged once: a list of the discriminator's, the generator's.
+        """Computes both objectives on the same outputs, judged once: a list of the discriminator's and the generator's.
 
-        Each is a pair as of `discriminator_objective`.
+        Each is a pair as in `discriminator_objective`.
         """
         output = self._translate(self.generator, source, training=True)
         objective, report = self.discriminator_objective(source, target, output)
@@ -282,10 +282,9 @@ class Pix2Pix(Duel):
 
         Args:
             filepath: Path to write: NAME.tflite for phones, NAME.onnx, or NAME for a SavedModel.
-            **options: Those of `keras_gan.export.export_translation`: `data`, pictures that the file is calibrated on
-                and checked with, which must be given; `quantize="dynamic"` for a quarter of the size,
-                `accelerator="gpu"` for a phone's GPU, `output="uint8"` for bytes in and out, `batch_sizes`, `metrics`,
-                `card`, `format`.
+            **options: Those of `keras_gan.export.export_translation`: `data`, required, pictures for calibration and
+                checks; `quantize="dynamic"` for a quarter of the size, `accelerator="gpu"` for a phone's GPU,
+                `output="uint8"` for bytes in and out, `batch_sizes`, `metrics`, `card`, `format`.
 
         Returns:
             `keras_gan.export.Report`. It prints as a table.

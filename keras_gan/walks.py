@@ -1,4 +1,4 @@
-"""Walks: the ways from one latent to another."""
+"""Walks: paths from one latent to another."""
 
 import numpy as np
 from keras import ops
@@ -15,7 +15,7 @@ def __dir__():
 def lerp(start, end, t):
     """Walks from one latent to another in a straight line: `(1 - t) * start + t * end`.
 
-    Between two normal latents its middle is shorter than any likely sample; see `slerp`.
+    The midpoint of two normal latents is shorter than any likely sample; see `slerp`.
 
     Args:
         start: Array or tensor `(..., latent_dim)`: one latent, or a batch.
@@ -35,7 +35,7 @@ def slerp(start, end, t):
 
     The direction turns at constant speed by the angle `omega` between both ends, and the norm changes linearly. For
     ends of equal norm this is `(sin((1 - t) * omega) * start + sin(t * omega) * end) / sin(omega)`; unlike that
-    formula it stays finite for opposite ends, which it joins by one of their many great circles.
+    formula it is finite for opposite ends, which it joins by one of their many great circles.
 
     Args:
         start: Array or tensor `(..., latent_dim)`: one latent, or a batch.
@@ -50,10 +50,10 @@ def slerp(start, end, t):
     """
     start, end, t = _prepare(start, end, t)
     u, v = _unit(start), _unit(end)
-    # Exact at 0 and pi too, where arccos of the product loses half of the digits.
+    # Also exact at 0 and pi, where arccos of the product loses half of the digits.
     omega = 2 * ops.arctan2(_norm(u - v), _norm(u + v))
     # The direction of v seen from u, and for parallel ends, which have none, that of the axis farthest from u. The
-    # second projection removes what rounding left of u when little else was left.
+    # second projection removes the rest of u that rounding leaves when little else is left.
     w = v - _dot(u, v) * u + 1e-7 * ops.one_hot(ops.argmin(ops.abs(u), axis=-1), u.shape[-1], dtype=u.dtype)
     w = _unit(w - _dot(u, w) * u)
     norm = (1 - t) * _norm(start) + t * _norm(end)
@@ -65,10 +65,10 @@ def tour(stops, frames=8):
 
     Args:
         stops: Array `(n, latent_dim)`, or `(n, columns, latent_dim)` for several walks side by side.
-        frames: Int > 0, how many latents from each stop up to the next. Defaults to `8`.
+        frames: Int > 0, the number of latents from each stop to the next. Defaults to `8`.
 
     Returns:
-        NumPy array `(n * frames, latent_dim)`, or `(n * frames, columns, latent_dim)`, float32, without an end: after
+        NumPy array `(n * frames, latent_dim)`, or `(n * frames, columns, latent_dim)`, float32. It is cyclic: after
         the last comes the first.
 
     Raises:

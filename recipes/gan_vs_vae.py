@@ -1,12 +1,12 @@
-"""An autoencoder reconstructs, a GAN is judged: the same network draws digits from the same latents, for both.
+"""A variational autoencoder against a GAN: the same network draws digits from the same latents in both.
 
 The decoder of the variational autoencoder is the GAN's generator, its encoder the discriminator with another last
-layer. It minimises `-log p(x | z) + KL(q(z | x) || p(z))`, in nats, where each pixel is white with a probability, and
+layer. It minimizes `-log p(x | z) + KL(q(z | x) || p(z))`, in nats, where each pixel is white with a probability, and
 shows that probability: the mean of all the digits that a latent could stand for. Both train equally long. Each keeps
-the epoch that is best on test digits, the VAE by its loss, the GAN, whose losses don't say, by Frechet distance.
+the best epoch on test digits, the VAE by its loss, the GAN, whose losses don't measure quality, by Frechet distance.
 
-Sharpness is relative to real digits: blur gives less than 1, noise would give more. A GAN has no encoder. What it has
-for a real digit, in the place of a reconstruction, is the nearest of 10,000 samples.
+Sharpness is relative to real digits: blur gives less than 1, noise would give more. A GAN has no encoder. Its
+reconstruction of a real digit is the nearest of 10,000 samples.
 
 Command:   python recipes/gan_vs_vae.py
 Minutes:   4 on 2 busy CPU cores
@@ -30,7 +30,7 @@ LATENT_DIM = 10
 
 
 class VAE(keras.Model):
-    """Maps images to reconstructions; the encoder gives the means and the log variances of their latents."""
+    """Variational autoencoder; its encoder returns the means and the log variances of latents."""
 
     def __init__(self, encoder, decoder, seed):
         super().__init__()
@@ -45,23 +45,23 @@ class VAE(keras.Model):
 
 
 def divergence(mean, log_variance):
-    """`KL(N(mean, variance) || N(0, 1))` in nats, summed over dimensions, `(batch,)`."""
+    """Computes `KL(N(mean, variance) || N(0, 1))` in nats, summed over dimensions, `(batch,)`."""
     return ops.sum(mean**2 + ops.exp(log_variance) - 1 - log_variance, axis=-1) / 2
 
 
 def negative_log_likelihood(images, decoded):
-    """Of images in [-1, 1] whose pixels are white with probability `(decoded + 1) / 2`, in nats, `(batch,)`."""
+    """Computes it in nats, `(batch,)`, for pixels in [-1, 1], white with probability `(decoded + 1) / 2`."""
     return ops.sum(keras.losses.binary_crossentropy((images + 1) / 2, (decoded + 1) / 2), axis=(1, 2))
 
 
 def sharpness(images):
-    """The variance of the Laplacian, `4 x - left - right - above - below`, over each image, averaged over images."""
+    """Computes the variance of the Laplacian, `4 x - left - right - above - below`, in each image, and averages it."""
     around = images[:, :-2, 1:-1] + images[:, 2:, 1:-1] + images[:, 1:-1, :-2] + images[:, 1:-1, 2:]
     return float((4 * images[:, 1:-1, 1:-1] - around).var(axis=(1, 2)).mean())
 
 
 def train_vae(train, test, run_dir, seed, clock):
-    """Trains until the clock stops it; returns the VAE of the epoch with the lowest loss on test digits."""
+    """Trains for a given time; returns the VAE of the epoch with the lowest loss on test digits."""
     chain = keras_gan.architectures.dcgan_discriminator(common.DIGITS, width=32).layers[:-1]
     encoder = keras.Sequential([keras.Input(common.DIGITS), *chain, layers.Dense(2 * LATENT_DIM)])
     vae = VAE(encoder, keras_gan.architectures.dcgan_generator(common.DIGITS, LATENT_DIM, width=32), seed)

@@ -1,15 +1,15 @@
-"""Does a GAN reach every mode of its data? The field's two toy sets, with one configuration.
+"""Mode coverage on ring and grid, the two standard toy sets, with one configuration.
 
-Eight narrow normal modes on a circle, then 25 in a square. What mattered in short trials: the relativistic loss with a
+Eight narrow normal modes on a circle, then 25 in a square. In short trials these mattered: the relativistic loss with a
 light R1 penalty (without both, modes got uneven shares: reverse KL up to 0.24); uniform latents of the data's own two
 dimensions (eight normal ones left 5 % of the samples between modes); Adam without momentum; and a rate that falls to
 zero. Each epoch is judged on 2,500 samples, in TensorBoard too.
 
 Command:   python recipes/gaussians.py
-Minutes:   3 on one CPU core of its own, half of them for each set
+Minutes:   3 on one free CPU core, half of them for each set
 Expected:  with each of the seeds 0 to 4, 8 of 8 modes with 97.0 to 98.2 % of high quality and a reverse KL of 0.003 to
-           0.020 on the ring, and 25 of 25 with 97.7 to 98.1 % and 0.003 to 0.006 on the grid. What stays imperfect:
-           the generated modes are narrower, about 0.7 of the real standard deviation, and a few points lie between
+           0.020 on the ring, and 25 of 25 with 97.7 to 98.1 % and 0.003 to 0.006 on the grid. Not perfect:
+           generated modes are narrower, about 0.7 of the real standard deviation, and a few points lie between
 
 Reference: [Srivastava et al., 2017](https://arxiv.org/abs/1705.07761) and
            [Lin et al., 2018](https://arxiv.org/abs/1712.04086), the protocol;
@@ -71,7 +71,7 @@ def train(toy, epochs, seed, callbacks=(), verbose="auto"):
 
 
 def draw(path, samples):
-    """Reals beside fakes, a row for each toy distribution."""
+    """Draws reals next to fakes, a row for each toy distribution."""
     figure = Figure(figsize=(9, 5.2 * len(samples)), layout="constrained")
     for row, (name, fake) in zip(figure.subplots(len(samples), 2), samples.items(), strict=True):
         toy = TOYS[name]

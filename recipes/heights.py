@@ -1,9 +1,9 @@
 """A generator is a change of variables: heights from a normal distribution.
 
-The data are 10,240 heights from N(190, 40) in centimetres, 40 being the standard deviation. A histogram would do here,
-and so one can see what a GAN does instead: it has no density, it learns a map G from latents z to heights. For z from
-N(0, 1) the exact map is known. It takes each quantile of z to the same quantile of the data: 190 + 40 z (or 190 - 40 z,
-which is as good). And the map holds a density, `p_g(x) = p_z(G^-1(x)) |dG^-1/dx|(x)`, summed over all z that give x;
+The data are 10,240 heights from N(190, 40) in centimeters, 40 being the standard deviation. A histogram would be enough
+here, which shows what a GAN does instead: it has no density, it learns a map G from latents z to heights. For z from
+N(0, 1) the exact map is known. It maps each quantile of z to the same quantile of the data: 190 + 40 z (or 190 - 40 z,
+equally good). And the map implies a density, `p_g(x) = p_z(G^-1(x)) |dG^-1/dx|(x)`, summed over all z that map to x;
 with it the divergences of the GAN from the truth are integrals that can be computed.
 
 Command:   python recipes/heights.py
@@ -32,10 +32,10 @@ EXAMPLES = 80 * 128
 
 
 def change_of_variables(z, x_of_z, x):
-    """The density at evenly spaced `x` of a map of N(0, 1) that is known at increasing points `z`.
+    """Computes the density at evenly spaced `x` of a map of N(0, 1) that is known at increasing points `z`.
 
-    Between two neighbours the map is taken for a line, so that their mass spreads evenly over what lies between their
-    images; a map that folds back adds up there. The density is the mean over a step of `x`: at a fold it is infinite.
+    The map is linear between two neighbors, so that their mass is spread evenly between their images; where a map folds
+    back, densities add up. The density is the mean over a step of `x`: at a fold it is infinite.
     """
     mass = np.diff([NormalDist().cdf(v) for v in z])
     low, width = np.minimum(x_of_z[1:], x_of_z[:-1]), np.maximum(np.abs(np.diff(x_of_z)), 1e-9)
@@ -48,7 +48,7 @@ def change_of_variables(z, x_of_z, x):
 
 
 def kolmogorov_smirnov(samples):
-    """The largest gap between the cumulative distributions of samples and of the data's law."""
+    """Computes the largest gap between the distribution functions of samples and of the data."""
     law = np.array([NormalDist(MEAN, STDDEV).cdf(v) for v in np.sort(samples)])
     steps = np.arange(len(law) + 1) / len(law)
     return float(max((law - steps[:-1]).max(), (steps[1:] - law).max()))
@@ -61,11 +61,11 @@ def main(argv=None):
     hidden = [layers.Dense(16, "softplus")], [layers.Dense(32, "tanh"), layers.Dense(32, "tanh")]
     generator, discriminator = (keras.Sequential([keras.Input((1,)), *h, layers.Dense(1)]) for h in hidden)
     gan = keras_gan.GAN(generator, discriminator, ema=0.998, seed=args.seed)
-    # The discriminator learns five times as fast: only near its best does its slope tell the generator where to go.
+    # The discriminator learns five times as fast: only near its optimum does its slope guide the generator.
     rates = [keras.optimizers.schedules.CosineDecay(rate, args.epochs * 80) for rate in (2e-3, 1e-2)]
     optimizers = [keras.optimizers.Adam(rate, beta_1=0.5) for rate in rates]
     gan.compile(*optimizers, penalties=[keras_gan.penalties.R1(0.02)], steps_per_execution=80)
-    # In metres: networks learn slowly from numbers far from one.
+    # In meters: networks learn slowly from numbers far from one.
     gan.fit(heights / 100, batch_size=128, epochs=args.epochs, verbose=0, callbacks=[common.EpochBar()])
     gan.save(args.run_dir / "gan.keras")
 
@@ -74,7 +74,7 @@ def main(argv=None):
     learned = gan.predict(z[:, None], batch_size=1000, verbose=0)[:, 0].astype("float64") * 100
     x, dx = np.linspace(MEAN - 6 * STDDEV, MEAN + 6 * STDDEV, 4001, retstep=True)
     truth, density = common.normal_density(x, MEAN, STDDEV), change_of_variables(z, learned, x)
-    # The data's law is symmetric, so that the generator is free to turn its latent round.
+    # The data are symmetric, so that the generator may flip its latent.
     exact = MEAN + STDDEV * z * np.sign(learned[-1] - learned[0])
     found = {
         "mean": float(samples.mean()),
@@ -92,7 +92,7 @@ def main(argv=None):
     print(f"Jensen-Shannon, nats                   {found['jensen_shannon']:7.4f}")
     print(f"map, largest error, cm, |z| < 2        {found['largest_map_error']:7.1f}")
     draw(args.run_dir / "heights.png", samples, z, learned, exact, x, truth, density)
-    files = {"heights.png": "density, QQ plot, map", "gan.keras": "the GAN: .sample(16), in metres"}
+    files = {"heights.png": "density, QQ plot, map", "gan.keras": "the GAN: .sample(16), in meters"}
     common.finish(args.run_dir, {**found, "epochs": args.epochs, "seed": args.seed}, files)
 
 

@@ -1,16 +1,16 @@
 """Classes without labels: InfoGAN finds the ten digits on its own.
 
-Beside its noise the generator gets a code, one of ten, and the discriminator's second head must find that code in the
-image. The pair maximises a bound on the information that images carry about their code. With 4,000 digits that alone
-ties codes to slant and stroke, which fakes show before they are digits. So the head must also sort real digits: one
-code for a digit and its turned, slanted, scaled or moved copy, other codes for other digits, in the manner of
-Elastic-InfoGAN. What is left for a code to mean is mostly which digit it is. No label is used in training; afterwards
-a classifier of real digits says which digit each code stands for.
+In addition to noise the generator gets a code, one of ten, and the discriminator's second head must recover that code
+from the image. The pair maximizes a bound on the information that images carry about their code. With 4,000 digits this
+alone ties codes to slant and stroke, which fakes show before they are digits. So the head must also sort real digits:
+the same code for a digit and its rotated, slanted, scaled or shifted copy, other codes for other digits, as in
+Elastic-InfoGAN. Codes can then mean little else than the digit. No label is used in training; afterwards a classifier
+of real digits assigns a digit to each code.
 
 Command:   python recipes/infogan_digits.py
 Minutes:   3 on 2 CPU cores
 Expected:  codes match digit classes on 70, 86 and 87 % of 1,000 samples, with seeds 0, 1 and 2 (chance gives about
-           10 %): most codes hold one digit; now and then one holds two that look alike, or two share one
+           10 %): most codes have one digit; sometimes one has two that look alike, or two share one
 
 Reference: [Chen et al., 2016](https://arxiv.org/abs/1606.03657); consistency on real digits,
            [Ojha et al., 2019](https://arxiv.org/abs/1910.01112)
@@ -48,7 +48,7 @@ def main(argv=None):
             generator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),
             discriminator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),
             penalties=[keras_gan.penalties.R1(0.05)],
-            # Codes that slant, size and place can't change: on few digits they would otherwise stand for just those.
+            # Codes must not depend on slant, size and place: with few digits they would otherwise mean just those.
             augmentation=keras_gan.augmentation.Affine(),
             metrics=[keras_gan.metrics.FrechetDistance(classifier)],
         )
@@ -60,7 +60,7 @@ def main(argv=None):
     )
     if not gan.is_chief:
         return
-    gan.save(args.run_dir / "gan.keras")  # The last epoch's: to choose one by the distance would be to use labels.
+    gan.save(args.run_dir / "gan.keras")  # The last epoch's: choosing by the distance would use labels.
     gan.export(args.run_dir / "generator.tflite", quantize="dynamic")
 
     latents = np.array(gan.prior.sample(1000, seed=args.seed))

@@ -1,9 +1,9 @@
-"""What lies between two samples: sliding through the latent space of a GAN.
+"""Walks through the latent space of a GAN: interpolation, single factors and truncation.
 
 Two GANs of digits, with 16 latent dimensions, differ in their prior. The first has one normal mode. Its latents lie
-near a sphere of radius sqrt(16) = 4, and of two the straight middle (lerp) is shorter by sqrt(2), where few samples
-come from; the arc (slerp) stays at their length. One factor at a time shows what each dimension does; truncation draws
-latents nearer to zero. The second GAN has two dimensions from ten modes on a circle, since digits come in clusters.
+near a sphere of radius sqrt(16) = 4, and the midpoint of two by lerp is shorter by sqrt(2), where few samples come
+from; slerp keeps their length. Changing one factor at a time shows the effect of each dimension; truncation draws
+latents nearer to zero. The second GAN has two dimensions from ten modes on a circle, since digits form clusters.
 
 Command:   python recipes/latent_walk.py
 Minutes:   3 of one CPU core
@@ -32,7 +32,7 @@ PRIORS = {
 
 
 def walk_norms(pairs, steps=21):
-    """The mean length of latents along the walks between pairs of them, `(steps,)`, by each way to walk."""
+    """Returns the mean length of latents along walks between pairs of them, `(steps,)`, for each kind of walk."""
     t = np.linspace(0, 1, steps)
     start, end = np.asarray(PRIORS["one"].sample(2 * pairs, seed=1)).reshape(2, pairs, LATENT_DIM)
     paths = {walk.__name__: np.asarray(walk(start, end, t)) for walk in (walks.lerp, walks.slerp)}
@@ -40,7 +40,7 @@ def walk_norms(pairs, steps=21):
 
 
 def truncated(gan, classifier, n, seed):
-    """For each truncation: how real samples look, how varied they are, and how sure a classifier is of them."""
+    """Measures precision, recall and the certainty of a classifier for each truncation."""
     rows, real = [], np.concatenate(list(common.real_digits()))
     for truncation in TRUNCATIONS:
         samples = gan.sample(n, seed=seed, truncation=truncation)

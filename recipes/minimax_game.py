@@ -1,10 +1,10 @@
-"""Min over x, max over y: two players who each follow their own slope, without any network.
+"""Min over x, max over y: two players that follow their gradients, without any network.
 
-A GAN is such a game. The first, `x^2 + 2xy - 3y^2 + 4x + 5y + 6`, is a bowl for x and a hill for y: whether both move
-at once (simultaneous) or in turns (alternating), they meet at (-17/8, 1/8). The second, `xy`, has neither bowl nor
-hill. Moving at once, the players spiral outwards: each step multiplies their distance by sqrt(1 + rate^2). In turns,
-they circle. Three things end that: extragradient looks one step ahead, optimism leans against its last step, and a
-penalty gives y a hill of its own, as R1 does for a discriminator. An epoch is one step.
+A GAN is such a game. The first, `x^2 + 2xy - 3y^2 + 4x + 5y + 6`, is a bowl for x and a hill for y: with both
+simultaneous and alternating updates, they converge to (-17/8, 1/8). The second, `xy`, has neither bowl nor hill. With
+simultaneous updates the players spiral outward: each step multiplies their distance by sqrt(1 + rate^2). With
+alternating updates they circle. Three methods converge: extragradient looks one step ahead, optimism corrects by the
+last step, and a penalty gives y a hill, as R1 does for a discriminator. An epoch is one step.
 
 Command:   python recipes/minimax_game.py
 Minutes:   0.2, most of it for imports
@@ -30,7 +30,7 @@ def value(x, y):
 
 
 def slopes(x, y):
-    """What each player steps against: df/dx, and -df/dy for the one who maximises."""
+    """Returns the gradients that players descend: df/dx, and -df/dy for the one that maximizes."""
     return np.array([2 * x + 2 * y + 4, -(2 * x - 6 * y + 5)])
 
 
@@ -61,7 +61,7 @@ def optimism(slopes, now, before):
 
 
 def play(slopes, step, start, steps):
-    """The path from `start`, `(steps + 1, 2)`."""
+    """Returns the path from `start`, `(steps + 1, 2)`."""
     path = [np.array(start), np.array(start)]
     for _ in range(steps):
         path.append(step(slopes, path[-1], path[-2]))
@@ -97,10 +97,10 @@ def draw(paths, tamed, distances):
     for marker, (name, path) in zip("os", paths.items(), strict=True):
         bowl.plot(*path.T, marker=marker, markersize=4, linewidth=1.2, label=name)
     bowl.plot(-17 / 8, 1 / 8, "k*", markersize=11, label="solution (-17/8, 1/8)")
-    players = {"xlabel": "x minimises", "ylabel": "y maximises"}
+    players = {"xlabel": "x minimizes", "ylabel": "y maximizes"}
     bowl.set(title="x² + 2xy - 3y² + 4x + 5y + 6", xticks=(-2.5, -2, -1.5, -1), **players)
     for name, path in tamed.items():
-        # Dashed, since the paths of extragradient and optimism all but cover each other.
+        # Dashed, since the paths of extragradient and optimism almost coincide.
         style = {"label": name, "linewidth": 1.4, "linestyle": "--" if name == "optimism" else "-"}
         plane.plot(*path.T, **style)
         curve.semilogy(distances[name], **style)

@@ -1,8 +1,8 @@
-"""The GAN of the first lessons: fully connected layers, against convolutions at equal time.
+"""A fully connected GAN against DCGAN, at equal time.
 
 A generator of 256, 512 and 1,024 units and a discriminator of 1,024, 512 and 256, with leaky ReLUs of slope 0.01 and a
-tanh at the end, draw recognisable digits although they do not know which pixels are neighbours. The DCGAN gets as many
-seconds, the same latents, rates and penalty. A classifier of real digits compares them by Frechet distance.
+tanh at the end, draw recognizable digits although they do not know which pixels are neighbors. The DCGAN gets the same
+time, latents, rates and penalty. A classifier of real digits compares them by Frechet distance.
 
 Command:   python recipes/mlp_digits.py
 Minutes:   2 on 2 CPU cores

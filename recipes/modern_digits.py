@@ -1,8 +1,8 @@
 """A modern GAN against DCGAN, at equal time.
 
-The modern pair, in the manner of R3GAN, has residual blocks of grouped convolutions, no normalisation, the
-relativistic loss and both penalties, R1 and R2. It is trained first; the DCGAN of `digits.py` then gets as many
-seconds. A classifier that neither has seen compares them by Frechet distance.
+The modern pair, like R3GAN, has residual blocks of grouped convolutions, no normalization, the relativistic loss and
+both penalties, R1 and R2. It is trained first; the DCGAN of `digits.py` then gets the same time. A classifier that
+neither has seen compares them by Frechet distance.
 
 Command:   python recipes/modern_digits.py
 Minutes:   4 on 2 CPU cores

@@ -1,11 +1,11 @@
-"""What a discriminator knows: the ratio of two densities, and how far apart they are.
+"""The optimal discriminator: the ratio of two densities, and their divergence.
 
-Hold a generator fixed, and the best discriminator is known: `D*(x) = p_data(x) / (p_data(x) + p_g(x))`. Its loss proves
-a divergence: `V(D*, G) = -log 4 + 2 JSD(p_data, p_g)`, where V is minus the loss. A generator that equals the data
-leaves it nothing but a guess, D = 1/2 with loss log 4. In one dimension all this can be computed, and so a trained
-discriminator can be held against it.
+For a fixed generator the optimal discriminator is known: `D*(x) = p_data(x) / (p_data(x) + p_g(x))`. Its loss implies a
+divergence: `V(D*, G) = -log 4 + 2 JSD(p_data, p_g)`, where V is minus the loss. If the generator equals the data, it
+can only guess, D = 1/2 with loss log 4. In one dimension all this can be computed, and compared with a trained
+discriminator.
 
-The data are N(0, 1), the generators N(t, (1 - 0.3 t)^2) for t from 0 to 2. A rate of 0 keeps each where it is.
+The data are N(0, 1), the generators N(t, (1 - 0.3 t)^2) for t from 0 to 2. A learning rate of 0 keeps each fixed.
 
 Command:   python recipes/optimal_discriminator.py
 Minutes:   0.5 on a CPU
@@ -31,17 +31,17 @@ LOSS = keras_gan.losses.Minimax()
 
 
 def generator_of(t):
-    """The mean and standard deviation of the generator `t`."""
+    """Returns the mean and standard deviation of the generator `t`."""
     return t, 1 - 0.3 * t
 
 
 def quantiles(n):
-    """Points that share the mass of N(0, 1) equally, `(n, 1)`: a mean over them is a quadrature."""
+    """Returns points that divide the mass of N(0, 1) equally, `(n, 1)`: a mean over them is a quadrature."""
     return np.array([NormalDist().inv_cdf((i + 0.5) / n) for i in range(n)], "float32")[:, None]
 
 
 def divergence(t):
-    """The Jensen-Shannon divergence of the data and the generator `t`, by quadrature."""
+    """Computes the Jensen-Shannon divergence of the data and the generator `t`, by quadrature."""
     x, dx = np.linspace(-10, 10, 100_001, retstep=True)
     return common.jensen_shannon(common.normal_density(x, 0, 1), common.normal_density(x, *generator_of(t)), dx)
 
@@ -53,7 +53,7 @@ def best(x, t):
 
 
 def train(t, args):
-    """The discriminator that has been trained against the generator `t`."""
+    """Trains a discriminator against the generator `t`, and returns it."""
     mean, stddev = generator_of(t)
     print(f"Generator N({mean:.1f}, {stddev:.2f}^2)")
     generator = keras.Sequential([keras.Input((1,)), layers.Dense(1)])
@@ -63,13 +63,13 @@ def train(t, args):
     gan = keras_gan.GAN(generator, discriminator, ema=None, seed=args.seed)
     rate = keras.optimizers.schedules.CosineDecay(0.01, args.epochs * 128)
     gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.Adam(rate), LOSS, penalties=(), steps_per_execution=128)
-    # Enough examples, and evenly spread, that there is no noise to learn by heart.
+    # Many evenly spread examples, so that there is no noise to memorize.
     gan.fit(quantiles(128 * 512), batch_size=512, epochs=args.epochs, verbose=0, callbacks=[common.EpochBar()])
     return discriminator
 
 
 def measure(discriminator, t):
-    """What the discriminator's loss is and proves, and how far it is at most from D*."""
+    """Returns the discriminator's loss, the divergence that it implies, and the largest distance from D*."""
     mean, stddev = generator_of(t)
     points = quantiles(100_000)
     real, fake = (discriminator.predict(x, batch_size=10_000, verbose=0) for x in (points, mean + stddev * points))

@@ -1,11 +1,11 @@
-"""Why the generator maximises log D instead of minimising log(1 - D).
+"""Saturation of the minimax generator loss: log(1 - D) against -log D.
 
-Both raise D on generated samples; what differs is how hard they pull while the discriminator wins. With respect to the
+Both raise D on generated samples; they differ in their gradients while the discriminator wins. With respect to the
 logit, the slope of log(1 - D) is -D, and that of -log D is D - 1: where D is near 0, as on early samples, the first
-objective (minimax) is flat and the second (non-saturating) as steep as it gets.
+objective (minimax) is flat and the second (non-saturating) is steepest.
 
-The data lie around (4, 4), the generator's samples around (0, 0). In the first half a rate of 0 holds the generator
-still while the discriminator learns to win: both objectives face one and the same discriminator at each step, and their
+The data lie around (4, 4), the generator's samples around (0, 0). In the first half a learning rate of 0 fixes the
+generator while the discriminator learns to win: both objectives have the same discriminator at each step, and their
 gradients can be compared. In the second half both players move, the generator by plain SGD; Adam, which divides by the
 size of past gradients, would hide much of the difference.
 
@@ -32,14 +32,14 @@ STEPS = 20
 
 
 class Distance(keras.callbacks.Callback):
-    """Logs how far the mean of samples lies from that of the data."""
+    """Callback that logs the distance of the mean of samples from that of the data."""
 
     def on_epoch_end(self, epoch, logs=None):
         logs["distance"] = float(np.linalg.norm(self.model.sample(500, seed=0).mean(0) - CENTRE))
 
 
 def train(loss, args):
-    """The logs of both halves, a dict of lists with a value for each epoch."""
+    """Trains, and returns the logs of both halves, a dict of lists with a value for each epoch."""
     keras.utils.set_random_seed(args.seed)
     real = np.random.default_rng(args.seed).normal(CENTRE, 0.5, (STEPS * 64, 2)).astype("float32")
     generator, discriminator = (

@@ -1,10 +1,11 @@
 """The smallest GAN worth watching: points on a curve.
 
 Each example is a pair (x1, x2) with x2 = sin(x1) and x1 between 0 and 2 pi. The generator has to bend its plane of
-latents into that line. The discriminator has far more weights than 1,024 points need; dropout keeps it from learning
-them by heart. The weights of such a game circle a solution rather than settle in it. R1, a penalty, damps the circling;
-a rate that decays from 0.001 narrows it; a moving average of the generator's weights (`ema`), from which samples come,
-takes its centre. Without the three, one seed of three missed the curve by 0.15 on average, and left an end of it out.
+latents into that line. The discriminator has far more weights than 1,024 points need; dropout keeps it from memorizing
+them. The weights of such a game circle a solution rather than converge to it. R1, a penalty, damps the circling; a
+learning rate that decays from 0.001 narrows it; a moving average of the generator's weights (`ema`), which samples are
+drawn with, is at its center. Without the three, one seed of three missed the curve by 0.15 on average, and left out one
+of its ends.
 
 Command:   python recipes/sine.py
 Minutes:   0.6 on a CPU
@@ -33,18 +34,18 @@ def curve(x):
 
 
 def distances(points):
-    """How far each point `(n, 2)` lies from the curve, `(n,)`."""
+    """Returns the distance of each point `(n, 2)` from the curve, `(n,)`."""
     line = curve(np.linspace(0, 2 * np.pi, 2001))
     return np.sqrt(np.square(points[:, None] - line).sum(-1).min(1))
 
 
 def covered(points):
-    """The share of equal parts of [0, 2 pi] where there is any point."""
+    """Returns the share of equal parts of [0, 2 pi] that contain a point."""
     return float(np.mean(np.histogram(points[:, 0], BINS, (0, 2 * np.pi))[0] > 0))
 
 
 class Film(keras.callbacks.Callback):
-    """Keeps what the GAN makes of the same latents, after about a hundred of the epochs."""
+    """Callback that keeps the GAN's samples of fixed latents, after about a hundred of the epochs."""
 
     def on_train_begin(self, logs=None):
         self.frames = [(0, self.model.sample(500, seed=0))]

@@ -11,7 +11,7 @@ import pytest
 
 import keras_gan
 
-# An example takes what a training step takes, on a machine whose speed is nobody's promise.
+# Without deadlines: an example runs a training step, on a machine of unknown speed.
 hypothesis.settings.register_profile("short", max_examples=300, deadline=None, derandomize=True)
 hypothesis.settings.register_profile("long", max_examples=5000, deadline=None)
 
@@ -25,7 +25,7 @@ def pytest_configure(config):
     hypothesis.settings.load_profile("long" if config.getoption("long") else "short")
 
 
-# First, so that none is left to one process while the other has nothing to do.
+# First, so that no process runs one alone at the end while the other is idle.
 _LONGEST_FILES = (
     "test_distribute.py",
     "test_recipes.py",

@@ -24,7 +24,7 @@ def only(name):
 
 
 def by_hand(image, u):
-    """DiffAugment as its paper describes it, of one example, step by step in float64."""
+    """Computes DiffAugment as in its paper, for one example, step by step in float64."""
     x = image.astype("float64")
     height, width, _ = x.shape
     x = x + (u[0] - 0.5)
@@ -61,7 +61,7 @@ def test_equals_the_paper_step_by_step(shape):
 def test_each_part_alone():
     x = images()
     for name, columns in (("color", slice(0, 3)), ("translation", slice(3, 5)), ("cutout", slice(5, 7))):
-        # Random numbers in the middle of their range change neither colour nor place; a cutout is always there.
+        # Random numbers in the middle of their range change neither color nor place; there is always a cutout.
         u = np.full((6, 7), 0.5, "float32")
         u[:, columns] = uniforms()[:, columns]
         if name == "cutout":
@@ -85,7 +85,7 @@ def test_saturation_is_the_identity_of_one_channel():
 
 
 def test_colour_has_the_ranges_of_the_paper():
-    # Two grey rows of 0.25 and -0.25: their mean is the brightness, their difference the contrast.
+    # Two gray rows of 0.25 and -0.25: their mean is the brightness, their difference the contrast.
     x = np.full((4000, 2, 1, 3), 0.25, "float32")
     x[:, 1] = -0.25
     grey = ops.convert_to_numpy(only("color")(x, seed=0))
@@ -109,7 +109,7 @@ def test_shifts_are_equally_likely_and_fill_with_zeros():
     rows, columns = np.mgrid[:16, :24] + 1.0
     x = np.tile(np.stack([rows, columns], -1), (6000, 1, 1, 1)).astype("float32")
     moved = ops.convert_to_numpy(only("translation")(x, seed=0))
-    # The middle pixel never moves out: what it holds says where it came from.
+    # The middle pixel never moves out: its value encodes its source.
     down, right = 9 - moved[:, 8, 12, 0], 13 - moved[:, 8, 12, 1]
     table = np.zeros((5, 7))
     np.add.at(table, (down.astype(int) + 2, right.astype(int) + 3), 1)
@@ -124,12 +124,12 @@ def test_cutout_has_half_the_size_and_any_place():
     cut = ops.convert_to_numpy(only("cutout")(np.ones((6000, 8, 5, 1), "float32"), seed=0))[..., 0] == 0
     height, width = cut.any(2).sum(1), cut.any(1).sum(1)
     np.testing.assert_array_equal(cut.sum((1, 2)), height * width)
-    # 4 rows with their centre at 0 to 8, and 3 columns with theirs at 0 to 4.
+    # 4 rows with their center at 0 to 8, and 3 columns with theirs at 0 to 4.
     shares = np.bincount(height, minlength=5)[2:] / 6000
     np.testing.assert_allclose(shares, [2 / 9, 2 / 9, 5 / 9], atol=0.025)
     shares = np.bincount(width, minlength=4)[2:] / 6000
     np.testing.assert_allclose(shares, [2 / 5, 3 / 5], atol=0.025)
-    # Each row counts the centres that reach it.
+    # Each row counts the centers that reach it.
     np.testing.assert_allclose(cut.any(2).mean(0), np.array([3, 4, 4, 4, 4, 4, 4, 3]) / 9, atol=0.025)
 
 
@@ -241,7 +241,7 @@ def test_affine_keeps_to_its_extents():
     x = np.tile(images(1, 12, 12, 1), (500, 1, 1, 1))
     still = Affine(0.0, 0.0, 0.0, 0.0)
     np.testing.assert_allclose(still(x, seed=0), x, atol=1e-5)
-    # A slope of one grey level a pixel: its middle tells the shift.
+    # A slope of one gray level per pixel: its middle encodes the shift.
     ramp = np.tile(np.arange(41, dtype="float32")[None, None, :, None], (4000, 41, 1, 1))
     shift = ops.convert_to_numpy(Affine(0.0, 0.0, 0.0, 0.1)(ramp, seed=0))[:, 20, 20, 0] - 20
     assert -4.1 - 1e-3 < shift.min() < -4.0 and 4.0 < shift.max() < 4.1 + 1e-3
@@ -264,7 +264,7 @@ def test_affine_refuses_negative_extents():
 
 
 class Brightness(Augmentation):
-    """Adds its random number, so that a result tells it."""
+    """Adds its random number, so that results reveal it."""
 
     num_uniforms = 1
 
@@ -287,11 +287,11 @@ def test_augments_the_share_that_the_probability_says():
     for p, low, high in ((0.3, 0.27, 0.33), (0.9, 0.88, 0.92), (1.0, 1.0, 1.0)):
         layer.probability.assign(p)
         added = ops.convert_to_numpy(layer(x, seed=0))
-        # An example as a whole, and each for itself.
+        # Each example as a whole, independently.
         np.testing.assert_array_equal(added, np.broadcast_to(added[:, :1, :1], x.shape))
         chosen = added[added[:, 0, 0, 0] > 0, 0, 0, 0]
         assert low <= len(chosen) / 4000 <= high
-        # Being chosen says nothing about what happens then: with one int seed for two draws the mean would be p / 2.
+        # Being chosen is independent of the augmentation: with one int seed for two draws the mean would be p / 2.
         assert 1.47 < chosen.mean() < 1.53
 
 
@@ -381,7 +381,7 @@ def test_extents_survive_serialisation():
 
 @keras.saving.register_keras_serializable(package="test_augmentation")
 class Judge(keras.Model):
-    """A model that holds an augmentation as an attribute, as a GAN does."""
+    """Model that holds an augmentation as an attribute, as a GAN does."""
 
     def __init__(self, augmentation, **kwargs):
         super().__init__(**kwargs)

@@ -48,7 +48,7 @@ def labelled():
 
 
 def brought(labelled, condition):
-    """Data and what they bring, for a condition: a vector is the one-hot label, as integers."""
+    """Makes data and their `given` for a condition: a vector is the one-hot label, as integers."""
     points, labels = labelled
     return (points, np.eye(3, dtype=int)[labels]) if condition.given_name == "given" else (points, labels)
 
@@ -72,9 +72,9 @@ def test_auxiliary_classifier_adds_cross_entropies():
 
 
 def test_codes_term_is_the_bound_on_a_table():
-    """A channel that turns a bit over with probability e carries log 2 - H(e) nats; the best Q finds just that."""
+    """A channel that flips a bit with probability e carries log 2 - H(e) nats, and the optimal Q reaches that."""
     e = 0.1
-    counts = np.array([[9, 1], [1, 9]])  # of code c and of what the sample shows, x
+    counts = np.array([[9, 1], [1, 9]])  # of code c and observed sample x
     given, found = [], []
     for c in range(2):
         for x in range(2):
@@ -202,7 +202,7 @@ def test_consistency_looks_at_each_real_twice_and_differently():
     for a, b in ((first, second), (first, plain), (second, plain)):
         assert np.abs(a - b).max() > 1e-5
     assert 1000 < float(objective) < 1010
-    # The generator and validation take no second look.
+    # The generator and validation use no second view.
     gan.generator_objective(x)
     gan.evaluate(x, verbose=0)
     assert len(seen) == 1
@@ -211,7 +211,7 @@ def test_consistency_looks_at_each_real_twice_and_differently():
 def test_consistency_trains_and_is_saved(tmp_path):
     gan = image_gan(1.0)
     gan.compile(augmentation=keras_gan.augmentation.Affine(), penalties=())
-    # Of an unequal last batch, too.
+    # Also with a smaller last batch.
     x = np.random.default_rng(0).uniform(-1, 1, (13, 8, 8, 1)).astype("float32")
     history = gan.fit(x, batch_size=4, epochs=2, verbose=0).history
     assert np.isfinite(history["discriminator_loss"]).all()
@@ -275,7 +275,7 @@ def test_export_of_a_generator_that_is_given_vectors(labelled, tmp_path):
     generate = Interpreter(str(tmp_path / "g.tflite")).get_signature_runner("generate")
     latent, given = np.ones((1, 4), "float32"), np.array([[0.5, -2, 3]], "float32")
     np.testing.assert_allclose(generate(latent=latent, given=given)["image"], gan([latent, given]), atol=1e-5)
-    # The rows of the data serve the metrics and the checks.
+    # The rows of the data are used for metrics and checks.
     data = tf.data.Dataset.from_tensor_slices((CENTERS, 100 + np.eye(3, dtype=int))).batch(2)
     seen = []
 
@@ -385,7 +385,7 @@ def test_own_networks_must_know_all_classes(sizes, name):
 
 
 def test_own_networks_must_give_finite_values():
-    """What JAX gives for a row that is not there."""
+    """Uses NaN, JAX's result for a row that does not exist."""
     for i, name in enumerate(("generator", "discriminator")):
         networks = own_networks(5, 5)
         (embedding,) = [layer for layer in networks[i].layers if isinstance(layer, layers.Embedding)]
@@ -431,7 +431,7 @@ def test_built_networks_are_not_run_in_the_constructor(monkeypatch):
 
 @keras.saving.register_keras_serializable(package="tests")
 class Direction(Condition):
-    """A condition of a user's own: a unit vector, which is all that this class says."""
+    """Minimal custom condition: a unit vector."""
 
     given_name, given_shape, given_dtype, given_to_discriminator = "direction", (2,), "float32", True
 

@@ -21,7 +21,7 @@ def domains(n=12, channels_a=3, channels_b=3, size=SIZE):
 
 
 def networks(channels_a=3, channels_b=3):
-    """Networks of a few weights that still look at several pixels."""
+    """Makes small networks with a receptive field of several pixels."""
 
     def generator(channels, others):
         last = layers.Conv2D(others, 3, padding="same", activation="tanh", dtype="float32")
@@ -46,7 +46,7 @@ def cyclegan(channels_a=3, channels_b=3, ema=None, pool_size=5, **options):
 
 
 def pointwise(ab=(0.5, 0.1), ba=(-0.25, 0.2), activation=None):
-    """Generators that multiply and move each pixel, and discriminators that do so to a pixel's logit."""
+    """Makes generators and discriminators that are affine in each pixel."""
 
     def network(weight, bias, activation=activation):
         model = keras.Sequential([keras.Input((2, 2, 1)), layers.Conv2D(1, 1, activation=activation)])
@@ -121,7 +121,7 @@ def test_discriminators_judge_what_was_made_before_the_generators_moved():
     assert np.abs(moving["generator_ab"].get_weights()[0] - still["generator_ab"].get_weights()[0]).max() > 1e-3
     for name in ("discriminator_loss_a", "fake_score_b"):
         assert logs[1][name] == pytest.approx(logs[0][name], rel=1e-6)
-    # And only the generators have moved.
+    # And only the generators have changed.
     np.testing.assert_array_equal(moving["discriminator_a"].get_weights()[0], [[[[2.0]]]])
 
 
@@ -140,7 +140,7 @@ def test_penalties_of_both_domains_have_a_state_of_their_own():
 
 
 def exchange(pool, fakes, numbers):
-    """The pool of the paper's code, one image after the other."""
+    """Implements the pool of the paper's code, one image after the other."""
     size, kept, shown = pool
     for fake, (coin, place) in zip(fakes, numbers, strict=True):
         if len(kept) < size:
@@ -184,9 +184,9 @@ def test_half_of_what_is_shown_is_of_former_steps_and_all_places_are_taken():
         if step >= 10:
             ages.extend(step - shown)
             seen |= {i for i, image in enumerate(np.ravel(pool.images)) if image == step}
-    # Now and then one is exchanged for another of its own step.
+    # Sometimes one is exchanged for another of its own step.
     assert 0.42 < np.mean(np.array(ages) > 0) < 0.55 and seen == set(range(10))
-    # Of 10 images two leave a step: their age is 5 steps in the mean.
+    # Two of 10 images leave per step: their mean age is 5 steps.
     assert 3.5 < np.mean([age for age in ages if age > 0]) < 7
 
 
@@ -198,7 +198,7 @@ def test_training_fills_the_pools_with_fakes_and_shows_them():
     np.testing.assert_allclose(model.pool_b.images[:4], model.translate(a[:4]), atol=1e-6)
     np.testing.assert_allclose(model.pool_a.images[:4], model.translate(b[:4], to="a"), atol=1e-6)
     assert not np.any(model.pool_a.images[4:])
-    # They are shown: the same step without them has another loss once the pool is full.
+    # They are used: the same step without them has another loss once the pool is full.
     with_pool = model.fit(a[4:], b[4:], batch_size=4, verbose=0, epochs=4).history["fake_score_b"]
     without = cyclegan(
         pool_size=0, generator_optimizer=keras.optimizers.SGD(0.0), discriminator_optimizer=keras.optimizers.SGD(0.0)
@@ -341,7 +341,7 @@ def test_each_direction_is_exported(to, tmp_path):
     model.fit(a, b, batch_size=4, verbose=0)
     source, target = (a, b) if to == "b" else (b, a)
     path = tmp_path / "file.tflite"
-    # Of batches each direction takes its own part.
+    # Each direction takes its own part of batches.
     batches = [(a[:4], b[:4]), (a[4:], b[4:])]
     report = model.export(path, to=to, data=iter(batches) if to == "a" else (a, b))
     assert set(report.metrics) == {f"psnr_{to}"} and "2 steps, LeastSquares" in report.card["training"]
@@ -351,11 +351,11 @@ def test_each_direction_is_exported(to, tmp_path):
     translate = Interpreter(model_path=str(path)).get_signature_runner("translate")
     found = np.concatenate([translate(image=x[None])["image"] for x in source])
     np.testing.assert_allclose(found, model.translate(source, to=to), atol=1e-5)
-    # Or images of its source domain alone.
+    # Or only images of its source domain.
     assert model.export(path, to=to, data=source).metrics == {}
 
 
-# === What is refused ===
+# === Errors ===
 
 
 def _conv(shape, filters, strides=1, **options):
@@ -508,7 +508,7 @@ def test_alarms_tell_of_each_direction():
         health = keras_gan.callbacks.TrainingHealth(patience=1)
         model.fit(a, b, verbose=0, epochs=2, batch_size=8, callbacks=[health])
         names[kind] = {name for _, name, _ in health.alarms}
-    # Neither comes back from one picture for all.
+    # Neither can be reconstructed from one picture for all.
     still = {"cycle_stands_still_a", "cycle_stands_still_b"}
     assert names["ignores"] - {"cycle_stands_still_b"} == {"output_ignores_source_b", "cycle_stands_still_a"}
     assert names["copies"] - still == {"output_copies_source_b"}

@@ -1,4 +1,4 @@
-"""What a GAN trains with where nothing is asked for."""
+"""Default settings of training."""
 
 import keras
 import numpy as np
@@ -26,7 +26,7 @@ def judge(*layers, shape=(8, 8, 3)):
 
 
 def chosen(gan):
-    """What `compile` has chosen, in numbers and names."""
+    """Returns the settings that `compile` has chosen, as numbers and names."""
     optimizers = [getattr(gan, f"{name}_optimizer") for name in ("generator", "discriminator")]
     return {
         "ema": gan.ema,
@@ -144,7 +144,7 @@ def test_what_is_asked_for_stays():
 
 
 class Own(keras.Model):
-    """A generator that Keras can't copy: its weights are another's, or it takes what no config holds."""
+    """Generator that Keras can't copy: it shares weights, or has an argument without a config."""
 
     def __init__(self, network, function=None):
         super().__init__()
@@ -182,7 +182,7 @@ def test_files_keep_what_was_chosen(tmp_path, monkeypatch):
     expected = chosen(gan)
     assert expected["penalties"] == GRADIENT_PENALTY and expected["augmentation"] == "DiffAugment"
     gan.save(tmp_path / "gan.keras")
-    # Another release may find other things safe.
+    # Another release may have other defaults.
     for name, value in {"EMA": 0.5, "LEARNING_RATE": 1.0, "BETA_1": 0.9, "SMALLEST_AUGMENTED": 99}.items():
         monkeypatch.setattr(defaults, name, value)
     monkeypatch.setattr(defaults, "penalties", lambda *_: [])

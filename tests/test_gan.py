@@ -25,7 +25,7 @@ def weights(gan):
 
 
 def everything(gan):
-    """All that training moves: weights, both optimizers, random state."""
+    """Returns all state that training changes: weights, both optimizers, random state."""
     variables = [*gan.variables, *gan.optimizer.variables]
     return {f"{i} {v.path}": ops.convert_to_numpy(v) for i, v in enumerate(variables) if "mean_metric" not in v.path}
 
@@ -89,7 +89,7 @@ def test_single_batches_are_checked_and_logged(points, make_gan):
 
 
 def test_evaluate_and_metrics_names_are_in_one_order(points, make_gan):
-    # One of them has a result of its own name, and another beside it.
+    # One of them has a result of its own name, and another one.
     kinds = "PrecisionRecall", "KernelDistance", "FrechetDistance", "SlicedWasserstein"
     gan = make_gan(metrics=[getattr(keras_gan.metrics, kind)() for kind in kinds])
     # Read before the first evaluation, as Python reads it here.
@@ -275,7 +275,7 @@ def test_logged_loss_is_the_adversarial_term_alone(points):
     logs = gan.fit(points, batch_size=256, verbose=0).history
     real, fake = (heavy.predict(x, verbose=0) for x in (points, gan.sample(256)))
     assert logs["discriminator_loss"][0] < 10
-    # A regulariser still acts: the kernel shrinks by about 2 * 10 * 0.01.
+    # A regularizer still acts: the kernel shrinks by about 2 * 10 * 0.01.
     assert np.linalg.norm(heavy.get_weights()[0]) < 0.95 * np.linalg.norm(before)
     assert np.isfinite([real, fake]).all()
 
@@ -310,7 +310,7 @@ def test_generator_objective_gives_real_logits_to_a_loss_that_asks(points, make_
     assert not cheap.generator_uses_real
 
 
-# === What fit takes ===
+# === Data of fit ===
 
 
 class Batches(keras.utils.PyDataset):
@@ -345,7 +345,7 @@ def test_fit_takes(kind, labels, points, make_gan):
 
 
 class Endless(keras.utils.PyDataset):
-    """As some of Keras's own: its own iterator, without an end."""
+    """Infinite stream that is its own iterator, as some of Keras's."""
 
     def __len__(self):
         return 3
@@ -383,7 +383,7 @@ def test_a_py_dataset_is_shuffled_between_epochs(make_gan):
     assert all(sorted(epoch) == list(range(8)) for epoch in epochs) and len(set(epochs)) > 2
 
 
-# Keras, of every generator that ends.
+# Keras warns of every generator that ends.
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_a_generator_loses_no_batch_to_the_check(make_gan):
     seen = []
@@ -464,7 +464,7 @@ def test_summary_shows_both_networks(make_gan):
 
 @keras.saving.register_keras_serializable(package="test")
 class MeanGap(keras.metrics.Metric):
-    """How many examples came, and the largest distance of a fake from a real one."""
+    """Number of examples, and the largest distance of a fake from a real one."""
 
     def __init__(self, name="mean_gap", **kwargs):
         super().__init__(name=name, **kwargs)
@@ -546,7 +546,7 @@ def test_backup_and_restore_goes_on_bit_for_bit(points, make_gan, tmp_path):
 
 
 def test_saving_makes_no_optimizer(make_gan, tmp_path, monkeypatch):
-    """It would take memory at each save, and on JAX all processes. If the last line fails, Keras's own is mended."""
+    """It would take memory at each save, and on JAX all processes. If the last line fails, Keras is fixed."""
     gan, made = make_gan(), []
     init = keras.optimizers.Optimizer.__init__
     monkeypatch.setattr(keras.optimizers.Optimizer, "__init__", lambda *a, **k: made.append(None) or init(*a, **k))
@@ -649,7 +649,7 @@ def test_samples_are_the_generators_whatever_their_number(ema):
     for n in (1, 5, 16, 17, 128, 300):
         expected = ops.convert_to_numpy(generator(gan.prior.sample(n, 3), training=False))
         np.testing.assert_allclose(gan.sample(n, seed=3), expected, rtol=1e-5, atol=1e-6)
-    # The weights of now, not those of the first call.
+    # The current weights, not those of the first call.
     generator.set_weights([w + 0.5 for w in generator.get_weights()])
     expected = ops.convert_to_numpy(generator(gan.prior.sample(5, 3), training=False))
     np.testing.assert_allclose(gan.sample(5, seed=3), expected, rtol=1e-5, atol=1e-6)

@@ -39,12 +39,12 @@ def arrays(weights):
 def test_ema_follows_its_recurrence_and_copies_statistics(points):
     gan = sgd_gan(ema=0.3)
     expected = arrays(gan.generator.weights)
-    # (1 + t) / (10 + t) of the first steps, and then the momentum asked for.
+    # (1 + t) / (10 + t) in the first steps, then the given momentum.
     for i, m in enumerate([2 / 11, 3 / 12, 0.3, 0.3]):
         gan.fit(points[i * 32 : (i + 1) * 32], batch_size=32, verbose=0)
         now = arrays(gan.generator.weights)
         kinds = [w.trainable for w in gan.generator.weights]
-        # Statistics of batches are averages already.
+        # Batch statistics are averages already.
         expected = [m * a + (1 - m) * w if k else w for k, a, w in zip(kinds, expected, now, strict=True)]
         assert kinds.count(False) == 2
         for a, b in zip(expected, arrays(gan.ema_generator.weights), strict=True):
@@ -79,7 +79,7 @@ def test_before_the_first_step_the_average_is_the_generator(points, tmp_path):
         np.testing.assert_allclose(found, expected, atol=1e-6)
     assert np.abs(expected - before[0]).max() > 1e-3
     assert gan.evaluate(points, verbose=0, return_dict=True) != before[1]
-    # From the first step on it goes its own way.
+    # From the first step on it differs.
     gan.fit(points[:32], batch_size=32, verbose=0)
     average = arrays(gan.ema_generator.weights)
     gan.generator.set_weights([w * 0 for w in gan.generator.get_weights()])
@@ -144,7 +144,7 @@ def test_the_average_of_a_spectrally_normalised_generator_is_normalised(points):
         assert found == pytest.approx(np.linalg.norm(ops.convert_to_numpy(layer.layer.kernel), 2), rel=5e-3)
 
 
-# === What layers add ===
+# === Losses of layers ===
 
 
 @pytest.mark.parametrize("penalties", [[], [P.R1(0.0)], [P.GradientPenalty(0.0)]], ids=lambda p: str(len(p)))
@@ -158,7 +158,7 @@ def test_what_layers_add_counts_once(penalties, points):
     gan.compile(penalties=penalties)
     objective, aux = gan.discriminator_objective(ops.convert_to_tensor(points[:8]))
     (kernel,) = arrays(discriminator.weights)
-    # Keras divides what an activity adds by the size of the batch.
+    # Keras divides activity losses by the size of the batch.
     real, fake = (np.square(ops.convert_to_numpy(aux[f"{kind}_logits"])).sum() / 8 for kind in ("real", "fake"))
     expected = float(aux["loss"]) + 0.3 * np.square(kernel).sum() + 2.0 * (real + fake) / 2
     assert float(objective) == pytest.approx(expected, rel=1e-5)
@@ -199,7 +199,7 @@ def test_what_layers_add_moves_both_players(points):
     ids=["penalties", "relativistic", "codes", "labels"],
 )
 def test_a_simultaneous_step_is_both_first_steps_on_the_same_fakes(options, points):
-    """From the same weights and latents: the discriminator's as in turn, and the generator's as if it had not moved."""
+    """From the same weights and latents: the discriminator's as alternating, the generator's as if it had not moved."""
     options = {"penalties": (), **options}
     condition = options.pop("condition", None)
     labels = np.arange(32) % 3 if isinstance(condition, keras_gan.conditions.Labels) else None
@@ -223,7 +223,7 @@ def test_a_simultaneous_step_is_both_first_steps_on_the_same_fakes(options, poin
     for a, b in zip(still, generator, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
     assert logs["discriminator_loss"] == pytest.approx(turns["discriminator_loss"], rel=1e-5)
-    # In turn, the discriminator has moved before the generator's loss is taken.
+    # When alternating, the discriminator has moved before the generator's loss is computed.
     assert abs(logs["generator_loss"][0] - turns["generator_loss"][0]) > 1e-5
 
 
@@ -262,7 +262,7 @@ def test_a_packed_gan_trains_with_a_remainder_and_a_small_last_batch(points):
     gan, other = sgd_gan(pack=3), sgd_gan(pack=3)
     logs = gan.fit(points[:34], batch_size=16, shuffle=False, verbose=0).history
     assert np.isfinite(list(logs.values())).all()
-    # A last batch smaller than a pack takes no part: copies of one example would look like a generator's collapse.
+    # A last batch smaller than a pack is skipped: copies of one example would look like a generator's collapse.
     expected = other.fit(points[:32], batch_size=16, shuffle=False, verbose=0).history
     assert logs == expected and int(gan.optimizer.iterations) == 2
     for a, b in zip(gan.get_weights(), other.get_weights(), strict=True):
@@ -401,11 +401,11 @@ def test_the_discriminator_sees_augmented_reals_and_fakes(images):
 
     gan = image_gan(Zero())
     logs = gan.fit(images, batch_size=16, verbose=0).history
-    # It sees black everywhere and its weights on the pixels never move.
+    # It sees black everywhere, and its weights on the pixels never change.
     assert logs["real_accuracy"][0] + logs["fake_accuracy"][0] == pytest.approx(1, abs=0.5)
     kernel = gan.discriminator.layers[1].get_weights()[0]
     np.testing.assert_array_equal(kernel, image_gan(Zero()).discriminator.layers[1].get_weights()[0])
-    # Evaluation sees the images as they are.
+    # Evaluation sees unaugmented images.
     assert np.ptp(gan.discriminator.predict(images, verbose=0)) > 1e-3
 
 
@@ -439,7 +439,7 @@ def test_compiling_again_forgets_what_it_replaces(images):
         held = len(gan.layers), len(gan.variables), len(gan.get_weights()), len(gan.metrics_variables)
         counts.add((*held, len(gan._metrics)))
     assert len(counts) == 1
-    # What is compiled with again stays.
+    # Parts that are compiled with again keep their state.
     metric, ada = gan.evaluation_metrics[0], gan.augmentation
     gan.compile(metrics=[metric], augmentation=ada, penalties=())
     assert any(layer is ada for layer in gan._flatten_layers())
@@ -494,7 +494,7 @@ def test_save_and_load_keep_every_option(images, tmp_path):
     for each in (gan, loaded):
         each.fit(images, batch_size=16, shuffle=False, verbose=0)
     for a, b in zip(arrays(gan.weights), arrays(loaded.weights), strict=True):
-        # A second trace may add gradients up in another order. Without an option they are 0.01 apart.
+        # A second trace may add gradients in another order. Without an option they differ by 0.01.
         np.testing.assert_allclose(a, b, atol=1e-3)
 
 
@@ -523,7 +523,7 @@ def test_each_loss_and_penalty_finds_the_mean(pair, points):
     gan.compile(*optimizers, loss=loss, penalties=penalties)
     gan.fit(np.tile(points, (300, 1)), batch_size=128, verbose=0)
     samples = gan.sample(2000, seed=0)
-    # A target for the slope, not only a bound, makes a discriminator hesitate to turn: the pair swings round the data.
+    # A target for the slope, not only a bound, slows changes of the discriminator: the pair oscillates around the data.
     tolerance = 0.4 if pair.endswith("GP") else 0.2
     np.testing.assert_allclose(samples.mean(0), points.mean(0), atol=tolerance)
     assert samples.std(0).min() > 0.1 and samples.std(0).max() < 1.0
@@ -570,7 +570,7 @@ def test_accuracies_of_losses_without_a_boundary():
     real, fake = (np.array(x, "float32")[:, None] for x in ([5, 7, 9, 4], [4, 7, 10, 3]))
     for shift in (0, -100):
         found = keras_gan.losses.accuracies(keras_gan.losses.Relativistic(), real + shift, fake + shift)
-        # Two of four pairs in the right order, and a tie.
+        # Two of four pairs in the right order, and one tie.
         assert {k: float(v) for k, v in found.items()} == {"real_accuracy": 0.625, "fake_accuracy": 0.625}
         found = keras_gan.losses.accuracies(keras_gan.losses.RelativisticAverage(), real + shift, fake + shift)
         # Means of 6.25 and 6: two reals above 6; two fakes below 6.25.

@@ -12,7 +12,7 @@ def _diversity(real, fake):
 
 
 def test_diversity_is_a_ratio_of_distances_to_the_nearest_neighbour():
-    # Nearest neighbours of the reals at 1, 1, 3: mean 5/3. Of the fakes at 2, 2, 2.
+    # Nearest neighbors of the reals at 1, 1, 3: mean 5/3. Of the fakes at 2, 2, 2.
     real = np.array([[0.0, 0.0], [1.0, 0.0], [4.0, 0.0]], "float32") + 10_000
     fake = np.array([[0.0, 5.0], [0.0, 7.0], [0.0, 9.0]], "float32") + 10_000
     assert _diversity(real, fake) == pytest.approx(2 / (5 / 3), abs=1e-4)
@@ -39,7 +39,7 @@ def test_diversity_sees_a_few_things_over_and_over():
     x = rng.normal(size=(64, 100)).astype("float32")
     few = x[rng.integers(0, 4, 64)] + 1e-3 * rng.normal(size=(64, 100)).astype("float32")
     assert _diversity(x, few) < 0.01
-    # The variance alone would not tell.
+    # The variance alone would not show it.
     assert few.std() > 0.8
 
 

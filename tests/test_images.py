@@ -78,7 +78,7 @@ def test_side_by_side_puts_batches_next_to_each_other():
     found = images.side_by_side([gray, clear, color], gap=2)
     assert found.shape == (2, 4, 16, 3)
     assert (found[:, :, :4] == -1).all() and (found[:, :, 4:6] == 1).all() and (found[:, :, 12:] == 0).all()
-    # What is transparent lies on white.
+    # Transparent areas are white.
     assert (found[:, :, 6:10] == 1).all()
     assert images.side_by_side([gray, gray]).shape == (2, 2, 5, 1)
     with pytest.raises(ValueError, match="equally many images"):

@@ -40,7 +40,7 @@ def example_batch(kind, n=16):
 
 
 def sigma_after(wrapper, x):
-    """The largest singular value of the kernel that the layer works with, by what it does to an input."""
+    """Returns the largest singular value of the layer's effective kernel, from its outputs."""
     plain, divided = ops.convert_to_numpy(wrapper.layer(x)), ops.convert_to_numpy(wrapper(x))
     divisor = float((plain * plain).sum() / (plain * divided).sum())
     np.testing.assert_allclose(divided * divisor, plain, rtol=1e-3, atol=1e-4)
@@ -254,7 +254,7 @@ CONDITIONS = pytest.mark.parametrize("condition", [Labels(3), Vector(2)], ids=re
 
 
 def conditional_normalization(condition, **options):
-    """The layer, its inputs, and scale and offset of each example, which are not those of the start."""
+    """Makes the layer, its inputs, and scale and offset of each example, which are not the initial ones."""
     rng = np.random.default_rng(0)
     x = rng.normal(3.0, 2.0, size=(6, 4, 5, 7)).astype("float32")
     given = condition.example_given(6, seed=1)

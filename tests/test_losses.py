@@ -17,7 +17,7 @@ FAKE = np.array([[0.5], [-3.0]], "float32")
 
 
 def sp(x):
-    """softplus, the log of 1 + e^x."""
+    """Computes softplus, the log of 1 + e^x."""
     return np.log1p(np.exp(x))
 
 
@@ -72,7 +72,7 @@ def test_values_by_hand(name, shape):
 
 def test_relativistic_pairs_each_real_with_the_fake_in_its_place():
     loss = losses.Relativistic()
-    # The differences are 1 and 3 in this order, and 4.5 and -0.5 after an exchange of the fakes.
+    # The differences are 1 and 3 in this order, and 4.5 and -0.5 after swapping the fakes.
     real, fake = np.array([[2.0], [1.5]], "float32"), np.array([[1.0], [-1.5]], "float32")
     np.testing.assert_allclose(loss.discriminator(real, fake), (sp(-1.0) + sp(-3.0)) / 2, rtol=1e-6)
     np.testing.assert_allclose(loss.discriminator(real, fake[::-1]), (sp(-3.5) + sp(-0.5)) / 2, rtol=1e-6)
@@ -128,8 +128,8 @@ def test_extreme_logits(loss, dtype):
     real = ops.cast(np.array([[1e4], [-1e4], [1e4], [-1e4]]), dtype)
     fake = ops.cast(np.array([[1e4], [1e4], [-1e4], [-1e4]]), dtype)
     a = float(real[0, 0])  # bfloat16 rounds it to 9984
-    # Smoothing leaves sums of cross-entropies as they are: +a and -a change by the same with opposite signs. A target
-    # that is off by 0.1 is lost in the float32 of the squares.
+    # Smoothing does not change sums of cross-entropies: +a and -a change by the same with opposite signs. A target that
+    # is off by 0.1 is lost in the float32 of the squares.
     expected = {
         losses.Minimax: (a, -a / 2),
         losses.NonSaturating: (a, a / 2),
@@ -166,7 +166,7 @@ def test_smoothing_of_cross_entropy_moves_the_target_of_the_reals_alone():
         np.testing.assert_allclose(loss.discriminator(REAL, FAKE), expected, rtol=1e-6)
         plain = type(loss)()
         np.testing.assert_array_equal(loss.generator(None, FAKE), plain.generator(None, FAKE))
-        # D(x) = 0.9 is where the discriminator has no more to gain.
+        # D(x) = 0.9 is the discriminator's optimum.
         at = ops.convert_to_tensor([[np.log(9.0)]])
         gradient = input_gradient(lambda x, loss=loss: loss.discriminator(x, FAKE), at)
         np.testing.assert_allclose(gradient, [[0.0]], atol=1e-6)

@@ -1,4 +1,4 @@
-"""A model kind of a user's own, a CycleGAN on points, inherits all that `AdversarialModel` gives."""
+"""A custom model kind, a CycleGAN on points, inherits all features of `AdversarialModel`."""
 
 import inspect
 import json
@@ -111,7 +111,7 @@ def test_killed_in_its_midst_it_goes_on_bit_for_bit(tmp_path):
     process.wait()
     assert list((tmp_path / "killed" / "backup").glob("epoch_*.keras"))
     found = _finish(_start(tmp_path / "killed"), tmp_path / "killed")
-    # It made fewer than all 32 steps anew.
+    # It repeated fewer than all 32 steps.
     assert (tmp_path / "killed" / "log.txt").read_text().count("step") < 32
     assert found == expected
 
@@ -183,7 +183,7 @@ def test_a_frozen_network_of_a_player_is_refused():
 
 
 class _Broken(points.PointsCycleGAN):
-    """A kind whose step is wrong."""
+    """Model kind with an invalid step."""
 
     wrong = "name"
 
@@ -240,7 +240,7 @@ def test_the_example_of_the_docstring_runs(tmp_path):
 
 @keras.saving.register_keras_serializable(package="tests")
 class Weights(keras_gan.AdversarialModel):
-    """Players that are weights, each moved by a gradient that is told."""
+    """Players that are weights, each moved by a given gradient."""
 
     def __init__(self, networks, slopes, together=True, seed=None, **kwargs):
         super().__init__(seed, **kwargs)

@@ -1,4 +1,4 @@
-"""The optimizers of several players behind one `model.optimizer`."""
+"""Optimizers of several players behind one `model.optimizer`."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ def test_rates_move_together_and_keep_their_ratio_in_files(make_gan, tmp_path):
     assert float(gan.generator_optimizer.learning_rate) == pytest.approx(1e-4)
     assert float(gan.discriminator_optimizer.learning_rate) == pytest.approx(4e-4)
     assert float(gan.optimizer.learning_rate) == pytest.approx(1e-4)
-    # Decayed to 0, they have no ratio of their own left.
+    # Decayed to 0, they have no ratio left.
     gan.optimizer.learning_rate = 0.0
     gan.save(tmp_path / "gan.keras")
     loaded = keras.models.load_model(tmp_path / "gan.keras")
@@ -55,7 +55,7 @@ def test_both_players_averages_are_swapped(points, make_gan):
             seen["swapped"] = [n.get_weights() for n in networks]
 
     gan.fit(points, verbose=0, validation_data=points, callbacks=[keras.callbacks.SwapEMAWeights(), Look()])
-    # `fit` ends with the averages in place of the weights.
+    # `fit` ends with the averages as weights.
     for swapped, before, network in zip(seen["swapped"], seen["before"], networks, strict=True):
         for x, last in zip(swapped, network.get_weights(), strict=True):
             np.testing.assert_allclose(x, last, atol=1e-6)

@@ -35,7 +35,7 @@ class Count(keras.callbacks.Callback):
 
 @pytest.mark.parametrize("batches", [1, 4])
 def test_measure_times_steps_and_what_ends_an_epoch(batches, points, make_gan, monkeypatch):
-    # A clock that goes on by a second at each look, which is after each step and at both ends of `fit`.
+    # A clock that advances a second at each reading, which is after each step and at both ends of `fit`.
     monkeypatch.setattr(pace, "time", types.SimpleNamespace(monotonic=itertools.count(0.0).__next__))
     count = Count()
     data = tf.data.Dataset.from_tensor_slices(points[: 16 * batches]).batch(16)
@@ -48,7 +48,7 @@ def test_measure_leaves_out_what_slow_steps_take(points, make_gan, monkeypatch):
     times = iter([0.0, 60.0, 61.0, 62.0, *(100.0, 101.0, 103.0, 113.0, 115.0, 120.0)])
     monkeypatch.setattr(pace, "time", types.SimpleNamespace(monotonic=times.__next__))
     data = tf.data.Dataset.from_tensor_slices(points).batch(16)
-    # The first step of all compiles; a hiccup of ten seconds does not count.
+    # The very first step compiles; an outlier of ten seconds does not count.
     assert pace.measure(make_gan(), data, seconds=1) == pace.Pace(start=62.0, step=2.0, epoch_end=5.0)
 
 

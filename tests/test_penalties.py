@@ -18,17 +18,17 @@ def data(shape, n, seed):
 
 
 def linear(w):
-    """The discriminator `w . x`, whose gradient is `w` everywhere."""
+    """Returns the discriminator `w . x`, whose gradient is `w` everywhere."""
     return lambda x: ops.sum(x * w, axis=tuple(range(1, len(x.shape))))[:, None]
 
 
 def quadratic(a):
-    """The discriminator `a / 2 ||x||^2`, whose gradient is `a x`."""
+    """Returns the discriminator `a / 2 ||x||^2`, whose gradient is `a x`."""
     return lambda x: a / 2 * ops.sum(ops.square(x), axis=tuple(range(1, len(x.shape))))[:, None]
 
 
 def squares(x):
-    """`||x_i||^2`, in float64."""
+    """Computes `||x_i||^2`, in float64."""
     return np.sum(np.square(x.astype("float64")), axis=tuple(range(1, x.ndim)))
 
 
@@ -52,7 +52,7 @@ def test_quadratic_discriminator(shape):
     discriminator = quadratic(1.5)
     np.testing.assert_allclose(R1(3.0)(discriminator, real, fake), 1.5 * 2.25 * squares(real).mean(), rtol=1e-5)
     np.testing.assert_allclose(R2(3.0)(discriminator, real, fake), 1.5 * 2.25 * squares(fake).mean(), rtol=1e-5)
-    # Where reals and fakes are the same, so is what lies between them.
+    # If reals and fakes are equal, so are points between them.
     norms = 1.5 * np.sqrt(squares(real))
     two_sided, one_sided = np.square(norms - 1).mean(), np.square(np.maximum(norms - 1, 0)).mean()
     np.testing.assert_allclose(GradientPenalty(3.0)(discriminator, real, real), 3 * two_sided, rtol=1e-5)
@@ -67,7 +67,7 @@ def test_norms_are_of_each_example_not_of_the_batch():
 
 
 def epsilons(penalty, n, seed):
-    """What `penalty` mixes reals in with: with reals of 1 and fakes of 0, the discriminator sees it."""
+    """Returns the interpolation weights of `penalty`: the discriminator's inputs for reals of 1 and fakes of 0."""
     seen = []
 
     def discriminator(x):
@@ -102,7 +102,7 @@ def test_seed():
     first, second = epsilons(GradientPenalty(), 8, one), epsilons(GradientPenalty(), 8, one)
     assert np.all(first != second)
     np.testing.assert_array_equal(first, epsilons(GradientPenalty(), 8, two))
-    # The position is in the generator's state, so that a restored state goes on where it was.
+    # The position is in the generator's state, so that a restored state continues there.
     two.state.assign(one.state)
     np.testing.assert_array_equal(epsilons(GradientPenalty(), 8, one), epsilons(GradientPenalty(), 8, two))
 
@@ -214,7 +214,7 @@ def test_in_a_graph_with_unknown_batch(penalty, jit_compile):
         values.append(float(value_and_slope(real, -real)[0]))
         values.append(float(value_and_slope(real, -real)[0]))
     if penalty is GradientPenalty:
-        # Between x and -x it matters where, and the seed moves on inside the graph.
+        # Between x and -x the place matters, and the seed advances inside the graph.
         assert len(set(values)) == 4
 
 

@@ -58,11 +58,11 @@ def test_an_interval_leaves_the_mean_and_most_of_the_work(penalty, points, make_
     still = {name: keras.optimizers.SGD(0.0) for name in ("generator_optimizer", "discriminator_optimizer")}
     lazy = make_gan(**still, penalties=[penalty(2.0, interval=4)])
     name = "r1" if penalty is P.R1 else "gradient_penalty"
-    # Weights stand still and all batches are one: each step has the same R1.
+    # Weights are fixed and all batches equal: each step has the same R1.
     x = np.tile(points[:32], (8, 1))
     plain, rare = (gan.fit(x, batch_size=32, shuffle=False, verbose=0).history[name][0] for gan in (every, lazy))
     assert rare == pytest.approx(plain, rel=1e-5 if penalty is P.R1 else 0.5) and plain > 1e-4
-    # 9 steps have three of them.
+    # It is computed in three of 9 steps.
     nine = lazy.fit(np.tile(points[:32], (9, 1)), batch_size=32, shuffle=False, verbose=0).history[name][0]
     assert nine == pytest.approx(plain * 4 * 3 / 9, rel=1e-5 if penalty is P.R1 else 0.5)
 
@@ -145,7 +145,7 @@ def test_what_keeps_averages_belongs_to_one_model(points, make_gan):
         make_gan(**parts)
     mean = float(parts["penalties"][0].real_mean)
     assert mean != 0
-    # Another compile() begins anew, and what keeps nothing may be shared.
+    # Another compile() resets state, and stateless penalties may be shared.
     gan.compile(**parts)
     assert float(parts["penalties"][0].real_mean) == 0
     shared = [keras_gan.penalties.R1(1.0)]
@@ -184,6 +184,6 @@ def test_names_in_the_logs_are_of_one_thing(points, make_gan):
     metric = keras_gan.metrics.FrechetDistance(name="generator_loss")
     with pytest.raises(ValueError, match=r"Logs must have different names.*'generator_loss' twice"):
         make_gan(metrics=[metric])
-    # A function has its own name.
+    # A function keeps its name.
     logs = make_gan(penalties=[twice]).fit(points, batch_size=64, verbose=0).history
     assert "twice" in logs and "function" not in logs

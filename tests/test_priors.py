@@ -31,7 +31,7 @@ def normal_cdf(x):
 
 
 def kolmogorov_smirnov(values, cdf):
-    """sqrt(n) times the largest distance to a distribution: 0.5 to 1.6 for 95 of 100 samples from it."""
+    """Computes sqrt(n) times the largest distance to a distribution: 0.5 to 1.6 for 95 of 100 samples from it."""
     values = np.sort(values)
     ranks = np.arange(len(values) + 1) / len(values)
     expected = cdf(values)
@@ -77,7 +77,7 @@ def test_the_numbers_of_a_latent_are_uncorrelated(prior):
     correlation = np.corrcoef(sample(prior).T)
     off_diagonal = correlation[~np.eye(5, dtype=bool)]
     assert np.abs(off_diagonal).max() < 0.025
-    # Of nothing but zeros that would be true as well.
+    # This would also hold for zeros only.
     assert np.abs(off_diagonal).max() > 1e-4
 
 
@@ -182,12 +182,12 @@ def test_mixture_hits_all_modes_alike_and_is_normal_around_each():
     z = sample(priors.Mixture(centers, stddev=0.5))
     mode = np.square(z[:, None] - centers).sum(-1).argmin(1)
     counts = np.bincount(mode, minlength=8)
-    # 5,000 +- 66 each; exactly 5,000 each would be no draw at random.
+    # 5,000 +- 66 each; exactly 5,000 each would not be random.
     assert 4_700 < counts.min() < 4_990 and 5_010 < counts.max() < 5_300
     noise = (z - centers[mode]) / 0.5
     assert 0.3 < kolmogorov_smirnov(noise.ravel(), normal_cdf) < 1.95
     for i in range(8):
-        # The choice of the mode says nothing about the noise around it: standard error 0.014.
+        # The choice of the mode is independent of the noise around it: standard error 0.014.
         assert np.abs(noise[mode == i].mean(0)).max() < 0.06
         assert 0.94 < noise[mode == i].std() < 1.06
 

@@ -13,7 +13,7 @@ SIZE = 16
 
 
 def pairs(n=12, channels=3, target_channels=1, size=SIZE, scale=1):
-    """Random sources, and targets that are their negative in gray, enlarged."""
+    """Makes random sources, and targets that are their negative in gray, enlarged."""
     sources = np.random.default_rng(0).uniform(-1, 1, (n, size, size, channels)).astype("float32")
     targets = -sources.mean(-1, keepdims=True).repeat(target_channels, -1)
     return sources, targets.repeat(scale, 1).repeat(scale, 2)
@@ -105,7 +105,7 @@ def test_penalties_hold_the_source_fixed():
     model.compile(penalties=[keras_gan.penalties.R1(4.0)], generator_penalties=[keras_gan.penalties.ModeSeeking(0.0)])
     source, target = np.random.default_rng(0).uniform(-1, 1, (2, 3, 2, 2, 1)).astype("float32")
     _, report = model.discriminator_objective(source, target)
-    # The mean logit of 4 pixels has slope 3 / 4 in each of the target's; the source's weight 2 takes no part.
+    # The mean logit of 4 pixels has slope 3 / 4 in each of the target's; the source's weight 2 is not included.
     assert float(report["penalties"]["r1"]) == pytest.approx(4.0 / 2 * 4 * (3 / 4) ** 2, rel=1e-5)
 
     seen = {}
@@ -174,7 +174,7 @@ def test_a_larger_target_is_judged_beside_the_source_enlarged(takes_pair):
 
 
 def test_it_learns_a_translation_and_measures_it():
-    # Of 4x4 pixels each, enlarged: noise of single pixels hardly passes a network that halves its maps.
+    # In blocks of 4x4 pixels: noise of single pixels hardly passes a network that halves its maps.
     sources, targets = (x.repeat(4, 1).repeat(4, 2) for x in pairs(64, size=4))
     adam = [keras.optimizers.Adam(2e-3, beta_1=0.5) for _ in range(2)]
     model = pix2pix(generator_optimizer=adam[0], discriminator_optimizer=adam[1])
@@ -240,7 +240,7 @@ def test_outputs_are_those_of_the_average():
     assert np.abs(averaged - raw).max() > 1e-4 and model.best_generator is model.ema_generator
 
 
-# === What is refused ===
+# === Errors ===
 
 
 def _alone():

@@ -57,7 +57,7 @@ def test_slerp_joins_parallel_and_opposite_latents(latent_dim, epsilon):
         np.testing.assert_allclose(walk[0], a, atol=1e-5)
         np.testing.assert_allclose(walk[-1], end, atol=1e-5)
         steps = np.linalg.norm(np.diff(walk, axis=0), axis=-1)
-        # All steps of one walk are as long: it turns at constant speed.
+        # All steps of one walk are equally long: it turns at constant speed.
         np.testing.assert_allclose(steps, np.tile(steps.mean(0), (8, 1)), rtol=1e-3, atol=3e-6)
 
 

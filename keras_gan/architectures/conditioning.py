@@ -1,4 +1,4 @@
-"""What a condition adds to a network: inputs and heads, the same for every architecture.
+"""Inputs and heads that a condition adds to a network, the same for every architecture.
 
 An architecture is a chain: a list of layers from the latent to data, or from data to a vector of features. A layer with
 `takes_given` set takes `[x, given]`.
@@ -14,20 +14,20 @@ from keras_gan.conditions import Condition
 from keras_gan.layers import takes_given
 
 _LABELS_BY = ("projection", "concatenation")
-# Of what is given, beside a latent of deviation 1. On photographs of clothes with labels samples differ 0.25 times as
-# much as the data do with 1, and 0.8 times with 0.2, as without labels.
+# Standard deviation of the embedding; the latent's is 1. On photographs of clothes with labels, samples vary 0.25 times
+# as much as the data with 1, and 0.8 times with 0.2, as without labels.
 _LOUDNESS = 0.2
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class ConditionalNetwork(keras.Model):
-    """A functional model that knows what it is conditioned on, and keeps it in its configuration.
+    """Functional model that keeps its condition in its configuration.
 
     Attributes:
         condition: `keras_gan.conditions.Condition`.
     """
 
-    # No `__init__`: Keras makes functional models of subclasses that have none of their own.
+    # No `__init__`: Keras builds functional models only from subclasses without one.
     condition = None
 
     def get_config(self):
@@ -75,7 +75,7 @@ def build_generator(chain, latent_dim, condition):
         given = _given_input(condition)
         inputs = [latent, given]
         if not any(map(takes_given, chain)):
-            # Softer than the latent: where both are as loud, the generator soon makes one picture of each class.
+            # Smaller than the latent: at equal scale the generator soon makes one picture per class.
             stddev = _LOUDNESS / math.sqrt(math.prod(condition.given_shape))
             normal = keras.initializers.RandomNormal(stddev=stddev)
             x = layers.Concatenate()([latent, condition.embed(latent_dim, normal)(given)])
@@ -89,8 +89,8 @@ def build_discriminator(chain, data_shape, condition, labels_by, stem=(), wrap=a
         chain: List of layers, from data to features `(batch, features)`.
         data_shape: Tuple, the shape of one example.
         condition: `keras_gan.conditions.Condition`, or None.
-        labels_by: How the discriminator uses what it is given: `"projection"` or `"concatenation"`.
-        stem: List of layers from data to what is concatenated with what is given.
+        labels_by: How the discriminator uses `given`: `"projection"` or `"concatenation"`.
+        stem: List of layers from data to the features that are concatenated with `given`.
         wrap: Function of a layer that returns a layer, applied to those that only the logits depend on.
 
     Returns:

@@ -21,11 +21,10 @@ def dcgan_generator(image_shape, latent_dim, width=32, condition=None, synchroni
         latent_dim: Int > 0, the size of the latent.
         width: Int > 0, the number of filters before the last layer; each stage below has twice as many. Defaults
             to `32`; `64` gives the paper's 512-256-128-64 at 64 pixels.
-        condition: `keras_gan.conditions.Condition`, such as `Labels(10)`: what is given is embedded and joins the
-            latent. Codes are a part of the latent. Defaults to None.
-        synchronized: Bool, whether batch normalization takes the statistics of the global batch under
-            `tf.distribute`, not those of each replica's part: slower, and the same whatever the number of replicas.
-            Defaults to False.
+        condition: `keras_gan.conditions.Condition`, such as `Labels(10)`: its input, such as labels, is embedded and
+            joins the latent. Codes are a part of the latent. Defaults to None.
+        synchronized: Bool, whether batch normalization takes the statistics of the global batch under `tf.distribute`,
+            not those of each replica's part: slower, but independent of the number of replicas. Defaults to False.
 
     Returns:
         `keras.Sequential`, latents `(batch, latent_dim)` to images `(batch, height, width, channels)` in [-1, 1]; with
@@ -64,17 +63,17 @@ def dcgan_discriminator(image_shape, width=16, condition=None, labels_by="projec
     """Builds the discriminator of DCGAN: convolutions, each of which halves the size.
 
     Unlike the paper's it has no batch normalization. Its statistics would mix reals and fakes and fit neither, so that
-    the discriminator could judge in training alone, and an example's logit would depend on its neighbors, which
+    the discriminator would only work in training mode, and an example's logit would depend on its neighbors, which
     gradient penalties do not allow.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
         width: Int > 0, the number of filters of the first layer; each stage above has twice as many. Defaults to
             `16`; the paper has 64.
-        condition: `keras_gan.conditions.Condition`, such as `Labels(10)`; it says what the discriminator takes beside
-            data and returns beside logits. Defaults to None.
-        labels_by: How labels, or what else is given, enter. `"projection"` adds the inner product of their embedding
-            and the features to the logits ([Miyato & Koyama, 2018](https://arxiv.org/abs/1802.05637));
+        condition: `keras_gan.conditions.Condition`, such as `Labels(10)`; it sets what the discriminator takes in
+            addition to data, and returns in addition to logits. Defaults to None.
+        labels_by: How labels, or other inputs of the condition, are used. `"projection"` adds the inner product of
+            their embedding and the features to the logits ([Miyato & Koyama, 2018](https://arxiv.org/abs/1802.05637));
             `"concatenation"` adds one-hot maps, or a vector at each position, to the image's channels
             ([Mirza & Osindero, 2014](https://arxiv.org/abs/1411.1784)). Defaults to `"projection"`.
 

@@ -22,8 +22,8 @@ def mlp_generator(data_shape, latent_dim, units=(256, 512, 1024), negative_slope
         condition: As in `dcgan_generator`. Defaults to None.
 
     Returns:
-        `keras.Sequential`, latents `(batch, latent_dim)` to `(batch, *data_shape)`; with a condition, what
-        `dcgan_generator` returns.
+        `keras.Sequential`, latents `(batch, latent_dim)` to `(batch, *data_shape)`; with a condition, as
+        `dcgan_generator`.
 
     Raises:
         ValueError: If a size is not positive, or the shape is neither a vector's nor an image's.
@@ -58,8 +58,7 @@ def mlp_discriminator(
         labels_by: As in `dcgan_discriminator`; `"concatenation"` adds a one-hot vector to the flat data.
 
     Returns:
-        `keras.Sequential`, `(batch, *data_shape)` to logits `(batch, 1)`; with a condition, what
-        `dcgan_discriminator` returns.
+        `keras.Sequential`, `(batch, *data_shape)` to logits `(batch, 1)`; with a condition, as `dcgan_discriminator`.
 
     Raises:
         ValueError: If a size is not positive, the shape is neither a vector's nor an image's, or `labels_by` is

@@ -1,4 +1,4 @@
-"""Modern residual networks in the manner of R3GAN: grouped convolutions, no normalization, fix-up initialization."""
+"""Modern residual networks, as in R3GAN: grouped convolutions, no normalization, fix-up initialization."""
 
 import itertools
 import math
@@ -18,7 +18,7 @@ _SLOPE = 0.2
 
 
 def modern_generator(image_shape, latent_dim, width=64, condition=None):
-    """Builds a generator in the manner of R3GAN: two residual blocks at each size, bilinear upsampling between sizes.
+    """Builds a generator as in R3GAN: two residual blocks at each size, bilinear upsampling between sizes.
 
     A block is a 1x1 convolution to twice the channels, a 3x3 convolution in groups of 16 channels and a 1x1
     convolution back, with leaky ReLUs between, added to its input. There is no normalization; fix-up initialization
@@ -35,7 +35,7 @@ def modern_generator(image_shape, latent_dim, width=64, condition=None):
 
     Returns:
         `keras.Sequential`, latents `(batch, latent_dim)` to images `(batch, height, width, channels)` in [-1, 1]; with
-        a condition, what `dcgan_generator` returns.
+        a condition, as `dcgan_generator`.
 
     Raises:
         ValueError: If a size is not positive, or height or width is not divisible by 4.
@@ -64,7 +64,7 @@ def modern_generator(image_shape, latent_dim, width=64, condition=None):
 
 
 def modern_discriminator(image_shape, width=64, condition=None, labels_by="projection"):
-    """Builds a discriminator in the manner of R3GAN: two residual blocks at each size, bilinear downsampling between.
+    """Builds a discriminator as in R3GAN: two residual blocks at each size, bilinear downsampling between.
 
     Blocks and initialization are those of `modern_generator`. A depthwise convolution as large as the last feature map
     makes the features. The paper trains it with the relativistic loss, R1 and R2.
@@ -114,7 +114,7 @@ def _blocks(filters, stages):
 
 
 def _block(filters, depth):
-    """Makes a residual block of a network of `depth` of them."""
+    """Makes a residual block of a network with `depth` blocks."""
     expanded = _EXPANSION * filters
     groups = expanded // math.gcd(expanded, _GROUP_SIZE)
     return Residual(

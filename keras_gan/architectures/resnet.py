@@ -18,13 +18,13 @@ def resnet_generator(image_shape, latent_dim, width=64, condition=None, synchron
         latent_dim: Int > 0, the size of the latent.
         width: Int > 0, the number of filters of the last block; each block before has twice as many. Defaults to
             `64`, which gives the paper's 1024-512-256-128-64 at 128 pixels.
-        condition: `keras_gan.conditions.Condition`; what is given sets scale and offset of each batch normalization,
+        condition: `keras_gan.conditions.Condition`; its input sets scale and offset of each batch normalization,
             as in the paper on projection. Defaults to None.
         synchronized: Bool, as in `dcgan_generator`. Defaults to False.
 
     Returns:
         `keras.Sequential`, latents `(batch, latent_dim)` to images `(batch, height, width, channels)` in [-1, 1]; with
-        a condition, what `dcgan_generator` returns.
+        a condition, as `dcgan_generator`.
 
     Raises:
         ValueError: If a size is not positive, or height or width is not divisible by 4.

@@ -1,4 +1,4 @@
-"""Checks of sizes that the architectures share."""
+"""Size checks shared by the architectures."""
 
 import keras
 

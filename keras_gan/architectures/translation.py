@@ -12,9 +12,9 @@ from keras_gan.layers import InstanceNormalization, Residual
 # A multiple of the stride, as in DCGAN: no checkerboard shows.
 _KERNEL, _STRIDE = 4, 2
 _SLOPE = 0.2
-# The paper's: of the widest layers, times the width, and of the layers with dropout.
+# From the paper: the widest layers as multiples of the width, and the number of layers with dropout.
 _WIDEST, _DEEPEST, _DROPPED = 8, 8, 3
-# By how many layers halve the image.
+# Receptive field to the number of layers that halve the image.
 _FIELDS = {16: 1, 34: 2, 70: 3}
 _DOUBLINGS = {2: 1, 4: 2}
 
@@ -33,8 +33,8 @@ def unet_generator(source_shape, target_channels=None, width=64, dropout=0.0, sc
             Defaults to `64`, the paper's.
         dropout: Float in [0, 1), the share of activations that is dropped in the three lowest layers on the way up, in
             training; the paper's is 0.5. Defaults to `0.0`.
-        scale: Int > 0, how many times as large as a source an image is that it makes, in each direction: sources are
-            enlarged first, by repeating their pixels. Defaults to `1`.
+        scale: Int > 0, how many times larger outputs are than sources, in each direction: sources are enlarged first,
+            by repeating their pixels. Defaults to `1`.
 
     Returns:
         `keras.Model`, images `(batch, height, width, channels)` in [-1, 1] to images
@@ -101,7 +101,7 @@ def residual_generator(source_shape, target_channels=None, width=64, blocks=None
         `(batch, height, width, target_channels)` in [-1, 1].
 
     Raises:
-        ValueError: If a number is out of range, `separable` no bool, or height or width not divisible by 4.
+        ValueError: If a number is out of range, `separable` is not a bool, or height or width not divisible by 4.
 
     Example:
 
@@ -139,16 +139,16 @@ def residual_generator(source_shape, target_channels=None, width=64, blocks=None
 
 
 def super_resolution_generator(source_shape, scale, width=32, blocks=4):
-    """Builds a generator that enlarges images: it adds to the bilinearly enlarged source what that lacks.
+    """Builds a generator that enlarges images: it adds a learned residual to the bilinearly enlarged source.
 
     As in EDSR, residual blocks without normalization, which would take away contrast, work at the source's size, where
     a convolution costs a fourth or a sixteenth; each transposed convolution then doubles it. The last convolution
-    begins with zeros: untrained, the generator enlarges bilinearly. The sum is cut off at black and white.
+    starts at zero: untrained, the generator enlarges bilinearly. The sum is clipped to black and white.
 
     Args:
         source_shape: Tuple `(height, width, channels)` with 1 to 4 channels.
-        scale: 2 or 4, how many times as large as a source an image is that it makes, in each direction.
-        width: Int > 0, the number of filters. Defaults to `32`, half of the papers': a fourth of their time, for
+        scale: 2 or 4, how many times larger outputs are than sources, in each direction.
+        width: Int > 0, the number of filters. Defaults to `32`, half of the papers': a fourth of the time, for
             training without a GPU.
         blocks: Int > 0, how many residual blocks. Defaults to `4`, where the papers have 16, for the same reason.
 
@@ -195,8 +195,8 @@ def patch_discriminator(shape, width=64, receptive_field=None):
     Instance normalization takes the place of batch normalization, so that an image's logits depend on it alone.
 
     Args:
-        shape: Tuple `(height, width, channels)` of what is judged: for `Pix2Pix` with the channels of source and
-            target together, for `GAN` and `CycleGAN` those of an image.
+        shape: Tuple `(height, width, channels)` of the input: for `Pix2Pix` with the channels of source and target
+            together, for `GAN` and `CycleGAN` those of an image.
         width: Int > 0, the number of filters of the first layer; each further layer doubles them, up to eight times
             as many. Defaults to `64`, the paper's.
         receptive_field: 16, 34 or 70, the side in pixels of the patch that a logit sees. Defaults to None, the largest
@@ -267,7 +267,7 @@ def _normalize(x):
 
 
 def _is_pixel(x):
-    # Less its mean, it would be 0.
+    # Without its mean, it would be 0.
     return tuple(x.shape[1:3]) == (1, 1)
 
 

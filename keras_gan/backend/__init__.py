@@ -1,4 +1,4 @@
-"""Only what differs between Keras's backends: one room each, with the same names."""
+"""Code that differs between Keras's backends: one module or package each, with the same names."""
 
 import keras
 

@@ -6,7 +6,7 @@ import numpy as np
 from jax.errors import JaxRuntimeError as OpError  # noqa: F401
 from keras import ops
 
-# Of `inference`: few enough that one example alone is soon there, enough for most of the speed.
+# Batch size of `inference`: small enough for a single example to be fast, large enough for most of the throughput.
 _BLOCK = 16
 
 
@@ -14,12 +14,12 @@ class Trainer:
     """Mixin for `keras.Model`: Keras's entry points for a step, and the update of players."""
 
     without_padding = staticmethod(lambda x: x)
-    # Keras hands each process its part of what all of them read.
+    # All processes read the same data, and Keras gives each its part.
     of_worker = staticmethod(lambda data: data)
 
     @property
     def is_chief(self):
-        """Bool: this process is the one of many that writes files and logs."""
+        """Bool: this process writes files and logs, as only one of several does."""
         return jax.process_index() == 0
 
     @property
@@ -52,13 +52,13 @@ class Trainer:
     def _descend(self, players, objectives):
         """Moves each player's weights, and no others, down the gradient of its own objective. As on TensorFlow."""
         owns = [variables for variables, _ in players]
-        # Players may share some.
+        # Players may share variables.
         distinct = list({id(v): v for own in owns for v in own}.values())
         state = self.non_trainable_variables
         scales = [optimizer.scale_loss(1.0) for _, optimizer in players]
 
         def scaled(weights):
-            # Keras's variables take the traced values, and what the networks update is handed out, not kept.
+            # Keras's variables take the traced values; updates made by the networks are returned, not assigned.
             mapping = [*((v, v.value) for v in self.variables), *zip(distinct, weights, strict=True)]
             with keras.StatelessScope(state_mapping=mapping, collect_losses=True):
                 scalars, reports = zip(*objectives(), strict=True)
@@ -69,7 +69,7 @@ class Trainer:
             variable.assign(value)
         norms = []
         for i, ((_, optimizer), own, scale) in enumerate(zip(players, owns, scales, strict=True)):
-            # Of this player's objective, with respect to its weights: XLA leaves out what is not asked for.
+            # Gradient of this player's objective with respect to its weights: XLA prunes the rest.
             pulled = pull([ops.cast(i == j, s.dtype) for j, s in enumerate(scalars)])[0]
             found = {id(v): g for v, g in zip(distinct, pulled, strict=True)}
             gradients = [found[id(v)] for v in own]
@@ -95,7 +95,7 @@ def input_gradient(function, x):
 
 
 def has_gradient(compute, variables):
-    """Tells if the gradient of a scalar with respect to weights can be computed: all that JAX has can."""
+    """Returns True: JAX can compute the gradient of any of its operations."""
     return True
 
 
@@ -107,7 +107,7 @@ def write_rows(variable, places, rows):
 def inference(network):
     """Returns a function that runs a network in inference mode. As on TensorFlow.
 
-    It takes the examples in blocks of one size, since each other size of a batch would be compiled anew, in seconds.
+    It takes the examples in blocks of one size: each new batch size would take seconds to compile.
     """
 
     @jax.jit
@@ -117,7 +117,7 @@ def inference(network):
 
     def call(inputs):
         n = len(keras.tree.flatten(inputs)[0])
-        # Filled up with examples that are there: a network may not take others.
+        # Padded with copies of real examples: a network may not accept made-up ones.
         places = np.arange(-(-n // _BLOCK) * _BLOCK).reshape(-1, _BLOCK) % n
         inputs = keras.tree.map_structure(np.asarray, inputs)
         state = [v.value for v in network.variables]
@@ -128,7 +128,7 @@ def inference(network):
 
 
 def first_replica(batch):
-    """Returns a batch as it is: on TensorFlow, a dataset may be distributed."""
+    """Returns a batch unchanged: on TensorFlow, a dataset may be distributed."""
     return batch
 
 
@@ -138,17 +138,17 @@ def replica():
 
 
 def local_draw(draw, n, per_example=True):
-    """Draws all the random numbers of a batch: arrays are global on JAX, also where many devices hold their parts."""
+    """Draws all random numbers of a batch: arrays are global on JAX, even when sharded over devices."""
     return draw(n)
 
 
 def on_whole_batch(function, x):
-    """Calls a function on a batch: arrays are global on JAX, also where many devices hold their parts."""
+    """Calls a function on a batch: arrays are global on JAX, even when sharded over devices."""
     return function(x)
 
 
 def with_shape(x, shape):
-    """Returns a batch as it is: on TensorFlow, shapes may be unknown."""
+    """Returns a batch unchanged: on TensorFlow, shapes may be unknown."""
     return x
 
 
@@ -158,7 +158,7 @@ def length(x):
 
 
 def warn_of_slow_processor():
-    """Does nothing: TensorFlow alone leaves something off."""
+    """Does nothing: only TensorFlow turns off its fast kernels on some processors."""
 
 
 def gpus():

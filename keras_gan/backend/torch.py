@@ -17,7 +17,7 @@ class Trainer:
         if not self._fits(data):
             return self._means_so_far()
         data = _tensors(data)
-        # Keras's dropout without a seed draws from torch's global state, which no file keeps: this model's is kept.
+        # Unseeded Keras dropout draws from torch's global state, which no file keeps: seed it from this model's state.
         devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
         with torch.random.fork_rng(devices):
             torch.manual_seed(int(self.training_seed.next().sum()))
@@ -35,7 +35,7 @@ class Trainer:
         """Moves each player's weights, and no others, down the gradient of its own objective. As on TensorFlow."""
         scales = [optimizer.scale_loss(1.0) for _, optimizer in players]
         results = objectives()
-        # All before any moves. The objectives share a graph, which the last may free.
+        # All gradients before any update. The objectives share a graph, which the last one may free.
         weights = [[v.value for v in variables] for variables, _ in players]
         gradients = [
             torch.autograd.grad(scalar * scale, own, retain_graph=own is not weights[-1], materialize_grads=True)
@@ -70,10 +70,10 @@ def input_gradient(function, x):
 
 
 def has_gradient(compute, variables):
-    """Tells if the gradient of a scalar with respect to weights can be computed, by doing it. As on TensorFlow."""
+    """Checks if the gradient of a scalar with respect to weights can be computed, by trying. As on TensorFlow."""
     try:
         torch.autograd.grad(compute(), [v.value for v in variables], allow_unused=True)
-    # Whatever a network's own code raises.
+    # A custom network may raise anything.
     except Exception:
         return False
     return True
@@ -96,7 +96,7 @@ def inference(network):
 
 
 def first_replica(batch):
-    """Returns a batch as it is: on TensorFlow, a dataset may be distributed."""
+    """Returns a batch unchanged: on TensorFlow, a dataset may be distributed."""
     return batch
 
 
@@ -116,7 +116,7 @@ def on_whole_batch(function, x):
 
 
 def with_shape(x, shape):
-    """Returns a batch as it is: on TensorFlow, shapes may be unknown."""
+    """Returns a batch unchanged: on TensorFlow, shapes may be unknown."""
     return x
 
 
@@ -126,7 +126,7 @@ def length(x):
 
 
 def warn_of_slow_processor():
-    """Does nothing: TensorFlow alone leaves something off."""
+    """Does nothing: only TensorFlow turns off its fast kernels on some processors."""
 
 
 def gpus():

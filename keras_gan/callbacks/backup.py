@@ -1,4 +1,4 @@
-"""Going on where a run was cut off."""
+"""Backups of a run, and resuming from them."""
 
 import contextlib
 import functools
@@ -19,7 +19,7 @@ from keras_gan.checks import check_integer
 from keras_gan.saving import replacing
 
 _STATE = "state.json"
-# Names count objects of the process, and what runs faster computes the same.
+# Ignored in comparisons: auto-generated names, and options that only affect speed.
 _NO_SETTINGS = {
     "build_config",
     "inbound_nodes",
@@ -36,31 +36,30 @@ _NO_SETTINGS = {
 
 
 class BackupAndRestore(keras.callbacks.BackupAndRestore):
-    """Goes on exactly where a run was cut off, when the same program is started again.
+    """Resumes an interrupted run exactly, when the same program is started again.
 
     After each epoch it writes one `.keras` file with all that the next step depends on: weights, both optimizers,
-    averages, random states, what metrics have summed up, the place in the data, and what other callbacks remember, such
-    as the best value of `ModelCheckpoint`. A file appears only once it is whole, and the one before it is kept: should
-    the last be damaged all the same, it is passed over with a warning. Weights that are not finite are not kept.
+    averages, random states, running sums of metrics, the position in the data, and the state of other callbacks, such
+    as the best value of `ModelCheckpoint`. Files are written atomically, and the previous one is kept: if the last is
+    damaged all the same, it is skipped with a warning. Weights that are not finite are not saved.
 
-    Ctrl-C and SIGTERM, which a machine receives before it is taken away, end training after the current step, with a
+    Ctrl-C and SIGTERM, which a machine receives before it is preempted, end training after the current step, with a
     backup of that step, unless several processes train together; a second one ends it at once.
 
-    On a CPU the weights are bit for bit those of the unbroken run where the data are in order, come from
+    On a CPU the weights are bit for bit those of an uninterrupted run if the data are in order, come from
     `keras_gan.datasets.load`, or, on TensorFlow, are an array and `keras.utils.set_random_seed` was called. On
-    TensorFlow that is so in a new process: a second GAN of the same process may round differently, by 3e-8, unless
+    TensorFlow this requires a new process: a second GAN of the same process may round differently, by 3e-8, unless
     `keras.backend.clear_session()` was called before it was made.
 
     Of other callbacks it keeps the attributes that are numbers, strings, and lists, tuples, sets and dicts of these:
-    not arrays, such as the best weights of `EarlyStopping`, for which `ModelCheckpoint` is the better place. Where a
-    run goes on within an epoch, callbacks that write files after a number of batches write some again. `CSVLogger`
-    needs `append=True`.
+    not arrays, such as the best weights of `EarlyStopping`; use `ModelCheckpoint` for these. When a run resumes within
+    an epoch, callbacks that write files after a number of batches write some again. `CSVLogger` needs `append=True`.
 
     Args:
-        backup_dir: Path of a folder of this run's own; made if it is missing.
-        save_freq: `"epoch"`, or an int > 0: also after each so many steps, for long epochs. Defaults to `"epoch"`.
-        delete_checkpoint: Bool, whether the backups are removed when `fit` has come to its end. Defaults to True.
-        force: Bool, whether to go on with other settings than those of the backup. Defaults to False.
+        backup_dir: Path of a folder for this run alone; made if it is missing.
+        save_freq: `"epoch"`, or an int > 0: also every `save_freq` steps, for long epochs. Defaults to `"epoch"`.
+        delete_checkpoint: Bool, whether the backups are removed when `fit` ends. Defaults to True.
+        force: Bool, whether to resume with other settings than those of the backup. Defaults to False.
 
     Raises:
         ValueError: If `save_freq` is something else; when training begins, if a backup was made with other settings,
@@ -75,16 +74,16 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         super().__init__(str(backup_dir), save_freq, delete_checkpoint=delete_checkpoint)
         self.folder = Path(backup_dir)
         self.force = force
-        # The other callbacks of this `fit`, which it hands over, and the one that the order of the data follows.
+        # Set by `fit`: its other callbacks, and the one that sets the order of the data.
         self.others, self.order = [], None
         self._signal = self._passing_over = None
 
     @contextlib.contextmanager
     def listening(self):
-        """Within it, SIGTERM and Ctrl-C are heard after a step, and not in the midst of one."""
+        """Context in which SIGTERM and Ctrl-C are handled after a step, not during one."""
         self._signal = None
         before = {}
-        # Python hears signals in the main thread alone; one that is ignored on purpose stays so.
+        # Python handles signals only in the main thread. Ignored signals stay ignored.
         if threading.current_thread() is threading.main_thread():
             numbers = [n for n in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(n) is not signal.SIG_IGN]
             before = {number: signal.signal(number, self._hear) for number in numbers}
@@ -125,7 +124,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         for path in reversed(backups):
             try:
                 state = _read(path)
-            # Whatever broken content leads the parsers to.
+            # Damaged files can make parsers raise anything.
             except Exception as error:
                 self._log("The backup %s can't be read (%s) and is passed over.", path, error)
             else:
@@ -150,7 +149,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         self._apply(path, state)
         self._restored = path, state
         epochs = self.params["epochs"]
-        # What a longer run left stays for a longer run.
+        # Keep backups of a run with more epochs than this one.
         self._kept = state["epoch"] <= epochs
         keras_private.start_at(self.model, epochs if state["stopped"] else state["epoch"])
         if any(getattr(callback, "restore_best_weights", False) for callback in self.others):
@@ -173,11 +172,11 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         self._restored = None
 
     def _go_on_within(self, path, state):
-        """Passes over the batches of an epoch that the backup has seen, in the order in which it saw them."""
+        """Skips the batches of an epoch that were trained on before the backup, in the same order."""
         model = self.model
         self._start = state["start"]
         self.order.begin(self._start)
-        # `fit` has just emptied them.
+        # `fit` has just reset them.
         for variable, value in zip(self._sums(), state["sums"], strict=True):
             variable.assign(value)
         logs = {mean.name: float(mean.result()) for mean in model.step_means}
@@ -195,10 +194,10 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
             path, state, _ = self._passing_over
             if done >= state["batch"]:
                 self._stop_passing_over()
-                # The others have seen the beginning of this epoch, and its batches, once before.
+                # Again: the skipped batches have changed the state of other callbacks.
                 self._apply(path, state)
                 self._last_saved = done
-        # Not every one of several processes hears the signal at the same step, and a step is saved by all together.
+        # Several processes get the signal at different steps, but must save together.
         elif self._is_due(done) or (self._signal is not None and self.model.is_alone):
             self._save(self._epoch, done)
             self._last_saved = done
@@ -216,19 +215,19 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
             for path in [*self._backups(), *self.folder.glob(".part.*")]:
                 path.unlink()
             with contextlib.suppress(OSError):
-                # What else lies there is not ours.
+                # The folder may hold other files.
                 self.folder.rmdir()
 
     def _sums(self):
-        """The variables of the means that a step logs, which Keras leaves out of its files."""
+        """Returns the variables of the means that a step logs, which Keras does not save."""
         return [variable for mean in self.model.step_means for variable in mean.variables]
 
     def _backups(self):
-        """All backups, the oldest first."""
+        """Returns all backups, the oldest first."""
         return sorted(self.folder.glob("epoch_*.keras"))
 
     def _save(self, epoch, batch):
-        # Before the chief goes on alone: reading adds up what processes hold. After an epoch none is needed.
+        # Before only the chief continues: reading sums over processes. Not needed after an epoch.
         sums = [float(ops.convert_to_numpy(ops.convert_to_tensor(v))) for v in self._sums()] if batch else []
         if not self.model.is_chief:
             return
@@ -248,7 +247,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
                 for callback, first in zip(self.others, self._first, strict=True)
             ],
         }
-        # A `.keras` file: Keras writes it from memory, while HDF5 ends the process when it finds the disk full.
+        # A `.keras` file: Keras writes it from memory, while HDF5 aborts the process on a full disk.
         with replacing(self.folder / f"epoch_{epoch:06d}_step_{batch:08d}.keras") as part:
             keras.saving.save_model(self.model, part)
             with zipfile.ZipFile(part, "a") as archive:
@@ -269,7 +268,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
 
 
 def _read(path):
-    """What a backup says beside the weights. Reading all of it compares the checksums."""
+    """Reads the state of a backup, without the weights. Reads the whole file, to verify the checksums."""
     with zipfile.ZipFile(path) as archive:
         damaged = archive.testzip()
         if damaged is not None:
@@ -282,7 +281,7 @@ def _end(number, message):
     if number == signal.SIGINT:
         return KeyboardInterrupt(message)
     logging.getLogger("keras_gan").warning(message)
-    # What a shell reports of a program that a signal has ended.
+    # The exit code of shells for a program that was ended by a signal.
     return SystemExit(128 + number)
 
 
@@ -290,7 +289,7 @@ def _end(number, message):
 
 
 def _settings(gan):
-    """All that decides how a GAN trains, as a flat dict of names and values, as it was when it first trained."""
+    """Returns all settings that affect training, as a flat dict, as they were when the model first trained."""
     if gan.first_settings is None:
         try:
             config = {**gan.get_config(), **gan.get_compile_config()}
@@ -299,7 +298,7 @@ def _settings(gan):
                 "BackupAndRestore keeps the GAN as a .keras file, for which its networks, loss and penalties need "
                 f"get_config. Received: {error}"
             ) from error
-        # As text: Keras would wrap and watch a dict.
+        # As text: Keras would wrap and track a dict.
         gan.first_settings = json.dumps(config, default=str)
     return dict(_flatten([], json.loads(gan.first_settings)))
 
@@ -307,9 +306,9 @@ def _settings(gan):
 def _flatten(path, value):
     if isinstance(value, dict):
         for key, part in value.items():
-            # A data type has nothing but a name.
+            # A dtype has only a name.
             if key not in _NO_SETTINGS or len(value) == 1:
-                # A serialised object is its class and a config of its own.
+                # A serialized object is a class and its config.
                 yield from _flatten(path if key in ("config", "class_name") else [*path, key], part)
     elif isinstance(value, list):
         for i, part in enumerate(value):

@@ -34,7 +34,7 @@ class _Order(keras.callbacks.Callback):
 
 
 def complete(callbacks, verbose, data, metrics=()):
-    """Completes a list of callbacks, one callback, or none, with those that training needs.
+    """Adds the callbacks that training needs to a list of callbacks, one callback, or none.
 
     Args:
         callbacks: What `fit` takes.
@@ -43,7 +43,7 @@ def complete(callbacks, verbose, data, metrics=()):
         metrics: List of the metrics of `compile`, which callbacks may watch. Defaults to none.
 
     Returns:
-        List of callbacks. `BackupAndRestore` comes last, since it keeps what the others have found.
+        List of callbacks. `BackupAndRestore` comes last, since it saves the state of the others.
     """
     callbacks = keras.tree.flatten(callbacks) if callbacks else []
     checks.check_monitors(callbacks, metrics)
@@ -57,7 +57,7 @@ def complete(callbacks, verbose, data, metrics=()):
         others.append(Finite())
     others = [_Terminate(c) if isinstance(c, keras.callbacks.TerminateOnNaN) else c for c in others]
     following = _Order(order.find(data))
-    # What a bar shows is of one process.
+    # One process shows the progress bar.
     remembered = [c for c in others if not isinstance(c, keras.callbacks.ProgbarLogger)]
     for backup in backups:
         backup.others, backup.order = remembered, following
@@ -66,7 +66,7 @@ def complete(callbacks, verbose, data, metrics=()):
 
 @contextlib.contextmanager
 def in_training(callbacks):
-    """Lets backups hear signals while callbacks train, and ends what training does to orders, however it ends."""
+    """Context of training: installs the signal handlers of backups, and resets data order at its end."""
     with contextlib.ExitStack() as stack:
         # `fit` also takes a `keras.callbacks.CallbackList`.
         for callback in getattr(callbacks, "callbacks", callbacks):
@@ -78,7 +78,7 @@ def in_training(callbacks):
 
 
 class _Terminate(keras.callbacks.Callback):
-    """Shows `keras.callbacks.TerminateOnNaN` a `loss` that is NaN where something is: no log has that name."""
+    """Passes `keras.callbacks.TerminateOnNaN` a `loss` that is NaN if any log is: no log has that name."""
 
     def __init__(self, callback):
         super().__init__()
@@ -106,7 +106,7 @@ def without_writers(callbacks):
 
 
 class _Restore(keras.callbacks.BackupAndRestore):
-    """Goes on from the chief's backup, and leaves making and removing it to the chief."""
+    """Resumes from the chief's backup; only the chief writes and removes it."""
 
     def on_train_batch_end(self, batch, logs=None):
         pass

@@ -1,15 +1,15 @@
-"""What callbacks remember, for backups: their attributes that are numbers, strings, and collections of these."""
+"""State of callbacks for backups: attributes that are numbers, strings, and collections of these."""
 
 import contextlib
 
 import numpy as np
 
-# Keras turns the sign of the first when it first compares; the second is true while a profiler runs.
+# Keras flips the sign of the first at the first comparison; the second is true while a profiler runs.
 _OF_A_PROCESS = {"min_delta", "_is_tracing"}
 
 
 def _encode(value):
-    """A value as JSON that `_decode` makes the same value of. TypeError if there is none."""
+    """Encodes a value as JSON for `_decode`. Raises a TypeError if it can't."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or type(value) in (bool, int, float, str):
@@ -31,7 +31,7 @@ def _decode(code):
 
 
 def of(callback):
-    """What a callback remembers, encoded: its attributes that are numbers, strings, and collections of these."""
+    """Returns the state of a callback, encoded: attributes that are numbers, strings, and collections of these."""
     memory = {}
     for name, value in vars(callback).items():
         if name not in _OF_A_PROCESS:
@@ -54,7 +54,7 @@ def remember(callback, memory):
 
 
 def pair(callbacks, first, saved):
-    """Callbacks, their first memory, and what was saved of them, who may have been others, or in another order."""
+    """Yields callbacks with their initial and their saved state, matched by class: the saved ones may differ."""
     saved = list(saved)
     for callback, beginning in zip(callbacks, first, strict=True):
         for i, (name, memory) in enumerate(saved):

@@ -1,4 +1,4 @@
-"""What each epoch logged, as lines of JSON."""
+"""A log of each epoch's metrics, as lines of JSON."""
 
 import json
 from pathlib import Path
@@ -9,9 +9,9 @@ from keras_gan.saving import replacing
 
 
 class MetricsLog(keras.callbacks.Callback):
-    """What each epoch logged, one line of JSON for each: `{"epoch": 0, "generator_loss": 0.7, ...}`.
+    """Log of each epoch, one line of JSON each: `{"epoch": 0, "generator_loss": 0.7, ...}`.
 
-    A run that goes on keeps the lines of the epochs before.
+    A resumed run keeps the lines of earlier epochs.
 
     Args:
         path: Path of the file; its folder is made if it is missing.
@@ -38,7 +38,7 @@ class MetricsLog(keras.callbacks.Callback):
 
 
 def read_metrics(path):
-    """Reads what `MetricsLog` wrote.
+    """Reads the file of a `MetricsLog`.
 
     Returns:
         List of dicts, one for each epoch; empty if there is no such file.

@@ -12,13 +12,12 @@ _BAR = 12
 class Progress(keras.callbacks.ProgbarLogger):
     """Keras's progress bar with the time left of the whole run, in one line of the terminal, without `hidden_logs`.
 
-    While an epoch runs, as many of its means are shown as fit into the line: one that wraps could not be printed in its
-    own place. The end of an epoch shows all, as Keras does. Where standard output is a file, that alone is printed.
-    `fit` uses it.
+    During an epoch it shows as many means as fit into the line: a line that wraps can't be overwritten. The end of an
+    epoch shows all, as Keras does; only that is printed where standard output is a file. `fit` uses it.
 
     Args:
-        summary: Dict from names of logs to words for them: an epoch's end shows these alone, in one line. Defaults to
-            None, all logs.
+        summary: Dict of names of logs to the words shown for them: an epoch's end shows only these, in one line.
+            Defaults to None, all logs.
     """
 
     def __init__(self, summary=None):
@@ -27,7 +26,7 @@ class Progress(keras.callbacks.ProgbarLogger):
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
-        # Times and steps that paces are counted from: the begin of the epoch before, and of this one.
+        # Times and steps to measure the pace from: the start of the last epoch, and of this one.
         self._marks = []
         self._printed = 0.0
 
@@ -35,7 +34,7 @@ class Progress(keras.callbacks.ProgbarLogger):
         self._epoch, self.seen = epoch, 0
         if self.summary is None:
             super().on_epoch_begin(epoch, logs)
-        # The first epoch is counted from its first step, which compiles.
+        # The first epoch is measured from its first step, which compiles.
         if self._marks:
             self._mark(time.time(), epoch * (self.target or 0))
 
@@ -56,7 +55,7 @@ class Progress(keras.callbacks.ProgbarLogger):
             super().on_epoch_end(epoch, self._brief(logs))
         elif self.verbose:
             found = [f"{word} {logs[name]:.3g}" for name, word in self.summary.items() if name in (logs or {})]
-            # With what the epoch's end took.
+            # Includes the time at the end of the epoch.
             left = self._left(time.time())
             print("  ".join([f"epoch {epoch + 1}/{self.epochs}", *found, *left]), flush=True)
 
@@ -79,7 +78,7 @@ class Progress(keras.callbacks.ProgbarLogger):
         return line[:width]
 
     def _left(self, now):
-        """Returns the time left of the whole run in words, a list of one, or of none where it is not known."""
+        """Returns the time left of the whole run, a list of one string, empty if it is unknown."""
         if not self.target:
             return []
         (then, step), done = self._marks[0], self._epoch * self.target + self.seen
@@ -87,7 +86,7 @@ class Progress(keras.callbacks.ProgbarLogger):
         return [f"{_clock(seconds)} left"] if done > step else []
 
     def _brief(self, logs):
-        """Returns what is not hidden, in the model's order: Keras sorts by name."""
+        """Returns the logs that are not hidden, in the model's order: Keras sorts by name."""
         logs, hidden = logs or {}, self.model.hidden_logs
         names = dict.fromkeys([*(mean.name for mean in self.model.step_means), *logs])
         return {name: logs[name] for name in names if name in logs and name not in hidden}

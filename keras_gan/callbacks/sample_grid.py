@@ -9,21 +9,21 @@ from keras_gan.checks import check_integer, first_examples
 
 
 class SampleGrid(keras.callbacks.Callback):
-    """A picture of what the generator makes of the same latents, or images, drawn after each epoch.
+    """Picture of the generator's output for the same latents, or images, after each epoch.
 
-    Writes `samples/epoch_0001.png` and on under `log_dir`, and the same pictures for TensorBoard, beside the scalars
+    Writes `samples/epoch_0001.png` and so on to `log_dir`, and the same pictures for TensorBoard, next to the scalars
     of `keras.callbacks.TensorBoard(log_dir)`.
 
     Args:
         log_dir: Path of the run's folder; made if it is missing.
         n: Int > 0, how many images. Defaults to `64`.
         columns: Int > 0. Defaults to None, as square as possible.
-        seed: Int >= 0, which latents. Defaults to `0`.
-        given: Array `(n, ...)`, what each image is conditioned on, as in `GAN.sample`. Defaults to None, all classes in
-            turn if there is a condition on labels; a condition that is a vector needs it.
+        seed: Int >= 0, for the latents. Defaults to `0`.
+        given: Array `(n, ...)`, the condition of each image, as in `GAN.sample`. Defaults to None, all classes
+            cyclically if there is a condition on labels; a condition that is a vector needs it.
         data: For a model that translates images, such as `Pix2Pix`: what `fit` takes, of which the first `n` pairs are
-            drawn, source, output and target side by side; of `CycleGAN` an image of each domain, what becomes of it and
-            what comes back. Fewer are drawn if there are fewer. Defaults to None.
+            drawn, source, output and target side by side; of `CycleGAN` an image of each domain, its translation and
+            its reconstruction. Fewer are drawn if there are fewer. Defaults to None.
 
     Raises:
         ValueError: If a number is out of range; when training begins, if the model makes no images with 1 or 3

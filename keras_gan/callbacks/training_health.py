@@ -1,4 +1,4 @@
-"""Alarms in plain words when training goes wrong."""
+"""Alarms when training goes wrong."""
 
 import logging
 import math
@@ -10,11 +10,11 @@ from keras_gan.checks import check_integer
 
 
 class TrainingHealth(keras.callbacks.Callback):
-    """Alarms in plain words when training goes wrong: `not_finite` for any model, others that its `alarms()` lists.
+    """Alarms when training goes wrong: `not_finite` for any model, and those that its `alarms()` lists.
 
     - `not_finite`: a loss or another logged value is NaN or infinite, with the part of the step that made it: the data,
       a player's loss, a penalty, a gradient. Watched at each step, and in the losses of `validation_data`, which show
-      what an epoch's last step broke; it always ends training, since nothing is learned from there on.
+      the effect of an epoch's last step; it always ends training, since nothing can be learned afterwards.
 
     For a `GAN`:
 
@@ -25,10 +25,10 @@ class TrainingHealth(keras.callbacks.Callback):
     - `generator_memorizes`: over `patience` epochs the `val_memorization` of a `keras_gan.metrics.Memorization` in
       `compile` is above one half.
 
-    The words go to the logger `keras_gan` between two epochs, and to TensorBoard's text page.
+    Messages go to the logger `keras_gan` between two epochs, and to TensorBoard's text page.
 
     Args:
-        log_dir: Path of the run's folder, for TensorBoard. Defaults to None, the log alone.
+        log_dir: Path of the run's folder, for TensorBoard. Defaults to None, only the logger.
         patience: Int > 0, how many epochs in a row must look wrong. Defaults to `3`.
         stop: Bool, whether any alarm ends training. Defaults to False.
         checkpoint: Path of the file that a `keras.callbacks.ModelCheckpoint(..., save_best_only=True)` writes. An alarm
@@ -36,7 +36,7 @@ class TrainingHealth(keras.callbacks.Callback):
             which are not finite. Defaults to None.
 
     Attributes:
-        alarms: List of `(epoch, name, message)`, epochs counted from 0, of all that was said.
+        alarms: List of `(epoch, name, message)` of all alarms, epochs counted from 0.
 
     Raises:
         ValueError: If `patience` is not a positive integer, or `checkpoint` has a suffix that Keras does not load.
@@ -71,7 +71,7 @@ class TrainingHealth(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         logs = logs or {}
         broken = _not_finite(logs, logs)
-        # After a step, not before: where many processes train, the first has then written what it had to.
+        # After a step, not before: when several processes train, the chief has then written its files.
         self._written = self._when_written()
         if broken and not self.model.stop_training:
             culprit = self.model.culprit(broken)
@@ -82,7 +82,7 @@ class TrainingHealth(keras.callbacks.Callback):
         logs = logs or {}
         names = [mean.name for mean in self.model.step_means]
         broken = _not_finite(logs, [f"val_{name}" for name in names])
-        # Otherwise a step has said so itself.
+        # Otherwise a step has already reported it.
         if broken and not _not_finite(logs, names):
             self._end(
                 "Validation made a loss that is not finite, where all steps made finite ones: most likely the epoch's "
@@ -98,7 +98,7 @@ class TrainingHealth(keras.callbacks.Callback):
         if self._unsaid and self.checkpoint is not None:
             if not self.checkpoint.exists():
                 self._unsaid.append(f"The model stays as it is: there is no {self.checkpoint} yet.")
-            # `ModelCheckpoint` takes the first value for the best, NaN too.
+            # `ModelCheckpoint` takes the first value as the best, even NaN.
             elif self._broken and self._when_written() != self._written:
                 self._unsaid.append(f"The model stays as it is: {self.checkpoint} is of the epoch that broke.")
             else:
@@ -107,7 +107,7 @@ class TrainingHealth(keras.callbacks.Callback):
         self._say()
 
     def _lasts(self, name, wrong):
-        """Tells if something has been wrong for exactly the epochs of the patience."""
+        """Checks if something has been wrong for exactly `patience` epochs."""
         self._streaks[name] = self._streaks.get(name, 0) + 1 if wrong else 0
         return self._streaks[name] == self.patience
 
@@ -131,7 +131,7 @@ class TrainingHealth(keras.callbacks.Callback):
                 tf.summary.text(f"health/{name}", message, step=self._epoch)
 
     def _say(self):
-        # Later than the alarm: a line in the midst of a progress bar can't be read.
+        # Later than the alarm: a line within a progress bar can't be read.
         while self._unsaid and self.model.is_chief:
             logging.getLogger("keras_gan").warning(self._unsaid.pop(0))
 
@@ -141,7 +141,7 @@ def _not_finite(logs, names):
 
 
 class Finite(TrainingHealth):
-    """The alarm `not_finite` alone: `fit` adds it where there is no `TrainingHealth`."""
+    """The alarm `not_finite` only: `fit` adds it if there is no `TrainingHealth`."""
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)

@@ -1,4 +1,4 @@
-"""Errors before work is spent, which name the argument, what was expected and what came."""
+"""Argument checks before work is spent; errors name the argument, the expectation and the value received."""
 
 from keras_gan.checks.data import (
     RANGES,

@@ -1,4 +1,4 @@
-"""Streams of batches as Keras takes them, with a check of what belongs to later batches."""
+"""Streams of batches as Keras takes them, with a check of the labels of later batches."""
 
 import contextlib
 import copy
@@ -13,10 +13,10 @@ from keras_gan import keras_private
 
 
 class Later:
-    """Checks what belongs to later batches of a stream, and keeps the error: TensorFlow's own would bury it.
+    """Check of the labels of later batches; keeps its error, which would be buried in TensorFlow's.
 
     Args:
-        check: Function of what belongs to a batch, such as labels, and of the number of examples; it raises an error.
+        check: Function of the `y` of a batch, such as labels, and of the number of examples; it raises an error.
     """
 
     def __init__(self, check):
@@ -32,7 +32,7 @@ class Later:
 
     @contextlib.contextmanager
     def shown(self):
-        """Raises the error that was kept in place of what became of it."""
+        """Raises the kept error in place of the one that wraps it."""
         self._error = None
         try:
             yield
@@ -43,7 +43,7 @@ class Later:
 
 
 def plain(data):
-    """Returns data frames, and torch tensors where another backend trains, as NumPy arrays; other data as they are."""
+    """Converts data frames, and torch tensors for other backends, to NumPy arrays; other data are unchanged."""
     if hasattr(data, "to_numpy"):
         return data.to_numpy()
     if _is_of(data, "torch", "Tensor"):
@@ -56,7 +56,7 @@ def plain(data):
 
 
 def _tensor(data):
-    # Keras takes nothing else from a `DataLoader`.
+    # Keras accepts only these from a `DataLoader`.
     return sys.modules["torch"].as_tensor(plain(data))
 
 
@@ -67,10 +67,10 @@ def draw(x):
         x: `tf.data.Dataset`, `keras.utils.PyDataset`, torch `DataLoader`, generator or another iterable.
 
     Returns:
-        The batch, or None if there is none; and the iterator that gave it, which goes on from there.
+        The batch, or None if there is none; and its iterator, which continues after it.
     """
     if isinstance(x, keras.utils.PyDataset):
-        # Some of Keras's own are their own iterators, without an end. An infinite one has no number.
+        # Some of Keras's are their own iterators, without an end. An infinite one has no length.
         n = x.num_batches
         iterator = (x[i] for i in (itertools.count() if n is None else range(n)))
     else:
@@ -86,7 +86,7 @@ def first_examples(data, n):
         n: Int, how many at most.
 
     Returns:
-        Pair of NumPy arrays, at most `n` of x and of y; None in place of a y that there is not.
+        Pair of NumPy arrays, at most `n` of x and of y; None for y if there is none.
     """
     parts = ([], [])
     batches = [data] if isinstance(data, (tuple, list)) or hasattr(data, "shape") else data
@@ -103,24 +103,24 @@ def first_examples(data, n):
 
 
 def as_keras_takes(x, first, iterator, parts, later):
-    """Makes a stream one that Keras takes.
+    """Makes a stream acceptable to Keras.
 
     Args:
         x: The stream.
         first: Its first batch.
-        iterator: What gave it.
-        parts: Int, how many parts of a batch are used: 1 for the data, 2 with what belongs to them.
+        iterator: The iterator that gave it.
+        parts: Int, how many parts of a batch are used: 1 for the data, 2 with labels.
         later: `Later`, or None.
 
     Returns:
-        The stream: a generator, which can't be rewound, as a new one that begins with the same batch.
+        The stream; for a generator, which can't be rewound, a new one that starts with the same batch.
     """
 
     standardize = _Standardize(parts, later)
     if _is_of(x, "tensorflow", "data.Dataset"):
         return _watched(x, later) if later is not None and parts > 1 else x
     if isinstance(x, keras.utils.PyDataset):
-        # Other processes would need a copy of the model to check.
+        # Checks in other processes would need a copy of the model.
         return _Batches(x, _Standardize(parts, None) if x.use_multiprocessing else standardize)
     if _is_of(x, "torch", "utils.data.DataLoader"):
         return _loader(x, _Standardize(parts, later, _tensor))
@@ -130,7 +130,7 @@ def as_keras_takes(x, first, iterator, parts, later):
 
 
 class _Standardize:
-    """Makes a batch a tuple of what is used, which Keras takes from any stream, and checks what belongs to its data."""
+    """Callable that makes a batch a tuple, which Keras takes from any stream, and checks its labels."""
 
     def __init__(self, parts, later, convert=plain):
         self._parts, self._later, self._convert = parts, later, convert
@@ -165,7 +165,7 @@ class _Batches(keras.utils.PyDataset):
 
 
 def _loader(loader, standardize):
-    """Returns a copy of a `DataLoader`, of a class of its own: Keras takes no other kind that can be rewound."""
+    """Returns a copy of a `DataLoader`, a subclass: the only rewindable kind that Keras takes."""
 
     class Loader(type(loader)):
         def __iter__(self):
@@ -177,7 +177,7 @@ def _loader(loader, standardize):
 
 
 def _watched(dataset, later):
-    """Returns a `tf.data.Dataset` that checks what belongs to the data of each batch."""
+    """Returns a `tf.data.Dataset` that checks the labels of each batch."""
     import tensorflow as tf
 
     def check(given, n):
@@ -196,7 +196,7 @@ def _watched(dataset, later):
 
 
 def _is_of(thing, package, name):
-    """Tells if something is of a class of a package, which is loaded where it is."""
+    """Checks if an object is of a package's class, without importing the package."""
     kind = sys.modules.get(package)
     for part in name.split("."):
         kind = getattr(kind, part, None)

@@ -1,4 +1,4 @@
-"""Checks of what `GAN` and `compile` are told."""
+"""Checks of the arguments of `GAN` and `compile`."""
 
 import inspect
 import warnings
@@ -9,7 +9,7 @@ import keras
 from keras_gan.checks.values import check_integer, check_model, offers
 from keras_gan.keras_private import layers_of
 
-# Where what is no penalty belongs.
+# The arguments for objects that are often passed as penalties.
 _ELSEWHERE = {
     keras.constraints.Constraint: " A constraint belongs to layers of the discriminator: kernel_constraint=.",
     keras.regularizers.Regularizer: " A regularizer belongs to layers: kernel_regularizer=.",
@@ -29,7 +29,7 @@ def check_pack(pack, condition):
 
 
 def check_training(penalties, generator_penalties, augmentation, shape):
-    """Raises an error unless these arguments of `compile` are what they should be for data of a shape."""
+    """Raises an error unless these arguments of `compile` are valid for data of a shape."""
     _check_penalties("penalties", penalties, ("discriminator", "real", "fake"))
     _check_penalties("generator_penalties", generator_penalties, ("generator", "latents", "given", "fake"))
     if augmentation is None:
@@ -44,7 +44,7 @@ def check_training(penalties, generator_penalties, augmentation, shape):
 
 
 def check_views(augmentation, condition):
-    """Raises a ValueError if a condition compares views, and no augmentation makes them."""
+    """Raises a ValueError if a condition compares views without an augmentation to make them."""
     if augmentation is None and condition.compares_views:
         raise ValueError(
             "augmentation must make two views of each example that the condition can compare (consistency_weight), "
@@ -53,7 +53,7 @@ def check_views(augmentation, condition):
 
 
 def check_adaptive(augmentation, boundary, loss):
-    """Raises a ValueError if an augmentation learns from the signs of logits, and the loss gives them no meaning."""
+    """Raises a ValueError if an augmentation learns from signs of logits that the loss gives no meaning."""
     if getattr(augmentation, "needs_boundary", False) and boundary is None:
         raise ValueError(
             f"augmentation={type(augmentation).__name__} needs a loss with a boundary, from which it counts how often "
@@ -70,7 +70,7 @@ def _check_penalties(name, penalties, arguments):
     for penalty in penalties:
         try:
             signature = inspect.signature(penalty)
-            # Keras's metrics and layers take anything, whatever they do with it.
+            # Keras's metrics and layers accept any arguments.
             fits = not isinstance(penalty, type) and "seed" in signature.parameters
             signature.bind(*arguments, seed=None)
         except (TypeError, ValueError):
@@ -87,7 +87,7 @@ def check_metrics(metrics):
     """Raises an error unless these are metrics whose results have different names.
 
     Raises:
-        TypeError: If `metrics` is no list of `keras.metrics.Metric` objects.
+        TypeError: If `metrics` is not a list of `keras.metrics.Metric` objects.
         ValueError: If two of them log a result of the same name.
     """
     _check_list("metrics", metrics)
@@ -108,7 +108,7 @@ def check_metrics(metrics):
 
 
 def check_names(log_names, metrics):
-    """Raises a ValueError if two things that steps log have one name, or one of them and a metric."""
+    """Raises a ValueError if two logs of a step, or one of them and a metric, have the same name."""
     names = [*log_names, *(name for metric in metrics for name in result_names(metric))]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
@@ -120,7 +120,7 @@ def check_names(log_names, metrics):
 
 
 def check_owner(parts, model):
-    """Raises a ValueError if a part with a state is part of another model, and makes it this one's.
+    """Raises a ValueError if a stateful part belongs to another model, else assigns it to this one.
 
     Args:
         parts: List of penalties and augmentations, or None.
@@ -144,7 +144,7 @@ def result_names(metric):
 
 
 def check_monitors(callbacks, metrics):
-    """Tells callbacks that watch a metric which way is better, where the user has not.
+    """Sets the mode of callbacks that watch a metric, where the user has not.
 
     Args:
         callbacks: List of `keras.callbacks.Callback`. Those such as `keras.callbacks.EarlyStopping` with `mode="auto"`
@@ -162,7 +162,7 @@ def check_monitors(callbacks, metrics):
             continue
         mode = modes.get(callback.monitor.removeprefix("val_"))
         if mode is None and not getattr(callback, "save_best_only", True):
-            # It saves each epoch, and yet Keras wants a direction.
+            # It saves every epoch, yet Keras requires a mode.
             mode = "min"
         if mode is None:
             known = [f"'val_{name}'" for name, mode in modes.items() if mode]
@@ -176,7 +176,7 @@ def check_monitors(callbacks, metrics):
 
 
 def check_trainable(name, networks):
-    """Raises a ValueError if a player, a list of networks, has nothing to learn with."""
+    """Raises a ValueError if a player, a list of networks, has no trainable weights."""
     for network in networks:
         check_model(name, network)
         if not network.trainable_variables:
@@ -192,7 +192,7 @@ def _check_list(name, objects):
 
 
 def bounds_slope(discriminator):
-    """Tells if layers of a discriminator bound its slope: by spectral normalization, or by constraints."""
+    """Checks if layers of a discriminator bound its slope: by spectral normalization, or by constraints."""
     return any(
         type(layer).__name__ == "SpectralNormalization" or getattr(layer, "kernel_constraint", None)
         for layer in layers_of(discriminator)
@@ -200,7 +200,7 @@ def bounds_slope(discriminator):
 
 
 def warn_without_lipschitz_control(loss, penalties, discriminator):
-    """Warns of a loss that has no bound for a discriminator that has none either."""
+    """Warns of an unbounded loss for a discriminator without Lipschitz control."""
     if getattr(loss, "needs_lipschitz", False) and not penalties and not bounds_slope(discriminator):
         warnings.warn(
             f"loss={type(loss).__name__} without control of the discriminator's slope: its loss has no bound and "

@@ -1,4 +1,4 @@
-"""Checks of single values: the rule for numbers, which every room may use."""
+"""Checks of single values, such as numbers and seeds."""
 
 import math
 import numbers
@@ -12,8 +12,8 @@ def check_integer(name, value, low=1, high=None):
     """Returns an integer within bounds as Python's.
 
     Args:
-        name: String, what the user calls the argument.
-        value: What came. NumPy's integers are integers, a bool is none.
+        name: String, the name of the argument.
+        value: The value received. NumPy integers are integers; a bool is not.
         low: Int, the smallest that is allowed, or None for no bound. Defaults to `1`.
         high: Int, the largest that is allowed. Defaults to None, no bound.
 
@@ -37,8 +37,8 @@ def check_number(name, value, low=None, high=None, open_low=False, open_high=Fal
     """Returns a finite number within bounds as Python's float.
 
     Args:
-        name: String, what the user calls the argument.
-        value: What came. NumPy's numbers are numbers, a bool is none.
+        name: String, the name of the argument.
+        value: The value received. NumPy numbers are numbers; a bool is not.
         low: Float, the bound from below. Defaults to None, no bound.
         high: Float, the bound from above. Defaults to None, no bound.
         open_low: Bool, whether `low` itself is out of bounds. Defaults to False.
@@ -78,15 +78,15 @@ def check_points(name, value, size):
     """Returns points as an array.
 
     Args:
-        name: String, what the user calls the argument.
-        value: What came: an array, a tensor or a list of lists.
-        size: String, what the user calls the size of a point.
+        name: String, the name of the argument.
+        value: The value received: an array, a tensor or a list of lists.
+        size: String, the name of a point's size.
 
     Returns:
         NumPy array `(num_modes, size)`, float32.
 
     Raises:
-        ValueError: If these are no finite numbers of that shape, or none.
+        ValueError: If these are not finite numbers of that shape, or there are none.
     """
     try:
         points = np.asarray(ops.convert_to_numpy(value), "float32")
@@ -100,8 +100,8 @@ def check_points(name, value, size):
 
 
 def is_auto(value):
-    """Tells if an argument is left at `"auto"`."""
-    # An array would compare each of its entries.
+    """Checks if an argument is left at `"auto"`."""
+    # `==` on an array would compare each entry.
     return isinstance(value, str) and value == "auto"
 
 
@@ -147,5 +147,5 @@ def check_model(name, model):
 
 
 def offers(thing, *methods):
-    """Tells if a thing is an object, and not its class, with these methods."""
+    """Checks if a value is an object, not a class, with these methods."""
     return not isinstance(thing, type) and all(callable(getattr(thing, name, None)) for name in methods)

@@ -1,4 +1,4 @@
-"""Data: digits, TensorFlow Datasets, folders of images, and two of them, as `tf.data` pipelines; toy distributions."""
+"""Data: digits, TensorFlow Datasets, one or two folders of images, as `tf.data` pipelines; toy distributions."""
 
 from keras_gan.datasets.convert import from_dataset
 from keras_gan.datasets.load import load

@@ -1,16 +1,16 @@
-"""Batches of images as others have them, as GANs take them."""
+"""Conversion of batches of images from any source to those that GANs take."""
 
 import numpy as np
 
 from keras_gan.datasets.pictures import fit
 
 _CHANNELS = (1, 3, 4)
-# Resizing may bring values a little beyond the range.
+# Resizing can produce values slightly beyond the range.
 _MARGIN = 0.1
 
 
 class Standard:
-    """A function that makes any batch one of images in [-1, 1], at one size, and integer labels.
+    """Function that converts any batch to images in [-1, 1], of one size, and integer labels.
 
     Args:
         first: Images of the first batch, an array `(batch, ...)`.
@@ -21,7 +21,7 @@ class Standard:
         shape: `(height, width, channels)` of an image that it returns.
 
     Raises:
-        ValueError: If the images are of a shape or a range that is none of these.
+        ValueError: If the shape or the range of the images is not supported.
     """
 
     def __init__(self, first, size, data_range):
@@ -59,15 +59,15 @@ def to_bytes(images, data_range):
 
 
 def channels_last(images, name="data"):
-    """Returns images `(batch, height, width, channels)` also of gray ones and of those with channels first.
+    """Returns images as `(batch, height, width, channels)`, from gray ones and those with channels first too.
 
     Args:
         images: Array.
-        name: String, what the user calls it. Defaults to `"data"`.
+        name: String, the name in errors. Defaults to `"data"`.
 
     Raises:
         ValueError: If they are of another shape.
-        TypeError: If they are no numbers.
+        TypeError: If they are not numbers.
     """
     if images.dtype.kind not in "iufb":
         raise TypeError(f"{name} must hold images, arrays of numbers. Received: dtype {images.dtype}.")
@@ -86,15 +86,15 @@ def channels_last(images, name="data"):
 
 
 def find_range(images, name="images", advice="Pass data_range=(low, high), the values of black and white."):
-    """Tells the values of black and white, `(low, high)`, from some images.
+    """Infers the values of black and white, `(low, high)`, from some images.
 
     Args:
         images: Array.
-        name: String, what the user calls them. Defaults to `"images"`.
+        name: String, the name in errors. Defaults to `"images"`.
         advice: String, what to do if that fails. Defaults to that of `from_dataset`.
 
     Raises:
-        ValueError: If they lie in no range that is known.
+        ValueError: If they are in no known range.
     """
     if images.dtype == np.uint8:
         return 0, 255
@@ -109,10 +109,10 @@ def find_range(images, name="images", advice="Pass data_range=(low, high), the v
 
 
 def to_integers(labels, n):
-    """Returns labels `(n,)`, int32, of integers `(n,)` or `(n, 1)`, of whatever type, or one-hot `(n, classes)`.
+    """Returns labels `(n,)`, int32, from integers of any type, `(n,)` or `(n, 1)`, or one-hot `(n, classes)`.
 
     Raises:
-        ValueError: If they are none of these.
+        ValueError: If they have another form.
     """
     if labels.dtype.kind in "iufb" and len(labels) == n and n:
         flat = labels.reshape(n) if labels.shape in ((n,), (n, 1)) else None
@@ -128,7 +128,7 @@ def to_integers(labels, n):
 
 
 def check_batch(images, labels, weights, with_labels):
-    """Raises an error unless a batch, or all data, are images and, where they are asked for, labels."""
+    """Raises an error unless a batch, or all data, are images and, if requested, labels."""
     if isinstance(images, dict):
         raise TypeError(
             f"data must give images or (images, labels). Received: a dict of {', '.join(map(repr, images))}. Take both "

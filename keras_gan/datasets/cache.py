@@ -1,8 +1,8 @@
-"""Images that were decoded once, in a file that is mapped into memory.
+"""Decoded images, in a file that is mapped into memory.
 
-A folder for each set holds two files: `images`, the bytes of all that could be read, one after the other, and `log`, a
-line of JSON for each chunk of them, which is written after they are. What the log does not vouch for is not there: a
-killed program's cache goes on after the last whole chunk, and broken bytes are decoded again.
+A folder for each set holds two files: `images`, the bytes of all readable images one after the other, and `log`, a line
+of JSON for each chunk of them, written after the chunk. Bytes without a valid entry in the log are ignored: the cache
+of a killed program continues after the last whole chunk, and corrupt bytes are decoded again.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ import numpy as np
 from keras_gan.datasets.pictures import decoded
 from keras_gan.saving.home import keras_home
 
-# Another number makes caches start anew: where the files, or what is decoded, are others.
+# Another number invalidates all caches: change it with the file format or the decoding.
 _VERSION = 1
 # Pictures in a chunk.
 _CHUNK = 256
@@ -31,7 +31,7 @@ _ADVICE = "Make room, pass cache=PATH on another disk, or ask for a smaller imag
 
 
 def cached(pictures, place=None):
-    """Returns decoded pictures from a cache, which is written where it is missing. Others that need it wait.
+    """Returns decoded pictures from a cache, which is written if missing. Other processes that need it wait.
 
     Args:
         pictures: `Pictures`.
@@ -42,7 +42,7 @@ def cached(pictures, place=None):
 
     Raises:
         ValueError: If the pictures differ in shape, or can't be read.
-        OSError: If the cache can't be written, such as for want of room; then nothing is left of it.
+        OSError: If the cache can't be written, such as on a full disk; then nothing is left of it.
     """
     place = default_place() if place is None else Path(place).expanduser()
     digest = hashlib.sha256(json.dumps([_VERSION, pictures.key()]).encode()).hexdigest()
@@ -61,7 +61,7 @@ def cached(pictures, place=None):
 
 
 def default_place():
-    """Returns the folder that holds caches where no other is named."""
+    """Returns the default folder of caches."""
     return keras_home() / "keras_gan" / "data"
 
 
@@ -71,7 +71,7 @@ def _shape(chunks):
 
 @contextlib.contextmanager
 def _locked(folder):
-    """Opens the log of a cache, for this process alone. A killed process lets go of it."""
+    """Opens the log of a cache with an exclusive lock, which a killed process releases."""
     while True:
         with _open(folder) as log:
             _lock(log, folder)
@@ -86,7 +86,7 @@ def _open(folder):
             folder.mkdir(parents=True, exist_ok=True)
             return open(folder / "log", "a+b")
         except FileNotFoundError:
-            # Another process, which could not write the cache, removed the folder just now.
+            # Another process failed to write the cache and has just removed the folder.
             continue
         except OSError as error:
             raise OSError(
@@ -97,7 +97,7 @@ def _open(folder):
 
 
 def _is_at(file, path):
-    """Tells if an open file is still the one at a path: who had it may have removed it."""
+    """Checks if an open file is still the one at a path: its last owner may have removed it."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
     except FileNotFoundError:
@@ -107,7 +107,7 @@ def _is_at(file, path):
 def _lock(log, folder):
     try:
         import fcntl
-    except ImportError:  # Windows, where two must not write one cache at a time.
+    except ImportError:  # Windows, where no two processes may write one cache at the same time.
         return
     try:
         fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -117,7 +117,7 @@ def _lock(log, folder):
 
 
 def _intact(log, header, path):
-    """Reads the chunks of a log up to the first whose images are not there as they were written, and cuts off the rest.
+    """Reads the chunks of a log up to the first whose images are missing or corrupt, and truncates the rest.
 
     Returns:
         List of dicts: `shape` of the images, None if none could be read; their `labels`; `bad`, pairs of the number of
@@ -129,7 +129,7 @@ def _intact(log, header, path):
         return []
     chunks = []
     for line in lines:
-        # A line that was being written ends without its end.
+        # A partially written line has no newline.
         try:
             chunks.append(json.loads(line) if line.endswith(b"\n") else None)
         except ValueError:
@@ -151,7 +151,7 @@ def _intact(log, header, path):
 
 
 def _write(pictures, before, log, header, folder):
-    """Decodes the pictures that chunks don't have, and returns the chunks that do."""
+    """Decodes the pictures that are missing in the chunks, and returns the complete chunks."""
     chunks, shape, path = [], _shape(before), folder / "images"
     total = pictures.nbytes if shape is None else math.prod(shape) * len(pictures)
     _check_room(total, path, folder, bool(before))
@@ -184,7 +184,7 @@ def _write(pictures, before, log, header, folder):
                         log.write(json.dumps(chunk).encode() + b"\n")
                         _sync(log)
                         chunks.append(chunk)
-            # What was reserved for those that can't be read.
+            # Drop the space reserved for those that can't be read.
             file.truncate(file.tell())
     except (OSError, ValueError) as error:
         _remove(folder)
@@ -211,7 +211,7 @@ def _check_room(total, path, folder, is_begun):
 
 
 def _size_on_disk(path):
-    # Windows doesn't tell.
+    # Not available on Windows.
     return getattr(path.stat(), "st_blocks", 0) * 512
 
 
@@ -224,7 +224,7 @@ def _remove(folder):
 
 
 def _reserve(file, size):
-    # macOS and Windows have none.
+    # Not available on macOS and Windows.
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(file.fileno(), 0, size)
 

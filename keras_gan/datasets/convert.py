@@ -1,4 +1,4 @@
-"""Image data that people have already, as GANs take it."""
+"""Conversion of existing image data to what GANs take."""
 
 import itertools
 
@@ -16,35 +16,37 @@ from keras_gan.datasets.pipeline import pipeline, steady
 
 
 def from_dataset(data, batch_size=None, labels=False, image_size=None, seed=None, data_range=None):
-    """Makes image data that are there already those that GANs train on: images in [-1, 1], with integer labels.
+    """Converts existing image data to what GANs train on: images in [-1, 1], with integer labels.
 
-    Channels are moved to the end, gray images without them get one; labels may be integers, `(batch, 1)`, or one-hot.
+    Channels are moved to the end, gray images without a channel axis get one; labels may be integers, `(batch, 1)`, or
+    one-hot.
 
     Args:
         data: An array of images, such as `numpy.load(path, mmap_mode="r")`, which stays on disk, or a pair of arrays,
-            images and labels; or what gives batches of images, or of images and labels, again in each epoch: a
+            images and labels; or a source of batches of images, or of images and labels, repeatable for each epoch: a
             `tf.data.Dataset`, such as `keras.utils.image_dataset_from_directory` returns, a `keras.utils.PyDataset`, or
             a torch `DataLoader`.
-        batch_size: Int > 0, for arrays. Defaults to None: 32 for arrays; others come in batches.
+        batch_size: Int > 0, for arrays. Defaults to None: 32 for arrays; other data are in batches.
         labels: Bool, whether to give `(images, labels)` instead of `images`. Defaults to False.
         image_size: Int, or `(height, width)`: crop the center to that shape and resize, with 8 bits. Defaults to None,
             the images' own size.
-        seed: Int, for arrays: makes their order reproducible, as in `load`. Defaults to None, drawn at random; others
-            have an order of their own.
+        seed: Int, for arrays: makes their order reproducible, as in `load`. Defaults to None, drawn at random; other
+            data keep their own order.
         data_range: `(low, high)`, the values of black and white. Defaults to None: `(0, 255)` for unsigned bytes; for
-            others `(0, 255)`, `(0, 1)` or `(-1, 1)`, as the first batch tells, of arrays the first thousand images.
+            others `(0, 255)`, `(0, 1)` or `(-1, 1)`, inferred from the first batch, or an array's first thousand
+            images.
 
-    Arrays come in an order that follows from the seed and the step, as in `load`: a run that was cut off goes on bit
-    for bit. A stream has an order of its own, which nobody else can set: a run goes on, but not bit for bit.
+    The order of arrays depends on the seed and the step, as in `load`: an interrupted run resumes bit for bit. A stream
+    has its own order, which can't be set: a run resumes, but not bit for bit.
 
     Returns:
         `tf.data.Dataset`, which `fit` takes on every backend, of images `(batch, height, width, channels)`, float32 in
-        [-1, 1], or of `(images, labels)` with labels `(batch,)`, int32. Values a little beyond the range, as resizing
-        brings them, are clipped.
+        [-1, 1], or of `(images, labels)` with labels `(batch,)`, int32. Values slightly beyond the range, as from
+        resizing, are clipped.
 
     Raises:
-        ValueError: If the images are of a shape, size or range that is none of these, labels are missing or are no
-            integers, or a stream has no known length or can't begin again.
+        ValueError: If the shape, size or range of the images is not supported, labels are missing or not integers, or a
+            stream has no known length or can't be repeated.
         TypeError: If the data are of another kind.
 
     Example:
@@ -81,7 +83,7 @@ def _check_range(data_range):
 
 
 class _Arrays(Pictures):
-    """Images of an array at another size."""
+    """Images of an array, resized."""
 
     title = "the array"
 
@@ -165,7 +167,7 @@ def _from_stream(data, labels, size, data_range):
         return images if numbers is None else (images, tf.ensure_shape(numbers, (None,)))
 
     if isinstance(data, tf.data.Dataset):
-        # Under `map` its cardinality stays known, and what it is made from is found.
+        # Under `map` its cardinality stays known, and its source can be found.
         parts = 2 if labels else 1
         dataset = data.map(lambda *batch: tf.numpy_function(standardize, _unpack(batch)[:parts], kinds))
     else:
@@ -190,7 +192,7 @@ def _numpy(part):
 
 
 def _batches(data):
-    """Returns a function that begins a pass over a stream, and how many batches a pass has, -1 for no end."""
+    """Returns a function that starts a pass over a stream, and the number of batches of a pass, -1 if infinite."""
     import tensorflow as tf
 
     if isinstance(data, tf.data.Dataset):

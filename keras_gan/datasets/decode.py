@@ -1,4 +1,4 @@
-"""One image file, as it looks in a viewer."""
+"""Decoding of one image file, as a viewer shows it."""
 
 import contextlib
 import io
@@ -11,14 +11,14 @@ import numpy as np
 from keras_gan.datasets.pictures import fit
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
-# Whatever a file is called: Pillow opens formats, too, that hand their content to other programs.
+# Regardless of the suffix: Pillow also opens formats that pass their content to other programs.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
-# Cameras and browsers write these under other suffixes, such as .jfif, or under none. "BM" alone would say too little.
+# Cameras and browsers write these under other suffixes, such as .jfif, or none. "BM" alone is too unspecific.
 _SIGNATURES = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBP", re.DOTALL)
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-# A picture of colors that are spread evenly.
+# A picture of evenly spaced colors.
 _COLORS = np.stack(np.meshgrid(*[np.arange(0, 256, 51, dtype="uint8")] * 3), -1).reshape(-1, 1, 3)
-# Decoding the largest takes 1.6 GB, so those above the second number have their turns.
+# Decoding the largest takes 1.6 GB, so those above the second number are decoded one at a time.
 _MAX_PIXELS, _LARGE_PIXELS = 89_000_000, 10_000_000
 
 
@@ -37,7 +37,7 @@ def read(path, size, channels):
         Array `(height, width, channels)`, uint8.
 
     Raises:
-        Exception: Of whatever kind, if it can't be read; `reason` says it in words.
+        Exception: Of any kind, if it can't be read; `reason` describes it.
     """
     with _opened(path) as image:
         pixels = image.width * image.height
@@ -48,7 +48,7 @@ def read(path, size, channels):
 
 
 def header(path):
-    """Reads what a file says of its image, without decoding it.
+    """Reads the header of an image file, without decoding the image.
 
     Args:
         path: `Path` of the file.
@@ -57,7 +57,7 @@ def header(path):
         `(height, width)` as in a viewer, and Pillow's color mode, such as `"RGB"`.
 
     Raises:
-        Exception: As of `read`.
+        Exception: As `read`.
     """
     with _opened(path) as image:
         size = image.size if _lies(image) else image.size[::-1]
@@ -65,7 +65,7 @@ def header(path):
 
 
 def has_signature(path):
-    """Tells if a file begins as an image does."""
+    """Checks if a file starts with the signature of an image."""
     # Opening a named pipe would wait forever.
     if not path.is_file():
         return False
@@ -90,18 +90,18 @@ def _opened(path):
 
 
 def _lies(image):
-    """Tells if EXIF says that a viewer turns an image by a quarter."""
-    # A PNG would be decoded to find what comes after its pixels. Phones' JPEGs with a second image in them are MPO.
+    """Checks if an image is rotated by 90 degrees, according to EXIF."""
+    # A PNG would have to be decoded to find EXIF after its pixels. Phones' JPEGs with a second image in them are MPO.
     is_known = image.format in ("JPEG", "MPO") or "exif" in image.info
     return is_known and image.getexif().get(0x0112, 1) >= 5
 
 
 def _shrink(image, size):
-    """Lets a JPEG be decoded at a half, a quarter or an eighth where twice the size asked for is left to resize.
+    """Makes a JPEG decode at 1/2, 1/4 or 1/8 of its size, if that leaves at least twice the requested size.
 
     Returns:
-        `(height, width)` of the picture in pixels that are decoded, floats: the last row and column may be a part of
-        one; None if nothing changes.
+        `(height, width)` of the picture in decoded pixels, floats: the last row and column may be fractional; None if
+        nothing changes.
     """
     lies = _lies(image)
     height, width = size[::-1] if lies else size
@@ -120,14 +120,14 @@ def _convert(image, mode):
 
     ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith("I;16"):
-        # Pillow's own conversion clips what is above 255.
+        # Pillow's own conversion clips values above 255.
         gray, clear = np.asarray(image).astype("uint32"), image.info.get("transparency")
         image = Image.fromarray(((gray * 255 + 32767) // 65535).astype("uint8"))
         if clear is not None:
             image.putalpha(Image.fromarray(np.where(gray == clear, 0, 255).astype("uint8")))
     image = _to_srgb(image)
     if image.has_transparency_data:
-        # What lies under transparent pixels is arbitrary; pages and most viewers show white.
+        # Colors under transparent pixels are arbitrary; web pages and most viewers show white.
         image = image if image.mode == "RGBA" else image.convert("RGBA")
         if mode == "RGBA":
             return image
@@ -138,19 +138,19 @@ def _convert(image, mode):
 
 
 def _to_srgb(image):
-    """Converts an image with another color profile, such as phones' Display P3; without a valid one, as it is."""
+    """Converts an image from its color profile, such as phones' Display P3, if it has a valid one."""
     from PIL import Image, ImageCms
 
     content = image.info.get("icc_profile")
     if not content:
         return image
-    # Colors alone have a profile.
+    # Only color images have a profile.
     alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
     colors = image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(content))
         convert = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), colors.mode, "RGB")
-        # Most profiles are of sRGB itself, and pictures are large.
+        # Most profiles are sRGB itself, and conversion of large pictures is slow.
         if colors.mode == "RGB":
             converted = ImageCms.applyTransform(Image.fromarray(_COLORS), convert)
             if np.abs(np.asarray(converted, "int32") - _COLORS).max() <= 1:
@@ -164,7 +164,7 @@ def _to_srgb(image):
 
 
 def reason(error):
-    """Says in a few words what kept an image from being read."""
+    """Returns a short reason why an image can't be read."""
     from PIL import UnidentifiedImageError
 
     if isinstance(error, UnidentifiedImageError):

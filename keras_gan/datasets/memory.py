@@ -1,4 +1,4 @@
-"""How much memory is free, for this process."""
+"""Free memory of this process."""
 
 import contextlib
 import math
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def free(root="/"):
-    """Returns how many bytes this process may still take, an int; infinity where nothing says it.
+    """Returns how many bytes this process can still allocate, an int; infinity if unknown.
 
     Args:
-        root: Path that stands for the root of the file system. Defaults to `"/"`.
+        root: Path used as the root of the file system. Defaults to `"/"`.
     """
     root = Path(root)
     return min([_of_system(root), *_of_groups(root)])
@@ -28,7 +28,7 @@ def _of_system(root):
 
 
 def _of_groups(root):
-    """Yields what is left to each control group that this process is in, where there are limits, as in containers."""
+    """Yields the memory left to each control group of this process that has a limit, as in containers."""
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
@@ -42,11 +42,11 @@ def _of_groups(root):
             names = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
         else:
             continue
-        # A container often sees its own group at the root, under the path that the host has for it.
+        # A container often sees its own group at the root, with the host's path for it.
         parts = path.strip("/").split("/")
         for group in (base.joinpath(*parts[:i]) for i in range(len(parts) + 1)):
             with contextlib.suppress(OSError, LookupError, ValueError):
-                # Files that were read count as used, and make room for what needs it.
+                # The page cache counts as used, but is freed on demand.
                 read = int(_table(group / "memory.stat")[names[2]])
                 yield max(0, int((group / names[0]).read_text()) - int((group / names[1]).read_text()) + read)
 

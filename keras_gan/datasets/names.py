@@ -12,7 +12,7 @@ def class_names(name):
         name: String, as in `load`.
 
     Returns:
-        List of strings: of a folder the names of its subfolders, `names[label]` being the one that holds an image.
+        List of strings; for a folder the names of its subfolders, where `names[label]` holds an image with that label.
 
     Raises:
         ValueError: If the name is unknown, or the set has no labels.

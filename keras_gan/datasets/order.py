@@ -1,4 +1,4 @@
-"""Which example comes when: a function of a seed and of how far training is."""
+"""Order of the examples: a function of a seed and the training step."""
 
 import itertools
 import random
@@ -12,22 +12,23 @@ _ATTRIBUTE = "_keras_gan_order"
 
 
 class Order:
-    """A random order of `n` examples, another one at each pass.
+    """Random order of `n` examples, different in each pass.
 
-    In training a pass depends on `seed`, on how many steps the model had made when the epoch began, and on how many
-    passes the epoch has begun: who goes on where a run was cut off meets the same. Outside of training it depends on
-    `seed` and on how many passes were drawn before.
+    In training a pass depends on `seed`, on the model's step at the start of the epoch, and on the number of passes
+    begun in the epoch: a resumed run sees the same order. Outside of training it depends on `seed` and on the number of
+    passes drawn before.
 
     Args:
         seed: Int in [0, 2**32), or None for one drawn by Python's `random`.
         n: Int > 0, how many examples there are.
         stack: Int > 0, how many examples each index stands for. Defaults to `1`.
-        with_numbers: Bool, whether each index comes with a random number, to vary its example by. Defaults to False.
-        length: Int >= n, how many indices a pass has: behind the last one all come again, in another order. Defaults to
-            None, n.
+        with_numbers: Bool, whether each index has a random number, for random changes of its example. Defaults to
+            False.
+        length: Int >= n, the number of indices of a pass: after the last one all are repeated, in another order.
+            Defaults to None, n.
 
     Attributes:
-        steps: Int >= 0, the steps that the model had made when the epoch began; None outside of training.
+        steps: Int >= 0, the model's step at the start of the epoch; None outside of training.
     """
 
     def __init__(self, seed, n, stack=1, with_numbers=False, length=None):
@@ -44,16 +45,16 @@ class Order:
         return self._now[0]
 
     def begin(self, steps):
-        """Makes the passes from here on those of an epoch.
+        """Starts an epoch: following passes belong to it.
 
         Args:
             steps: Int >= 0, how many steps the model has made.
         """
-        # One assignment: TensorFlow draws in threads of its own.
+        # A single assignment: TensorFlow draws in its own threads.
         self._now = steps, itertools.count()
 
     def end(self):
-        """Makes the passes from here on those outside of training."""
+        """Ends training: following passes are those outside of it."""
         self._now = None, self._visits
 
     def draw(self):
@@ -61,10 +62,10 @@ class Order:
 
         Returns:
             NumPy array `(length, stack)`, int64: each n rows of a column hold every index from 0 to n - 1 once. With
-            numbers `(length, stack, 2)`: behind each index a number from 0 to 2**63 - 1.
+            numbers `(length, stack, 2)`: after each index a number from 0 to 2**63 - 1.
         """
         steps, passes = self._now
-        # NumPy reads an absent last number as 0: an epoch's first pass is that of the seed and the steps alone.
+        # NumPy reads a missing last number as 0: an epoch's first pass depends only on the seed and the steps.
         rng = np.random.default_rng([self._seed, *([] if steps is None else [steps]), next(passes)])
         length, stack = self._shape
         rounds = range(-(-length // self._n))
@@ -72,7 +73,7 @@ class Order:
         order = np.stack(columns, axis=1)
         if not self._with_numbers:
             return order
-        # After the order, which is the same without them.
+        # Drawn after the order, which so does not depend on them.
         return np.stack([order, rng.integers(2**63 - 1, size=order.shape, endpoint=True)], axis=2)
 
     def dataset(self):
@@ -93,10 +94,10 @@ class Order:
 
 
 def find(data):
-    """Finds the orders behind data, whatever `tf.data` has made of what `load` gave.
+    """Finds the orders of data from `load`, through any `tf.data` transformations.
 
     Args:
-        data: A `tf.data.Dataset`, a dataset that a strategy has distributed, a structure of such, or anything else.
+        data: A `tf.data.Dataset`, a dataset that a strategy has distributed, a structure of these, or anything else.
 
     Returns:
         List of `Order`, each once; empty for anything else.

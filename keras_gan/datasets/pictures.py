@@ -1,4 +1,4 @@
-"""Sets of pictures that have yet to be decoded, and pictures as arrays of one size."""
+"""Sets of pictures, decoded on demand, and pictures as arrays of one size."""
 
 import contextlib
 import math
@@ -8,11 +8,11 @@ import numpy as np
 
 
 class Pictures:
-    """A set of pictures in a fixed order, decoded when they are asked for. Each source has a subclass.
+    """Set of pictures in a fixed order, decoded on demand. Each source has a subclass.
 
     Attributes:
-        title: String, what the set is called.
-        shape: `(height, width, channels)` of a picture, where they are of one.
+        title: String, the name of the set.
+        shape: `(height, width, channels)` of a picture, if all have one shape.
     """
 
     def __len__(self):
@@ -22,17 +22,17 @@ class Pictures:
         """Decodes pictures from number `start` on.
 
         Yields:
-            Of each an array `(height, width, channels)`, uint8, or None if it can't be read; its label, an int, 0 where
-            there are none; and None, or a string that says why it can't be read.
+            For each an array `(height, width, channels)`, uint8, or None if it can't be read; its label, an int, 0
+            where there are none; and None, or the reason why it can't be read, a string.
         """
         raise NotImplementedError
 
     def key(self):
-        """Returns what decoded pictures depend on, of types that JSON has."""
+        """Returns everything that decoded pictures depend on, as JSON types."""
         raise NotImplementedError
 
     def name_of(self, i):
-        """Returns what a picture is called in an error."""
+        """Returns the name of a picture in errors."""
         return f"number {i} of {self.title}"
 
     def report(self, bad):
@@ -44,21 +44,21 @@ class Pictures:
 
     @property
     def nbytes(self):
-        """Int, how much memory all pictures take."""
+        """Int, the memory of all pictures."""
         return len(self) * math.prod(self.shape)
 
 
 def decoded(pictures, start=0, first=None, into=None):
-    """Decodes pictures, with a progress bar if there are many, and holds that all have one shape.
+    """Decodes pictures, with a progress bar if there are many, and checks that all have one shape.
 
     Args:
         pictures: `Pictures`.
         start: Int, the number of the first. Defaults to `0`.
-        first: `(height, width, channels)` of those before `start`. Defaults to None, the first sets it.
+        first: `(height, width, channels)` of those before `start`. Defaults to None, set by the first.
         into: Path of the folder that they are written to. Defaults to None, they stay in memory.
 
     Yields:
-        As `Pictures.decode`, after the number of the picture.
+        The number of the picture, then as `Pictures.decode`.
 
     Raises:
         ValueError: If pictures differ in shape.
@@ -116,7 +116,7 @@ def collect(pictures):
             labels.append(label)
     if bad:
         pictures.report(bad)
-    # A view that is made of this array later then holds the very object that is returned.
+    # Later views of this array then reference the returned object itself.
     return stacked[: len(labels)] if bad else stacked, np.array(labels, "int32")
 
 
@@ -126,8 +126,8 @@ def fit(image, size, exact=None):
     Args:
         image: Array `(height, width, channels)`, uint8.
         size: `(height, width)`, or None to leave it as it is.
-        exact: `(height, width)`, floats, how much of the array is the image, where its last row and column may be parts
-            of a pixel. Defaults to None, all of it.
+        exact: `(height, width)`, floats, the size of the image within the array, whose last row and column may be
+            fractional pixels. Defaults to None, all of it.
 
     Returns:
         Array of that size, uint8.

@@ -1,4 +1,4 @@
-"""Images in memory, or in a file that is mapped into it, as a `tf.data` pipeline."""
+"""`tf.data` pipelines of images in memory or in memory-mapped files."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ def pipeline(images, labels, order, batch_size, flip=False, crop=0, data_range=(
         batch_size: Int > 0.
         flip: Bool, whether to mirror each image with probability one half. Defaults to False.
         crop: Int >= 0, by how much images are larger, in each direction, than the window to take. Defaults to `0`.
-        data_range: `(low, high)`, what black and white are in the images. Defaults to `(0, 255)`.
+        data_range: `(low, high)`, the values of black and white. Defaults to `(0, 255)`.
         rows: Array of ints, which images to take. Defaults to None, all.
 
     Returns:
@@ -41,7 +41,7 @@ def pair_pipeline(parts, order, batch_size, flip, crop, rows=None):
     """Makes the dataset of pairs of images in an order: both are mirrored, and both are cropped, in the same way.
 
     Args:
-        parts: Sources and targets: of each an array `(n, height, width, channels)`, targets being larger by a whole
+        parts: Sources and targets: for each an array `(n, height, width, channels)`, targets being larger by a whole
             factor, and `(low, high)`, the values of black and white in it. A `numpy.memmap` stays on disk.
         order: `Order` of the pairs, with numbers where they are flipped or cropped.
         batch_size: Int > 0.
@@ -63,7 +63,7 @@ def pair_pipeline(parts, order, batch_size, flip, crop, rows=None):
 
 
 def degraded_pipeline(images, order, batch_size, scale, flip, crop, data_range, rows=None):
-    """Makes the dataset of pairs of which the images are the targets, and sources are made of them.
+    """Makes the dataset of pairs whose targets are the images, and whose sources are degraded from them.
 
     Args:
         images: Array `(n, height, width, channels)`; a `numpy.memmap` stays on disk.
@@ -72,7 +72,7 @@ def degraded_pipeline(images, order, batch_size, scale, flip, crop, data_range, 
         scale: Int > 1, how many times smaller sources are, in each direction.
         flip: Bool, whether to mirror each image with probability one half.
         crop: Int >= 0, by how much images are larger, in each direction, than the window to take.
-        data_range: `(low, high)`, what black and white are in the images.
+        data_range: `(low, high)`, the values of black and white.
         rows: Array of ints, which images to take. Defaults to None, all.
 
     Returns:
@@ -89,7 +89,7 @@ def degraded_pipeline(images, order, batch_size, scale, flip, crop, data_range, 
 
 
 def together(first, second):
-    """Makes the dataset of two pipelines' batches together, of which workers read their parts of both."""
+    """Zips the batches of two pipelines; workers read their parts of both."""
     import tensorflow as tf
 
     both = first, second
@@ -98,7 +98,7 @@ def together(first, second):
 
 
 def _of_rows(picks, rows, varies):
-    """Turns numbers of rows into those of images; where images vary, there is another number behind each."""
+    """Maps row numbers to image numbers; if images vary, each is followed by a random number."""
     import tensorflow as tf
 
     if rows is None:
@@ -108,12 +108,12 @@ def _of_rows(picks, rows, varies):
 
 
 def _batches(order, batch_size, pick):
-    """Makes the dataset of batches, of which each worker of several reads its part alone."""
+    """Makes the dataset of batches, of which each worker reads only its part."""
     import tensorflow as tf
 
     def part(index, count):
         def own(picks):
-            # As TensorFlow divides a batch among workers: the last may have less, or nothing.
+            # As TensorFlow divides a batch among workers: the last may get fewer examples, or none.
             size = -(-tf.shape(picks)[0] // count)
             return picks[index * size : (index + 1) * size]
 
@@ -126,10 +126,10 @@ def _batches(order, batch_size, pick):
 
 
 def _reader(images, data_range, flip, crop, unit=1):
-    """Makes the function that reads a batch of images, float32 in [-1, 1], of what an order draws."""
+    """Makes the function that reads a batch of images, float32 in [-1, 1], for the indices of an order."""
     import tensorflow as tf
 
-    # Without what a memmap adds to each piece of it.
+    # Without the overhead of memmap slices.
     images = np.asarray(images)
     _, height, width, channels = images.shape
     low, half = data_range[0], (data_range[1] - data_range[0]) / 2
@@ -149,7 +149,7 @@ def _reader(images, data_range, flip, crop, unit=1):
 
 
 def steady(dataset):
-    """Lets a `tf.data.Dataset` read ahead, without its autotuner: `fit` can hang at its end for as long as that ran."""
+    """Prefetches without `tf.data`'s autotuner, which can make `fit` hang at its end for as long as it ran."""
     import tensorflow as tf
 
     options = tf.data.Options()
@@ -158,19 +158,19 @@ def steady(dataset):
 
 
 def _take(images, picks):
-    # NumPy copies without holding Python's lock, and waits for the disk without it. Of a view, `np.take` copies all.
+    # NumPy copies, and waits for the disk, without holding the GIL. `np.take` would copy all of a view.
     return np.take(images, picks, axis=0) if images.flags.c_contiguous else images[picks]
 
 
 def _vary(images, picks, flip, crop, unit):
-    """Copies images, each mirrored or a window of it, as the number behind its index says.
+    """Copies images, each mirrored or cropped according to the number after its index.
 
     Windows begin at multiples of `unit`.
     """
     _, height, width, channels = images.shape
     batch = np.empty((len(picks), height - crop, width - crop, channels), images.dtype)
     for image, (index, number) in zip(batch, picks.tolist(), strict=True):
-        # Of 63 bits the lowest, the next 31, and the rest.
+        # The lowest of 63 bits, the next 31, and the rest.
         top, left = (unit * (n % (crop // unit + 1)) for n in ((number >> 1) % 2**31, number >> 32))
         window = images[index, top : top + height - crop, left : left + width - crop]
         image[:] = window[:, ::-1] if flip and number & 1 else window

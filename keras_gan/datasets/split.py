@@ -1,4 +1,4 @@
-"""Parts of a set: a function of the files' names alone, so that files which come later move no other."""
+"""Splits of a set by hashes of file names, so that files added later do not move others."""
 
 import bisect
 import hashlib
@@ -10,20 +10,20 @@ _SPLIT = re.compile(r"train(\[(?P<start>-?\d+(\.\d+)?%|-?\d+)?:(?P<stop>-?\d+(\.
 def select(names, split, whole="folder", unit="images"):
     """Selects the part of a folder, or of another set, that belongs to a split.
 
-    A name's hash, as a fraction of 1, is its place. `"train[90%:]"` has what lies from 0.9 on; `"train[-16:]"` has the
-    16 names with the highest hashes.
+    A name's place is its hash, scaled to [0, 1). `"train[90%:]"` has the names from 0.9 on; `"train[-16:]"` has the 16
+    names with the highest hashes.
 
     Args:
         names: List of strings, at least one: paths below the folder, with slashes.
         split: String, `"train"` or a part of it, as TensorFlow Datasets writes it.
-        whole: String, what errors call the set. Defaults to `"folder"`.
-        unit: String, what errors call what it holds. Defaults to `"images"`.
+        whole: String, the name of the set in errors. Defaults to `"folder"`.
+        unit: String, the name of its elements in errors. Defaults to `"images"`.
 
     Returns:
         List of ints, the numbers of the names that belong to it, in their order.
 
     Raises:
-        ValueError: If there is no such split, it asks for more than there is, or nothing belongs to it.
+        ValueError: If there is no such split, it asks for more than there is, or it is empty.
     """
     match = _SPLIT.fullmatch(split) if isinstance(split, str) else None
     if match is None:
@@ -49,7 +49,7 @@ def select(names, split, whole="folder", unit="images"):
 
 def place(name):
     """Returns a name's place in [0, 1), a float."""
-    # Six bytes, which a float has exactly.
+    # Six bytes, which a float represents exactly.
     return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()[:6]) / 2**48
 
 
@@ -62,5 +62,5 @@ def _position(bound, places, split, everything):
             f"split must not ask for more than {'100%' if percent else f'the {everything}'}. Received: {split!r}."
         )
     value = value + all_ if bound.startswith("-") else value
-    # Multiplied, since 0.9 is not nine tenths.
+    # Multiplied, since the float 0.9 is not exactly nine tenths.
     return bisect.bisect_left(places, value, key=lambda x: x * 100) if percent else value

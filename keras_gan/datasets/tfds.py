@@ -9,7 +9,7 @@ from keras_gan.datasets.pictures import Pictures, fit
 
 
 class ImageSet(Pictures):
-    """A split of an image set, downloaded where it is not prepared.
+    """Split of an image set, downloaded if it is not prepared.
 
     Args:
         name: String.
@@ -18,7 +18,7 @@ class ImageSet(Pictures):
         with_labels: Bool, whether the labels are needed.
 
     Raises:
-        ValueError: If the name or the split is unknown, the set can't be had, or it lacks what is asked for.
+        ValueError: If the name or the split is unknown, the set can't be obtained, or it lacks what is requested.
     """
 
     def __init__(self, name, split, size, with_labels):
@@ -29,7 +29,7 @@ class ImageSet(Pictures):
         features = builder.info.features
         _check_features(features, name, size, with_labels)
         _prepare(builder)
-        # Encoded, so that those before the first that is wanted need no decoding.
+        # Encoded, so that those before the first requested one are not decoded.
         self._is_encoded = isinstance(features["image"], tfds.features.Image)
         decoders = {"image": tfds.decode.SkipDecoding()} if self._is_encoded else None
         self._examples = _examples(builder, split, decoders)
@@ -92,14 +92,14 @@ def describe(name, split, with_labels, download):
         name: String.
         split: String.
         with_labels: Bool, whether the labels are needed.
-        download: Bool, whether a set that is not prepared is downloaded.
+        download: Bool, whether to download a set that is not prepared.
 
     Returns:
         How many images there are, an int; a dict from the names of classes to how many each has; and the shape of an
-        image, as far as it is known. The counts are None where the set is not downloaded.
+        image, as far as known. The counts are None if the set is not downloaded.
 
     Raises:
-        ValueError: If the name or the split is unknown, or it lacks what is asked for.
+        ValueError: If the name or the split is unknown, or it lacks what is requested.
     """
     import tensorflow_datasets as tfds
 
@@ -138,7 +138,7 @@ def _builder(name):
     except (tfds.core.registered.DatasetNotFoundError, ValueError) as error:
         known = ["digits", "mnist", "fashion_mnist", "cifar10", "celeb_a"]
         close = difflib.get_close_matches(name, [*known, *tfds.list_builders(with_community_datasets=False)], 3)
-        # A folder is meant more often than a set of a similar name.
+        # A folder is more likely meant than a set with a similar name.
         if os.path.isdir(os.path.expanduser(name)):
             close = [f"folder:{name}"]
         hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""

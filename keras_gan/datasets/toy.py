@@ -1,4 +1,4 @@
-"""Toy distributions, whose modes are known."""
+"""Toy distributions with known modes."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from keras_gan.priors import Mixture, circle
 
 
 def ring():
-    """Makes the 8 modes of the field's test of mode coverage: on the unit circle, with a standard deviation of 0.01.
+    """Makes the 8 modes of the standard test of mode coverage: on the unit circle, with a standard deviation of 0.01.
 
     Returns:
         `keras_gan.priors.Mixture`: `sample(n, seed)` gives points `(n, 2)`; `centers` and `stddev` describe the modes.

@@ -1,4 +1,4 @@
-"""Generators as files for other programs: .tflite, ONNX and SavedModel, each checked as it was written."""
+"""Export of generators to .tflite, ONNX and SavedModel; each written file is checked."""
 
 from keras_gan.export.export import export, export_translation
 from keras_gan.export.latency import Benchmark, benchmark

@@ -1,4 +1,4 @@
-"""Errors of `export`'s arguments, before work is spent."""
+"""Checks of `export`'s arguments, before work is spent."""
 
 import dataclasses
 import itertools
@@ -41,7 +41,7 @@ def _check_format(filepath, format):
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What is to be written, and where: the checked arguments that all exports share.
+    """Checked arguments shared by all exports: the file to write, and its place.
 
     Attributes:
         filepath: Path.
@@ -63,7 +63,7 @@ class Options:
 
 
 def check_options(filepath, format, quantize, batch_sizes, output, card, accelerator, sample=False):
-    """Checks the arguments that all exports share, and that a file can be written there, and returns `Options`."""
+    """Checks the arguments shared by all exports, and that the file can be written; returns `Options`."""
     filepath = Path(filepath)
     format = _check_format(filepath, format)
     if card is not None and not isinstance(card, Mapping):
@@ -96,7 +96,7 @@ def check_options(filepath, format, quantize, batch_sizes, output, card, acceler
 
 
 def _check_accelerator(accelerator, format, quantize, sample):
-    """Raises a ValueError unless the accelerator can run what is asked for."""
+    """Raises a ValueError unless the accelerator can run the requested file."""
     latency.check_accelerator(accelerator, format)
     if accelerator is None:
         return
@@ -161,10 +161,10 @@ def check_together(metrics, data):
 
 
 def check_data(data, shape, generator, condition):
-    """Returns the data, a generator, which can't be rewound, as a new one that begins with the same batch; and what the
-    first batch brings beside images, a NumPy array, or None.
+    """Returns the data; for a generator, which can't be rewound, a new one that starts with the same batch; and the
+    extra input of the first batch, such as labels, a NumPy array, or None.
     """
-    # An array comes without labels.
+    # An array has no labels.
     is_array = hasattr(data, "shape")
     expected = checks.Expected(shape, networks.output_activation(generator), None if is_array else condition)
     if isinstance(data, tuple) and len(data) == 2 and all(hasattr(part, "shape") for part in data):
@@ -182,9 +182,9 @@ def check_data(data, shape, generator, condition):
 
 
 def _check_stream(x, y, check):
-    """Returns what `keras_gan.checks.check_data` makes of data, or of a list of batches."""
+    """Returns the result of `keras_gan.checks.check_data` for data, or for a list of batches."""
     try:
-        # `fit` takes a list for examples; here it holds batches.
+        # In `fit` a list holds examples; here it holds batches.
         x = iter(x) if isinstance(x, (list, tuple)) else x
         checks.check_ends(x)
         return checks.check_data(x, y, None, check)
@@ -201,10 +201,10 @@ def check_pictures(data, generator, output):
         output: `"float32"` or `"uint8"`.
 
     Returns:
-        Sources for examples, a NumPy array; batches of all the data; and whether they bring targets.
+        Sources for examples, a NumPy array; batches of all the data; and whether they have targets.
 
     Raises:
-        ValueError: If there are none, or they are of another shape, not finite or out of range.
+        ValueError: If there are none, or they have another shape, are not finite or out of range.
         TypeError: If they are of another kind.
     """
     if data is None:
@@ -267,5 +267,5 @@ def _check_images(name, images, shape, bounds):
 
 
 def card_path(filepath):
-    """Returns the path of the model card beside a file."""
+    """Returns the path of the model card of a file."""
     return filepath.with_name(f"{filepath.name}.md")

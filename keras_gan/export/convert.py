@@ -1,4 +1,4 @@
-"""A Keras generator as a SavedModel, as the bytes of a .tflite file or as ONNX. All that uses a converter is here."""
+"""Conversion of a Keras generator to a SavedModel, .tflite or ONNX. All uses of converters are here."""
 
 import contextlib
 import errno
@@ -15,13 +15,13 @@ import numpy as np
 from keras_gan.export.tasks import OUTPUT
 from keras_gan.keras_private import layers_of, parse_saved_model, separate_activations
 
-# Fewer clip rare latents: twice the largest error with 128. More take long, since calibration runs on slow kernels.
+# Fewer clip rare latents: 128 double the largest error. More take long, since calibration uses slow kernels.
 _CALIBRATION_EXAMPLES = 256
 _LOOPS = {"For", "StatelessWhile", "While"}
 
 
 def write_saved_model(generator, signatures, folder):
-    """Writes a SavedModel; its first signature has the name `serving_default`, too."""
+    """Writes a SavedModel; its first signature is also named `serving_default`."""
     import tensorflow as tf
 
     archive = keras.export.ExportArchive()
@@ -45,7 +45,7 @@ def to_tflite(generator, signatures, quantize=None, accelerator=None):
             the fast path.
         quantize: None for float32, `"float16"` or `"dynamic"` for smaller weights, `"int8"` for integer arithmetic,
             whose ranges come from examples.
-        accelerator: `"gpu"` for what only LiteRT's GPU delegate needs otherwise. Defaults to None.
+        accelerator: `"gpu"` for changes that only LiteRT's GPU delegate needs. Defaults to None.
 
     Returns:
         Bytes.
@@ -99,7 +99,7 @@ def _is_rolled(layer):
 
 
 def write_onnx(generator, inputs, path):
-    """Writes ONNX as Keras does, with names for its inputs and its output.
+    """Writes ONNX as Keras does, with named inputs and a named output.
 
     Raises:
         ImportError: If a package is missing; the message says what to install.
@@ -123,11 +123,11 @@ def write_onnx(generator, inputs, path):
 
 
 def _mend(graph):
-    """Replaces what tf2onnx writes and ONNX does not know.
+    """Replaces parts written by tf2onnx that ONNX does not support.
 
     - `Erfc`, of GELU, which is `1 - Erf`.
-    - Negative pads of a transposed convolution whose kernel is smaller than its stride. TensorFlow pads at the end
-      alone, as zeros at the end of the kernel do; tf2onnx shifts by half.
+    - Negative pads of a transposed convolution whose kernel is smaller than its stride. TensorFlow pads only at
+      the end, as zeros at the end of the kernel do; tf2onnx shifts by half.
     """
     from onnx import helper, numpy_helper
 
@@ -156,7 +156,7 @@ def _mend(graph):
 
 @contextlib.contextmanager
 def quiet():
-    """Keeps the converter's progress notes, written by Python and by C++, out of the user's terminal."""
+    """Hides the converter's progress messages, from Python and from C++."""
     logger = logging.getLogger("tensorflow")
     level = logger.level
     sys.stderr.flush()
@@ -180,14 +180,14 @@ def _calibration(signatures):
 
 
 def _culprits(generator, error):
-    """The operations that a converter's error is about, and the layers that they belong to."""
-    # Those of `rewrite` stand for Keras's.
+    """Returns the operations named in a converter's error, and their layers."""
+    # Classes of `rewrite` replace Keras's.
     layers = {layer.name: type(layer).__name__.removeprefix("_Fast") for layer in layers_of(generator)}
     found = []
     for path, operation in re.findall(r'"([^"@\n]+)@[^"\n]*"\][^\n]*\'tf\.(\w+)\' op is neither', error):
         place = ""
         for part in path.split("/"):
-            # TensorFlow makes the names of scopes unique by a number.
+            # TensorFlow makes scope names unique with a number.
             name = part if part in layers else re.sub(r"_\d+$", "", part)
             if name in layers:
                 place = f" in layer {name!r} ({layers[name]}), at {path.rpartition('/')[0]}"

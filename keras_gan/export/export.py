@@ -1,4 +1,4 @@
-"""Writing a generator: convert, check the written file, then put it in its place."""
+"""Export of a generator: convert, check the written file, then move it to its place."""
 
 import contextlib
 import dataclasses
@@ -30,31 +30,30 @@ def export(
     condition=None,
     accelerator=None,
 ):
-    """Writes a generator as a .tflite file, as ONNX or as a SavedModel, and checks what was written.
+    """Writes a generator as a .tflite file, as ONNX or as a SavedModel, and checks the file.
 
     The file has the signature `generate(latent) -> image`, float32 on both sides; `generate(latent, labels)` with int32
     labels for a condition on them, or `generate(latent, given)` with float32 vectors. A SavedModel takes any batch, and
-    has the same signature under the name `serving_default`, too; ONNX takes any batch. A .tflite file takes a batch of
-    1 and uses builtin operations only; its transposed convolutions and upsamplings are computed as depth-to-space, with
-    batch normalization folded in, which is the same function up to rounding and faster on a device. A generator trained
-    in mixed precision is rebuilt in float32.
+    has the same signature as `serving_default`, too; ONNX takes any batch. A .tflite file takes a batch of 1 and uses
+    builtin operations only; its transposed convolutions and upsamplings are computed as depth-to-space, with batch
+    normalization folded in, which is the same function up to rounding and faster on a device. A generator trained in
+    mixed precision is rebuilt in float32.
 
-    The written file runs beside the Keras generator on fresh latents. Nothing stays behind unless they agree: to 1e-5,
-    with float16 weights to 0.02, and with int8 weights to a PSNR of 25 dB. These are for images in [-1, 1]; for a
-    sigmoid's, and where neither tanh nor sigmoid ends the generator, they are relative to half the range that outputs
-    vary over from sample to sample, but never finer than float32 rounds, 5e-6 of the largest output. A model card is
-    written beside the file, under its name and `.md`, and into the file's metadata.
+    The written file is compared with the Keras generator on fresh latents. It is kept only if they agree: to 1e-5, with
+    float16 weights to 0.02, and with int8 weights to a PSNR of 25 dB. These are for images in [-1, 1]; for a sigmoid's,
+    and where neither tanh nor sigmoid ends the generator, they are relative to half the range that outputs vary over
+    from sample to sample, but never finer than float32 rounding, 5e-6 of the largest output. A model card is written
+    next to the file, under its name and `.md`, and into the file's metadata.
 
     Args:
         generator: Built `keras.Model` from latents `(batch, latent_dim)` to data.
         filepath: Path to write, NAME.tflite, NAME.onnx or NAME. An older file and its card are replaced; a
             SavedModel's folder must be new or empty.
         format: `"litert"`, `"onnx"` or `"tf_saved_model"`. Defaults to None: by suffix.
-        quantize: What a .tflite file is to be made of. None is float32. `"float16"` halves the size. `"dynamic"`
-            takes int8 weights, a quarter of the size, and is the fastest on a CPU. `"int8"` computes in integers,
-            calibrated on latents of the prior, for hardware that has nothing else. Inputs and outputs stay float32.
-            Defaults to None.
-        batch_sizes: Ints > 0, for a .tflite file: one signature each, over the same weights. The first has the plain
+        quantize: Precision of a .tflite file. None is float32. `"float16"` halves the size. `"dynamic"` takes int8
+            weights, a quarter of the size, and is the fastest on a CPU. `"int8"` computes in integers, calibrated on
+            latents of the prior, for integer-only hardware. Inputs and outputs stay float32. Defaults to None.
+        batch_sizes: Ints > 0, for a .tflite file: one signature each, with shared weights. The first has the plain
             name, others are called `generate_4` and so on. Defaults to `(1,)`.
         sample: Bool, whether there is a signature `sample(seed) -> image`, too, that draws the latents itself; the
             seeds `(batch,)` are int32, one for each image. Defaults to False.
@@ -63,28 +62,28 @@ def export(
         metrics: List of metrics from `keras_gan.metrics`, evaluated on the Keras generator's images and on the file's,
             each by a new metric of the same configuration. Defaults to none.
         data: Real data for the metrics: an array, or batches of images, or of `(images, labels)` for a condition on
-            labels, which is then given the same ones; beside an array it is given all classes in turn. Vectors come in
-            the place of labels, and the first batch's serve for calibration and checks, too; without them vectors of
-            standard normal numbers do. Gone through once; as many images are generated.
-        card: Dict of strings, facts for the model card that only you know, such as
+            labels, which then gets the same ones; with an array it gets all classes cyclically. Vectors are passed in
+            place of labels, and the first batch's are used for calibration and checks, too; without them vectors of
+            standard normal numbers are. Read once; as many images are generated.
+        card: Dict of strings, further facts for the model card, such as
             `{"data": "70,000 faces", "license": "CC BY 4.0"}`.
         prior: `keras_gan.priors.Prior` that the noise is drawn from. Defaults to a standard normal.
         condition: `keras_gan.conditions.Condition` that the generator was trained with. Defaults to None, the one that
             it was built with, if any.
-        accelerator: `"gpu"` for a .tflite file that LiteRT runs whole on a phone's GPU, or an error. Where the machine
-            has a Vulkan driver (one in software will do, such as that of Debian's `chromium`) the file runs on it and
-            is compared with the CPU, to 1e-3, or 0.02 with float16 weights; elsewhere it is held against the rules of
-            LiteRT's delegate. Defaults to None: the report's `gpu` row says what the rules make of it.
+        accelerator: `"gpu"` for a .tflite file that LiteRT runs entirely on a phone's GPU, or an error. If the machine
+            has a Vulkan driver (a software one is enough, such as that of Debian's `chromium`) the file runs on it and
+            is compared with the CPU, to 1e-3, or 0.02 with float16 weights; otherwise it is checked against the rules
+            of LiteRT's delegate. Defaults to None: the report's `gpu` row has the result of the rules.
 
     Returns:
         `Report`. It prints as a table.
 
     Raises:
-        ValueError: If an option is unknown or does not go with the format, the data are not what `fit` would take, a
+        ValueError: If an option is unknown or does not go with the format, the data are not valid for `fit`, a
             layer can't be converted, the file differs from the generator, or Keras's backend is another than
             TensorFlow. No file is left then.
         TypeError: If metrics or data are of another kind.
-        FileExistsError: If something stands where the SavedModel or the card should.
+        FileExistsError: If something else exists at the path of the SavedModel or the card.
         OSError: If the folder can't be written, or the disk is full. No file is left then.
         ImportError: If a package is missing; the message says what to install.
     """
@@ -120,24 +119,24 @@ def export_translation(
 ):
     """Writes a generator from images to images as a .tflite file, as ONNX or as a SavedModel, and checks it.
 
-    As `export`, but that the file has the signature `translate(image) -> image`, and that pictures of the user's own
-    take the place of random latents: the written file is calibrated on them, and compared with the Keras generator.
-    ONNX, where names must differ, calls the input `source`.
+    As `export`, except that the file has the signature `translate(image) -> image`, and that the user's pictures
+    replace random latents: the written file is calibrated on them, and compared with the Keras generator. ONNX, where
+    names must differ, calls the input `source`.
 
     Args:
         model: Built `keras.Model` from images `(batch, height, width, channels)` in [-1, 1] to images, or a model that
-            has one as its `best_generator`. What it makes of a picture must not depend on the others of its batch.
+            has one as its `best_generator`. Its output for a picture must not depend on the others of its batch.
         filepath: Path to write, as in `export`.
-        data: Pictures such as those that the file is for, which must be given: sources, an array in [-1, 1]; or what
-            `fit` takes, batches of `(sources, targets)`, or a pair of arrays. The first 96 sources serve for
-            calibration and checks; metrics go through all, once.
+        data: Pictures like those that the file will process, required: sources, an array in [-1, 1]; or what `fit`
+            takes, batches of `(sources, targets)`, or a pair of arrays. The first 96 sources are used for calibration
+            and checks; metrics read all, once.
         format: As in `export`.
         quantize: As in `export`.
         batch_sizes: As in `export`; signatures are called `translate`, `translate_4` and so on.
         output: `"float32"`, or `"uint8"` for images whose values are bytes, `round(x * 127.5 + 127.5)`, in and out.
             Defaults to `"float32"`.
-        metrics: List of metrics as in `export`, which compare targets with what the Keras generator makes of their
-            sources, and with what the file makes. Defaults to None: those that the model was compiled with, where data
+        metrics: List of metrics as in `export`, which compare targets with the Keras generator's outputs for their
+            sources, and with the file's outputs. Defaults to None: those that the model was compiled with, where data
             have targets.
         card: As in `export`.
         accelerator: As in `export`.
@@ -189,10 +188,10 @@ def export_translation(
     shape = arguments.check_output(generator(task.symbolic_inputs()), generator, output)
     if len(shape) != 3:
         raise ValueError(f"model must make images, (batch, height, width, channels). Received: outputs of {shape}.")
-    # Not before: where Keras has another backend, nothing else needs TensorFlow.
+    # Not earlier: with other backends nothing else needs TensorFlow.
     from keras_gan.export import rewrite
 
-    # In half precision a batch of another size rounds in another way.
+    # In half precision rounding depends on the batch size.
     generator = rewrite.rebuild(generator, task.symbolic_inputs(), fast=False)
     (alone,) = tasks.Translation(sources).signatures(generator)
     verify.check_alone(generator, alone, checks.RANGES.get(networks.output_activation(generator)))
@@ -216,7 +215,7 @@ def _write(generator, task, shape, options, twins, data):
         task: `Generation` or `Translation`.
         shape: Tuple, the shape of one output.
         options: `keras_gan.export.arguments.Options`.
-        twins: What `verify.twins` returns, to compare with `data`; or None.
+        twins: Result of `verify.twins`, to compare with `data`; or None.
         data: An array or batches.
 
     Returns:
@@ -226,7 +225,7 @@ def _write(generator, task, shape, options, twins, data):
 
     filepath, format, quantize, output = options.filepath, options.format, options.quantize, options.output
     symbolic = task.symbolic_inputs()
-    # The Keras generator in float32 is what the file is compared with.
+    # The file is compared with the Keras generator in float32.
     reference = rewrite.rebuild(generator, symbolic, fast=False)
     expected = task.signatures(reference, options.batch_sizes)
     bounds = (-1, 1) if output == "uint8" else checks.RANGES.get(networks.output_activation(generator))
@@ -287,10 +286,10 @@ def _write(generator, task, shape, options, twins, data):
 
 @contextlib.contextmanager
 def _scratch(filepath):
-    """Gives an empty folder for a while, and the path that is meant: of a link, what it leads to."""
+    """Context of an empty temporary folder, and the target path with links resolved."""
     target = filepath.resolve() if filepath.is_symlink() else filepath
-    # Beside it, so that the last step is a rename within one file system. The same name each time: what a killed
-    # program leaves, the next one removes.
+    # In the same folder, so that the last step is a rename within one file system. The same name each time: the next
+    # run removes the leftovers of a killed one.
     folder = target.with_name(f".part.{target.name}.export")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -301,7 +300,7 @@ def _scratch(filepath):
 
 
 def export_gan(gan, filepath, card=None, **options):
-    """Exports a GAN's generator with what the GAN knows: prior, condition, metrics, and facts for the model card."""
+    """Exports a GAN's generator with the GAN's prior, condition, metrics, and facts for the model card."""
     for name in ("prior", "condition"):
         if name in options:
             raise ValueError(f"{name} must be left out: the GAN's own is exported. Received: {options[name]!r}.")
@@ -314,7 +313,7 @@ def export_gan(gan, filepath, card=None, **options):
 
 
 def _training(model):
-    """The fact `training` of a model card, if the model has been trained: what it has of a GAN's settings."""
+    """Returns the fact `training` of a model card, if the model has been trained, from a GAN's settings."""
     steps = int(model.optimizer.iterations) if hasattr(model, "best_generator") and model.compiled else 0
     if not steps:
         return {}

@@ -1,4 +1,4 @@
-"""Checks if LiteRT runs a .tflite file whole on a GPU, and right: on a driver where there is one, else by rules."""
+"""Checks if LiteRT runs a .tflite file entirely and correctly on a GPU: on a driver if there is one, else by rules."""
 
 import dataclasses
 
@@ -9,10 +9,10 @@ from keras_gan.export import gpu_driver, gpu_rules, runners
 # The largest difference from the CPU, in units of half the range of outputs. With int8 weights the CPU rounds
 # activations, too, and the GPU does not.
 _MAX_ERROR = {None: 1e-3, "float16": 0.02, "dynamic": 0.25}
-# Sums round by this share of their size.
+# Relative rounding error of sums.
 _ROUNDING = 5e-6
 _EXAMPLES = 4
-# Others than those of calibration and of the check on the CPU.
+# Different from the seeds of calibration and of the check on the CPU.
 _SEED = 2
 # Outputs that vary less than this share of the CPU's from example to example count as constant.
 _MIN_VARIATION = 0.5
@@ -20,16 +20,16 @@ _MIN_VARIATION = 0.5
 
 @dataclasses.dataclass(frozen=True)
 class Gpu:
-    """Whether LiteRT's `CompiledModel` runs a .tflite file on a GPU alone.
+    """Result of checking if LiteRT's `CompiledModel` runs a .tflite file only on a GPU.
 
     Attributes:
         whole: Bool, whether all operations run on the GPU; else LiteRT refuses the file there.
-        driver: String, the Vulkan driver on which the file ran and was compared with the CPU; None if it was checked
-            against the rules alone.
+        driver: String, the Vulkan driver on which the file ran and was compared with the CPU; None if only the rules
+            were checked.
         max_error: Float, the largest difference from the CPU, or None where nothing ran.
         stays: Dict of operations that stay on the CPU to the reasons.
-        overflows: Dict of layers to the largest sums that they may come to, beyond what a GPU holds that adds in half
-            precision, as phones do: 65,504. Only `export(accelerator="gpu")` looks for them.
+        overflows: Dict of layers to their largest possible sums, where these exceed the range of a GPU that adds in
+            half precision, as phones' do: 65,504. Only `export(accelerator="gpu")` checks this.
     """
 
     whole: bool
@@ -57,7 +57,7 @@ class Gpu:
 
 
 def check_rules(filepath):
-    """Holds a .tflite file against the rules of LiteRT's delegate, and returns `Gpu`."""
+    """Checks a .tflite file against the rules of LiteRT's delegate, and returns `Gpu`."""
     stays = gpu_rules.check(filepath.read_bytes())
     return Gpu(whole=not stays, driver=None, max_error=None, stays=stays)
 
@@ -65,16 +65,16 @@ def check_rules(filepath):
 def prove(filepath, signatures, quantize, bounds=None):
     """Runs each signature of a .tflite file on the GPU and compares it with the CPU.
 
-    Where no driver starts, the file is held against the rules.
+    If no driver starts, the file is checked against the rules.
 
     Args:
         filepath: Path.
         signatures: List of `Signature`.
-        quantize: The precision, which says how far the two may differ.
-        bounds: Pair of floats, what outputs lie between. Defaults to None, what the CPU gives.
+        quantize: The precision, which sets the tolerance.
+        bounds: Pair of floats, the range of outputs. Defaults to None, the range on the CPU.
 
     Returns:
-        `Gpu`, which is whole.
+        `Gpu`, with `whole` True.
 
     Raises:
         ValueError: If it is refused, crashes the delegate, differs from the CPU, or gives the same for every example.
@@ -110,10 +110,10 @@ def prove(filepath, signatures, quantize, bounds=None):
 
 
 def _overflows(filepath, feeds):
-    # Here, since `import keras_gan` would load TensorFlow and need LiteRT else.
+    # Imported here: otherwise `import keras_gan` would load TensorFlow and require LiteRT.
     from keras_gan.export import gpu_sums
 
-    # Other batch sizes compute the same.
+    # Other batch sizes compute the same function.
     name, examples = next(iter(feeds.items()))
     return gpu_sums.overflowing(filepath, name, examples)
 
@@ -124,5 +124,5 @@ def _refusal(stays, where):
 
 
 def _variation(outputs):
-    """How far outputs vary from example to example, the widest entry."""
+    """Returns how much outputs vary from example to example, the largest over entries."""
     return np.ptp(outputs.reshape(-1, *outputs.shape[2:]), axis=0).max()

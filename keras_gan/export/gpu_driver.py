@@ -1,4 +1,4 @@
-"""Runs a .tflite file on LiteRT's GPU delegate, in a process of its own: drivers crash."""
+"""Runs a .tflite file on LiteRT's GPU delegate, in a separate process: drivers crash."""
 
 import dataclasses
 import glob
@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-# Seconds. In software a large image takes one.
+# Seconds. A software driver takes one for a large image.
 PATIENCE = 300
 _DRIVERS = (
     "/etc/vulkan/icd.d/*.json",
     "/usr/share/vulkan/icd.d/*.json",
-    # Of Debian's chromium, with a Vulkan loader beside it.
+    # From Debian's chromium, which also has a Vulkan loader.
     "/usr/lib/chromium/vk_swiftshader_icd.json",
 )
 _SOFTWARE = ("lvp", "swiftshader")
@@ -25,14 +25,14 @@ _SOFTWARE = ("lvp", "swiftshader")
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """What came of running a file on the GPU.
+    """Result of running a file on the GPU.
 
     Attributes:
         driver: String, the driver's name.
         outputs: Dict of signatures to arrays `(feeds, batch, ...)`; empty where nothing ran.
         times: List of floats, seconds of each timed run of the first signature.
         refused: Dict of operations that the delegate leaves to the CPU, to its reasons; empty if there are none.
-        failure: String, how it failed otherwise, or None.
+        failure: String, any other failure, or None.
     """
 
     driver: str
@@ -59,7 +59,7 @@ def run(filepath, feeds, seconds=0, with_cpu=False):
         with_cpu: Bool, whether operations may stay on the CPU. Defaults to False.
 
     Returns:
-        `Run`, or None where no driver starts.
+        `Run`, or None if no driver starts.
     """
     for driver in candidates():
         with tempfile.TemporaryDirectory() as folder:
@@ -82,7 +82,7 @@ def _run(filepath, feeds, seconds, with_cpu, driver, folder):
     env = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(str(Path(p).absolute()) for p in sys.path if p),
-        # The loader is a system's own, or lies beside the driver.
+        # The loader is the system's, or lies next to the driver.
         "LD_LIBRARY_PATH": os.pathsep.join(filter(None, [os.environ.get("LD_LIBRARY_PATH"), os.path.dirname(driver)])),
         "VK_DRIVER_FILES": driver,
         "XDG_RUNTIME_DIR": str(folder),
@@ -109,7 +109,7 @@ def _run(filepath, feeds, seconds, with_cpu, driver, folder):
     if "No adapters found" in notes or "Couldn't load Vulkan" in notes:
         return None
     if "[Invalid " in notes:
-        # The delegate goes on, and gives zeros.
+        # The delegate continues, and returns zeros.
         failure = "the delegate wrote a program for the GPU that the driver refuses"
     outputs = {}
     if failure is None:
@@ -128,14 +128,14 @@ def _name(driver):
 
 
 def _refused(notes):
-    """The operations that the delegate's log names as left to the CPU, with its reasons."""
+    """Returns the operations that the delegate leaves to the CPU according to its log, with its reasons."""
     found = {}
     for block in re.findall(r"not supported by GPU delegate:\n(.*?)\n\d+ operations will run", notes, re.DOTALL):
         for operation, reason in re.findall(r"^([A-Z0-9_]+): *(.*)$", block, re.MULTILINE):
-            # What follows is the name of a tensor.
+            # The rest is the name of a tensor.
             reason = re.sub(r"(Tensor dimensions must be less than 5)\..*", r"\1", reason).strip(". ")
             found.setdefault(operation, reason or "it is not supported")
     if len(found) > 1:
-        # Weights that only another operation would have needed.
+        # Weights needed only by other refused operations.
         found.pop("DEQUANTIZE", None)
     return found

@@ -1,7 +1,7 @@
 """Runs a .tflite file on LiteRT's GPU delegate. `gpu.py` starts it by its path: importing keras_gan would take seconds.
 
-The folder that it is given holds `job.json` and the inputs; it gets `outputs.npz`. The last line of the output is the
-result, as JSON.
+Its folder holds `job.json` and the inputs; it writes `outputs.npz` there. The last line of its output is the result, as
+JSON.
 """
 
 import json
@@ -30,7 +30,7 @@ def main(folder):
             times = times or _time(lambda run=run, feed=feeds[0]: run(feed), job["seconds"])
         np.savez(folder / "outputs.npz", **outputs)
         result = {"whole": model.is_fully_accelerated(), "times": times}
-    # The delegate raises nothing more precise than RuntimeError, and its buffers whatever they like.
+    # The delegate raises only RuntimeError, and its buffers may raise anything.
     except Exception as error:
         result = {"error": " ".join(str(error).split())}
     print("\n" + json.dumps(result), flush=True)

@@ -1,7 +1,7 @@
-"""What LiteRT's GPU delegate takes, for machines without a GPU.
+"""Rules of LiteRT's GPU delegate, for machines without a GPU.
 
-The table is what the delegate was seen to run whole and right, on WebGPU, in November 2026;
-`tests/system/test_gpu_layers.py` holds it against a driver.
+The table lists what the delegate ran entirely and correctly on WebGPU in November 2026;
+`tests/system/test_gpu_layers.py` checks it against a driver.
 """
 
 from keras_gan.keras_private import nodes_of
@@ -69,7 +69,7 @@ _VERSIONS = {
     "TRANSPOSE_CONV": 3,
     "UNPACK": 1,
 }
-# Operations that take integers, too: labels on their way to a row of a table.
+# Operations that also take integers: labels that index a row of a table.
 _INTEGERS = {"ADD", "CAST", "GATHER", "LESS", "RESHAPE", "SELECT"}
 
 
@@ -86,7 +86,7 @@ _INSTEAD = {
 
 
 def check(content):
-    """Finds what the delegate would leave to the CPU.
+    """Finds the operations that the delegate would leave to the CPU.
 
     Args:
         content: Bytes of a .tflite file.
@@ -95,7 +95,7 @@ def check(content):
         Dict of operations to reasons; empty if the file runs whole.
     """
     nodes = nodes_of(content)
-    # Weights in float16 pass through an operation that the delegate does away with.
+    # Float16 weights pass through an operation that the delegate removes.
     weights = {node.outputs[0].name for node in nodes if _is_weight(node)}
     parts = {part.name: (node, i) for node in nodes if node.operation == "SPLIT" for i, part in enumerate(node.outputs)}
     found = {}
@@ -108,7 +108,7 @@ def check(content):
 
 
 def instead(operations):
-    """What to use instead of what the delegate refuses, a string: one advice for each operation that has one."""
+    """Returns advice on replacements for refused operations, a string."""
     known = dict.fromkeys(_INSTEAD[operation] for operation in operations if operation in _INSTEAD)
     text = "; ".join([*known, "leave accelerator out, and run the file on the CPU"])
     return text[0].upper() + text[1:]

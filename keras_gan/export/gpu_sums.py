@@ -10,14 +10,14 @@ MAX_FLOAT16 = 65504
 
 
 def overflowing(filepath, signature, examples):
-    """Bounds what a GPU may meet while it adds, in whatever order.
+    """Bounds the intermediate sums of a GPU, for any order of addition.
 
-    A bound is the sum of absolute values: of weights times activations, of what a mean is taken of; and each activation
-    is one.
+    A bound is a sum of absolute values, of products of weights and activations, or of the terms of a mean; single
+    activations are bounds, too.
 
     Args:
         filepath: Path of a .tflite file.
-        signature: String, the function that is looked at: the file's first.
+        signature: String, the function to check: the file's first.
         examples: List of feeds.
 
     Returns:
@@ -34,7 +34,7 @@ def overflowing(filepath, signature, examples):
     run = interpreter.get_signature_runner(signature)
 
     def magnitude(tensor):
-        """The absolute values of a tensor; integers, which are axes, as they are."""
+        """Returns the absolute values of a tensor; integers, which are axes, are unchanged."""
         values = interpreter.get_tensor(tensor.index)
         if values.dtype == np.int32:
             return values
@@ -61,7 +61,7 @@ def overflowing(filepath, signature, examples):
 
 
 def _layer(node):
-    """The path of the layer that an operation comes from: converted names list several, the last one is its own."""
+    """Returns the path of an operation's layer: converted names list several, the last one is its own."""
     path = node.outputs[0].name.split("/", 2)[2].split(";")[0].rpartition("/")[0]
     return path or node.operation
 

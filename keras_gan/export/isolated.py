@@ -1,4 +1,4 @@
-"""The process in which `latency.benchmark` runs a file: its result, or its error, is the last line, as JSON."""
+"""Process in which `latency.benchmark` runs a file: its last line is the result, or the error, as JSON."""
 
 import json
 import sys
@@ -12,11 +12,11 @@ _MEMORY = 8 * 2**30
 def main(filepath, options):
     threads, seconds, accelerator = json.loads(options)
     if accelerator is None:
-        # Drivers of GPUs reserve more than they take.
+        # GPU drivers reserve more memory than they use.
         _bound_memory()
     try:
         result = latency.measure(filepath, threads, seconds, accelerator).to_dict()
-    # Runtimes raise whatever a broken file leads them to.
+    # On broken files runtimes may raise anything.
     except Exception as error:
         reason = str(error).strip() or type(error).__name__
         if not isinstance(error, (ImportError, ValueError)) or filepath not in reason:
@@ -26,7 +26,7 @@ def main(filepath, options):
 
 
 def _bound_memory():
-    """What a file asks for beyond the bound is not there, where the system can say so."""
+    """Limits the address space, where supported."""
     try:
         import resource
 

@@ -1,4 +1,4 @@
-"""How long a generator file takes, and how much memory."""
+"""Latency and memory of generator files."""
 
 import dataclasses
 import json
@@ -13,18 +13,18 @@ import numpy as np
 from keras_gan.checks.values import check_integer, check_number
 from keras_gan.export import gpu_driver, runners, tables
 
-# Seconds beyond those that are asked for: imports, loading, a few runs of a large network.
+# Seconds in addition to the requested ones: imports, loading, a few runs of a large network.
 _PATIENCE = 120
 
 
 @dataclasses.dataclass(frozen=True)
 class Latency:
-    """The times of one number of threads, in milliseconds for one batch.
+    """Latency for one number of threads, in milliseconds for one batch.
 
     Attributes:
         threads: Int, or None where the runtime decides.
         median: Float.
-        minimum: Float, what the machine can do when nothing else runs.
+        minimum: Float, the time when nothing else runs.
         runs: Int, how many were timed.
     """
 
@@ -44,8 +44,8 @@ class Benchmark:
         signature: String, the function that was timed.
         batch: Int, how many images a run gives.
         latencies: List of `Latency`.
-        memory: Int, bytes that the loaded and running file adds to the process, or None where the system does not
-            tell.
+        memory: Int, bytes that the loaded and running file adds to the process, or None if the system does not report
+            it.
         not_delegated: List of strings, operations of a .tflite file that XNNPACK leaves to slower kernels; None for
             other formats, and on a GPU.
         driver: String, the Vulkan driver of the GPU that ran the file; None where it ran on the CPU.
@@ -78,23 +78,22 @@ class Benchmark:
 
 
 def benchmark(filepath, threads=(1, 2), seconds=1.0, accelerator=None):
-    """Times a generator file, in a process of its own.
+    """Times a generator file, in a separate process.
 
-    Runtimes crash on files that were made to crash them; here that ends in an error. The process may take 8 GiB.
+    Malicious files can crash a runtime; here that ends in an error. The process may use 8 GiB.
 
     Args:
-        filepath: Path of a `.tflite` file, an `.onnx` file or a SavedModel's folder; by whom it was made does not
-            matter.
-        threads: Ints > 0, numbers of threads to time. TensorFlow can't change its own: a SavedModel is timed with that.
+        filepath: Path of a `.tflite` file, an `.onnx` file or a SavedModel's folder, from any source.
+        threads: Ints > 0, numbers of threads to time. TensorFlow's can't be changed: a SavedModel is timed with that.
         seconds: Float > 0, how long to run for each.
         accelerator: `"gpu"` to time a .tflite file on LiteRT's GPU delegate, without a bound on memory. It needs a
-            Vulkan driver; one in software will do, and says nothing about a phone's speed. Defaults to None, the CPU.
+            Vulkan driver; a software one works, but says nothing about a phone's speed. Defaults to None, the CPU.
 
     Returns:
         `Benchmark`.
 
     Raises:
-        ValueError: If it is no such file, could do more than compute (files of a stranger may try to read and write
+        ValueError: If it is not such a file, could do more than compute (untrusted files may try to read and write
             others), crashes, or takes minutes; if there is no driver, or the GPU refuses the file.
         ImportError: If the runtime is missing; the message says what to install.
     """
@@ -103,7 +102,7 @@ def benchmark(filepath, threads=(1, 2), seconds=1.0, accelerator=None):
     seconds = check_number("seconds", seconds, 0, open_low=True)
     filepath = Path(filepath)
     check_accelerator(accelerator, runners.format_of(filepath))
-    # Modules come from where they came from here, and not from the folder that happens to be the working one.
+    # The same `sys.path` as this process; nothing from the working directory.
     path = os.pathsep.join(str(Path(p).absolute()) for p in sys.path if p)
     options = json.dumps([threads, seconds, accelerator])
     command = [sys.executable, "-P", "-m", "keras_gan.export.isolated", str(filepath), options]
@@ -133,12 +132,12 @@ def benchmark(filepath, threads=(1, 2), seconds=1.0, accelerator=None):
 
 
 def measure(filepath, threads=(1, 2), seconds=1.0, accelerator=None):
-    """Times as `benchmark` does, in this process: for files that were written here."""
+    """Times as `benchmark` does, but in this process: for files that were written here."""
     filepath = Path(filepath)
     format = runners.format_of(filepath)
     if accelerator is not None:
         return _measure_gpu(filepath, seconds)
-    # The runtime is in memory before, so that what is counted is the file's.
+    # The runtime is loaded before, so that only the file's memory is counted.
     runners.import_runtime(format)
     before = _resident()
     latencies, memory = [], None
@@ -219,7 +218,7 @@ def _time(function, seconds):
 
 
 def _resident():
-    """Returns the bytes of this process in memory, or None where Linux does not tell."""
+    """Returns the bytes of this process in memory, or None without Linux's `/proc`."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError):

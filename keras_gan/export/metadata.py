@@ -1,4 +1,4 @@
-"""The model card inside the file, for who finds it later without what lay beside it."""
+"""Embeds the model card in the exported file."""
 
 import json
 
@@ -8,7 +8,7 @@ _NAME = "keras_gan.json"
 
 
 def write(filepath, format, facts):
-    """Puts a dict into a file: as the metadata `keras_gan.json` of a .tflite file, whose buffer is JSON in UTF-8; as
+    """Writes a dict into a file: as the metadata `keras_gan.json` of a .tflite file, whose buffer is JSON in UTF-8; as
     properties of ONNX metadata; as `assets.extra/keras_gan.json` of a SavedModel.
     """
     text = json.dumps(facts)

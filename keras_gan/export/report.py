@@ -1,4 +1,4 @@
-"""What an export did, and the model card that goes with the file."""
+"""Report and model card of an export."""
 
 import dataclasses
 import json
@@ -10,13 +10,13 @@ from keras_gan.export.latency import latency_row, not_delegated_row
 from keras_gan.export.verify import describe_range
 
 _NOT_STATED = "not stated"
-# Facts that a card has a place for even where nobody gave them.
+# Facts that a card lists even if they are not given.
 _EXPECTED = ("data", "training", "license")
 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What was written, how far it is from the Keras generator and how fast it is.
+    """Report of an export: the file, its errors against the Keras generator, and its speed.
 
     Attributes:
         filepath: Path of the file, or of the SavedModel's folder.
@@ -28,16 +28,17 @@ class Report:
         max_error: Float, the largest absolute difference between the written file's output and the Keras
             generator's, over fresh latents or the pictures that were given; bytes count as images in [-1, 1].
         mean_error: Float, the mean absolute difference.
-        psnr: Float, peak signal-to-noise ratio of the two in dB; for outputs that neither tanh nor sigmoid bounds, the
-            peak is the range that they vary over from sample to sample.
-        output_range: Pair of floats, what tanh or sigmoid bounds the output by, else the range that was seen.
-        metrics: Dict of names to pairs of floats: of the Keras generator and of the file, against real data or targets.
+        psnr: Float, peak signal-to-noise ratio of the two in dB; for outputs not bounded by tanh or sigmoid, the peak
+            is the range that they vary over from sample to sample.
+        output_range: Pair of floats, the bounds of a tanh or sigmoid, else the observed range.
+        metrics: Dict of names to pairs of floats: for the Keras generator and for the file, against real data or
+            targets.
         latencies: List of `keras_gan.export.latency.Latency`, milliseconds for one batch.
         not_delegated: List of strings, operations of a .tflite file that XNNPACK leaves to slower kernels; None for
             other formats.
         gpu: `keras_gan.export.gpu.Gpu`, whether LiteRT runs a .tflite file on a GPU; None for other formats.
         signatures: Dict of the file's functions to their inputs and their output: shape and dtype.
-        card: Dict of facts about data, training and licence.
+        card: Dict of facts about data, training and license.
     """
 
     filepath: Path
@@ -58,7 +59,7 @@ class Report:
     card: dict
 
     def to_dict(self):
-        """The report as plain values, for JSON."""
+        """Returns the report as plain values, for JSON."""
         return {**dataclasses.asdict(self), "filepath": str(self.filepath)}
 
     def save(self, path):
@@ -74,7 +75,7 @@ class Report:
         path.write_text(text, encoding="utf-8")
 
     def to_markdown(self):
-        """The model card, with the front matter that model hubs read."""
+        """Returns the model card, with the front matter that model hubs read."""
         facts = [(name, self.card[name], "") for name in self.card]
         license = {} if self.card["license"] == _NOT_STATED else {"license": json.dumps(self.card["license"])}
         front = {**license, "library_name": "keras_gan", "tags": f"[gan, {self.task}]"}
@@ -108,12 +109,12 @@ class Report:
 
 
 def is_card(path):
-    """Whether an existing file is a card that may be replaced by a newer one."""
+    """Checks if an existing file is a card that may be replaced."""
     return "\nlibrary_name: keras_gan\n" in path.read_text(encoding="utf-8", errors="replace")[:1000]
 
 
 def complete_card(card, metrics, range):
-    """All facts of a card: the given ones, those that are known, and the places of those that are missing.
+    """Returns all facts of a card: the given ones, known ones, and placeholders of missing ones.
 
     Args:
         card: Dict of strings that the user gave.

@@ -1,8 +1,8 @@
-"""A generator for devices: the same function in float32, of operations that run fast there.
+"""Rewrites a generator for devices: the same function in float32, with operations that are fast there.
 
-On a device a transposed convolution is slower than the convolution that gives the same numbers as channels, which a
-depth-to-space then lays out; and what a delegate can't run interrupts it. The copy of a generator that is made here
-keeps its weights and its structure, and computes layers of a few kinds in another way.
+On a device a transposed convolution is slower than a convolution that computes the same numbers as channels, followed
+by a depth-to-space; and operations that a delegate can't run interrupt it. The copy of a generator that is made here
+keeps its weights and its structure, but computes a few kinds of layers differently.
 """
 
 import math
@@ -16,11 +16,11 @@ from keras_gan.keras_private import layers_of
 from keras_gan.layers import GroupedConv2D
 
 _BEFORE = "_keras_gan_before"
-# A kernel is filled with zeros up to a multiple of its stride. From 3x3 to 4x4 still pays: twice as fast on x86.
+# Kernels are zero-padded to a multiple of their stride. From 3x3 to 4x4 this is still twice as fast on x86.
 _MAX_GROWTH = 2
 
 
-# The largest integer up to which float16 holds all.
+# Up to this integer float16 is exact.
 _MAX_CLASSES = 2048
 
 
@@ -30,8 +30,8 @@ def rebuild(generator, inputs, fast=True, accelerator=None):
     Args:
         generator: Built `keras.Model`.
         inputs: Symbolic inputs, as `keras_gan.networks.symbolic_inputs` returns them.
-        fast: Bool, whether layers may compute in another way what is the same up to rounding. Defaults to True.
-        accelerator: `"gpu"` to compute also what only a GPU needs otherwise. Defaults to None.
+        fast: Bool, whether layers may be replaced by others that are equal up to rounding. Defaults to True.
+        accelerator: `"gpu"` to also replace what only a GPU requires. Defaults to None.
 
     Returns:
         `keras.Model`.
@@ -56,7 +56,7 @@ def rebuild(generator, inputs, fast=True, accelerator=None):
                 layer.__class__ = _FastEmbedding
     except Exception as error:
         if not mixed:
-            # A subclassed model that has no configuration runs as it is, only slower.
+            # A subclassed model without a configuration is unchanged, only slower.
             return generator
         raise ValueError(
             "generator must be in float32, or be a model that can be rebuilt in float32: each layer needs get_config. "
@@ -66,7 +66,7 @@ def rebuild(generator, inputs, fast=True, accelerator=None):
 
 
 def _convert(config, classes):
-    """A serialized model with other classes and no dtype policy but float32."""
+    """Replaces classes in a serialized model, and all dtype policies by float32."""
     if isinstance(config, (list, tuple)):
         return [_convert(item, classes) for item in config]
     if not isinstance(config, dict):
@@ -80,21 +80,21 @@ def _convert(config, classes):
     return {key: _convert(value, classes) for key, value in config.items()}
 
 
-# === What layers become ===
+# === Replacements of layers ===
 #
-# A tensor that was only laid out anew, by a reshape or a depth-to-space, remembers what it was before. The layers that
-# follow are applied there, where the converter folds them into the layer above. What nobody uses is pruned.
+# A tensor that was only rearranged, by a reshape or a depth-to-space, keeps a reference to the original. The layers
+# that follow are applied to that, where the converter folds them into the layer above. Unused operations are pruned.
 
 
 def _lay_out(layout, before):
-    """Applies a function that only moves numbers, and keeps channels last and in order."""
+    """Applies a function that only rearranges numbers, and keeps channels last and in order."""
     y = layout(before)
     setattr(y, _BEFORE, (layout, before))
     return y
 
 
 def _depth_to_space(stride, start, size):
-    """A layout from `(batch, h, w, stride ** 2 * channels)` to `(batch, *size, channels)`, cropped."""
+    """Rearranges `(batch, h, w, stride ** 2 * channels)` to `(batch, *size, channels)`, cropped."""
     (top, left), (height, width) = start, size
 
     def layout(before):
@@ -105,7 +105,7 @@ def _depth_to_space(stride, start, size):
 
 
 def _to_space(x, stride):
-    """Depth-to-space, of several images as of one tall image: LiteRT's GPU delegate gives zeros for several."""
+    """Applies depth-to-space to several images as to one tall image: LiteRT's GPU delegate gives zeros for several."""
     n, height, width, _ = x.shape
     if n in (None, 1):
         return tf.nn.depth_to_space(x, stride)
@@ -114,9 +114,9 @@ def _to_space(x, stride):
 
 
 def _phases(x, kernel, stride):
-    """A transposed convolution as a convolution with one output channel for each phase of the stride.
+    """Computes a transposed convolution as a convolution with an output channel for each phase of the stride.
 
-    In one dimension, with `m = ceil(k / stride)` and the kernel filled with zeros to `m * stride` taps, output
+    In one dimension, with `m = ceil(k / stride)` and the kernel zero-padded to `m * stride` taps, output
     `q * stride + p` is the sum over a of `x[q - m + 1 + a] * kernel[p + stride * (m - 1 - a)]`, a convolution with m
     taps for each phase p.
 
@@ -189,7 +189,7 @@ class _FastResizing(keras.layers.Resizing):
 
 
 def _resize(x, size, interpolation):
-    """Resizes `(batch, h, w, channels)`; devices have no bicubic filter, but it is a matrix for each axis."""
+    """Resizes `(batch, h, w, channels)`; devices lack a bicubic filter, so it is a matrix for each axis."""
     if interpolation in ("nearest", "bilinear"):
         return tf.image.resize(x, size, interpolation)
     with tf.init_scope():
@@ -204,7 +204,7 @@ def _resize(x, size, interpolation):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class _FastGroupNormalization(keras.layers.GroupNormalization):
-    """Without a fifth axis, which GPUs lack."""
+    """Group normalization without a fifth axis, which GPUs lack."""
 
     def call(self, inputs):
         if self.axis not in (-1, inputs.shape.rank - 1):
@@ -220,7 +220,7 @@ class _FastGroupNormalization(keras.layers.GroupNormalization):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class _FastGroupedConv2D(keras.layers.Conv2D):
-    """Devices have an operation for all groups at once."""
+    """Grouped convolution as one operation, which devices have."""
 
     def convolution_op(self, inputs, kernel):
         return tf.nn.conv2d(inputs, kernel, self.strides, self.padding.upper(), dilations=self.dilation_rate)
@@ -239,7 +239,7 @@ class _FastBatchNormalization(keras.layers.BatchNormalization):
         layout, before = getattr(inputs, _BEFORE, (None, None))
         if before is None or self.axis not in (-1, inputs.shape.rank - 1):
             return super().call(inputs, training=training, mask=mask)
-        # As numbers: the converter does not fold a tile that makes much out of little.
+        # As a constant: the converter does not fold a large tile of a small tensor.
         with tf.init_scope():
             mean, variance = ops.convert_to_numpy(self.moving_mean), ops.convert_to_numpy(self.moving_variance)
             gamma = ops.convert_to_numpy(self.gamma) if self.scale else 1.0
@@ -258,7 +258,7 @@ class _FastReLU(keras.layers.ReLU):
 
 
 class _FastEmbedding(keras.layers.Embedding):
-    """A one-hot vector, by arithmetic that half precision does exactly, times the table: GPUs look up no float16."""
+    """Embedding as a one-hot vector, exact in half precision, times the table: GPUs can't look up float16."""
 
     def call(self, inputs):
         if self.input_dim > _MAX_CLASSES:

@@ -11,18 +11,18 @@ from keras_gan.keras_private import find_operation, operations_of, operators_of,
 
 
 def run(filepath, threads=None):
-    """Loads a file.
+    """Loads a generator file.
 
     Args:
         filepath: Path of a `.tflite` file, an `.onnx` file or a SavedModel's folder.
-        threads: Int. Defaults to None, as the runtime likes. A SavedModel takes what TensorFlow was given.
+        threads: Int. Defaults to None, the runtime's default. A SavedModel uses TensorFlow's setting.
 
     Returns:
         An object with `inputs`, a dict of signatures to their inputs by name, shape and dtype, and
-        `run(signature, feed)`, from a dict of arrays to the images.
+        `run(signature, feed)`, which maps a dict of arrays to the images.
 
     Raises:
-        ValueError: If it is no such file, has no output `image`, or needs operations that devices lack.
+        ValueError: If it is not such a file, has no output `image`, or needs operations that devices lack.
         ImportError: If the runtime is missing; the message says what to install.
     """
     runner = _RUNNERS[format_of(filepath)]
@@ -36,7 +36,7 @@ def run(filepath, threads=None):
 
 
 def format_of(filepath):
-    """The format of a file, a string.
+    """Returns the format of a file, a string.
 
     Raises:
         ValueError: If there is no such file.
@@ -50,7 +50,7 @@ def format_of(filepath):
 
 
 def import_runtime(format):
-    """The runtime of a format, a module.
+    """Imports the runtime of a format, a module.
 
     Raises:
         ImportError: If it is missing; the message says what to install.
@@ -73,7 +73,7 @@ def import_runtime(format):
 
 
 class _Refused(ValueError):
-    """A file that can be loaded and should not be."""
+    """Error for a file that could be loaded but must not be."""
 
 
 class TFLite:
@@ -83,7 +83,7 @@ class TFLite:
         runtime = import_runtime("litert")
         _check_operations(filepath)
         self._interpreter = runtime.Interpreter(model_path=str(filepath), num_threads=threads)
-        # The delegate says that it was made; that is no news for who called.
+        # Muted: XNNPACK logs its creation.
         self._interpreter.allocate_tensors()
         names = self._interpreter.get_signature_list()
         if not names:
@@ -107,10 +107,10 @@ class TFLite:
         return self._functions[signature](**feed)[OUTPUT]
 
     def not_delegated(self):
-        """The operations of the first signature that XNNPACK leaves to slower kernels, by name."""
+        """Returns the operations of the first signature that XNNPACK leaves to slower kernels, by name."""
         operations = operations_of(self._interpreter)
         delegates = [op for op in operations if op["op_name"] == "DELEGATE"]
-        # The original operations stay in the list: those between a delegate's inputs and outputs are its own.
+        # The list keeps the original operations: those between a delegate's inputs and outputs are run by it.
         makers = {tensor: op for op in operations if op["op_name"] != "DELEGATE" for tensor in op["outputs"]}
         delegated = set()
         for delegate in delegates:
@@ -134,7 +134,7 @@ class ONNX:
         options.intra_op_num_threads = threads or 0
         self._session = runtime.InferenceSession(str(filepath), options, providers=["CPUExecutionProvider"])
         inputs = {i.name: (_static(i.shape), _ONNX_DTYPES.get(i.type, i.type)) for i in self._session.get_inputs()}
-        # The format has one function, and no name for it.
+        # The format has a single, unnamed function.
         name = "translate" if list(inputs) == [SOURCE] else "generate"
         _check_outputs(name, [output.name for output in self._session.get_outputs()])
         self.inputs = {name: inputs}
@@ -153,7 +153,7 @@ class SavedModel:
         # The module must live as long as its signatures.
         self._module = self._tensorflow.saved_model.load(str(folder))
         functions = dict(self._module.signatures)
-        # The first of several has this name, too.
+        # The first of several also has this name.
         self._functions = {k: f for k, f in functions.items() if k != "serving_default" or len(functions) == 1}
         if not functions:
             raise _Refused(f"file must have a signature. Received: {folder}, which has none.")
@@ -176,8 +176,8 @@ _RUNNERS = {"litert": TFLite, "onnx": ONNX, "tf_saved_model": SavedModel}
 _ONNX_DTYPES = {"tensor(float)": "float32", "tensor(int32)": "int32", "tensor(int64)": "int64"}
 
 
-# TensorFlow counts as stateful what reads or writes anything, except what the pattern finds; of the stateful operations
-# a network needs these.
+# TensorFlow marks operations that read or write anything as stateful, except those that match the pattern; networks
+# need only these stateful ones.
 _STATEFUL = {
     "Assert",
     "AssignVariableOp",
@@ -209,7 +209,7 @@ def _check_outputs(signature, names):
 
 
 def check_folder(folder):
-    """Raises a ValueError if TensorFlow would take a SavedModel's path for a pattern."""
+    """Raises a ValueError if TensorFlow would treat a SavedModel's path as a pattern."""
     if set("*?[") & set(str(Path(folder).absolute())):
         raise ValueError(
             f"A SavedModel's path must have no *, ? or [, which TensorFlow takes for a pattern. Received: {folder}."
@@ -217,7 +217,7 @@ def check_folder(folder):
 
 
 def _check_operations(filepath):
-    """Refuses what the interpreter would run here and no phone would."""
+    """Refuses operations that the interpreter runs here but not on phones."""
     content = Path(filepath).read_bytes()
     if content[4:8] != b"TFL3":
         raise _Refused(f"file must be a .tflite file. Received: {filepath}, which is not one.")
@@ -231,7 +231,7 @@ def _check_operations(filepath):
 
 
 def _check_external_data(filepath):
-    """Refuses an ONNX file with tensors in other files, which may be any."""
+    """Refuses an ONNX file with tensors in other files, which may be any files."""
     import onnx
 
     def messages(message):
@@ -247,15 +247,15 @@ def _check_external_data(filepath):
 
 
 def _check_graph(folder):
-    """Refuses a SavedModel that could do more than compute: TensorFlow runs whatever stands in it."""
+    """Refuses a SavedModel that could do more than compute: TensorFlow runs any operation in it."""
     saved = parse_saved_model((Path(folder) / "saved_model.pb").read_bytes())
     for graph in saved.meta_graphs:
-        # Without it TensorFlow would run what the graph names to start it.
+        # Otherwise TensorFlow would run the graph's initializer.
         if not graph.HasField("object_graph_def"):
             raise _Refused(f"file must be a SavedModel of TensorFlow 2. Received: {folder}, which is none.")
         functions = {function.signature.name: function for function in graph.graph_def.library.function}
-        # What can be called from outside, and what that calls. A function that nothing calls, such as the one that
-        # would save the variables anew, is not run.
+        # Functions that can be called from outside, and those that they call. Others, such as the one that saves the
+        # variables, are not run.
         todo, seen = [*graph.object_graph_def.concrete_functions], set()
         while todo:
             name = todo.pop()

@@ -1,4 +1,4 @@
-"""Uniform numbers from integer seeds, of operations that every device has: TensorFlow's own generators need Flex."""
+"""Uniform numbers from integer seeds, with operations that all devices have: TensorFlow's generators need Flex."""
 
 import numpy as np
 import tensorflow as tf
@@ -9,9 +9,9 @@ _SECOND_ROUND = 0x5BD1E995
 
 
 def uniform(seeds, n):
-    """Numbers that look independent and uniform, the same for the same seed on every device.
+    """Returns pseudo-random uniform numbers, the same for the same seed on every device.
 
-    A counter-based generator: with `f` the finaliser of MurmurHash3 and `^` exclusive or, number `i` of seed `s` is
+    A counter-based generator: with `f` the finalizer of MurmurHash3 and `^` exclusive or, number `i` of seed `s` is
     `(floor(b / 2 ** 9) + 1 / 2) / 2 ** 23`, `b = f(f(f(s) ^ (i * 0x9E3779B9)) ^ 0x5BD1E995)`, in uint32.
 
     Args:
@@ -33,10 +33,10 @@ def uniform(seeds, n):
 
 
 def latents(prior, seeds):
-    """Draws the latents of seeds where no GPU computes them.
+    """Draws the latents of seeds, kept off the GPU.
 
-    A GPU has no such integers, and numbers of half precision are too coarse for the tails of a prior: some give zeros
-    for every seed. None takes five axes, which leaves all of this to the CPU, and the network to the GPU.
+    A GPU has no such integers, and half precision is too coarse for the tails of a prior: some GPUs give zeros for
+    every seed. No GPU takes five axes, which leaves all of this to the CPU, and the network to the GPU.
 
     Args:
         prior: `keras_gan.priors.Prior`.
@@ -52,13 +52,13 @@ def latents(prior, seeds):
 
 
 def _along_last_axis(prior):
-    """Tells if a prior, of the user's own maybe, maps uniform numbers with more axes in the same way."""
+    """Checks if a prior, which may be custom, maps uniform numbers with more axes in the same way."""
     with tf.init_scope():
         given = uniform(tf.range(3), prior.num_uniforms)
         wanted = ops.convert_to_numpy(prior.from_uniform(given))
         try:
             found = ops.convert_to_numpy(prior.from_uniform(tf.reshape(given, (3, 1, 1, 1, -1))))
-        # A prior of the user's own fails as it likes.
+        # A custom prior may raise anything.
         except Exception:
             return False
     return found.shape == (3, 1, 1, 1, prior.latent_dim) and np.array_equal(found.reshape(wanted.shape), wanted)

@@ -1,4 +1,4 @@
-"""Rows of label, value and note as text for a terminal of 80 columns, or as Markdown."""
+"""Tables of label, value and note, as text for a terminal of 80 columns or as Markdown."""
 
 import textwrap
 
@@ -6,7 +6,7 @@ _WIDTH = 80
 
 
 def text(rows):
-    """Aligned columns; what is too long wraps in its own column."""
+    """Formats rows as aligned columns; long cells wrap in their column."""
     first = max(len(label) for label, _, _ in rows) + 2
     short = [value for _, value, note in rows if note]
     second = max((len(value) for value in short if len(value) < 24), default=0) + 2
@@ -23,6 +23,6 @@ def text(rows):
 
 
 def markdown(rows):
-    """A table without a header of its own."""
+    """Formats rows as a Markdown table without a header."""
     cells = [[str(cell).replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
     return "\n".join(["| | | |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in cells)])

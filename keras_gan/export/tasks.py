@@ -1,4 +1,4 @@
-"""What a file is for: its functions, the examples that they are checked on, and how its outputs meet real data."""
+"""Tasks of a file: its functions, the examples to check them on, and the comparison with real data."""
 
 import dataclasses
 import functools
@@ -12,24 +12,24 @@ from keras import ops
 from keras_gan import networks
 
 OUTPUT = "image"
-# What ONNX, where names of tensors must differ, calls the input of a translation.
+# The input of a translation in ONNX, where names of tensors must differ.
 SOURCE = "source"
-# So many pictures of a stream are kept, to calibrate and to check on.
+# How many pictures of a stream are kept for calibration and checks.
 EXAMPLES = 96
-# How many examples a file is checked on, and their seed: the same each time, so that what the report says can be
-# repeated, and others than those of calibration.
+# How many examples a file is checked on, and their seed: fixed, so that the report is reproducible, and different from
+# that of calibration.
 _CHECKED, _SEED = 32, 1
 
 
 @dataclasses.dataclass(frozen=True)
 class Signature:
-    """One function of a file.
+    """Function of a file.
 
     Attributes:
         name: String, such as `"generate"`.
         inputs: Dict, the inputs by name, in order: shape and dtype.
         function: Function of tensors in that order that returns `{"image": tensor}`.
-        draw: Function of a count and a seed, or None, that returns as many examples, or as many as there are: a dict of
+        draw: Function of a count and a seed, or None, that returns as many examples, or as many as exist: a dict of
             NumPy arrays by name.
     """
 
@@ -39,17 +39,17 @@ class Signature:
     draw: Callable
 
     def __call__(self, feed):
-        """The images of a dict of arrays, as a NumPy array."""
+        """Returns the images for a dict of arrays, as a NumPy array."""
         return ops.convert_to_numpy(self.function(*map(ops.convert_to_tensor, feed.values()))[OUTPUT])
 
     @functools.cached_property
     def compiled(self):
-        """The same as a graph, for many calls: those of a batch of one take longer than what they compute."""
+        """Returns the function as a graph, for many calls: for a batch of one, eager calls are mostly overhead."""
         return dataclasses.replace(self, function=tf.function(self.function))
 
     @functools.cached_property
     def expected(self):
-        """What a file is compared with each time that it is checked: a list of feeds, and the images of all."""
+        """Returns the reference of each check of a file: a list of feeds, and the images of all."""
         feeds = self.feeds(self.draw(_CHECKED, seed=_SEED))
         return feeds, np.concatenate([self.compiled(feed) for feed in feeds])
 
@@ -59,7 +59,7 @@ class Signature:
         return next(iter(self.inputs.values()))[0][0]
 
     def feeds(self, examples):
-        """A dict of arrays as a list of dicts of one batch each; examples repeat where the last one is not full."""
+        """Splits a dict of arrays into dicts of one batch each; examples are repeated to fill the last one."""
         n = len(next(iter(examples.values())))
         size = self.batch or n
         index = np.arange(-(-n // size) * size).reshape(-1, size) % n
@@ -67,17 +67,18 @@ class Signature:
 
 
 class Generation:
-    """Images from latents: `generate`, and `sample` of a seed if asked for.
+    """Task of images from latents: `generate`, and optionally `sample` from a seed.
 
     Args:
         prior: `keras_gan.priors.Prior` of the whole latent.
         condition: `keras_gan.conditions.Condition`.
         sample: Bool, whether there is `sample`. Defaults to False.
         output: `"float32"` or `"uint8"`. Defaults to `"float32"`.
-        rows: NumPy array of what data brought beside images, for examples. Defaults to None, made up by the condition.
+        rows: NumPy array of the data's extra inputs, such as labels, for examples. Defaults to None, from the
+            condition.
 
     Attributes:
-        tag: String, what model hubs call it.
+        tag: String, its name on model hubs.
     """
 
     tag = "image-generation"
@@ -90,7 +91,7 @@ class Generation:
         return networks.symbolic_inputs(self._condition, self._prior.latent_dim)
 
     def signatures(self, network, batch_sizes=(None,)):
-        """Returns the functions of a file, each once for each batch size.
+        """Returns the functions of a file, one for each batch size.
 
         Args:
             network: Built `keras.Model`.
@@ -127,7 +128,7 @@ class Generation:
         return real, examples
 
     def facts(self):
-        """Returns what who draws latents must know, a dict of plain values."""
+        """Returns the facts needed to draw latents, a dict of plain values."""
         prior = self._prior
         return {
             "prior": keras.saving.serialize_keras_object(prior) if hasattr(prior, "get_config") else None,
@@ -147,7 +148,7 @@ class Generation:
 
 
 class Translation:
-    """Images from images: `translate`.
+    """Task of images from images: `translate`.
 
     Args:
         sources: NumPy array `(n, height, width, channels)` in [-1, 1], pictures for examples.
@@ -155,7 +156,7 @@ class Translation:
         input: String, the name of the input. Defaults to `"image"`.
 
     Attributes:
-        tag: String, what model hubs call it.
+        tag: String, its name on model hubs.
     """
 
     tag = "image-to-image"
@@ -184,7 +185,7 @@ class Translation:
         return targets, {self._input: self._prepare(ops.convert_to_numpy(sources))}
 
     def facts(self):
-        """Returns nothing: the functions say it all."""
+        """Returns an empty dict: the functions need no further facts."""
         return {}
 
     def _draw(self, n, seed=None):

@@ -1,4 +1,4 @@
-"""Is what was written what Keras computes?"""
+"""Checks an exported file against the Keras generator."""
 
 import dataclasses
 import math
@@ -9,18 +9,18 @@ import numpy as np
 from keras_gan.keras_private import layers_of
 from keras_gan.metrics.base import update
 
-# One step of 1/127.5 at a value that lies between two bytes.
+# One byte step, for values that round to either neighbor.
 _BYTE = 1 / 127.5
-# Sums of a thousand float32 numbers round by a fifth of this share of their size.
+# Relative rounding error: sums of a thousand float32 numbers have a fifth of it.
 _ROUNDING = 5e-6
-# How many pictures keep one company, and how far its output may move by that, in units of half the range: batches of
-# another size add up in another order.
+# How many pictures share a batch with one, and how much that may change its output, in units of half the range: the
+# order of additions depends on the batch size.
 _ALONE, _MAX_ALONE = 4, 1e-4
 
 
 @dataclasses.dataclass(frozen=True)
 class Errors:
-    """How far a file's outputs are from the Keras generator's, in their own units; bytes count as images in [-1, 1].
+    """Errors of a file's outputs against the Keras generator's, in their units; bytes count as images in [-1, 1].
 
     Attributes:
         max_error: Float, the largest absolute difference.
@@ -38,7 +38,7 @@ class Errors:
 
 
 # The largest error where arithmetic stays float32, in units of half the range, else the smallest PSNR. A trained
-# generator saturates: single pixels of an edge may swing far although no one can tell the images apart.
+# generator saturates: single pixels of an edge may differ much although the images look the same.
 _MAX_ERROR = {None: 1e-5, "float16": 0.02}
 _MIN_PSNR = 25.0
 
@@ -47,17 +47,17 @@ def check(file, signatures, quantize, bounds=None):
     """Compares each signature of a file with Keras on fresh examples.
 
     Args:
-        file: What `keras_gan.export.runners.run` returns.
+        file: Result of `keras_gan.export.runners.run`.
         signatures: List of `Signature` of the Keras generator.
-        quantize: The precision, which says how large errors may be.
-        bounds: Pair of floats, what outputs lie between. Defaults to None: errors are judged by how far outputs vary
+        quantize: The precision, which sets the tolerance.
+        bounds: Pair of floats, the range of outputs. Defaults to None: errors are relative to how much outputs vary
             from example to example.
 
     Returns:
         `Errors`.
 
     Raises:
-        ValueError: If signatures, shapes or values are others, or values are not finite.
+        ValueError: If signatures, shapes or values differ, or values are not finite.
     """
     expected = {s.name: s.inputs for s in signatures}
     if file.inputs != expected:
@@ -80,10 +80,10 @@ def check(file, signatures, quantize, bounds=None):
         differences.append(np.abs(to_float(received) - outputs[-1]))
     outputs, difference = np.concatenate(outputs), np.concatenate(differences)
     rounding = _ROUNDING * float(np.abs(outputs).max())
-    # What all examples have in common says nothing of how large an error is: heights lie around 190 and vary by 40. One
-    # scale for all entries: those that never vary, such as a border, have none.
+    # Errors are relative to the variation, not to the mean: heights lie around 190 and vary by 40. One scale for all
+    # entries: those that never vary, such as a border, have none.
     spread = bounds[1] - bounds[0] if bounds else float(np.ptp(outputs, axis=0).max())
-    # Outputs that vary by no more than rounding are constant. The floors keep what is exact finite, and JSON valid.
+    # Outputs that vary by no more than rounding are constant. The floors keep exact results finite, and JSON valid.
     spread = max(spread, 2 * rounding, 1e-30)
     psnr = -10 * math.log10(max(float(np.square(difference / spread).mean()), 1e-20))
     output_range = bounds or (outputs.min(), outputs.max())
@@ -94,18 +94,18 @@ def check(file, signatures, quantize, bounds=None):
 
 
 def check_alone(generator, signature, bounds=None):
-    """Checks that what the Keras generator makes of one picture does not depend on the others of its batch.
+    """Checks that the Keras generator's output for a picture does not depend on the others of its batch.
 
     Args:
         generator: `keras.Model`, for the names of its layers.
         signature: `Signature` of it, from float32 to float32, for any batch.
-        bounds: Pair of floats, what outputs lie between. Defaults to None, what they were seen to.
+        bounds: Pair of floats, the range of outputs. Defaults to None, the observed range.
 
     Raises:
         ValueError: If it does, beyond rounding, or a layer of batch normalization is called with `training=True`.
     """
     examples = signature.draw(_ALONE, seed=1)
-    # Pictures of one kind have like statistics; the negative of one has others.
+    # Pictures of one kind have similar statistics; a negative has others.
     crowd = {name: np.concatenate([x, -x[:1]]) for name, x in examples.items()}
     among = signature(crowd).astype("float64")
     difference = np.abs(signature({name: x[:1] for name, x in examples.items()})[0] - among[0]).max()
@@ -115,7 +115,7 @@ def check_alone(generator, signature, bounds=None):
     normalizing = [x for x in layers_of(generator) if isinstance(x, keras.layers.BatchNormalization)]
     named = ", ".join(repr(layer.name) for layer in normalizing if layer.name in names)
     if named:
-        # In inference Keras 3.15 overrides it, and gives other pictures than those that were trained for.
+        # In inference Keras 3.15 overrides it, and gives other pictures than in training.
         received = f"one that calls batch normalization with training=True ({named})"
     elif difference > allowed:
         received = f"one whose output changes by {difference:.2g} among others"
@@ -130,10 +130,10 @@ def check_alone(generator, signature, bounds=None):
 
 
 def _called_in_training(generator):
-    """The names of the layers that functional models call with `training=True` whatever they are called with."""
+    """Returns the names of layers that functional models always call with `training=True`."""
     try:
         todo = [keras.saving.serialize_keras_object(generator)]
-    # A subclassed model without a configuration raises what it likes.
+    # A subclassed model without a configuration may raise anything.
     except Exception:
         return set()
     found = set()
@@ -150,7 +150,7 @@ def _called_in_training(generator):
 
 
 def describe_range(output_range):
-    """A pair of floats as text."""
+    """Formats a pair of floats."""
     return "[{:.6g}, {:.6g}]".format(*output_range)
 
 
@@ -171,7 +171,7 @@ def _check_bounds(errors, quantize, allowed):
 
 
 def twins(metrics):
-    """Two lists of new metrics like those given, one for the Keras generator and one for the file.
+    """Makes two lists of new metrics like those given, one for the Keras generator and one for the file.
 
     Raises:
         TypeError: If a metric can't be made from its configuration.
@@ -189,12 +189,12 @@ def compare_metrics(file, signature, twins, data, match, data_range):
     """Evaluates metrics on the Keras generator's images and on the file's, of the same examples.
 
     Args:
-        file: What `keras_gan.export.runners.run` returns.
+        file: Result of `keras_gan.export.runners.run`.
         signature: `Signature` of the Keras generator.
         twins: Two lists of like metrics whose `update_state` takes `(real, fake)`.
         data: An array `(n, ...)`, or batches.
         match: Function of a batch and a seed that returns real images and the examples that belong to them.
-        data_range: Pair of numbers, what the data lie between, or None.
+        data_range: Pair of numbers, the range of the data, or None.
 
     Returns:
         Dict of names to pairs of floats, before and after.
@@ -202,7 +202,7 @@ def compare_metrics(file, signature, twins, data, match, data_range):
     if hasattr(data, "shape"):
         data = [data[i : i + 128] for i in range(0, len(data), 128)]
     generators = signature.compiled, lambda feed: file.run(signature.name, feed)
-    # In one pass: a second one would find shuffled data in another order, and a generator at its end.
+    # In one pass: in a second one shuffled data would be in another order, and a generator exhausted.
     for i, batch in enumerate(data):
         real, examples = match(batch, i)
         feeds = signature.feeds(examples)
@@ -222,5 +222,5 @@ def _results(metrics):
 
 
 def to_float(images):
-    """Bytes as float64 in [-1, 1]; other images as they are."""
+    """Converts bytes to float64 in [-1, 1]; other images are unchanged."""
     return images / 127.5 - 1 if images.dtype == np.uint8 else images

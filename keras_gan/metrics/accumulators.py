@@ -1,4 +1,4 @@
-"""Sums and rows that metrics keep from batch to batch, in variables that add up over `tf.distribute`'s replicas."""
+"""Sums and rows that metrics accumulate over batches, in variables that are summed over replicas."""
 
 import warnings
 
@@ -10,14 +10,14 @@ from keras_gan import backend
 
 
 def widest_float():
-    """Returns `"float64"`, or `"float32"` on a backend that has no wider one, which is JAX unless it is told to."""
+    """Returns `"float64"`, or `"float32"` on JAX unless float64 is enabled there."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return keras.backend.standardize_dtype(ops.zeros((), "float64").dtype)
 
 
 class Sum:
-    """A sum over any number of batches, with the digits of float64 on every backend.
+    """Sum over any number of batches, with the precision of float64 on every backend.
 
     Args:
         metric: `keras.metrics.Metric` that the variables belong to.
@@ -39,7 +39,7 @@ class Sum:
             x = ops.cast(x, self.dtype)
             total = high + x
             if low is not None:
-                # Knuth's two-sum: exactly what this addition rounds away.
+                # Knuth's two-sum: the exact rounding error of this addition.
                 part = total - high
                 low = low + ((high - (total - part)) + (x - part))
             high = total
@@ -54,7 +54,7 @@ class Sum:
 
 
 class Buffer:
-    """The first rows that come, up to a number.
+    """Buffer of the first rows, up to a number.
 
     Args:
         metric: `keras.metrics.Metric` that the variables belong to.
@@ -65,14 +65,14 @@ class Buffer:
 
     def __init__(self, metric, capacity, size, name):
         self.capacity = capacity
-        # The last row takes what no longer fits, since shapes are static.
+        # The last row takes the rows that no longer fit, since shapes are static.
         self._rows = metric.add_weight((capacity + 1, size), "zeros", "float32", f"{name}_rows")
         self._filled = metric.add_weight((capacity + 1,), "zeros", "float32", f"{name}_filled")
         self._count = metric.add_weight((), "zeros", "int32", f"{name}_count")
 
     def add(self, x):
         n = ops.shape(x)[0]
-        # Replicas fill rows in turn and leave the others zero: the sum of their buffers holds the rows of all.
+        # Replicas fill alternating rows and leave the others zero: the sum of their buffers holds the rows of all.
         replica, replicas = backend.replica()
         places = (self._count.value + ops.arange(n, dtype="int32")) * replicas + replica
         places = ops.minimum(places, self.capacity)

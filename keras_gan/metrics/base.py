@@ -1,4 +1,4 @@
-"""Base classes of metrics, for those of your own, too."""
+"""Base classes of metrics, also for custom ones."""
 
 import contextvars
 import inspect
@@ -12,20 +12,20 @@ from keras import ops
 from keras_gan.checks.values import check_integer
 from keras_gan.metrics.accumulators import Buffer
 
-# Within `update`, what was extracted from the batch, and the range of the data. Of this thread alone: each replica is
-# traced in its own.
+# Within `update`, the features extracted from the batch, and the range of the data. Thread-local: each replica is
+# traced in its own thread.
 _batch = contextvars.ContextVar("batch", default=None)
 
 
 def update(metrics, real, fake, data_range=None):
-    """Gives metrics one batch. Those that share a features object share what it extracts.
+    """Updates metrics with one batch. Metrics with the same features object extract features once.
 
     Args:
         metrics: List of `keras.metrics.Metric` whose `update_state` takes `(real, fake)`.
         real: Tensor of data `(batch, ...)`.
         fake: Tensor of generated data, of the same shape.
-        data_range: Pair of numbers, what the data lie between. Features that have a `data_range` of their own get them
-            mapped to it. Defaults to None, not known: features get the data as they are.
+        data_range: Pair of numbers, the range of the data. Features with a `data_range` get them mapped to it.
+            Defaults to None, not known: features get the data unchanged.
     """
     token = _batch.set(({}, data_range))
     try:
@@ -41,7 +41,7 @@ def _extract(features, data):
     found, data_range = _batch.get()
     key = id(features), id(data)
     if key not in found:
-        # With the data, so that no other tensor gets their id meanwhile.
+        # Keeps the data, so that no other tensor gets their id meanwhile.
         found[key] = data, features(_rescale(data, data_range, getattr(features, "data_range", None)))
     return found[key][1]
 
@@ -61,23 +61,23 @@ def _rescale(data, data_range, expected):
 class FeatureMetric(keras.metrics.Metric):
     """Base class of metrics that compare features of real and of generated data.
 
-    A subclass names what `result` returns in `values`, makes its variables in `create_variables`, fills them in
-    `accumulate` and computes in `compute`. Where all examples must be there at once, see `BufferedMetric`.
+    A subclass names its results in `values`, makes its variables in `create_variables`, fills them in `accumulate` and
+    computes in `compute`. For metrics that need all examples at once, see `BufferedMetric`.
 
     Attributes:
         values: Tuple of strings, the names of the results. A single one is returned as a float under the metric's own
-            name, several as a dict. A `name` of the user's own comes before each of several, with an underscore; of one
-            that is the default with an ending, such as `kernel_distance_b`, each gets the ending.
+            name, several as a dict. A custom `name` is a prefix of each of several, with an underscore; of the default
+            name with a suffix, such as `kernel_distance_b`, each gets the suffix.
         directions: Tuple of `"min"`, `"max"` or None for each of `values`, which way is better: callbacks such as
             `keras.callbacks.EarlyStopping` then need no `mode`. Defaults to none.
         output: String, which of several outputs of `features` to take. Defaults to `"features"`.
 
     Args:
         features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict of them;
-            None for the data's own values. Where it has an attribute `data_range`, such as `(-1, 1)`, a GAN whose
-            generator ends in another range maps its data. It is saved with the metric, and the GAN that this is
-            compiled into: a function must be registered with `keras.saving.register_keras_serializable` to be loaded
-            again, and a lambda can't be.
+            None for the raw data. If it has an attribute `data_range`, such as `(-1, 1)`, a GAN whose generator has
+            another range maps its data. It is saved with the metric, and the GAN that this is compiled into: a function
+            must be registered with `keras.saving.register_keras_serializable` to be loaded again, and a lambda can't
+            be.
         name: String.
         dtype: As for any `keras.metrics.Metric`.
 
@@ -147,13 +147,13 @@ class FeatureMetric(keras.metrics.Metric):
         return tuple(f"{self.name}_{value}" for value in self.values)
 
     def build(self, data_shape):
-        """Makes the variables. `GAN.compile` does this, since none can be made inside compiled code.
+        """Makes the variables. `GAN.compile` calls it, since variables can't be made in compiled code.
 
         Args:
             data_shape: Tuple, the shape of one example.
 
         Raises:
-            ValueError: If the features don't take such data, or the metric was built for other features.
+            ValueError: If the features don't accept such data, or the metric was built for other features.
         """
         try:
             found = self._call(ops.zeros((1, *data_shape)))
@@ -181,7 +181,7 @@ class FeatureMetric(keras.metrics.Metric):
         raise NotImplementedError
 
     def accumulate(self, real, fake):
-        """Takes in a batch. Runs in compiled code.
+        """Accumulates a batch. Runs in compiled code.
 
         Args:
             real: Tensor of data `(batch, ...)`; `extract` gives its features.
@@ -190,7 +190,7 @@ class FeatureMetric(keras.metrics.Metric):
         raise NotImplementedError
 
     def compute(self):
-        """Computes the results from the variables. Runs once, on the host, where NumPy may be used.
+        """Computes the results from the variables. Runs once, on the host, and may use NumPy.
 
         Returns:
             Sequence of floats, one for each of `values`; None before the first batch, which gives NaN.
@@ -220,7 +220,7 @@ class FeatureMetric(keras.metrics.Metric):
         return found[self.output]
 
     def update_state(self, real, fake):
-        """Takes in a batch.
+        """Accumulates a batch.
 
         Args:
             real: Tensor of data `(batch, ...)`.
@@ -231,7 +231,7 @@ class FeatureMetric(keras.metrics.Metric):
         self.accumulate(real, fake)
 
     def result(self):
-        """Returns what the name says: a float, or a dict of floats. NaN before the first batch.
+        """Returns the results: a float, or a dict of floats. NaN before the first batch.
 
         Raises:
             ValueError: If features are not finite, or too few.
@@ -252,7 +252,7 @@ class FeatureMetric(keras.metrics.Metric):
                 )
 
     def get_config(self):
-        # As it is, for Keras to serialize: it then knows, when it loads, which metrics share one model.
+        # Unserialized, so that Keras knows at loading which metrics share a model.
         return {**super().get_config(), "features": self.features}
 
     @classmethod
@@ -264,12 +264,12 @@ class FeatureMetric(keras.metrics.Metric):
 
 
 class BufferedMetric(FeatureMetric):
-    """Base class of metrics that must see all examples at once, and keep the first of them.
+    """Base class of metrics that need all examples at once, and keep the first of them.
 
-    A subclass names what `result` returns in `values`, and computes in `compare`.
+    A subclass names its results in `values`, and computes in `compare`.
 
     Args:
-        features: As for `FeatureMetric`. Defaults to None, the data's own values.
+        features: As for `FeatureMetric`. Defaults to None, the raw data.
         max_examples: Int >= `fewest`, how many examples to keep of each kind. Defaults to `10000`.
         fewest: Int > 0, how many `compare` needs. Defaults to `1`.
         name: String.
@@ -345,7 +345,7 @@ class BufferedMetric(FeatureMetric):
 
     def get_config(self):
         config = {**super().get_config(), "max_examples": self.max_examples}
-        # A subclass with a constructor of its own knows its number.
+        # A subclass with its own constructor sets the number.
         if "fewest" in inspect.signature(type(self)).parameters:
             config["fewest"] = self.fewest
         return config

@@ -1,4 +1,4 @@
-"""The score that a classifier gives: the Inception Score, if it is Inception."""
+"""The score of a classifier: the Inception Score, if the features are Inception's."""
 
 import keras
 import numpy as np
@@ -13,8 +13,8 @@ class ClassifierScore(FeatureMetric):
     """Certainty of a classifier about each generated example, and evenness of its classes. Higher is better.
 
     `exp(mean_i KL(p(y | x_i) || p(y)))`, with `p(y)` the mean of `p(y | x_i)`: between 1 and the number of classes.
-    It looks at generated examples alone, all at once and not in the ten splits of the paper. It streams: memory
-    depends on the number of classes alone.
+    It uses only generated examples, all at once and not in the ten splits of the paper. It streams: memory depends only
+    on the number of classes.
 
     Args:
         features: Keras model or function from data `(batch, ...)` to probabilities `(batch, classes)`, or to a dict
@@ -32,11 +32,11 @@ class ClassifierScore(FeatureMetric):
 
     Raises:
         TypeError: If `features` can't be called.
-        ValueError: From `result()`, if these are no probabilities.
+        ValueError: From `result()`, if these are not probabilities.
 
     Reference:
         - [Salimans et al., 2016](https://arxiv.org/abs/1606.03498)
-        - [Barratt and Sharma, 2018](https://arxiv.org/abs/1801.01973), what it can't tell
+        - [Barratt and Sharma, 2018](https://arxiv.org/abs/1801.01973), its limitations
     """
 
     values = ("classifier_score",)

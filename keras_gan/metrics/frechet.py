@@ -13,18 +13,18 @@ _HALF = {"float64": "float32", "float32": "bfloat16"}
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class FrechetDistance(FeatureMetric):
-    """Frechet distance of real and generated features, both taken as normal distributions. Lower is better.
+    """Frechet distance of real and generated features, both modeled as normal distributions. Lower is better.
 
     `||m_r - m_f||^2 + tr(C_r + C_f - 2 (C_r C_f)^(1/2))`, of means `m` and covariances `C`, normalized by `n - 1`.
 
-    It streams: memory depends on the number of features alone, `16 * features^2` bytes. Fewer examples give larger
-    values, so compare figures of as many examples only, of 10,000 and more for 2,048 features; with fewer examples
-    than features it is finite and mostly this bias. Sums have the digits of float64 on every backend.
+    It streams: memory depends only on the number of features, `16 * features^2` bytes. Fewer examples give larger
+    values, so only compare values of equally many examples, 10,000 or more for 2,048 features; with fewer examples than
+    features it is finite and mostly this bias. Sums have the precision of float64 on every backend.
 
     Args:
         features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict with
             `"features"`, such as those of `keras_gan.metrics.features`. A function must be registered with
-            `keras.saving.register_keras_serializable` to be loaded again. Defaults to None, the data's own values.
+            `keras.saving.register_keras_serializable` to be loaded again. Defaults to None, the raw data.
         name: String. Defaults to `"frechet_distance"`.
         dtype: As for any `keras.metrics.Metric`.
 
@@ -79,7 +79,7 @@ class FrechetDistance(FeatureMetric):
 
 
 class _Moments:
-    """Streams the count, the sum and the outer products of features."""
+    """Running count, sum and outer products of features."""
 
     def __init__(self, metric, size, name):
         self._count = Sum(metric, (), f"{name}_count")
@@ -87,9 +87,9 @@ class _Moments:
         self._outer = Sum(metric, (size, size), f"{name}_outer")
 
     def add(self, x):
-        # Products take the time, so they are of float32, and of what is left after the batch's mean: their squares are
-        # then not small differences of large numbers. The mean is rounded to half the digits of the sums, which makes
-        # its own products exact; what this leaves of it, `rest`, is in the two rows that join the batch.
+        # Products dominate the time, so they are float32, and centered on the batch's mean: squares are then not small
+        # differences of large numbers. The mean is rounded to half the digits of the sums, which makes its own products
+        # exact; its rounding error, `rest`, is in the two rows that are appended to the batch.
         wide = self._sum.dtype
         n = ops.shape(x)[0]
         center = ops.cast(ops.sum(x, axis=0) / ops.maximum(ops.cast(n, x.dtype), 1), _HALF[wide])
@@ -118,7 +118,7 @@ class _Moments:
 
 
 def frechet_distance(mean1, covariance1, mean2, covariance2):
-    """Computes `||m1 - m2||^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))` of NumPy arrays `(n,)` and `(n, n)`, a float.
+    """Computes `||m1 - m2||^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))` for NumPy arrays `(n,)` and `(n, n)`, a float.
 
     `C1 C2` has the eigenvalues of the symmetric `R^T C2 R` for any `R` with `R R^T = C1`, so that no matrix root of a
     product is needed.
@@ -130,11 +130,11 @@ def frechet_distance(mean1, covariance1, mean2, covariance2):
 
 
 def _factor(covariance):
-    """Returns a matrix `R` with `R R^T = covariance`, of as many columns as the covariance has dimensions."""
+    """Returns a square matrix `R` with `R R^T = covariance`."""
     try:
         return np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError:  # Too few examples, or features that don't vary: it is singular.
         values, vectors = np.linalg.eigh(covariance)
-        # Below the rounding of float32 products there is nothing but noise.
+        # Below the rounding of float32 products there is only noise.
         kept = values > 1e-7 * values.max()
         return vectors[:, kept] * np.sqrt(values[kept])

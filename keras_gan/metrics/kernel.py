@@ -10,21 +10,21 @@ _BLOCK = 1000
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class KernelDistance(BufferedMetric):
-    """Squared maximum mean discrepancy of real and generated features, without bias. Lower is better.
+    """Unbiased squared maximum mean discrepancy of real and generated features. Lower is better.
 
     `mean_(i != j) k(x_i, x_j) + mean_(i != j) k(y_i, y_j) - 2 mean_(i, j) k(x_i, y_j)`, with the kernel
     `k(a, b) = (a . b / features + 1)^3`.
 
-    Its mean is zero for a perfect generator, however few the examples, so that a value may be negative. The standard
-    error is that of a U-statistic, of both orders: it holds near zero too.
+    Its mean is zero for a perfect generator, for any number of examples, so that a value may be negative. The standard
+    error is that of a U-statistic, with the terms of both orders, so that it is also valid near zero.
 
-    All examples must be there at once. The first `max_examples` of each kind are kept, on every replica under
+    It needs all examples at once. The first `max_examples` of each kind are kept, on every replica under
     `tf.distribute`, in `8 * max_examples * features` bytes; later ones are left out. Time grows with their square.
 
     Args:
         features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict with
             `"features"`, such as those of `keras_gan.metrics.features`. A function must be registered with
-            `keras.saving.register_keras_serializable` to be loaded again. Defaults to None, the data's own values.
+            `keras.saving.register_keras_serializable` to be loaded again. Defaults to None, the raw data.
         max_examples: Int > 1, how many examples to compare. Defaults to `10000`.
         name: String. Defaults to `"kernel_distance"`.
         dtype: As for any `keras.metrics.Metric`.
@@ -55,8 +55,8 @@ class KernelDistance(BufferedMetric):
     def compare(self, real, fake):
         xx, yy, xy = _Kernel(real, real), _Kernel(fake, fake), _Kernel(real, fake)
         distance = xx.mean + yy.mean - 2 * xy.mean
-        # The variance of a U-statistic has a term of what single examples contribute, and one of pairs alone, which is
-        # what is left where both distributions are one. The spread of the former contains twice the latter.
+        # The variance of a U-statistic has a term of single examples and one of pairs, which alone remains if the
+        # distributions are equal. The spread of the former contains twice the latter.
         n, m = len(real), len(fake)
         singles = 4 * np.var(xx.rows - xy.rows, ddof=1) / n + 4 * np.var(yy.rows - xy.columns, ddof=1) / m
         pairs = 2 * xx.pairs / n**2 + 2 * yy.pairs / m**2 + 4 * xy.pairs / (n * m)

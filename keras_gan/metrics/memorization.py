@@ -1,4 +1,4 @@
-"""Copies of training images: how many there are, and of which."""
+"""Detection of copies of training images."""
 
 import typing
 
@@ -20,21 +20,21 @@ class Memorization(BufferedMetric):
     """Share of generated images that are nearer to a training image than real ones are by chance. Lower is better.
 
     The distance of an image is that of its features from the nearest ones of a training image, or of its mirror image.
-    Counted are generated images that are at most as far as the nearest 5 % of held-out images, the `real` of
+    Generated images count if they are at most as far as the nearest 5 % of held-out images, the `real` of
     `update_state`. So a generator as good as the data has 0.05, one that repeats training images has 1, and one that
     makes bad images may have 0. Flat images may have 1, too: see `nearest`. `keras_gan.callbacks.TrainingHealth` sounds
     an alarm above one half. With few held-out images the figure is rough: a hundred have five among their nearest 5 %.
 
-    Of over 10,000 training images it knows 10,000, chosen by their hashes: of copies of the others it sees none. Their
-    features alone are kept, `8 * images * features` bytes in memory and in a saved GAN's file, which so needs no
+    Of over 10,000 training images it uses 10,000, chosen by their hashes: copies of the others are not detected. Only
+    their features are kept, `8 * images * features` bytes in memory and in a saved GAN's file, which so needs no
     training images.
 
     Args:
         features: Keras model or function from images `(batch, height, width, channels)` to features `(batch, ...)`, or
-            to a dict with `"features"`. Those of `keras_gan.metrics.features.self_supervised` pass over mirroring and
+            to a dict with `"features"`. Those of `keras_gan.metrics.features.self_supervised` ignore mirroring and
             noise. A function must be registered with `keras.saving.register_keras_serializable` to be loaded again.
         training_set: The images that the GAN learns from, in [-1, 1]: an array, a `tf.data.Dataset` of images, or of
-            `(images, labels)`. Defaults to None, only for loading: a file brings their features.
+            `(images, labels)`. Defaults to None, only for loading: a file has their features.
         max_examples: Int > 1, how many held-out and generated images to compare. Defaults to `10000`.
         name: String. Defaults to `"memorization"`.
         dtype: As for any `keras.metrics.Metric`.
@@ -86,7 +86,7 @@ class Memorization(BufferedMetric):
         return [np.mean(fake <= np.quantile(real, _QUANTILE))]
 
     def _to_nearest(self, x):
-        # Centered as a whole, and a slice at a time: there may be many of each.
+        # Centered together, and one slice at a time: there may be many of each.
         mean = self._training.mean(0, dtype="float64")
         return np.concatenate([d.min(1) for _, d in squared_distances(x - mean, self._training - mean)])
 
@@ -103,7 +103,7 @@ class Neighbors(typing.NamedTuple):
     """The nearest training images of some samples, nearest first.
 
     Attributes:
-        indices: NumPy array `(samples, n)`, int64: their places in the order in which the training set came.
+        indices: NumPy array `(samples, n)`, int64: their positions in the training set.
         distances: NumPy array `(samples, n)`, float64, in units of the features.
         images: NumPy array `(samples, n, height, width, channels)`, float32.
     """
@@ -114,9 +114,9 @@ class Neighbors(typing.NamedTuple):
 
 
 def nearest(features, samples, training_set, n=1):
-    """Finds the training images whose features are nearest to those of samples, as they are or mirrored.
+    """Finds the training images whose features are nearest to those of samples, original or mirrored.
 
-    It goes through the training set once, a batch at a time: memory does not grow with it.
+    It reads the training set once, a batch at a time: memory does not grow with it.
 
     Args:
         features: Keras model or function from images `(batch, height, width, channels)` to features `(batch, ...)`, or

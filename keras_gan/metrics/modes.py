@@ -13,7 +13,7 @@ from keras_gan.metrics.base import FeatureMetric
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class ModeCoverage(FeatureMetric):
-    """Number of known modes that samples reach, the share of samples that lie in one, and how evenly they spread.
+    """Number of known modes that samples reach, share of samples that lie in one, and evenness of their spread.
 
     A sample belongs to the mode whose center is nearest, and it is of high quality if it lies there:
     `||x - center|| < 3 * sigma`. Of these samples alone, `n_k` in mode `k` and `n` in all, with `p_k = n_k / n`,
@@ -28,22 +28,22 @@ class ModeCoverage(FeatureMetric):
     sigma; a share well above it means modes that have shrunk. And `n` samples have a divergence of about
     `(num_modes - 1) / (2 * n)` by chance: 0.005 for 2,500 in 25 modes, 0.019 for 26,000 in 1,000.
 
-    Nothing but counts is kept: memory does not grow with the number of samples.
+    Only counts are kept: memory does not grow with the number of samples.
 
     Args:
         centers: Array `(num_modes, dim)`, where the modes are.
-        sigma: Float > 0, the standard deviation of a mode in each dimension. Defaults to None: every sample that is
-            finite is of high quality, as where a classifier says which mode it belongs to.
+        sigma: Float > 0, the standard deviation of a mode in each dimension. Defaults to None: every finite
+            sample is of high quality, for features of a classifier that assigns the modes.
         features: Keras model or function from data `(batch, ...)` to points `(batch, dim)`, or to a dict with
             `"probabilities"`, such as `keras_gan.metrics.features.classifier`: with the unit vectors
             `numpy.eye(num_classes)` as `centers` each class is a mode. A function must be registered with
-            `keras.saving.register_keras_serializable` to be loaded again. Defaults to None, the data's own values.
+            `keras.saving.register_keras_serializable` to be loaded again. Defaults to None, the raw data.
         name: String. Defaults to `"mode_coverage"`.
         dtype: As for any `keras.metrics.Metric`.
 
     Call arguments:
         real: Not used: the centers stand for the data.
-        fake: Tensor of samples `(batch, dim)`, or what `features` takes.
+        fake: Tensor of samples `(batch, dim)`, or inputs of `features`.
 
     Returns:
         From `result()`: dict of the floats `modes`, `high_quality` and `reverse_kl`; NaN before the first batch.
@@ -85,10 +85,10 @@ class ModeCoverage(FeatureMetric):
         self._samples = Sum(self, (), "samples")
 
     def accumulate(self, real, fake):
-        # Around the centers' mean, and the nearest without its distance: where modes are far out and narrow, squares
-        # would be small differences of large numbers.
+        # Centered on the centers' mean, and the nearest center found without squared distances: for far, narrow modes
+        # these would be small differences of large numbers.
         origin = self.centers.mean(0, dtype="float64").astype("float32")
-        # As tensors: torch takes an array of NumPy's beside one with a warning.
+        # As tensors: torch warns if it gets a NumPy array together with one.
         origin, centers = ops.convert_to_tensor(origin), ops.convert_to_tensor(self.centers - origin)
         points = self.extract(fake) - origin
         nearness = 2 * ops.matmul(points, ops.transpose(centers)) - ops.sum(ops.square(centers), axis=1)

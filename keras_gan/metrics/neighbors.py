@@ -1,4 +1,4 @@
-"""Fidelity and variety apart, from the nearest neighbors of examples in feature space."""
+"""Separate measures of fidelity and variety, from nearest neighbors in feature space."""
 
 import keras
 import numpy as np
@@ -23,20 +23,20 @@ class _NeighborMetric(BufferedMetric):
 class PrecisionRecall(_NeighborMetric):
     """Share of generated examples that look real, and of real ones that could be generated. Higher is better.
 
-    Around each example lies a ball that reaches to its `neighbors`-th nearest neighbor of the same kind.
+    Each example has a ball that reaches its `neighbors`-th nearest neighbor of the same kind.
 
     - `precision`: the share of generated examples within the ball of some real one
     - `recall`: the share of real examples within the ball of some generated one
 
-    Two samples of one distribution do not score 1, but what `real` against another part of `real` scores.
+    Two samples of one distribution do not score 1, but as much as two parts of `real`.
 
-    All examples must be there at once. The first `max_examples` of each kind are kept, on every replica under
+    It needs all examples at once. The first `max_examples` of each kind are kept, on every replica under
     `tf.distribute`, in `8 * max_examples * features` bytes; later ones are left out. Time grows with their square.
 
     Args:
         features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict with
             `"features"`, such as those of `keras_gan.metrics.features`. A function must be registered with
-            `keras.saving.register_keras_serializable` to be loaded again. Defaults to None, the data's own values.
+            `keras.saving.register_keras_serializable` to be loaded again. Defaults to None, the raw data.
         neighbors: Int > 0, the rank of the neighbor. Defaults to `3`, the paper's.
         max_examples: Int > `neighbors`, how many examples to compare. Defaults to `10000`.
         name: String. Defaults to `"precision_recall"`.
@@ -76,22 +76,22 @@ class PrecisionRecall(_NeighborMetric):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class DensityCoverage(_NeighborMetric):
-    """Density of generated examples among real ones, and share of real ones with some nearby. Higher is better.
+    """Density of generated examples among real ones, and share of reals with fakes nearby. Higher is better.
 
-    Around each real example lies a ball that reaches to its `neighbors`-th nearest real neighbor. Unlike in
-    `PrecisionRecall` an outlier among the generated examples widens no ball, and one among the reals counts little.
+    Each real example has a ball that reaches its `neighbors`-th nearest real neighbor. Unlike in `PrecisionRecall` an
+    outlier among the generated examples widens no ball, and one among the reals counts little.
 
     - `density`: in how many balls a generated example lies, on average, divided by `neighbors`; 1 on average for a
-      perfect generator, and more for one that keeps to where data are dense
+      perfect generator, and more for one that prefers dense regions of the data
     - `coverage`: the share of balls with a generated example; `1 - 2^-neighbors` on average for a perfect generator
 
-    All examples must be there at once. The first `max_examples` of each kind are kept, on every replica under
+    It needs all examples at once. The first `max_examples` of each kind are kept, on every replica under
     `tf.distribute`, in `8 * max_examples * features` bytes; later ones are left out. Time grows with their square.
 
     Args:
         features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict with
             `"features"`, such as those of `keras_gan.metrics.features`. A function must be registered with
-            `keras.saving.register_keras_serializable` to be loaded again. Defaults to None, the data's own values.
+            `keras.saving.register_keras_serializable` to be loaded again. Defaults to None, the raw data.
         neighbors: Int > 0, the rank of the neighbor. Defaults to `5`, the paper's.
         max_examples: Int > `neighbors`, how many examples to compare. Defaults to `10000`.
         name: String. Defaults to `"density_coverage"`.
@@ -131,7 +131,7 @@ class DensityCoverage(_NeighborMetric):
 
 
 def center(real, fake):
-    """Moves both to the reals' mean: the squares below are then not small differences of large numbers."""
+    """Centers both on the reals' mean: the squares below are then not small differences of large numbers."""
     mean = real.mean(0)
     return real - mean, fake - mean
 
@@ -143,7 +143,7 @@ def squared_distances(a, b):
         part = a[i : i + _BLOCK]
         scale = np.square(part).sum(1)[:, None] + squares
         distances = scale - 2 * part @ b.T
-        # Rounding must not tell equal examples apart.
+        # Rounding must not separate equal examples.
         distances[distances < 1e-12 * scale] = 0.0
         yield slice(i, i + _BLOCK), distances
 

@@ -1,4 +1,4 @@
-"""Distances of distributions whose examples lie on a line, or are laid on lines."""
+"""Distances of one-dimensional distributions, or of projections to one dimension."""
 
 import keras
 import numpy as np
@@ -9,19 +9,19 @@ from keras_gan.metrics.base import BufferedMetric
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class SlicedWasserstein(BufferedMetric):
-    """Wasserstein-1 distance of real and generated features along random lines, on average. Lower is better.
+    """Mean Wasserstein-1 distance of real and generated features along random lines. Lower is better.
 
     `mean_u integral |F_u(t) - G_u(t)| dt`, with `F_u` and `G_u` the distribution functions of the features' products
     with directions `u` drawn uniformly from the unit sphere; in units of the features. The directions are the same at
     each call. For data of one dimension it is the Wasserstein-1 distance itself.
 
-    All examples must be there at once. The first `max_examples` of each kind are kept, on every replica under
+    It needs all examples at once. The first `max_examples` of each kind are kept, on every replica under
     `tf.distribute`, in `8 * max_examples * features` bytes; later ones are left out.
 
     Args:
         features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict with
             `"features"`, such as those of `keras_gan.metrics.features`. A function must be registered with
-            `keras.saving.register_keras_serializable` to be loaded again. Defaults to None, the data's own values.
+            `keras.saving.register_keras_serializable` to be loaded again. Defaults to None, the raw data.
         projections: Int > 0, how many lines. Defaults to `128`.
         max_examples: Int > 0, how many examples to compare. Defaults to `10000`.
         name: String. Defaults to `"sliced_wasserstein"`.
@@ -36,7 +36,7 @@ class SlicedWasserstein(BufferedMetric):
 
     Raises:
         TypeError: If `features` can't be called.
-        ValueError: If a number is no positive integer; from `result()`, if features are not finite.
+        ValueError: If a number is not a positive integer; from `result()`, if features are not finite.
 
     Reference:
         [Bonneel et al., 2015](https://doi.org/10.1007/s10851-014-0506-3)
@@ -60,21 +60,21 @@ class SlicedWasserstein(BufferedMetric):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class JensenShannon(BufferedMetric):
-    """Jensen-Shannon divergence of histograms of real and generated data on a line, in nats. Lower is better.
+    """Jensen-Shannon divergence of histograms of real and generated data, in nats. Lower is better.
 
     `(KL(p || m) + KL(q || m)) / 2` with `m = (p + q) / 2`: between 0 and log 2 = 0.693. The bins are of equal width
-    over the range of the real data, with one more on each side for what lies beyond. Each column of data
+    over the range of the real data, with one more on each side for values beyond it. Each column of data
     `(batch, columns)` is compared on its own, and the result is the mean over the columns.
 
     By chance, `n` examples of one and the same distribution have a divergence of about `bins / (4 * n)`.
 
-    All examples must be there at once, since the real data set the bins. The first `max_examples` of each kind are
+    It needs all examples at once, since the real data set the bins. The first `max_examples` of each kind are
     kept, on every replica under `tf.distribute`; later ones are left out.
 
     Args:
         features: Keras model or function from data `(batch, ...)` to columns `(batch, columns)`, such as the mean
             brightness of images. A function must be registered with `keras.saving.register_keras_serializable` to be
-            loaded again. Defaults to None, the data's own values.
+            loaded again. Defaults to None, the raw data.
         bins: Int > 0, over the range of the real data. Defaults to `50`.
         max_examples: Int > 0, how many examples to compare. Defaults to `10000`.
         name: String. Defaults to `"jensen_shannon"`.
@@ -89,7 +89,7 @@ class JensenShannon(BufferedMetric):
 
     Raises:
         TypeError: If `features` can't be called.
-        ValueError: If a number is no positive integer; from `result()`, if data are not finite.
+        ValueError: If a number is not a positive integer; from `result()`, if data are not finite.
 
     Reference:
         [Lin, 1991](https://doi.org/10.1109/18.61115)
@@ -106,7 +106,7 @@ class JensenShannon(BufferedMetric):
         return [_over_columns(self._divergence, real, fake)]
 
     def _divergence(self, x, y):
-        # The last edge lies just beyond the largest value, which so has a bin even where all values are one.
+        # The last edge lies just beyond the largest value, which so has a bin even if all values are equal.
         edges = np.unique(np.linspace(x.min(), np.nextafter(x.max(), np.inf), self.bins + 1))
         p, q = (np.bincount(np.searchsorted(edges, v, "right"), minlength=len(edges) + 1) / len(v) for v in (x, y))
         m = (p + q) / 2
@@ -118,7 +118,7 @@ class JensenShannon(BufferedMetric):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class KolmogorovSmirnov(BufferedMetric):
-    """The largest difference of the distribution functions of real and generated data. Lower is better.
+    """Largest difference of the distribution functions of real and generated data. Lower is better.
 
     `sup_t |F(t) - G(t)|`, with `F(t)` the share of real and `G(t)` that of generated values up to `t`: the
     two-sample Kolmogorov-Smirnov statistic, between 0 and 1. Each column of data `(batch, columns)` is compared on its
@@ -127,13 +127,13 @@ class KolmogorovSmirnov(BufferedMetric):
     By chance, `n` examples of one and the same distribution differ by about `1.23 / sqrt(n)`, and in one case of
     twenty by over `1.92 / sqrt(n)`.
 
-    All examples must be there at once. The first `max_examples` of each kind are kept, on every replica under
+    It needs all examples at once. The first `max_examples` of each kind are kept, on every replica under
     `tf.distribute`; later ones are left out.
 
     Args:
         features: Keras model or function from data `(batch, ...)` to columns `(batch, columns)`, such as the mean
             brightness of images. A function must be registered with `keras.saving.register_keras_serializable` to be
-            loaded again. Defaults to None, the data's own values.
+            loaded again. Defaults to None, the raw data.
         max_examples: Int > 0, how many examples to compare. Defaults to `10000`.
         name: String. Defaults to `"kolmogorov_smirnov"`.
         dtype: As for any `keras.metrics.Metric`.
@@ -147,7 +147,7 @@ class KolmogorovSmirnov(BufferedMetric):
 
     Raises:
         TypeError: If `features` can't be called.
-        ValueError: If `max_examples` is no positive integer; from `result()`, if data are not finite.
+        ValueError: If `max_examples` is not a positive integer; from `result()`, if data are not finite.
 
     Reference:
         [Smirnov, 1948](https://doi.org/10.1214/aoms/1177730256)

@@ -1,4 +1,4 @@
-"""Reads images for features: checked, and in an order of their own, whatever the order they come in."""
+"""Reads images for features: checked, and in an order that does not depend on the dataset's."""
 
 import hashlib
 
@@ -14,12 +14,12 @@ def batches(name, dataset, labels=False):
     """Yields `(images, labels)` of at most 250 images each, float32 and int32; without labels the latter are empty.
 
     Args:
-        name: String, the argument that errors speak of.
+        name: String, the name of the argument in errors.
         dataset: `tf.data.Dataset` of images, or of `(images, labels)`; or an array of images.
         labels: Bool, whether there must be labels; else they are dropped.
 
     Raises:
-        ValueError: If these are no images in [-1, 1] of one shape.
+        ValueError: If these are not images in [-1, 1] of one shape.
     """
     if hasattr(dataset, "ndim") or hasattr(dataset, "shape"):
         dataset = [dataset]
@@ -55,18 +55,18 @@ def read(name, dataset, labels=False, limit=None, store=lambda images: images):
     """Reads images in the order of their hashes.
 
     Args:
-        name: String, the argument that errors speak of.
+        name: String, the name of the argument in errors.
         dataset: As for `batches`.
         labels: Bool, as for `batches`.
-        limit: Int, how many images to keep: those of the smallest hashes, which depend on nothing but the images.
-            Memory does not grow with the others. Defaults to None, all.
-        store: Function of images, float32 `(batch, height, width, channels)`, that returns what to keep of them.
+        limit: Int, how many images to keep: those with the smallest hashes, which depend only on the images. Memory
+            does not grow with the others. Defaults to None, all.
+        store: Function of images, float32 `(batch, height, width, channels)`, that returns the part of them to keep.
 
     Returns:
-        Tuple of what `store` returned, the labels, a hash of all that was kept, and the shape of an image.
+        Tuple of the results of `store`, the labels, a hash of all that was kept, and the shape of an image.
 
     Raises:
-        ValueError: If these are no images in [-1, 1] of one shape.
+        ValueError: If these are not images in [-1, 1] of one shape.
     """
     found, count, largest = ([], [], []), 0, None
     for images, y in batches(name, dataset, labels):
@@ -97,7 +97,7 @@ def _split(name, batch, labels):
             f"keras_gan.datasets.load gives them{' with labels=True' if labels else ''}."
         )
     images = ops.convert_to_numpy(batch[0] if pair else batch)
-    # Without labels there is nothing of them to hash.
+    # Labels are hashed only if there are any.
     y = ops.convert_to_numpy(batch[1]) if labels else np.empty((*images.shape[:1], 0), "int32")
     if images.ndim != 4 or (labels and (y.shape != images.shape[:1] or y.dtype.kind not in "iu")):
         expected = " and integer labels (batch,)" if labels else ""

@@ -1,4 +1,4 @@
-"""How alike an image and the one that it should be are: the field's measures of pictures in pairs."""
+"""Measures of similarity for paired images: PSNR and SSIM."""
 
 import math
 
@@ -13,7 +13,7 @@ _WINDOW, _SIGMA, _K1, _K2 = 11, 1.5, 0.01, 0.03
 
 
 class _MeanOfPairs(FeatureMetric):
-    """A mean over images of what `measure` says of each and its target, with pixels in [0, 1]."""
+    """Mean of `measure` over images and their targets, with pixels in [0, 1]."""
 
     directions = ("max",)
 
@@ -56,11 +56,11 @@ class _MeanOfPairs(FeatureMetric):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class PSNR(_MeanOfPairs):
-    """Peak signal-to-noise ratio of outputs against their targets, in decibels: the higher, the closer.
+    """Peak signal-to-noise ratio of outputs against their targets, in decibels. Higher is better.
 
-    `mean_i(-10 log10(mean((x_i - y_i)^2)))` over images, of pixels in [0, 1], which is that of pixels 0 to 255. An
+    `mean_i(-10 log10(mean((x_i - y_i)^2)))` over images, of pixels in [0, 1], equal to that of pixels 0 to 255. An
     image that equals its target counts 100 dB. Images come in [-1, 1], or in the range of the generator's sigmoid;
-    what lies beyond is clipped, as on a screen.
+    values beyond are clipped, as on a screen.
 
     Args:
         name: String. Defaults to `"psnr"`.

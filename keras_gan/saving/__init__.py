@@ -1,4 +1,4 @@
-"""Files: whole or not at all, with the random state, and safe to load when somebody else made them."""
+"""Saving: atomic files with the random state, and safe loading of untrusted files."""
 
 from keras_gan.saving.atomic import replacing
 from keras_gan.saving.untrusted import load_untrusted

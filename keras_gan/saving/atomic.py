@@ -7,19 +7,19 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def replacing(path):
-    """Gives a path to write in place of `path`, whose place it takes when all is written.
+    """Context with a temporary path, which replaces `path` once it is written.
 
-    Whatever ends the program in between, `path` holds what it held before.
+    If the program ends before that, `path` is unchanged.
 
     Args:
         path: Path of a file; its folder must exist.
 
     Raises:
-        OSError: If it can't be written, with the path that was asked for.
+        OSError: If it can't be written; the message has `path`.
     """
-    # Of a link, what it leads to.
+    # The target of a link.
     path = Path(path).resolve()
-    # The same name each time: what a killed program leaves, the next one overwrites. The suffix tells the format.
+    # The same name each time: the next run overwrites the leftovers of a killed one. The suffix sets the format.
     part = path.with_name(f".part.{path.name}")
     try:
         yield part
@@ -30,6 +30,6 @@ def replacing(path):
         part.unlink(missing_ok=True)
         if isinstance(error, OSError):
             reason = f"{path} was not written, and what was there is as before: {error.strerror or error}"
-            # Pillow's have no number.
+            # Pillow's errors have no errno.
             raise OSError(*([] if error.errno is None else [error.errno]), reason) from error
         raise

@@ -1,4 +1,4 @@
-"""Where Keras keeps what it need not make again."""
+"""The folder of Keras's caches."""
 
 import os
 from pathlib import Path

@@ -10,13 +10,13 @@ def _seed_states(model):
 
 
 def save(model, store):
-    """Writes the state of every seed generator of `model`, dropout layers included, into a Keras weight store."""
+    """Saves the state of every seed generator of `model`, including those of dropout, to a Keras weight store."""
     for i, variable in enumerate(_seed_states(model)):
         store[f"{_PREFIX}{i}"] = ops.convert_to_numpy(variable.value)
 
 
 def load(model, store):
-    """Restores what `save` wrote and returns the rest of the store as a dict."""
+    """Restores the state from `save`, and returns the rest of the store as a dict."""
     for i, variable in enumerate(_seed_states(model)):
         variable.assign(store[f"{_PREFIX}{i}"])
     # A Keras weight store has keys(), but can't be iterated.

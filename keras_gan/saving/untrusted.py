@@ -1,4 +1,4 @@
-"""Loads `.keras` files that somebody else made."""
+"""Loads untrusted `.keras` files."""
 
 import json
 import re
@@ -9,12 +9,12 @@ import h5py
 import keras
 
 _MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
-# What networks are made of, as configurations name it.
+# Modules of the parts of networks, as named in configurations.
 _MODULES = re.compile(
     r"keras(\.src)?(\.(activations|constraints|dtype_policies|initializers|layers|losses|metrics|models|ops|optimizers"
     r"|quantizers|random|regularizers)(\..*)?)?"
 )
-# They bring code of their own, or read files that their configuration names.
+# These contain code, or read files named in their configuration.
 _REFUSED = {
     "FlaxLayer",
     "IntegerLookup",
@@ -31,23 +31,22 @@ _REFUSED = {
 
 
 def load_untrusted(filepath, compile=False):
-    """Loads a GAN or another model from a file that somebody else made.
+    """Loads a GAN or another model from an untrusted file.
 
     As `keras.saving.load_model(filepath, compile=False)`, and refuses, before anything is built from the file:
 
-    - what is no `.keras` file by its content, such as HDF5, whose loader has no safe mode;
+    - files whose content is not that of a `.keras` file, such as HDF5, whose loader has no safe mode;
     - archives with other members than Keras writes for a model without assets, or with compressed ones;
-    - layers that bring code (`Lambda`, even if `keras.config.enable_unsafe_deserialization()` was called), that read
-      other files, or that neither Keras nor keras_gan has and nobody registered;
-    - weights that lie elsewhere than in the file, or that take more memory than they take in it.
+    - layers that contain code (`Lambda`, even if `keras.config.enable_unsafe_deserialization()` was called), that read
+      other files, or that are neither from Keras or keras_gan nor registered;
+    - weights that lie outside of the file, or that take more memory than in the file.
 
-    No code of the file runs, and no other file is read or written. How large a network is and how long it takes is not
-    looked at.
+    No code of the file runs, and no other file is read or written. The size and the speed of a network are not checked.
 
     Args:
         filepath: Path that ends in `.keras`.
-        compile: Bool, whether to load also what the model was compiled with, such as its metrics and their features,
-            which is checked likewise. Defaults to False.
+        compile: Bool, whether to also load the compiled parts of the model, such as its metrics and their features,
+            with the same checks. Defaults to False.
 
     Returns:
         `keras.Model`, not compiled by default.
@@ -69,9 +68,9 @@ def load_untrusted(filepath, compile=False):
             with archive.open("model.weights.h5") as content, h5py.File(content, "r") as weights:
                 _check_weights(weights)
         return keras.saving.load_model(filepath, compile=bool(compile), safe_mode=True)
-    # Broken content makes parsers and constructors raise whatever they come across.
+    # On broken content parsers and constructors may raise anything.
     except Exception as error:
-        # Keras's messages go on with the whole configuration, and say at their end what happened inside.
+        # Keras's messages contain the whole configuration, and the cause at the end.
         inner = str(error).rpartition("Exception encountered:")[2]
         reason = (inner.strip() or type(error).__name__).splitlines()[0][:300]
         raise ValueError(
@@ -84,7 +83,7 @@ def _check_members(archive):
     if sorted(names) != sorted(_MEMBERS):
         raise ValueError(f"It must hold {', '.join(sorted(_MEMBERS))}, once each. It holds {', '.join(names[:10])}.")
     for member in archive.infolist():
-        # Stored ones are no larger than the archive.
+        # Uncompressed members can't be larger than the archive.
         if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
             raise ValueError(f"{member.filename} must be stored as it is, as Keras does. It is compressed.")
 
@@ -92,7 +91,7 @@ def _check_members(archive):
 def _check_config(config, compile):
     if not isinstance(config, dict):
         raise ValueError("Its config.json describes no model.")
-    # Unless it is asked for, what it was trained by is not built.
+    # The training configuration is only built on request.
     todo = [value for key, value in config.items() if compile or key != "compile_config"]
     todo.append({key: config.get(key) for key in ("class_name", "module", "registered_name")})
     while todo:
@@ -114,7 +113,7 @@ def _check_class(config):
     is_internal = name.startswith("__") and name.endswith("__")
     if name == "function" and ">" in shown:
         registered = shown
-    # Keras writes no module for what was registered, and its own classes without a package.
+    # Keras writes no module for registered classes, and no package for its own.
     is_known = ">" not in registered and (module in (None, "builtins") or _MODULES.fullmatch(str(module)))
     if not (is_internal or is_known or keras.saving.get_registered_object(registered)):
         named = registered if module in (None, "builtins") else f"{module}.{shown}"
@@ -136,7 +135,7 @@ def _check_weights(weights):
             return f"Its weights must be arrays of numbers, stored in full. {name!r} is none."
         return None
 
-    # Links first: the second opens what they lead to. An error must not be raised inside h5py's visits.
+    # Links first: the second visit opens their targets. Errors must not be raised inside h5py's visits.
     problem = weights.visititems_links(linked) or weights.visititems(foreign)
     if problem:
         raise ValueError(problem)

@@ -37,7 +37,7 @@ def images(n, shape=(8, 8, 1)):
 
 
 def randomize(model):
-    """Gives each weight values that a network starts without: biases, and the zeros of fix-up."""
+    """Sets each weight to random values, including biases and the zeros of fix-up."""
     rng = np.random.default_rng(2)
     for v in model.trainable_variables:
         v.assign(rng.normal(scale=0.5 / math.sqrt(math.prod(v.shape[:-1])), size=v.shape))
@@ -257,12 +257,12 @@ def unwrap(layer):
 
 
 def find(model, kind):
-    """The last layer of a kind."""
+    """Returns the last layer of a kind."""
     return [layer for layer in model.layers if isinstance(unwrap(layer), kind)][-1]
 
 
 def sigma(wrapper):
-    """What the wrapper divides by outside of training: the length that it gives the vector which it keeps."""
+    """Returns the divisor of the wrapper outside of training: the length of the kernel times its vector."""
     matrix = unwrap(wrapper).get_weights()[0]
     return np.linalg.norm(matrix.reshape(-1, matrix.shape[-1]) @ ops.convert_to_numpy(wrapper.v))
 
@@ -305,7 +305,7 @@ def test_what_is_given_joins_the_latent_more_softly(name, condition):
     y = ops.convert_to_numpy(embedded([latents(300), condition.example_given(300, seed=0)]))
     assert y.shape == (300, 2 * LATENT_DIM)
     np.testing.assert_array_equal(y[:, :LATENT_DIM], latents(300))
-    # Of a table the 18 entries alone are random.
+    # For a table only the 18 entries are random.
     assert 0.1 < y[:, LATENT_DIM:].std() < 0.3
 
 
@@ -313,7 +313,7 @@ def test_the_resnet_generator_takes_conditions_in_its_normalization():
     for condition in (LABELS, Vector(2), AUXILIARY):
         model = generator("resnet_generator", (12, 8, 1), condition=condition)
         found = [layer for layer in model._flatten_layers() if isinstance(layer, ConditionalBatchNormalization)]
-        # Two a block, two blocks, and the last.
+        # Two per block, two blocks, and the last.
         assert len(found) == 5 and all(layer.condition == condition for layer in found)
         assert not any(isinstance(layer, keras.layers.Concatenate) for layer in model.layers)
         assert not any(layer.synchronized for layer in found)

@@ -10,7 +10,7 @@ A = architectures
 
 
 def norms(model):
-    """The normalization layers of a model, those within residual blocks included."""
+    """Returns the normalization layers of a model, including those within residual blocks."""
     return [layer for layer in model._flatten_layers() if isinstance(layer, InstanceNormalization)]
 
 
@@ -51,7 +51,7 @@ def test_the_residual_generator_is_that_of_the_paper():
     small, large = (A.residual_generator((n, n, 3)) for n in (128, 256))
     blocks = [sum("residual" in layer.name for layer in model.layers) for model in (small, large)]
     assert blocks == [6, 9]
-    # 11.4 million in the paper's code, whose kernels of transposed convolutions have 9 weights and not 16.
+    # 11.4 million in the paper's code, whose transposed convolutions have kernels of 9 weights instead of 16.
     assert 11.3e6 < large.count_params() < 12.1e6
 
 
@@ -61,7 +61,7 @@ def test_separable_convolutions_cost_about_a_tenth(width, blocks, low, high):
         A.residual_generator((128, 128, 3), width=width, blocks=blocks, separable=each) for each in (False, True)
     )
     assert low < networks.multiply_adds(light) / networks.multiply_adds(plain) < high
-    # By hand: of a block two convolutions, each 3 x 3 on every channel and then from all to all.
+    # By hand: two convolutions per block, each 3 x 3 on every channel and then from all to all.
     (block, *_) = [layer for layer in light.layers if "residual" in layer.name]
     n = 4 * width
     assert networks._count(block, (None, 32, 32, n), (None, 32, 32, n)) == 2 * 32 * 32 * (9 * n + n * n)
@@ -77,7 +77,7 @@ def test_a_super_resolution_generator_begins_as_the_bilinear_one(shape, scale):
     enlarged = ops.convert_to_numpy(ops.image.resize(x, size, "bilinear"))
     assert generator.output_shape == (None, *size, shape[2])
     np.testing.assert_allclose(ops.convert_to_numpy(generator(x)), enlarged, atol=1e-6)
-    # What is added reaches black and white, and no further.
+    # The residual reaches black and white, and no further.
     *_, last = [layer for layer in generator.layers if layer.weights]
     last.bias.assign([1.5] * shape[2])
     np.testing.assert_allclose(ops.convert_to_numpy(generator(x)), np.minimum(enlarged + 1.5, 1), atol=1e-6)

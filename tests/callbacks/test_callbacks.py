@@ -178,7 +178,7 @@ def test_health_ends_a_run_that_is_not_finite_at_its_step(points, make_gan, capl
 
 
 class _NaN(keras_gan.penalties.R1):
-    """Not finite from the third step on, which its data tell."""
+    """Penalty that is not finite from the third step on, recognized by its data."""
 
     def __call__(self, discriminator, real, fake, seed=None):
         value = super().__call__(discriminator, real, fake, seed=seed)
@@ -209,7 +209,7 @@ def test_health_names_what_made_a_value_that_is_not_finite(broken, culprit, poin
         rate = keras.optimizers.schedules.PiecewiseConstantDecay([1], [1e-4, 1e30])
         options = {"discriminator_optimizer": keras.optimizers.SGD(rate), "loss": "least_squares"}
     watch = callbacks.TrainingHealth()
-    # Of a stream the first batch alone is looked at before training.
+    # Only the first batch of a stream is checked before training.
     data = tf.data.Dataset.from_tensor_slices(x).batch(64)
     make_gan(**options).fit(data, verbose=0, callbacks=[Break(), watch])
     ((epoch, name, message),) = watch.alarms
@@ -223,7 +223,7 @@ def test_health_names_what_made_a_value_that_is_not_finite(broken, culprit, poin
 
 def test_penalties_are_logged_with_their_weight(points, make_gan):
     P = keras_gan.penalties
-    # One step: Adam makes later ones of what rounding left.
+    # One step: in later ones Adam amplifies rounding errors.
     one = {"batch_size": len(points), "verbose": 0}
     history = make_gan(penalties=[P.R1(1.0), P.R1(1.0), P.GradientPenalty(1.0)]).fit(points, **one).history
     alone = make_gan(penalties=[P.R1(2.0), P.GradientPenalty(1.0)]).fit(points, **one).history
@@ -250,7 +250,7 @@ def test_health_without_a_checkpoint_yet_says_so(points, make_gan, tmp_path, cap
 
 
 class Silent(keras.callbacks.Callback):
-    """A callback of the user's own with a `mode` that has nothing to do with Keras's."""
+    """Custom callback with a `mode` unrelated to Keras's."""
 
     mode = "auto"
 
@@ -288,7 +288,7 @@ def test_a_monitor_without_a_direction_is_refused_before_training(make, points, 
 
 
 def _breaking(make_gan, last_good):
-    """A GAN with a metric that the step after `last_good + 1` steps breaks, of 4 in an epoch."""
+    """Makes a GAN with a metric that fails after `last_good + 1` steps, with 4 steps per epoch."""
     rate = keras.optimizers.schedules.PiecewiseConstantDecay([last_good], [1e-3, 1e30])
     metric = keras_gan.metrics.FrechetDistance()
     return make_gan(generator_optimizer=keras.optimizers.SGD(rate), loss="least_squares", metrics=[metric])
@@ -373,7 +373,7 @@ def test_progress_fits_the_terminal(columns, shown, points, make_gan, capsys, mo
     names = ["discriminator_loss", "generator_loss", "real_accuracy", "fake_accuracy"]
     for line in lines:
         assert [name in line for name in names] == [i < shown for i in range(4)]
-    # A clock that goes on by a second at each look: a second a step, and a few at the end of an epoch.
+    # A clock that advances a second at each reading: a second per step, and a few at the end of an epoch.
     assert " left" not in lines[0]
     assert re.match(r"2/32 ━─{11} 1:0\d left", lines[1]) and re.match(r"32/32 ━{12} 0:3\d left", lines[31])
     assert re.match(r"32/32 ━{12} 0:00 left", lines[63])
@@ -429,7 +429,7 @@ def test_verbose_0_prints_nothing(points, make_gan, capsys):
 
 @pytest.fixture
 def shuffled(tmp_path):
-    """A function from a seed to a small set, shuffled by it: 5 batches of images 8x8x3."""
+    """Returns a function from a seed to a small set, shuffled by it: 5 batches of images 8x8x3."""
     (tmp_path / "pictures").mkdir()
     for i, picture in enumerate(np.random.default_rng(0).integers(0, 255, (20, 8, 8, 3), "uint8")):
         Image.fromarray(picture).save(tmp_path / "pictures" / f"{i:02}.png")

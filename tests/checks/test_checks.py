@@ -1,4 +1,4 @@
-"""Bad input: an error before the first step that says what was expected and what came."""
+"""Bad input: an error before the first step that names the expected and the received value."""
 
 import contextlib
 import types

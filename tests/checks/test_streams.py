@@ -1,4 +1,4 @@
-"""Streams of batches of all kinds: what trains, what is drawn, and what later batches may bring."""
+"""Streams of batches of all kinds: training, drawn batches, and checks of later batches."""
 
 import itertools
 import logging
@@ -32,7 +32,7 @@ def labelled_gan():
 
 
 class Batches(keras.utils.PyDataset):
-    """Six batches of eight points, which remember when they were asked for and how many epochs ended."""
+    """Six batches of eight points, which record when they were requested and how many epochs ended."""
 
     def __init__(self, data, **options):
         super().__init__(**options)
@@ -50,7 +50,7 @@ class Batches(keras.utils.PyDataset):
 
 
 class Endless(Batches):
-    """As Keras's own iterators: it is its own, without an end."""
+    """Infinite stream that is its own iterator, as some of Keras's."""
 
     def __iter__(self):
         return self
@@ -59,7 +59,7 @@ class Endless(Batches):
         return self[0]
 
 
-# === What trains ===
+# === Training ===
 
 
 def steps(gan, x, **options):
@@ -164,11 +164,11 @@ def test_shapes_that_are_not_known(shape, pack):
     assert len(gan.evaluate(data, verbose=0)) == 4
 
 
-# === What is drawn ===
+# === Drawn batches ===
 
 
 def counted(n=40):
-    """A dataset with a buffer of 16, and a list of all that was drawn from its source."""
+    """Returns a dataset with a buffer of 16, and a list of all that was drawn from its source."""
     drawn, x = [], noise(n, 2)
 
     def draw():
@@ -193,7 +193,7 @@ def test_an_order_begins_with_the_epoch(make_image_gan):
     data = keras_gan.datasets.load("digits", 500, split="test", image_size=8, seed=1)
     (order,) = find(data)
     gan = make_image_gan()
-    # The pass of the check is that outside of training; `fit` takes none of it.
+    # The check uses a pass outside of training; `fit` takes none of it.
     x, _ = gan._check(data, None, None)
     assert x is data
     order.begin(7)
@@ -202,7 +202,7 @@ def test_an_order_begins_with_the_epoch(make_image_gan):
     np.testing.assert_array_equal(first, np.concatenate(list(data)))
 
 
-# === What later batches bring ===
+# === Later batches ===
 
 
 def forms(x, y):
@@ -228,7 +228,7 @@ def test_a_bad_label_later_is_told_with_its_range(labelled_gan, form):
     data, options = forms(noise(48, 2), y)[form]
     with pytest.raises(ValueError, match=r"^labels must lie in \[0, 3\)\. Received: labels from 0 to 7\."):
         labelled_gan.fit(data, verbose=0, **options)
-    # Five batches are learned from; TensorFlow may count the step that gets no batch, too.
+    # Five batches are trained on; TensorFlow may also count the step without a batch.
     assert 11 <= int(labelled_gan.optimizer.iterations) <= 12
     assert any((a != b).any() for a, b in zip(weights, labelled_gan.get_weights(), strict=True))
     data, _ = forms(noise(48, 2), y)[form]

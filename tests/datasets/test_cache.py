@@ -1,4 +1,4 @@
-"""Sets that are decoded once, into files."""
+"""Caches: sets that are decoded once, into files."""
 
 import json
 import os
@@ -56,7 +56,7 @@ def load(folder, **options):
 
 
 def everything(dataset, steps=5):
-    """What two epochs of training meet."""
+    """Returns the batches of two epochs of training."""
     (order,) = find(dataset)
     found = []
     for epoch in range(2):
@@ -76,7 +76,7 @@ def test_a_cache_gives_what_memory_gives(folder, place, decoded, options):
     assert len(decoded) == 60
     for _ in range(2):
         assert same(everything(load(folder, cache=place, **options)), expected)
-        # The second time none.
+        # None the second time.
         assert len(decoded) == 120
     assert not same(everything(load(folder, cache=place, **options), steps=9), expected)
 
@@ -202,7 +202,7 @@ def test_a_full_disk_is_refused_before_work(folder, place, decoded, monkeypatch)
         assert not decoded and not list(place.iterdir())
         patch.setattr(shutil, "disk_usage", lambda path: usage(path)._replace(free=60 * 192))
         load(folder, cache=place)
-    # A begun cache has its room already, and one that is refused is found again.
+    # A started cache has reserved its space already, and a refused one is reused.
     (kept,) = place.iterdir()
     spoil(kept, "byte")
     decoded.clear()
@@ -304,7 +304,7 @@ def test_large_jpegs_are_decoded_small(tmp_path, height, width, size):
     picture(1, height, width).save(path, quality=90)
     with Image.open(path) as image:
         whole = datasets.pictures.fit(np.asarray(image), size)
-        # Twice the size asked for is left.
+        # At least twice the requested size is left.
         factor = min(height / size[0], width / size[1])
     found = datasets.decode.read(path, size, 3)
     difference = np.abs(found.astype(int) - whole)
@@ -321,12 +321,12 @@ def test_a_turned_jpeg_is_decoded_small(tmp_path):
     assert np.abs(found - upright).max() <= 8 and np.abs(found - upright[::-1]).mean() > 20
 
 
-# === Kills, full disks and company ===
+# === Kills, full disks and other processes ===
 
 
 @pytest.fixture(scope="module")
 def trials(tmp_path_factory, rounds):
-    """What came of caching 320 pictures in processes that are killed, short of room, or several."""
+    """Results of caching 320 pictures in processes that are killed, out of disk space, or several."""
     root, place = tmp_path_factory.mktemp("pictures"), tmp_path_factory.mktemp("place")
     for name in ("a", "b"):
         (root / name).mkdir()

@@ -1,4 +1,4 @@
-"""Image data that people have already."""
+"""Conversion of existing image data."""
 
 import keras
 import numpy as np
@@ -25,7 +25,7 @@ Y = np.arange(20) % 3
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two classes of 10 pictures, whose colors say their numbers; those of the second are light."""
+    """Two classes of 10 pictures, whose colors encode their numbers; those of the second are light."""
     for c, name in enumerate(("dark", "light")):
         (tmp_path / name).mkdir()
         for i in range(10):
@@ -162,7 +162,7 @@ def test_labels(labels):
         and found.tolist() == (Y == 1 if labels.ndim == 1 and labels.dtype == bool else Y).tolist()
     )
     np.testing.assert_array_equal(to_bytes(images), X)
-    # The first batch was looked at before.
+    # The first batch was checked before.
     assert data.begun == 2 and data.ended == 1
 
 

@@ -85,7 +85,7 @@ def test_stacks_are_new_each_epoch_and_reproducible_by_seed():
     np.testing.assert_array_equal(first, collect(again)[0])
     np.testing.assert_array_equal(second, collect(again)[0])
     assert np.abs(first - second).max() > 0.5
-    # Each channel holds every digit once, in an order of its own.
+    # Each channel holds every digit once, in its own order.
     digits = {x.tobytes(): i for i, x in enumerate(collect(datasets.load("digits", 500, split="test"))[0])}
     order = np.array([[digits[x[..., [c]].tobytes()] for c in range(3)] for x in first])
     assert np.array_equal(np.sort(order, axis=0), np.repeat(np.arange(1000)[:, None], 3, axis=1))
@@ -133,7 +133,7 @@ def test_parts_of_batches_are_the_batches(change, count):
     for batch, *own in zip(whole, *found, strict=True):
         for i in range(2):
             np.testing.assert_array_equal(np.concatenate([part[i] for part in own]), batch[i])
-        # As TensorFlow divides a batch: of five among four workers the last has none.
+        # As TensorFlow divides a batch: of five examples for four workers the last gets none.
         size = -(-len(batch[0]) // count)
         assert [len(part[0]) for part in own] == [max(0, min(size, len(batch[0]) - i * size)) for i in range(count)]
 
@@ -174,7 +174,7 @@ def test_an_order_in_training_is_a_function_of_seed_steps_and_pass():
     np.testing.assert_array_equal(order.draw(), permutation(7, 0))
     order.begin(1000)
     assert order.steps == 1000 and other.steps is None
-    # The first pass is that of the two numbers alone: a run's figures are those of versions that had no pass.
+    # The first pass depends only on the two numbers: figures are those of versions without passes.
     for wanted in (permutation(7, 1000), permutation(7, 1000, 1), permutation(7, 1000, 2)):
         np.testing.assert_array_equal(order.draw(), wanted)
     order.begin(1000)
@@ -193,7 +193,7 @@ def test_an_order_holds_each_index_once():
 
 
 def passes(dataset, order, steps):
-    """The batches of a dataset in an epoch that begins after so many steps."""
+    """Returns the batches of a dataset in an epoch that starts after a number of steps."""
     order.begin(steps)
     return collect(dataset)[0]
 
@@ -263,7 +263,7 @@ def test_orders_are_found_behind_whatever_was_made_of_them():
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two classes: `dark` with 3 grey pictures, `light` with 2 colour ones, all 20 high and 30 wide."""
+    """Two classes: `dark` with 3 gray pictures, `light` with 2 color ones, all 20 high and 30 wide."""
     for name, mode, value, count in (("dark", "L", 0, 3), ("light", "RGB", (255, 255, 255), 2)):
         (tmp_path / name).mkdir()
         for i in range(count):
@@ -294,7 +294,7 @@ RAMP = (np.linspace(40, 155, 12)[:, None] + np.linspace(0, 60, 6)).astype("uint8
 
 
 def png(width, height, depth=8, color=0, chunks=b"", rows=b"\0"):
-    """A PNG that Pillow would not write."""
+    """Makes a PNG that Pillow would not write."""
 
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -311,7 +311,7 @@ def encoded(image, format, **options):
 
 
 def read_one(tmp_path, name, content):
-    """The bytes of the only image of a folder."""
+    """Returns the bytes of the only image of a folder."""
     (tmp_path / name).write_bytes(content)
     image = collect(datasets.load(f"folder:{tmp_path}", 1))[0][0]
     (tmp_path / name).unlink()
@@ -334,7 +334,7 @@ def test_16_bit_grey_may_be_transparent(tmp_path):
 
 
 def profile(red=None):
-    """A color profile: sRGB, or one with another red, as wide-gamut cameras have."""
+    """Makes a color profile: sRGB, or one with another red, as of wide-gamut cameras."""
     content = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     for i in range(struct.unpack(">I", content[128:132])[0]):
         name, at, _ = struct.unpack(">4sII", content[132 + 12 * i : 144 + 12 * i])
@@ -457,7 +457,7 @@ def spoil(folder):
         (folder / "light" / "secret.png").write_bytes(whole)
         (folder / "light" / "secret.png").chmod(0)
         names.append("secret.png")
-    # A folder is no image, whatever it is called.
+    # A folder is not an image, whatever its name.
     (folder / "light" / "folder.png").mkdir()
     return names
 
@@ -534,7 +534,7 @@ def test_the_second_picture_settles_that_sizes_differ(watched):
     path, decoded = watched
     with pytest.raises(ValueError, match=r"\(8, 8\) \(000\.png.*\(9, 8\) \(001\.png"):
         datasets.load(f"folder:{path}", 2)
-    # Two threads and four that wait to be asked for: 200 without a bound.
+    # Two threads and four results ahead: 200 without a bound.
     assert 2 <= len(decoded) <= 7
 
 
@@ -579,7 +579,7 @@ def test_images_under_any_suffix_are_read_by_their_content(tmp_path):
 
 @pytest.fixture
 def kinds(tmp_path):
-    """Three classes of two pictures each, those of the second TIFF; beside them what people and systems leave."""
+    """Three classes of two pictures each, those of the second TIFF; next to them notes and system files."""
     for name, suffix in (("adipose", "png"), ("background", "TIF"), ("debris", "png")):
         (tmp_path / name).mkdir()
         for i in range(2):
@@ -614,7 +614,7 @@ def test_files_of_another_kind_are_counted_by_suffix(kinds, caplog):
         images, labels = collect(datasets.load(f"folder:{kinds}", 8, labels=True, on_error="skip"))
     (record,) = caplog.records
     assert re.match(said + "They are left out", record.message)
-    # A class that holds nothing else keeps its number, and one that holds nothing has none.
+    # A class with only such files keeps its number, and an empty one has none.
     assert sorted(labels) == [0, 0, 2, 2] and len(images) == 4
     assert datasets.class_names(f"folder:{kinds}") == ["adipose", "background", "debris"]
 
@@ -698,7 +698,7 @@ def test_links_lead_to_classes_but_not_round_and_round(folder, tmp_path_factory)
     (elsewhere / "light" / "back").symlink_to(folder / "dark")
     (folder / "dark" / "there").symlink_to(elsewhere / "light")
     images, labels = collect(datasets.load(f"folder:{folder}", 2, labels=True))
-    # Each class holds the other's images, too, since a link says so; no more than once.
+    # Through links each class also has the other's images, but only once.
     assert np.bincount(labels).tolist() == [5, 5] and len(images) == 10
 
 
@@ -749,7 +749,7 @@ class TinyShapes(tfds.core.GeneratorBasedBuilder):
 
 
 class TinyLoose(TinyShapes):
-    """The same, without a size that is known in advance."""
+    """The same, without a known size."""
 
     SHAPE = (None, None, 3)
 
@@ -782,7 +782,7 @@ def test_tfds_in_a_cache(data_dir, tmp_path, monkeypatch):
     for _ in range(2):
         found = collect(datasets.load("tiny_shapes", 8, cache=tmp_path / "place", **options))
         assert all(map(np.array_equal, found, expected)) and sorted(found[1]) == [0] * 10 + [1] * 10 + [2] * 10
-        # Killed in the middle of the third chunk: the second time it goes on there.
+        # Killed in the middle of the third chunk: the second time it continues there.
         (log,) = (tmp_path / "place").glob("tiny_shapes-*/log")
         log.write_bytes(b"".join(log.read_bytes().splitlines(True)[:3]) + b'{"shape": [4')
     assert len(collect(datasets.load("tiny_shapes", 8, split="test", cache=tmp_path / "place"))[0]) == 9
@@ -891,7 +891,7 @@ def test_images_are_in_memory_once(tmp_path, monkeypatch):
     assert sorted(labels.numpy()) == [0, 0, 0, 1, 1]
     datasets.load(name, 5, image_size=4)
     assert calls == [5, 5]
-    # A changed file is another set.
+    # A changed file invalidates the set.
     Image.fromarray(rng.integers(0, 256, (8, 8, 3), "uint8")).save(tmp_path / "a" / "0.png")
     os.utime(tmp_path / "a" / "0.png", (1, 1))
     changed = datasets.load(name, 5, seed=0)

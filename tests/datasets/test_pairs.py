@@ -20,7 +20,7 @@ NAMES = [f"{'xy'[i % 2]}/{i:02}" for i in range(N)]
 
 
 def picture(number, scale=1):
-    """A picture that says where a window was taken: rows in red, columns in green, its number in blue."""
+    """Makes a picture that encodes the place of a window: rows in red, columns in green, its number in blue."""
     pixels = np.zeros((8 * scale, 10 * scale, 3), "uint8")
     pixels[..., 0], pixels[..., 1] = 10 * np.arange(8 * scale)[:, None], 10 * np.arange(10 * scale)
     pixels[..., 2] = number
@@ -55,7 +55,7 @@ def load(a, b=None, **options):
 
 
 def epoch(dataset, steps=3):
-    """The bytes of an epoch's sources and targets."""
+    """Returns the bytes of an epoch's sources and targets."""
     (order,) = find(dataset)
     order.begin(steps)
     batches = [[np.asarray(part) for part in batch] for batch in dataset]
@@ -64,7 +64,7 @@ def epoch(dataset, steps=3):
 
 
 def windows(images):
-    """For each image its number, the window's top and left, and whether it is mirrored; windows must be whole."""
+    """Returns each image's number, its window's top and left, and whether it is mirrored; checks whole windows."""
     found = []
     for image in images:
         mirrored = image[0, 0, 1] > image[0, -1, 1]
@@ -87,7 +87,7 @@ def test_two_folders_are_matched_by_name(a, b):
     sources, targets = (windows(part) for part in epoch(dataset))
     assert sorted(sources[:, 0]) == list(range(N)) and not sources[:, 1:].any() and not targets[:, 1:].any()
     np.testing.assert_array_equal(targets[:, 0], sources[:, 0] + 100)
-    # Turned, in the same order.
+    # Reversed, in the same order.
     for turned in (load(a, b, direction="b_to_a"), load(b, a)):
         found = epoch(turned)
         np.testing.assert_array_equal(windows(found[0]), targets)
@@ -99,7 +99,7 @@ def test_sizes_and_channels(a, b):
     assert sources.shape == (N, 4, 6, 1) and targets.shape == (N, 4, 6, 4) and (targets[..., 3] == 255).all()
     expected = {datasets.pictures.fit(image, (4, 6)).tobytes() for image in TARGETS}
     assert {image[..., :3].astype("uint8").tobytes() for image in targets} == expected
-    # Gray by luma, of which blue has little.
+    # Gray by luma, to which blue contributes little.
     np.testing.assert_allclose(sources[..., 0], targets[..., :3] @ (0.299, 0.587, 0.114) - 11.4, atol=2)
     turned = epoch(load(a, b, image_size=(4, 6), channels=1, target_channels=4, direction="b_to_a"))
     assert turned[0].shape == (N, 4, 6, 1) and (turned[1][..., 2] < 100).all()
@@ -261,7 +261,7 @@ def test_order_and_windows_follow_from_seed_and_step(a, b, kind):
         for found, expected in zip(epoch(same, 10), first, strict=True):
             np.testing.assert_array_equal(found, expected)
     assert (epoch(other, 10)[0] != first[0]).any() and (epoch(dataset, 20)[0] != first[0]).any()
-    # A run that was cut off after a batch of the second pass goes on there.
+    # A run interrupted after a batch of the second pass resumes there.
     twice = epoch(dataset.repeat(2), 10)
     np.testing.assert_array_equal(twice[1][:N], first[1])
     assert (twice[1][N:] != first[1]).any()
@@ -281,13 +281,13 @@ def test_a_cache_gives_what_memory_gives(a, b, tmp_path, monkeypatch, options):
     assert len(decoded) == 2 * N
     for found, part in zip(epoch(load(a, b, cache=False, seed=5, **options)), expected, strict=True):
         np.testing.assert_array_equal(found, part)
-    # Who loads them twice has them in memory once.
+    # Loaded twice, they are in memory once.
     assert len(decoded) == 2 * N
     for count in (4, 4):
         for found, part in zip(epoch(load(a, b, cache=tmp_path / "place", **options)), expected, strict=True):
             np.testing.assert_array_equal(found, part)
         assert len(decoded) == count * N
-    # Turned it is another cache, and what changes in either folder is seen.
+    # Reversed pairs have another cache, and changes in either folder are noticed.
     sources, targets = epoch(load(a, b, cache=tmp_path / "place", direction="b_to_a"))
     np.testing.assert_array_equal(windows(sources)[:, 0], windows(targets)[:, 0] + 100)
     Image.fromarray(picture(99)).save(b / "x" / "00.bmp")
@@ -306,7 +306,7 @@ def test_memory_decides(a, b, tmp_path, monkeypatch, capsys):
         assert len(list((tmp_path / "home").rglob("images"))) == on_disk
         for found, part in zip(epoch(dataset), expected, strict=True):
             np.testing.assert_array_equal(found, part)
-    # Of their own sizes, as headers say them.
+    # The original sizes, from headers.
     assert datasets.pairs.Pairs(a, b).nbytes == N * 8 * 10 * 6
 
 
@@ -324,9 +324,9 @@ def test_targets_of_their_own_sizes(a, b, tmp_path):
         load(a, b, scale=2)
     with pytest.raises(ValueError, match=r"source 20x16 and target 10x8"):
         load(a, large, scale=2, direction="b_to_a")
-    # At a size that is given, both are of it.
+    # With a given size, both have it.
     assert [part.shape for part in epoch(load(a, large, image_size=(4, 5)))] == [(N, 4, 5, 3)] * 2
-    # A pixel more or less, as from halving an odd size, is the same shape.
+    # A difference of one pixel, as from halving an odd size, counts as the same shape.
     for root, pixels in ((a, (9, 11)), (large, (17, 21))):
         Image.new("RGB", pixels).save(root / "x" / "00.png")
     assert len(epoch(load(a, large, image_size=4))[0]) == N
@@ -395,7 +395,7 @@ def test_groups_are_never_divided(a, b, kind):
         assert one | other == everything and not one & other and one and other
         groups = {in_group[i] for i in other}
         assert not groups & {in_group[i] for i in one}
-        # As the hashes of the groups say.
+        # According to the hashes of the groups.
         assert groups == set(select([str(i) for i in range(6)], held)) and count in (len(groups), None)
     with pytest.raises(ValueError, match="more than the 6 groups of the set"):
         load(*data, split="train[-7:]", group=group)
@@ -440,7 +440,7 @@ def test_arrays_of_other_kinds():
     sources, targets = epoch(load(x[..., 0], y))
     assert sources.shape == (N, 8, 10, 1)
     np.testing.assert_array_equal(sources[..., 0], targets[..., 0])
-    # At another size, with eight bits.
+    # At another size, in eight bits.
     sources, targets = epoch(load(x / 255, y, image_size=(4, 6), scale=2))
     expected = {datasets.pictures.fit(image, (2, 3)).tobytes() for image in x}
     assert {image.astype("uint8").tobytes() for image in sources} == expected and targets.shape == (N, 4, 6, 3)
@@ -453,7 +453,7 @@ def test_mapped_arrays_stay_on_disk(tmp_path):
     for options in ({}, {"split": "train[50%:]", "flip": True}):
         dataset = load(mapped, y, **options)
         mapped[:, 0, 0, 2] = 200
-        # What is written to the file later is what comes.
+        # Later writes to the file are seen.
         assert (epoch(dataset)[0][:, 0, [0, -1], 2] == 200).any(axis=1).all()
         mapped[:] = x
 
@@ -504,11 +504,11 @@ def test_the_same_images_twice_are_warned_of(a, tmp_path, caplog):
     assert not caplog.records
 
 
-# === Sources made of targets ===
+# === Sources made from targets ===
 
 
 def degraded(*args, steps=3, **options):
-    """An epoch's sources and targets, in [-1, 1], in the order of their numbers."""
+    """Returns an epoch's sources and targets, in [-1, 1], in the order of their numbers."""
     dataset = load(*args, **{"degrade": 2, **options})
     (order,) = find(dataset)
     order.begin(steps)
@@ -519,7 +519,7 @@ def degraded(*args, steps=3, **options):
 
 @pytest.mark.parametrize(("scale", "moved"), [(2, 0.085), (4, 0.113)])
 def test_sources_are_blurred_shrunk_and_noisy(scale, moved):
-    # An edge, and flat gray, where noise alone is left.
+    # An edge, and flat gray, which has only noise.
     images = np.zeros((50, 16, 32, 3), "uint8")
     images[:, :, 8:16], images[:, :, 16:] = 200, 128
     images += np.arange(50, dtype="uint8")[:, None, None, None]
@@ -530,14 +530,14 @@ def test_sources_are_blurred_shrunk_and_noisy(scale, moved):
     noise = sources - area
     flat = noise[:, :, 20 // scale :]
     assert 1.9 < 127.5 * flat.std() < 2.1 and abs(127.5 * flat.mean()) < 0.1
-    # Of each image another one, and none in all channels alike.
+    # Different for each image and each channel.
     assert np.abs(np.corrcoef(flat.reshape(50, -1)) - np.eye(50)).max() < 0.6
     assert np.abs(np.corrcoef(flat.reshape(-1, 3).T) - np.eye(3)).max() < 0.1
-    # How much of a step a Gaussian of 0.3 pixels moves into the pixel beyond it: by hand, of its values at whole pixels
-    # of the target.
+    # How much of a step a Gaussian of 0.3 pixels moves into the next pixel: by hand, from its values at whole pixels of
+    # the target.
     before, after = noise[:, :, 8 // scale - 1 : 8 // scale + 1].mean((0, 1, 3)) / (200 / 127.5)
     assert before == pytest.approx(moved, abs=0.003) and after == pytest.approx(-moved, abs=0.003)
-    # A pixel further there is none of it, nor do images wrap around or darken at the rim.
+    # One pixel further there is none of it, and images neither wrap around nor darken at the border.
     assert abs(noise[:, :, 0].mean()) < 0.003 and abs(noise[:, :, -1].mean()) < 0.003
 
 
@@ -548,17 +548,17 @@ def test_noise_is_an_image_s_own_or_drawn_anew():
         for found, part in zip(degraded(x, steps=3, **options), first, strict=True):
             np.testing.assert_array_equal(found, part)
         if not options:
-            # Whatever the seed, the part and the batch.
+            # Independent of the seed, the part and the batch.
             np.testing.assert_array_equal(second[0], first[0])
             part = degraded(x, seed=99, split="train[50%:]", batch_size=3)[0]
             kept = select([str(i) for i in range(N)], "train[50%:]")
             np.testing.assert_allclose(part, first[0][kept], atol=1e-6)
-        # Of the very window, on a ramp that blur leaves as it is.
+        # Sources of the same window, on a ramp that blur does not change.
         n, height, width, _ = first[1].shape
         area = first[1].reshape(n, height // 2, 2, width // 2, 2, 3).mean((2, 4))
         assert 127.5 * np.abs(first[0] - area)[:, 1:-1, 1:-1].max() < 10
         windows(np.round(first[1] * 127.5 + 127.5).astype(int))
-    # Images that were mirrored, or not, both times.
+    # Images that were mirrored both times or neither time.
     same = (first[1] == second[1]).all((1, 2, 3))
     assert 3 < same.sum() < N - 3 and np.abs(first[0][same] - second[0][same]).max((1, 2, 3)).min() > 1 / 127.5
 
@@ -584,7 +584,7 @@ def test_folders_give_what_arrays_give(b, tmp_path, monkeypatch):
     for options in ({"cache": False}, *[{"cache": tmp_path / "place"}] * 2):
         for found, part in zip(degraded(b, **options), expected, strict=True):
             np.testing.assert_allclose(found, part, atol=1e-6)
-    # The file holds targets alone, and is that of `load`.
+    # The file holds only targets, and is that of `load`.
     datasets.load(f"folder:{b}", 4, cache=tmp_path / "place")
     assert len(decoded) == 2 * N
     (file,) = (tmp_path / "place").rglob("images")
@@ -623,7 +623,7 @@ def test_what_does_not_go_with_degrade(a, b):
     ):
         with pytest.raises(ValueError, match=message):
             load(*data, **{"degrade": 2, **options})
-    # A window may be cut by any number of pixels.
+    # A window may be cropped by any number of pixels.
     assert degraded(x, image_size=4, crop=1)[0].shape == (N, 2, 2, 3)
 
 

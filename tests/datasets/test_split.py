@@ -1,4 +1,4 @@
-"""Parts of a folder, and what a set holds before anything is decoded."""
+"""Splits of a folder, and surveys of a set without decoding."""
 
 import dataclasses
 import hashlib
@@ -37,10 +37,10 @@ BY_HASH = sorted(range(200), key=lambda i: place(NAMES[i]))
 def test_percents_are_hashes(split, inside):
     chosen = select(NAMES, split)
     assert chosen == [i for i, name in enumerate(NAMES) if inside(place(name))]
-    # What comes later moves no other.
+    # Files added later do not move others.
     more = [*NAMES, *(f"c/{i}.png" for i in range(100))]
     assert [i for i in select(more, split) if i < 200] == chosen
-    # Nor does the folder's place, nor the others.
+    # Neither the folder's place nor the other files matter.
     assert [NAMES[100:][i] for i in select(NAMES[100:], split)] == [NAMES[i] for i in chosen if i >= 100]
 
 
@@ -77,7 +77,7 @@ def test_bad_parts(split, message):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Three classes of 30 pictures, each of a gray of its own, the second of files of another kind."""
+    """Three classes of 30 pictures, each of its own gray, the second of files of another kind."""
     values = iter(range(90))
     for name in ("a", "b", "c"):
         (tmp_path / name).mkdir()
@@ -90,7 +90,7 @@ def folder(tmp_path):
 
 
 def grays(folder, split):
-    """Grays and labels of a split, in the order of the files, whatever the order of `load`."""
+    """Returns grays and labels of a split, in the order of the files, whatever the order of `load`."""
     data = datasets.load(f"folder:{folder}", 7, split=split, labels=True, on_error="skip")
     batches = [(images.numpy(), labels.numpy()) for images, labels in data]
     images, labels = (np.concatenate(part) for part in zip(*batches, strict=True))
@@ -100,7 +100,7 @@ def grays(folder, split):
 def test_what_is_held_out_is_not_trained_on_and_keeps_its_labels(folder):
     kept, held, everything = (grays(folder, split) for split in ("train[:-16]", "train[-16:]", "train"))
     assert len(held) == 16 and len(kept) == 44 and {**kept, **held} == everything
-    # 2 is the third class of the whole folder, the second having no image that can be read.
+    # 2 is the third class of the whole folder; the second has no readable image.
     assert set(held.values()) == {0, 2} and sorted(everything.values()) == [0] * 30 + [2] * 30
     names = datasets.survey(f"folder:{folder}", "train[-16:]").names
     files = sorted(str(p.relative_to(folder)) for p in folder.rglob("*.png"))
@@ -146,7 +146,7 @@ def test_survey_of_a_folder(tmp_path):
             *("dog/d.gif", "dog/empty.jpg", "dog/pipe.png", "dog/turned.jpg"),
         ],
         "classes": {"cat": 3, "dog": 4},
-        # As in a viewer: the last is 100 high.
+        # As a viewer shows them: the last is 100 high.
         "sizes": ((4, 5), (20, 30), (40, 50)),
         "modes": {"RGB": 2, "RGBA": 1, "L": 1, "P": 1},
         "unreadable": {"dog/empty.jpg": "no image, or of another format", "dog/pipe.png": "no regular file"},
@@ -160,7 +160,7 @@ def test_survey_of_a_folder(tmp_path):
 
 
 def test_survey_decodes_nothing(tmp_path):
-    """Headers of what no decoder could decode in time: 81 megapixels each, of which half the bytes are missing."""
+    """The images can't be decoded in time: 81 megapixels each, with half of the bytes missing."""
     Image.new("L", (9000, 9000)).save(tmp_path / "0.png")
     content = (tmp_path / "0.png").read_bytes()
     for i in range(300):

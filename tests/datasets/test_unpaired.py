@@ -13,7 +13,7 @@ COUNTS = {"a": 10, "b": 4}
 
 
 def picture(number, size=(8, 10)):
-    """A picture that says where a window was taken: rows in red, columns in green, its number in blue."""
+    """Makes a picture that encodes the place of a window: rows in red, columns in green, its number in blue."""
     pixels = np.zeros((*size, 3), "uint8")
     pixels[..., 0], pixels[..., 1] = 10 * np.arange(size[0])[:, None], 10 * np.arange(size[1])
     pixels[..., 2] = number
@@ -37,7 +37,7 @@ def load(a=ARRAYS["a"], b=ARRAYS["b"], **options):
 
 
 def epoch(dataset, steps=3):
-    """The bytes of an epoch's images of both domains."""
+    """Returns the bytes of an epoch's images of both domains."""
     for order in find(dataset):
         order.begin(steps)
     batches = [[np.asarray(part) for part in batch] for batch in dataset]
@@ -83,7 +83,7 @@ def test_orders_follow_from_seed_and_step():
             np.testing.assert_array_equal(found, expected)
     for i in range(2):
         assert (epoch(other, 10)[i] != first[i]).any() and (epoch(dataset, 20)[i] != first[i]).any()
-    # A run that was cut off after two batches goes on there.
+    # A run interrupted after two batches resumes there.
     np.testing.assert_array_equal(epoch(again.skip(2), 10)[1], first[1][6:])
 
 
@@ -118,7 +118,7 @@ def test_sizes_channels_and_caches(folders, tmp_path):
     np.testing.assert_array_equal(b, expected[1])
     assert len(list((tmp_path / "place").rglob("images"))) == 2
     assert epoch(load(*folders, channels=1))[1].shape == (10, 8, 10, 1)
-    # Floats of a range of their own.
+    # Floats with another range.
     for found, part in zip(epoch(load(ARRAYS["a"] / 255, ARRAYS["b"] / 127.5 - 1)), epoch(load()), strict=True):
         np.testing.assert_array_equal(found, part)
 

@@ -12,7 +12,7 @@ N, CROP = 40, 3
 
 @pytest.fixture
 def folder(tmp_path):
-    """40 pictures of 8x9 that say where a window was taken: rows in red, columns in green, their number in blue."""
+    """40 pictures of 8x9 that encode the place of a window: rows in red, columns in green, their number in blue."""
     root = tmp_path / "pictures"
     for name in ("even", "odd"):
         (root / name).mkdir(parents=True)
@@ -30,14 +30,14 @@ def load(folder, **options):
 
 
 def epoch(dataset, steps):
-    """The bytes of an epoch's images."""
+    """Returns the bytes of an epoch's images."""
     (order,) = find(dataset)
     order.begin(steps)
     return np.round(np.concatenate(list(dataset)) * 127.5 + 127.5).astype(int)
 
 
 def windows(images):
-    """For each image its number, the window's top and left, and whether it is mirrored; windows must be whole."""
+    """Returns each image's number, its window's top and left, and whether it is mirrored; checks whole windows."""
     found = []
     for image in images:
         mirrored = image[0, 0, 1] > image[0, -1, 1]
@@ -55,12 +55,12 @@ def test_windows_are_uniform_and_new_in_each_pass(folder):
     assert dataset.element_spec.shape.as_list() == [None, 5, 6, 3]
     found = np.stack([windows(epoch(dataset, steps)) for steps in range(50)])
     assert (np.sort(found[..., 0], axis=1) == np.arange(N)).all()
-    # 2,000 draws: each of four places, and of two sides, has its share give or take four standard deviations.
+    # 2,000 draws: each of four places, and of two sides, has its share within four standard deviations.
     for column, places in ((1, 4), (2, 4), (3, 2)):
         counts = np.bincount(found[..., column].ravel(), minlength=places)
         assert len(counts) == places
         assert np.abs(counts - 2000 / places).max() < 4 * (2000 * (places - 1)) ** 0.5 / places
-    # A picture is seen in many ways, and the three draws have nothing to do with each other.
+    # A picture is seen in many ways, and the three draws are independent.
     first = found[found[..., 0] == 0][:, 1:]
     assert len({tuple(row) for row in first.tolist()}) > 15
     assert np.abs(np.corrcoef(found[..., 1:].reshape(-1, 3).T) - np.eye(3)).max() < 4 * 2000**-0.5
@@ -73,7 +73,7 @@ def test_what_is_drawn_follows_from_seed_and_step(folder):
     np.testing.assert_array_equal(epoch(dataset, 10), first)
     np.testing.assert_array_equal(epoch(again, 10), first)
     assert (epoch(other, 10) != first).any() and (epoch(dataset, 20) != first).any()
-    # The second pass of an epoch is another, and a run that goes on meets the same.
+    # The second pass of an epoch differs, and a resumed run sees the same.
     twice = epoch(dataset.repeat(2), 10)
     np.testing.assert_array_equal(twice[:N], first)
     assert (windows(twice[N:])[:, 1:] != windows(twice[:N])[:, 1:]).any()
@@ -90,7 +90,7 @@ def test_each_alone_and_labels(folder):
     plain = windows(epoch(load(folder, image_size=None, crop=0, flip=False), 4))
     flipped = windows(epoch(load(folder, image_size=None, crop=0), 4))
     cropped = windows(epoch(load(folder, flip=False), 4))
-    # The order is that without them.
+    # The order is the same as without them.
     assert (plain[:, 0] == flipped[:, 0]).all() and (plain[:, 0] == cropped[:, 0]).all()
     assert 8 < flipped[:, 3].sum() < 32 and (flipped[:, 1:3] == 0).all() and not plain[:, 1:].any()
     assert not cropped[:, 3].any() and len(np.unique(cropped[:, 1])) == len(np.unique(cropped[:, 2])) == 4

@@ -24,18 +24,18 @@ LATENT = np.random.default_rng(1).normal(size=(3, 4)).astype("float32")
 
 
 def generator_layers(gan):
-    """The layers of batch normalization."""
+    """Returns the layers of batch normalization."""
     networks = [gan.generator, gan.ema_generator]
     layers = [layer for network in networks if network is not None for layer in network.layers]
     return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
 
 
 def make(labelled=False, ema=None, **options):
-    """A small GAN on 8x8x1 images whose generator has contrast and batch statistics of its own."""
+    """Makes a small GAN on 8x8x1 images whose generator has contrast and its own batch statistics."""
     keras.utils.set_random_seed(0)
     condition = keras_gan.conditions.Labels(3) if labelled else None
     gan = keras_gan.GAN(
-        # Wide enough for the converter, which leaves less than 1,024 weights as they are.
+        # Wide enough for the converter, which does not quantize fewer than 1,024 weights.
         A.dcgan_generator((8, 8, 1), latent_dim=4, width=16, condition=condition),
         A.dcgan_discriminator((8, 8, 1), width=4, condition=condition),
         seed=0,
@@ -43,7 +43,7 @@ def make(labelled=False, ema=None, **options):
         **options,
     )
     for layer in generator_layers(gan):
-        # After so few steps the bounds below are those of statistics that move slowly.
+        # The bounds below assume that statistics move slowly in these few steps.
         layer.momentum = 0.99
     gan.compile(penalties=())
     images = np.random.default_rng(0).uniform(-1, 1, (48, 8, 8, 1)).astype("float32")
@@ -77,14 +77,14 @@ def signature(path, name="generate"):
 
 
 def metadata(path):
-    """The dict in the file's own metadata."""
+    """Returns the dict in the file's metadata."""
     model = schema.Model.GetRootAsModel(Path(path).read_bytes(), 0)
     entries = [model.Metadata(i) for i in range(model.MetadataLength())]
     (index,) = (m.Buffer() for m in entries if m.Name() == b"keras_gan.json")
     return json.loads(model.Buffers(index).DataAsNumpy().tobytes())
 
 
-# === What is written ===
+# === Written files ===
 
 
 def test_tflite_gives_the_generators_images(trained, tmp_path):
@@ -278,7 +278,7 @@ def test_conditional_batch_normalization(condition, policy, tmp_path):
             assert report.max_error <= error and report.psnr > 30
     name, dtype = ("labels", "int32 (1)") if condition.given_name == "labels" else ("given", "float32 (1, 4)")
     assert report.signatures["generate"] == f"latent float32 (1, 5), {name} {dtype} -> image float32 (1, 8, 8, 3)"
-    # Only looking up labels is left to slower kernels.
+    # Only the lookup of labels is left to slower kernels.
     assert set(report.not_delegated) <= {"LESS", "ADD", "SELECT", "GATHER"}
     generate = signature(tmp_path / "g.tflite")
     given = condition.example_given(3, seed=0)
@@ -307,7 +307,7 @@ def test_codes_are_part_of_the_latent(tmp_path):
 
 
 def linear(mean, stddev):
-    """A generator of numbers with these means and standard deviations, whose last layer is linear."""
+    """Makes a generator of numbers with these means and standard deviations, whose last layer is linear."""
     keras.utils.set_random_seed(0)
     hidden = [keras.layers.Dense(64, "relu") for _ in range(2)]
     generator = keras.Sequential([keras.Input((4,)), *hidden, keras.layers.Dense(len(mean))])
@@ -389,7 +389,7 @@ def test_format_by_name(trained, tmp_path):
     assert trained.export(tmp_path / "a.saved", format="tf_saved_model").filepath.is_dir()
 
 
-# === What is said about it ===
+# === Reports ===
 
 
 def test_the_report(full, tmp_path):
@@ -439,7 +439,7 @@ def test_an_older_export_is_replaced_and_nothing_else(trained, tmp_path):
 
 @keras.saving.register_keras_serializable(package="test")
 class Brightness(keras.metrics.Metric):
-    """The difference of the mean values of reals and fakes, and how many there were."""
+    """Difference of the mean values of reals and fakes, and their number."""
 
     def __init__(self, name="brightness", **kwargs):
         super().__init__(name=name, **kwargs)
@@ -485,7 +485,7 @@ def test_metrics_see_the_same_data_twice(labelled, tmp_path, kind):
     assert report.metrics["count"] == (48, 48)
     before, after = report.metrics["brightness"]
     assert after == pytest.approx(before, abs=1e-6) and before != 0
-    # The user's own goes on from where it was.
+    # The user's metric is unchanged.
     assert metric.result() == {"brightness": 1.0, "count": 3.0}
 
 
@@ -495,7 +495,7 @@ def test_exporting_is_quiet(trained, tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-# === What is refused ===
+# === Errors ===
 
 
 def nothing_left(folder):
@@ -627,7 +627,7 @@ def test_flex_is_refused(tmp_path):
 
 
 class PythonOnly(keras.layers.Layer):
-    """A custom operation: Python inside of the graph."""
+    """Layer with a custom operation: Python inside the graph."""
 
     def call(self, x):
         import tensorflow as tf
@@ -793,7 +793,7 @@ def test_bad_places(trained, tmp_path, monkeypatch):
     (tmp_path / "folder.tflite").mkdir()
     with pytest.raises(ValueError, match="which is a folder"):
         trained.export(tmp_path / "folder.tflite")
-    # Root may write everywhere.
+    # Root can write everywhere.
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(PermissionError, match="folder that you may write to"):
         trained.export(tmp_path / "g.tflite")

@@ -1,4 +1,4 @@
-"""Generator files on LiteRT's GPU delegate, or held against its rules where no driver is found."""
+"""Generator files on LiteRT's GPU delegate, or checked against its rules if no driver is found."""
 
 import itertools
 import json
@@ -25,7 +25,7 @@ needs_driver = pytest.mark.skipif(
 
 
 def with_contrast(generator, stddev=0.3):
-    """The generator with weights that make its images differ from latent to latent; None keeps its kernels."""
+    """Sets weights that make a generator's images differ from latent to latent; None keeps its kernels."""
     rng = np.random.default_rng(0)
     for weight in generator.weights:
         if stddev is None and len(weight.shape) > 1:
@@ -54,7 +54,7 @@ def network(*layers, shape=(4, 4, 8)):
 
 
 class Apply(L.Layer):
-    """A function as a layer that has no configuration."""
+    """Function as a layer without a configuration."""
 
     def __init__(self, function):
         super().__init__()
@@ -73,7 +73,7 @@ def export(generator, tmp_path, **options):
     return keras_gan.export.export(generator, tmp_path / "g.tflite", **options)
 
 
-# === By the rules ===
+# === Rules ===
 
 
 def test_every_report_says_what_the_gpu_would_run(tmp_path):
@@ -141,7 +141,7 @@ def test_arguments(options, message, tmp_path):
         keras_gan.export.export(dcgan(), tmp_path / name, **options)
 
 
-# === On a driver ===
+# === Driver ===
 
 
 @needs_driver
@@ -162,7 +162,7 @@ def test_labels_in_float16(make, tmp_path):
     generator = make(C.Labels(11))
     report = export(generator, tmp_path, quantize="float16", accelerator="gpu")
     assert report.gpu.whole and report.gpu.driver and report.gpu.max_error < 1e-4
-    # The report's own examples hold each class but the last ones.
+    # The report's examples contain all classes except the last ones.
     latent, labels = np.ones((11, 8), "float32"), np.arange(11, dtype="int32")
     run = runners.run(tmp_path / "g.tflite").run
     images = [run("generate", {"latent": latent[:1], "labels": labels[i : i + 1]})[0] for i in range(11)]
@@ -179,7 +179,7 @@ def test_more_classes_than_half_precision_counts(tmp_path, without_driver):
 @needs_driver
 @pytest.mark.parametrize(("make", "options", "operation"), REFUSED.values(), ids=REFUSED)
 def test_what_the_rules_refuse_the_driver_refuses(make, options, operation, tmp_path):
-    # It crashes the delegate, gives wrong numbers or zeros, or is named by it.
+    # It crashes the delegate, gives wrong numbers or zeros, or is named in its log.
     with pytest.raises(ValueError, match=rf"failed its check on the GPU.*({operation}|differs)") as caught:
         export(make(), tmp_path, accelerator="gpu", **options)
     assert "\n" not in str(caught.value) and list(tmp_path.iterdir()) == []
@@ -206,7 +206,7 @@ def test_every_builder_runs_whole(name, size, labelled, quantize, tmp_path):
     generator = BUILDERS[name]((size, size, 3), latent_dim=64, condition=condition, **options)
     report = export(with_contrast(generator, None), tmp_path, quantize=quantize, accelerator="gpu")
     assert report.gpu.whole and report.gpu.driver and report.gpu.max_error < error and report.max_error < error
-    # With sample(seed) beside it the file is right on both, or refused on the GPU alone.
+    # With an additional sample(seed) the file is right on both, or refused only on the GPU.
     export(generator, tmp_path, quantize=quantize, sample=True)
     seeds = [
         {"seed": np.array([s], "int32"), **({"labels": np.array([s % 10], "int32")} if labelled else {})}
@@ -220,7 +220,7 @@ def test_every_builder_runs_whole(name, size, labelled, quantize, tmp_path):
     assert np.ptp(wanted, axis=0).max() > 0.05
 
 
-# === Layers of users ===
+# === Custom layers ===
 
 
 @needs_driver
@@ -257,7 +257,7 @@ def test_benchmark_takes_tflite_files_alone(tmp_path):
 
 
 def test_sums_beyond_half_precision_are_named(tmp_path, without_driver):
-    # Products of 50 and 50, half of them negative: the sum is small, and what it comes to on the way is not.
+    # Products of 50 and 50, half of them negative: the sum is small, but intermediate sums are not.
     for name, count, beyond in (("safe", 24, False), ("wide", 64, True)):
         latent = keras.Input((4,))
         halves = [L.Dense(count // 2, name=f"{name}_{sign}")(latent) for sign in ("plus", "minus")]
@@ -282,7 +282,7 @@ def test_sums_beyond_half_precision_are_named(tmp_path, without_driver):
 
 @keras.saving.register_keras_serializable(package="tests")
 class OfTwoAxes(P.Prior):
-    """A prior of a user's own that takes `(n, num_uniforms)` alone."""
+    """Custom prior that only takes `(n, num_uniforms)`."""
 
     def from_uniform(self, uniform, truncation=None):
         return ops.stack([uniform[:, i] + uniform[:, i - 1] for i in range(self.latent_dim)], axis=1)

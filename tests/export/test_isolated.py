@@ -1,4 +1,4 @@
-"""Generator files of strangers: what could do more than compute is refused, and what crashes crashes elsewhere."""
+"""Untrusted generator files: those that could do more than compute are refused, and crashes are isolated."""
 
 import faulthandler
 import os
@@ -27,7 +27,7 @@ def exported(tmp_path_factory):
 
 @pytest.fixture
 def crashing(exported, tmp_path):
-    """A .tflite file that is a valid flatbuffer, in which an operation lacks an input that it can't do without."""
+    """A .tflite file that is a valid flatbuffer, in which an operation lacks a required input."""
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray((exported / "g.tflite").read_bytes()))
     for operator in model.subgraphs[0].operators:
         if len(operator.inputs) == 4:
@@ -38,7 +38,7 @@ def crashing(exported, tmp_path):
 
 
 def test_a_crash_of_the_runtime_is_one_line(crashing, capfd):
-    # It is a crash: in a process of ours it ends the process.
+    # It is a crash: a process that runs it ends.
     pid = os.fork()
     if not pid:
         faulthandler.disable()
@@ -89,7 +89,7 @@ def test_memory_is_bounded():
 
 
 class Program(tf.Module):
-    """A generator that also does something else."""
+    """Generator that also does something else."""
 
     def __init__(self, act):
         super().__init__()

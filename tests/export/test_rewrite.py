@@ -15,7 +15,7 @@ INPUTS = networks.symbolic_inputs(conditions.Unconditional(), 6)
 
 
 def network(*layers, shape=(3, 4, 5)):
-    """A generator with these layers after a dense one, and no weight at its trivial start."""
+    """Makes a generator with these layers after a dense one, with random weights only."""
     model = keras.Sequential([keras.Input((6,)), L.Dense(math.prod(shape)), L.Reshape(shape), *layers])
     rng = np.random.default_rng(1)
     for weight in model.weights:
@@ -26,7 +26,7 @@ def network(*layers, shape=(3, 4, 5)):
 
 
 def rewritten(model):
-    """The fast copy, which must be another model with the same outputs."""
+    """Returns the fast copy, which must be another model with the same outputs."""
     fast = rewrite.rebuild(model, INPUTS)
     assert fast is not model
     wanted = keras.ops.convert_to_numpy(model(LATENT, training=False))
@@ -36,7 +36,7 @@ def rewritten(model):
 
 
 def operations(model):
-    """How often each TensorFlow operation occurs in the model's graph."""
+    """Counts each TensorFlow operation in the model's graph."""
     import tensorflow as tf
 
     graph = tf.function(lambda x: model(x, training=False)).get_concrete_function(tf.TensorSpec((1, 6))).graph
@@ -57,7 +57,7 @@ def test_a_transposed_convolution_as_depth_to_space(kernel, stride, padding):
 @pytest.mark.parametrize(
     "layer",
     [
-        L.Conv2DTranspose(7, 1, 2, "same"),  # Three quarters of the work would be with zeros.
+        L.Conv2DTranspose(7, 1, 2, "same"),  # Three quarters of the multiplications would be with zeros.
         L.Conv2DTranspose(7, 4, (2, 1), "same"),
         L.Conv2DTranspose(7, 3, 1, "same", dilation_rate=2),
         L.Conv2DTranspose(7, 4, 2, "same", output_padding=1),

@@ -7,7 +7,7 @@ from keras_gan.export.seed import uniform
 
 
 def reference(seed, n):
-    """The same numbers by Python's integers."""
+    """Computes the same numbers with Python's integers."""
 
     def f(x):
         x = (x ^ (x >> 16)) * 0x85EBCA6B % 2**32
@@ -46,7 +46,7 @@ def test_normal_moments(drawn):
 
 
 def test_each_seed_and_each_entry_is_uniform(drawn):
-    # With so many tests the smallest p-value is itself a random number.
+    # With this many tests the smallest p-value is itself random.
     for rows in (drawn[:500], drawn.T):
         p = np.array([stats.kstest(row, "uniform").pvalue for row in rows])
         assert p.min() > 1e-3 / len(p) and stats.kstest(p, "uniform").pvalue > 1e-3

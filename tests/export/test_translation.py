@@ -1,4 +1,4 @@
-"""Generators from images to images as files."""
+"""Export of generators from images to images."""
 
 import json
 import os
@@ -55,7 +55,7 @@ def network():
 
 @keras.saving.register_keras_serializable(package="test")
 class Translator(keras_gan.AdversarialModel):
-    """The least that a model from images to images has."""
+    """Minimal model from images to images."""
 
     def __init__(self, generator, **kwargs):
         super().__init__(**kwargs)
@@ -91,7 +91,7 @@ class Translator(keras_gan.AdversarialModel):
 
 @keras.saving.register_keras_serializable(package="test")
 class Distance(keras.metrics.Metric):
-    """How far pictures are from their own targets, and how many there were."""
+    """Distance of pictures from their own targets, and their number."""
 
     def __init__(self, name="distance", **kwargs):
         super().__init__(name=name, **kwargs)
@@ -107,7 +107,7 @@ class Distance(keras.metrics.Metric):
 
 
 def run(path, images, name="translate"):
-    """What LiteRT makes of pictures, one at a time."""
+    """Runs LiteRT on pictures, one at a time."""
     translate = Interpreter(model_path=str(path)).get_signature_runner(name)
     return np.concatenate([translate(image=x[None])["image"] for x in images])
 
@@ -116,7 +116,7 @@ def psnr(found, wanted):
     return 10 * np.log10(4 / np.square(found - wanted).mean())
 
 
-# === What is written ===
+# === Written files ===
 
 
 def test_tflite_gives_the_generators_images(network, tmp_path):
@@ -153,7 +153,7 @@ def test_precisions(network, tmp_path, quantize, error, decibels):
 
 
 def test_int8_is_calibrated_on_the_pictures(tmp_path):
-    # A network that makes small numbers large: its range is that of what it was calibrated on.
+    # A network that amplifies small numbers: its range is that of the calibration data.
     image = keras.Input((12, 16, 3))
     generator = keras.Model(
         image, L.Conv2D(1, 3, padding="same", kernel_initializer=keras.initializers.Constant(9))(image)
@@ -217,7 +217,7 @@ def test_a_model_that_enlarges(tmp_path, scale, quantize, error):
     generator = keras_gan.architectures.super_resolution_generator((12, 16, 3), scale, width=8, blocks=1)
     discriminator = keras_gan.architectures.patch_discriminator((12 * scale, 16 * scale, 6), width=4)
     model = keras_gan.Pix2Pix(generator, discriminator, seed=0)
-    # Some pixels are cut off at black and white.
+    # Some pixels are clipped to black and white.
     *_, last = [layer for layer in generator.layers if layer.weights]
     last.kernel.assign(0.5 * np.random.default_rng(0).standard_normal(last.kernel.shape))
     wanted = model.predict(HELD_OUT, verbose=0)
@@ -247,7 +247,7 @@ def test_a_model_knows_its_metrics_and_its_training(tmp_path):
 @pytest.mark.parametrize("kind", ["arrays", "batches", "dataset", "generator"])
 def test_each_kind_of_data_is_gone_through_once(network, tmp_path, kind):
     sources, targets = pictures(110), pictures(110, seed=2, channels=1)
-    # One far from its target, and the last: what is left out or told apart wrongly shows.
+    # One is far from its target, and the last one, too: missing or mismatched examples show.
     targets[109] = 1
     batches = [(sources[i : i + 10], targets[i : i + 10]) for i in range(0, 110, 10)]
     data = {
@@ -262,7 +262,7 @@ def test_each_kind_of_data_is_gone_through_once(network, tmp_path, kind):
     assert report.metrics["distance"] == pytest.approx((wanted, wanted), abs=1e-5)
 
 
-# === What is refused ===
+# === Errors ===
 
 
 @pytest.mark.parametrize(
@@ -325,14 +325,14 @@ def test_bad_arguments(network, tmp_path, options, error, message):
 
 
 class Noise(L.Layer):
-    """Dropout that goes on in inference."""
+    """Dropout that is also active in inference."""
 
     def call(self, x):
         return ops.nn.relu(x + keras.random.normal(ops.shape(x)))
 
 
 class ByTheBatch(L.Layer):
-    """Normalization by statistics of the batch that no argument tells of."""
+    """Normalization by batch statistics without a `training` argument."""
 
     def call(self, x):
         return x - ops.mean(x, (0, 1, 2))
@@ -390,7 +390,7 @@ def test_a_file_that_is_wrong_is_not_left(network, tmp_path, monkeypatch):
 
 
 def command(capfd, *argv):
-    """The exit code of a command, what it printed, and its errors."""
+    """Returns the exit code of a command, its output, and its errors."""
     code = cli.main([str(a) for a in argv])
     return code, *capfd.readouterr()
 

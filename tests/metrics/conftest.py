@@ -11,7 +11,7 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def check_file_brings(make_image_gan, images, tmp_path, cache):
-    """A function that checks that a GAN's file alone brings all that its metrics need."""
+    """A function that checks that a GAN's file has all that its metrics need."""
 
     def check(*metrics):
         gan = make_image_gan()

@@ -140,7 +140,7 @@ def test_features_see_the_pictures_of_a_sigmoid_as_those_of_a_tanh(tmp_path):
     signed, unsigned = found
     for name in ("frechet_distance", "classifier_score", "file_frechet_distance", "file_classifier_score"):
         assert unsigned[name] == pytest.approx(signed[name], rel=2e-3)
-    # The data's own values are compared as they are.
+    # Raw data are compared unchanged.
     assert unsigned["pixels"] == pytest.approx(signed["pixels"] / 4, rel=1e-3)
 
 

@@ -63,7 +63,7 @@ def flat(result):
 
 
 def frechet(real, fake):
-    """By the text: a matrix root of the product of the covariances."""
+    """Computes the distance as in the paper: with a matrix root of the product of the covariances."""
     real, fake = real.astype("float64"), fake.astype("float64")
     c1, c2 = np.cov(real, rowvar=False), np.cov(fake, rowvar=False)
     root = scipy.linalg.sqrtm(c1 @ c2).real
@@ -86,7 +86,7 @@ def test_frechet_distance_by_hand():
 
 def test_frechet_distance_with_fewer_examples_than_dimensions():
     real, fake = pair(n=40, size=100)
-    # Both singular, so the root is the sum of the singular values of the product of the centred data.
+    # Both singular, so the root is the sum of the singular values of the product of the centered data.
     a, b = ((x - x.mean(0)).astype("float64") for x in (real, fake))
     cross = np.linalg.svd(a @ b.T, compute_uv=False).sum() / 39
     means = np.square(real.astype("float64").mean(0) - fake.astype("float64").mean(0)).sum()
@@ -179,7 +179,7 @@ def test_neighbors_of_unequal_numbers():
 def test_neighbors_do_not_depend_on_where_the_data_lie(cls):
     rng = np.random.default_rng(0)
     real, fake = rng.normal(1000, 0.005, (2, 400, 2)).astype("float32")
-    # Exact in float32, as the difference of numbers so near to each other is.
+    # Exact in float32, as the difference of close numbers.
     near = evaluate(cls(), real - 1000, fake - 1000)
     assert evaluate(cls(), real, fake) == pytest.approx(near, abs=0.01)
 
@@ -257,7 +257,7 @@ def test_classifier_score_is_the_inception_score():
     found = evaluate(metrics.ClassifierScore(identity), p, p, 30)
     expected = np.exp(scipy.stats.entropy(p, p.mean(0)[None], axis=1).mean())
     np.testing.assert_allclose(found, expected, rtol=1e-5)
-    # Sure and even: the number of classes. Sure of one class alone, or unsure: 1.
+    # Certain and even: the number of classes. Certain of one class only, or uncertain: 1.
     assert evaluate(metrics.ClassifierScore(identity), p, np.eye(5, dtype="float32")) == pytest.approx(5, rel=1e-5)
     one = np.eye(5, dtype="float32")[[0] * 10]
     assert evaluate(metrics.ClassifierScore(identity), p, one) == pytest.approx(1, rel=1e-5)
@@ -419,7 +419,7 @@ def test_a_gan_with_metrics_evaluates_saves_and_loads(images, make_image_gan, tm
     loaded = keras.models.load_model(tmp_path / "gan.keras")
     again = loaded.evaluate(images, batch_size=20, verbose=0, return_dict=True)
     assert again == pytest.approx(found, rel=1e-5)
-    # One model still serves three metrics, and no optimizer touches it.
+    # Three metrics still share one model, and no optimizer updates it.
     assert len({id(metric.features) for metric in loaded.evaluation_metrics[:3]}) == 1
     np.testing.assert_array_equal(loaded.evaluation_metrics[0].features.get_weights()[0], features.get_weights()[0])
     assert [tuple(v.shape) for v in gan.trainable_variables] == trained
@@ -448,12 +448,12 @@ def test_under_mirrored_strategy():
     assert np.isfinite(list(result["evaluation"].values())).all()
 
 
-# === Metrics of the user's own ===
+# === Custom metrics ===
 
 
 @pytest.fixture
 def documented():
-    """The metric that the example in a base class's docstring makes, and another one of its kind."""
+    """Returns the metric of the example in a base class's docstring, and another one of its kind."""
 
     def make(base):
         (code,) = re.findall(r"```python\n(.*?)```", inspect.getdoc(base), re.S)
@@ -485,7 +485,7 @@ def test_a_metric_of_the_users_own(base, documented, images, make_image_gan, tmp
     assert of_features == pytest.approx(expected(*softmaxes), rel=1e-4)
     with pytest.raises(ValueError, match=r"another needs finite features.*real"):
         evaluate(make(), np.full((4, 2), np.nan), np.ones((4, 2)))
-    # In a GAN: in compiled code, by its name, through a file.
+    # In a GAN: in compiled code, by its name, after saving and loading.
     gan = make_image_gan()
     gan.compile(metrics=[make()], penalties=())
     found = gan.evaluate(images, verbose=0, return_dict=True)["another"]
@@ -499,11 +499,11 @@ def test_hooks_must_be_there():
     for hook in (one.create_variables, one.accumulate, one.compute, other.compare):
         with pytest.raises(NotImplementedError):
             hook(*inspect.signature(hook).parameters)
-        # None of Keras's own.
+        # None of Keras's.
         assert not hasattr(keras.metrics.Metric, hook.__name__)
 
 
-# === What metrics share ===
+# === Shared features ===
 
 
 def test_metrics_on_one_features_object_share_what_it_extracts(images, make_image_gan):
@@ -529,7 +529,7 @@ def test_metrics_on_one_features_object_share_what_it_extracts(images, make_imag
     for shared, own in zip(gan.evaluation_metrics, alone, strict=True):
         own.update_state(images, fake)
         assert shared.result() == own.result()
-    # Nothing is kept: another batch is extracted anew.
+    # Nothing is cached: features of another batch are extracted again.
     gan.update_metrics(images, fake)
     assert len(calls) == 2 + 6 + 3 + 2
 

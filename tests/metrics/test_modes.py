@@ -95,7 +95,7 @@ def test_many_modes_far_out_match_numpy():
 
 
 def channels(num_classes=3, n=2):
-    """A model that reads each channel of an image `(1, num_classes, n)` as the probabilities of classes."""
+    """Makes a model that reads each channel of an image `(1, num_classes, n)` as class probabilities."""
     inputs = keras.Input((1, num_classes, n))
     read = layers.Softmax()(layers.Permute((3, 1, 2))(inputs))
     return keras.Model(inputs, layers.Flatten()(read))

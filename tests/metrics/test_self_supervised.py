@@ -46,7 +46,7 @@ def test_it_is_trained_once_for_the_same_data_in_any_order(cache, monkeypatch):
 
 @pytest.fixture
 def untrained(cache, monkeypatch):
-    """Training takes no step; a list of what it was called with."""
+    """Disables training; returns a list of its arguments."""
     calls = []
     monkeypatch.setattr(module, "_train", lambda *args: calls.append(args) or module._build(args[1])[0])
     return calls
@@ -66,7 +66,7 @@ def test_it_takes_images_of_many_shapes(size, channels, untrained):
     found = model.predict(np.concatenate(list(pictures(16, size, channels))), verbose=0)
     assert found.keys() == {"features"} and found["features"].shape == (16, 128)
     assert found["features"].dtype == "float32" and found["features"].std(0).max() > 1e-3
-    # It looks at no more than 32 pixels a side.
+    # Its input is at most 32 pixels a side.
     assert max(untrained[0][0].shape[1:3]) <= 32
     assert model.data_range == (-1, 1)
 

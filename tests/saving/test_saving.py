@@ -1,4 +1,4 @@
-"""Files that attack who loads them: the classes of what has been found in Keras since 2024."""
+"""Malicious files, of the kinds of vulnerabilities found in Keras since 2024."""
 
 import io
 import json
@@ -78,7 +78,7 @@ def test_what_it_was_trained_by_is_not_built(make_gan, tmp_path):
     gan.save(tmp_path / "gan.keras")
     edit_config(tmp_path / "gan.keras", lambda c: c["compile_config"].update(loss={"class_name": "Lambda"}))
     assert not saving.load_untrusted(tmp_path / "gan.keras").compiled
-    # Unless it is asked for.
+    # Only on request.
     with pytest.raises(ValueError, match="It has a Lambda, which can run code"):
         saving.load_untrusted(tmp_path / "gan.keras", compile=True)
     gan.save(tmp_path / "gan.keras")
@@ -118,7 +118,7 @@ def test_a_gan_is_saved_as_keras_alone(name, make_gan, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-# === What is no .keras file ===
+# === Other files ===
 
 
 def test_hdf5_is_refused_whatever_it_is_called(tmp_path):

@@ -1,4 +1,4 @@
-"""One GAN on one backend: run by test_backends.py, in a process of its own for each."""
+"""One GAN on one backend: run by test_backends.py, in a separate process for each."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ results = {}
 
 def load():
     gan = keras.models.load_model(f"{folder}/gan.keras")
-    # The same numbers everywhere: no two backends draw alike.
+    # The same numbers on all backends, which draw differently.
     gan._draw_latents = lambda *_: ops.convert_to_tensor(latents)
     return gan
 
@@ -81,7 +81,7 @@ for kind, options in {"pairs": {"penalties": [P.R1(0.5)]}, "pairs_simultaneous":
     results[f"{kind}_images"] = model.predict(sources, verbose=0)
 model.save(f"{folder}/pairs_from_{name}.keras")
 
-# There and back: three steps, with pools that are full after the first.
+# Cycles: three steps, with pools that are full after the first.
 cycle = keras.models.load_model(f"{folder}/cycle.keras")
 cycle.compile(keras.optimizers.SGD(1e-3), keras.optimizers.SGD(1e-2), penalties=[P.R1(0.5)])
 history = cycle.fit(sources, targets, batch_size=8, shuffle=False, verbose=0, validation_data=(sources, targets))

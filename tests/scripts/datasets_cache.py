@@ -1,4 +1,4 @@
-"""Caches a folder in processes that are killed, short of room, or several at once; prints what came of it as JSON.
+"""Caches a folder in processes that are killed, out of disk space, or several at once; prints results as JSON.
 
 python tests/scripts/datasets_cache.py FOLDER PLACE SEED ROUNDS
 """
@@ -25,7 +25,7 @@ def write(place):
 
 
 def start(function):
-    """Runs a function in a process of its own: one that is forked needs no TensorFlow of its own."""
+    """Runs a function in a forked process, which need not import TensorFlow again."""
     pid = os.fork()
     if pid == 0:
         code = 1
@@ -42,7 +42,7 @@ def wait(pid):
 
 
 def killed(place, seconds):
-    """Caches, killed in the middle; then again. How many chunks the first left, and both caches' files."""
+    """Caches, killed in the middle, then again; returns the number of chunks of the first, and both caches' files."""
     pid = start(lambda: write(place))
     time.sleep(seconds)
     os.kill(pid, signal.SIGKILL)
@@ -57,7 +57,7 @@ def files(place):
 
 
 def full(place, reserves):
-    """Caches where files may have 20 kB; the error, and what is left."""
+    """Caches with a file size limit of 20 kB; returns the error, and the remaining files."""
     out, into = os.pipe()
 
     def attempt():
@@ -76,7 +76,7 @@ def full(place, reserves):
 
 
 def together(place, count):
-    """Caches in several processes at once; their exit codes, and the files."""
+    """Caches in several processes at once; returns their exit codes, and the files."""
     pids = [start(lambda: write(place)) for _ in range(count)]
     return {"codes": [wait(pid) for pid in pids], "files": files(place)}
 

@@ -1,4 +1,4 @@
-"""A user's script under `tf.distribute`: run by test_distribute.py, in a process of its own, on 1 or 2 replicas."""
+"""A user's script under `tf.distribute`: run by test_distribute.py, in a separate process, on 1 or 2 replicas."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ P = keras_gan.penalties
 
 
 def gan_of_points(normalized=True, **options):
-    """All that is the same for any number of replicas: moving average, penalties, synchronized statistics."""
+    """Makes a GAN with parts that are equal for any number of replicas: average, penalties, synchronized statistics."""
     keras.utils.set_random_seed(0)
     L = keras.layers
     normalization = [L.BatchNormalization(synchronized=True)] if normalized else []
@@ -38,7 +38,7 @@ def gan_of_points(normalized=True, **options):
 
 
 def gan_of_images():
-    """What draws numbers of its own, or looks at a replica's part of the batch alone."""
+    """Makes a GAN with parts that draw random numbers, or depend on a replica's part of the batch."""
     gan = keras_gan.GAN(
         keras_gan.architectures.dcgan_generator((8, 8, 1), latent_dim=4, width=4),
         keras_gan.architectures.dcgan_discriminator((8, 8, 1), width=4),
@@ -54,7 +54,7 @@ def gan_of_images():
 
 
 def conditional_gan():
-    """Labels that set scale and offset of batch normalization over the global batch."""
+    """Makes a GAN whose labels set scale and offset of batch normalization over the global batch."""
     keras.utils.set_random_seed(0)
     L, labels = keras.layers, keras_gan.conditions.Labels(3)
     inputs = keras.Input((4,)), keras.Input((), dtype="int32")
@@ -72,7 +72,7 @@ def conditional_gan():
 
 
 def translation():
-    """A pair whose discriminator judges patches."""
+    """Makes a translation with a patch discriminator."""
     keras.utils.set_random_seed(0)
     L = keras.layers
     pair = keras_gan.Pix2Pix(
@@ -93,7 +93,7 @@ def translation():
 
 
 def overflows(replica):
-    """What is left of a GAN in float16 when one replica gets what float16 can't hold."""
+    """Trains a GAN in float16 with an overflow on one replica, and returns its state."""
     keras.config.set_dtype_policy("mixed_float16")
     with strategy.scope():
         gan = keras_gan.GAN(

@@ -1,7 +1,7 @@
 """A user's script that may be killed at any moment: run by test_durability.py.
 
 Arguments: a folder for the run, and options of `BackupAndRestore` and of the run as JSON. Prints a line before each
-step, and at the end the digest of all that training has made.
+step, and at the end the digest of all training state.
 """
 
 import hashlib

@@ -1,7 +1,6 @@
-"""Takes mutated files, one after the other, as a user of the package would: run by test_fuzz.py.
+"""Reads mutated files, one after the other, as a user of the package would: run by test_fuzz.py.
 
-Each line on stdin is JSON: what to do, and the arguments of it. Each answer is a line of JSON: the exit code, and what
-was said.
+Each line on stdin is JSON: the action and its arguments. Each answer is a line of JSON: the exit code and the output.
 """
 
 import contextlib
@@ -37,7 +36,7 @@ def attempt(action, arguments):
 
 
 def measure(arguments):
-    # What runs in the process of its own.
+    # The code that `benchmark` runs in a separate process.
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         isolated.main(*arguments)

@@ -1,7 +1,7 @@
 """One of several processes that train on images, of which each reads its part: run by test_hosts.py.
 
-The cluster stands in TF_CONFIG. The arguments are a folder and how many epochs to come to; the same folder again goes
-on. Prints how many images each read took, and writes the weights.
+The cluster is in TF_CONFIG. The arguments are a folder and the number of epochs; the same folder again resumes. Prints
+how many images each read took, and writes the weights.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ data = keras_gan.datasets.from_dataset((X, np.arange(40) % 2), batch_size=12, la
 
 
 def counted(images, rows, **options):
-    # In training: a look at the first batch comes before.
+    # In training: the first batch is checked before.
     if images.shape == X.shape and order.steps is not None:
         sizes.append(len(rows))
     return take(images, rows, **options)

@@ -1,6 +1,6 @@
 """One of several processes that train one GAN, as a user's script: run by test_hosts.py.
 
-The cluster stands in TF_CONFIG, on JAX as well, where a process may have several devices. The first argument is a
+The cluster is in TF_CONFIG, on JAX as well, where a process may have several devices. The first argument is a
 folder, the second the step (over all epochs) before which this process dies; -1 trains without a backup.
 """
 
@@ -39,7 +39,7 @@ class Death(keras.callbacks.Callback):
 
 keras.utils.set_random_seed(0)
 L = keras.layers
-# On JAX statistics are those of the global batch without asking.
+# On JAX statistics are always those of the global batch.
 synchronized = keras.config.backend() == "tensorflow"
 with scope():
     gan = keras_gan.GAN(

@@ -1,4 +1,4 @@
-"""Metrics under `tf.distribute`, against one device: run by test_metrics.py, in a process of its own."""
+"""Metrics under `tf.distribute`, against one device: run by test_metrics.py, in a separate process."""
 
 import json
 
@@ -57,7 +57,7 @@ def update(batch):
     strategy.run(step, args=batch)
 
 
-# The last batch, of one, leaves a replica without any.
+# The last batch has one example: one of two replicas gets none.
 for batch in strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensor_slices((real, fake)).batch(16)):
     update(batch)
 

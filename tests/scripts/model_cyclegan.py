@@ -1,6 +1,6 @@
-"""A CycleGAN on points, as a user writes a model kind: the example and, as a script, the runs of test_model.py.
+"""A CycleGAN on points, a custom model kind: the example and, as a script, the runs of test_model.py.
 
-Arguments: a folder, and options as JSON. Prints a line before each step, and at the end what training has made.
+Arguments: a folder, and options as JSON. Prints a line before each step, and at the end the state of training.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ import keras_gan
 
 @keras.saving.register_keras_serializable(package="tests")
 class PointsCycleGAN(keras_gan.AdversarialModel):
-    """Four networks that translate points between two domains; an optimizer for each kind, or (`apart`) for each."""
+    """CycleGAN of points in two domains; an optimizer for each kind of network, or (`apart`) for each network."""
 
     data_shape = (2,)
 

@@ -9,17 +9,17 @@ import time
 
 
 def find_chromium():
-    """Path of an installed Chromium or Chrome, or None."""
+    """Returns the path of an installed Chromium or Chrome, or None."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     return next(filter(None, map(shutil.which, names)), None)
 
 
 class Browser:
-    """One page in a headless Chromium of its own.
+    """Page in a separate headless Chromium.
 
     Args:
-        profile: Path of an empty folder, for what a browser keeps.
-        gpu: Bool, whether there is WebGPU, in software. Defaults to False.
+        profile: Path of an empty folder, for the browser's profile.
+        gpu: Bool, whether to enable WebGPU, in software. Defaults to False.
 
     Attributes:
         requested: List of the addresses of all requests so far.
@@ -31,7 +31,7 @@ class Browser:
         self._in, theirs_out = os.pipe()
         options = ["--headless", "--remote-debugging-pipe", f"--user-data-dir={profile}", "--disable-dev-shm-usage"]
         options += ["--disable-background-networking", "--no-first-run"]
-        # A camera that shows a test picture, without asking.
+        # A fake camera with a test picture, without a prompt.
         options += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
         options += ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"] if gpu else ["--disable-gpu"]
         if os.geteuid() == 0:
@@ -84,7 +84,7 @@ class Browser:
         return message
 
     def evaluate(self, expression):
-        """The value of a JavaScript expression, awaited if it is a promise."""
+        """Returns the value of a JavaScript expression, awaited if it is a promise."""
         result = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         if "exceptionDetails" in result:
             raise RuntimeError(result["exceptionDetails"]["exception"].get("description", expression))
@@ -100,12 +100,12 @@ class Browser:
         raise TimeoutError(f"Not true after {seconds} seconds: {expression}")
 
     def open(self, url):
-        """Goes to a page and waits until its modules have run."""
+        """Opens a page and waits until its modules have run."""
         self.call("Page.navigate", url=url)
         self.wait(f"location.href === {json.dumps(url)} && document.readyState === 'complete'")
 
     def choose_file(self, selector, path):
-        """Chooses a file in an `<input type="file">`, as a person would."""
+        """Chooses a file in an `<input type="file">`, as a user would."""
         root = self.call("DOM.getDocument")["root"]["nodeId"]
         node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
         self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path)])

@@ -64,7 +64,7 @@ def test_targets_that_are_sources_enlarged_get_what_enlarges(source, scale, expe
     generator = chosen.build().generator
     assert (generator.input_shape[1:], generator.output_shape[1:]) == (source, target)
     enlarges = any(isinstance(layer, keras_gan.layers.Residual) for layer in generator.layers)
-    assert enlarges == (expected == "super_resolution") == ("super-resolution" in str(chosen))
+    assert enlarges == (expected == "super_resolution") == ("EDSR" in str(chosen))
     assert ("dropout" in str(chosen)) == (expected == "unet") and all(len(x) <= 100 for x in str(chosen).splitlines())
     chosen = chosen.replace(architecture="unet", dropout=0.5)
     assert "U-Net" in str(chosen) and dict(reason[:2] for reason in chosen.reasons())["dropout"] == "0.5"

@@ -1,4 +1,4 @@
-"""Which module may import which: the arrows of the house."""
+"""Import rules between modules."""
 
 import ast
 import graphlib
@@ -14,7 +14,7 @@ CONTRIBUTING = ROOT.parent / "CONTRIBUTING.md"
 
 
 def _table():
-    """Reads the table of rooms: a dict from each room to what its line says it imports, None for everything."""
+    """Reads the table of rooms: a dict from each room to its allowed imports, None for everything."""
     text = CONTRIBUTING.read_text(encoding="utf-8").partition("\n| room | holds | ")[2]
     lines = text.partition("\n\n")[0].splitlines()[2:]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
@@ -30,7 +30,7 @@ def _files():
 
 
 def _room(path):
-    """Names the room of a file as the table does: `file.py` or `folder/`."""
+    """Returns the room of a file as in the table: `file.py` or `folder/`."""
     first, *rest = path.relative_to(ROOT).parts
     return f"{first}/" if rest else first
 
@@ -50,7 +50,7 @@ def _imports(path):
                 yield "TensorFlow"
             elif first == "keras_gan":
                 assert rest and rest[0] in rooms, f"{path.name} must import from a room, not from the package"
-                # The ground floor.
+                # The lowest rooms.
                 if rest[:2] != ["checks", "values"]:
                     yield rest[0]
 
@@ -78,12 +78,12 @@ def test_no_arrows_make_a_circle():
 
 # === Private names ===
 
-# Whole modules, beside the names in `keras_private.NAMES`.
+# Whole modules, in addition to the names in `keras_private.NAMES`.
 MODULES = r"keras\.src|tensorflow\.python"
 
 
 def _pattern(name):
-    """Makes the pattern of a private name: a module, or what is called, read or overridden."""
+    """Makes the pattern of a private name: a module, or an attribute that is called, read or overridden."""
     return rf"\.{name}\b|^ +def {name}\b|\"{name}\"" if name.startswith("_") else rf"\b{name}\b"
 
 

@@ -1,4 +1,4 @@
-"""TensorFlow, JAX and torch compute the same. Needs the others: `make test-backends` installs them."""
+"""Equality of TensorFlow, JAX and torch. Needs all three: `make test-backends` installs them."""
 
 import importlib.util
 import os
@@ -24,7 +24,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """The folder in which each backend loaded, measured, trained and saved one and the same GAN."""
+    """The folder in which each backend loaded, measured, trained and saved the same GAN."""
     folder = tmp_path_factory.mktemp("backends")
     keras.utils.set_random_seed(0)
     gan = keras_gan.GAN(

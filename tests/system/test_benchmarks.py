@@ -34,7 +34,7 @@ def test_coverage_of_stacks(tmp_path, tmp_path_factory):
     assert figures["quick"] and [run["seed"] for run in result["runs"]] == [0]
     for run in result["runs"]:
         assert 0 < run["modes"] < 200 and run["high_quality"] == 1 and 1 < run["reverse_kl"] < math.log(1000) + 1e-5
-    # 500 draws of 1,000 equal modes meet 394 of them, give or take 10; a barely trained classifier adds its errors.
+    # 500 draws of 1,000 equal modes reach 394 +- 10 of them; a barely trained classifier adds its errors.
     assert 330 < result["real"]["modes"] < 430 and result["real"]["high_quality"] == 1
 
 

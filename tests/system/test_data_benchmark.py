@@ -1,4 +1,4 @@
-"""The benchmark of data runs, in a short form, and reports what it measured."""
+"""The data benchmark, in a short form."""
 
 import json
 import subprocess

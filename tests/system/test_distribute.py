@@ -103,7 +103,7 @@ def test_images_under_mirrored_strategy(mirrored):
     for name, values in result["images"].items():
         assert np.isfinite(values).all(), name
     assert np.isfinite(list(result["one_image"].values())).all()
-    # The paired loss of an untrained pair: log 2, give or take.
+    # The paired loss of an untrained pair: about log 2.
     assert 0.3 < result["images"]["discriminator_loss"][0] < 1.5
     loaded = keras.models.load_model(folder / "gan.keras")
     np.testing.assert_allclose(loaded.sample(2, seed=0).sum(), result["sample"], rtol=1e-4, atol=1e-4)
@@ -122,6 +122,6 @@ print("{}")
 
 
 def test_keras_still_needs_the_way_round():
-    """Once Keras runs several steps an execution on several replicas, this fails: try without `ReplicaLoop` then."""
+    """Fails once Keras runs several steps per execution on several replicas: then try without `ReplicaLoop`."""
     done = subprocess.run([sys.executable, "-c", _KERAS_ALONE], capture_output=True, text=True, timeout=300)
     assert done.returncode != 0 and "placeholder" in done.stderr, done.stderr[-2000:]

@@ -1,4 +1,4 @@
-"""The code blocks of the documents run, in order, in one process for each document."""
+"""Runs the code blocks of the documents, in order, in one process for each document."""
 
 import json
 import os

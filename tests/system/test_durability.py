@@ -1,4 +1,4 @@
-"""Runs that are cut off: real processes, killed at random moments, compared bit for bit with a run that was not."""
+"""Interrupted runs: real processes, killed at random moments, compared bit for bit with an uninterrupted run."""
 
 import json
 import random
@@ -30,7 +30,7 @@ def _start(folder, **options):
         str(folder),
         json.dumps(options),
     ]
-    # What a shell starts in the background ignores SIGINT, and so would what it starts.
+    # Background processes of a shell ignore SIGINT, and so would their children.
     with (folder / "log.txt").open("w") as log:
         return subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=_hear_all)
 
@@ -41,7 +41,7 @@ def _hear_all():
 
 @pytest.fixture
 def heard():
-    """In the tests' own process, too."""
+    """Handles SIGINT in the tests' process, too."""
     before = signal.getsignal(signal.SIGINT)
     _hear_all()
     yield
@@ -69,7 +69,7 @@ def _run(folder, **options):
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
-    """What the script makes when nothing happens, and the seconds from its first step to its end."""
+    """The result of an uninterrupted script, and the seconds from its first step to its end."""
     folder = tmp_path_factory.mktemp("unbroken")
     process = _start(folder, backup=False)
     _wait_for_steps(process, folder)
@@ -79,7 +79,7 @@ def unbroken(tmp_path_factory):
 
 @pytest.mark.parametrize("save_freq", ["epoch", 3])
 def test_killed_at_random_moments(save_freq, unbroken, tmp_path, rounds):
-    """Each killed run goes on from the one before; when one comes to its end, the next begins anew."""
+    """Each killed run resumes the one before; after a finished run, the next starts from scratch."""
     expected, seconds = unbroken
     rng = random.Random(str(save_freq))
     kills, run = 0, 0
@@ -128,8 +128,8 @@ def test_a_long_run_takes_no_more_memory_and_is_traced_once(tmp_path, rounds):
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout)
     assert found["traces"] == 1 and len(found["memory"]) == epochs
-    # The first exports load what they need; the last one comes with the last epoch. What TensorFlow takes at a time,
-    # some 40 MB, is more than 3 % of a short run.
+    # The first exports load libraries; the last one is in the last epoch. TensorFlow allocates in blocks of some 40 MB,
+    # more than 3 % of a short run.
     before, after = np.median(found["memory"][warm - 4 : warm]), np.median(found["memory"][-5:-1])
     assert 0.9 < after / before <= growth
 
@@ -138,7 +138,7 @@ def test_a_long_run_takes_no_more_memory_and_is_traced_once(tmp_path, rounds):
 
 
 class Cut(keras.callbacks.Callback):
-    """Ends training as a crash does, before a step."""
+    """Callback that ends training before a step, as a crash does."""
 
     def __init__(self, epoch, batch):
         super().__init__()
@@ -164,7 +164,7 @@ def _assert_equal(a, b):
 
 @pytest.fixture
 def shuffled(tmp_path):
-    """A function that makes a small set, shuffled anew in each epoch: 5 batches of images 8x8x1."""
+    """A function that makes a small set, reshuffled in each epoch: 5 batches of images 8x8x1."""
     from PIL import Image
 
     (tmp_path / "pictures").mkdir()
@@ -271,7 +271,7 @@ def test_a_run_that_early_stopping_ended_stays_ended(points, make_gan, tmp_path)
     history = again.fit(points, epochs=9, verbose=0, callbacks=callbacks())
     assert 1 <= len(history.epoch) == len(first.history.epoch) < 9
     _assert_equal(_state(again), _state(first))
-    # And a GAN that was restored begins where it is told to.
+    # And a restored GAN starts at the given epoch.
     assert again.fit(points, epochs=2, verbose=0).epoch == [0, 1]
 
 
@@ -286,7 +286,7 @@ def test_a_folder_that_can_not_be_written_is_told_before_the_first_step(place, p
 
 
 def test_a_full_disk_leaves_the_last_backup_and_the_checkpoint(points, make_gan, tmp_path):
-    """A limit on the size of files stands for the disk: both end a write with an error."""
+    """Simulates the disk by a limit on file sizes: both end a write with an error."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     class Fill(keras.callbacks.Callback):
@@ -318,7 +318,7 @@ def test_signals_are_the_users_again_after_training(heard, points, make_gan, tmp
     gan.fit(points, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
     _cut(gan, points, (0, 1), backup_dir=tmp_path)
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
-    # Python hears signals in the main thread alone.
+    # Python handles signals only in the main thread.
     thread = threading.Thread(
         target=gan.fit, args=(points,), kwargs={"verbose": 0, "callbacks": [BackupAndRestore(tmp_path)]}
     )
@@ -383,7 +383,7 @@ def test_a_stop_while_batches_are_passed_over_leaves_a_gan_that_trains(make_imag
 
 
 class Keeper(keras.callbacks.Callback):
-    """Remembers in all the ways that are kept, and in one that is not."""
+    """Callback with state of all kinds that are kept, and of one that is not."""
 
     def __init__(self, seen):
         super().__init__()

@@ -1,7 +1,7 @@
 """Broken and hostile files, by the thousand: each ends in a result or in one clear line.
 
-No signal, no hang, no traceback, and no file but the one that was asked for. Mutants follow from their numbers; one
-that fails is kept, and the message names it.
+No signal, no hang, no traceback, and only the requested file. Mutants are functions of their numbers; one that fails is
+kept, and the message names it.
 """
 
 import contextlib
@@ -26,9 +26,9 @@ from PIL import Image
 import keras_gan
 from keras_gan.export import latency
 
-# Seconds for one file, and for a start, on a machine that may be busy with something else.
+# Seconds for one file, and for a start, on a busy machine.
 LIMIT, START = 120, 600
-# What TensorFlow and ONNX Runtime keep among temporary files, whatever they run.
+# Temporary files that TensorFlow and ONNX Runtime always make.
 RUNTIMES_OWN = ("tmp/__autograph_generated_file", "tmp/.ses")
 
 
@@ -67,14 +67,14 @@ def originals(tmp_path_factory):
 
 
 class Worker:
-    """A process that is started anew when it has died."""
+    """Process that is restarted when it has died."""
 
     def __init__(self, folder):
         self.folder = folder
         self.process = None
 
     def ask(self, *request):
-        """The answer, or None if the process died or was silent for too long, with how."""
+        """Returns the answer, or None if the process died or timed out, and how it ended."""
         if self.process is None:
             self._start()
         print(json.dumps(request), file=self.process.stdin, flush=True)
@@ -82,7 +82,7 @@ class Worker:
 
     def _start(self):
         env = {**os.environ, "TMPDIR": str(self.folder / "tmp"), "TF_NUM_INTRAOP_THREADS": "1"}
-        # Where the package is imported from, whatever the working folder.
+        # The package's path, independent of the working folder.
         env["PYTHONPATH"] = str(Path(keras_gan.__file__).parent.parent)
         script = Path(__file__).parents[1] / "scripts" / "fuzz_worker.py"
         self.process = subprocess.Popen(
@@ -123,7 +123,7 @@ class Worker:
             self.process.wait()
             self.reader.join()
             self.process.stdout.close()
-            # What the process has not read goes with it.
+            # Unread input is lost with the process.
             with contextlib.suppress(BrokenPipeError):
                 self.process.stdin.close()
             self.process = None
@@ -145,7 +145,7 @@ def mutate_bytes(content, rng):
     for _ in range(rng.choice([1, 1, 1, 2, 8])):
         if not content:
             break
-        # Headers are at the beginning, and zip's directory at the end.
+        # Headers are at the start, and zip's directory at the end.
         place = rng.choice([rng.randrange(len(content)), rng.randrange(min(64, len(content)))])
         place = rng.choice([place, place, len(content) - 1 - place])
         match rng.choice(["flip", "flip", "number", "cut", "splice", "insert", "zeros"]):
@@ -167,7 +167,7 @@ def mutate_bytes(content, rng):
 
 
 def places(value):
-    """All containers of a JSON value with their keys."""
+    """Lists all containers of a JSON value with their keys."""
     if isinstance(value, (dict, list)):
         for key in list(value) if isinstance(value, dict) else range(len(value)):
             yield value, key
@@ -218,7 +218,7 @@ def mutate_keras(content, rng):
     return written.getvalue()
 
 
-# === What must hold ===
+# === Properties ===
 
 
 def tree(folder):
@@ -226,7 +226,7 @@ def tree(folder):
 
 
 class Case:
-    """A mutant in a folder of its own, under the worker's."""
+    """Mutant in its own folder, under the worker's."""
 
     def __init__(self, worker, originals, tmp_path, seed):
         self.worker, self.originals, self.tmp_path, self.seed = worker, originals, tmp_path, seed
@@ -281,7 +281,7 @@ def check_runtimes(case):
     problem = case.run(path, "measure", [str(path), "[[1], 0.001, null]"])
     if problem is None or "traceback" in problem or "new files: set()" not in problem:
         return problem
-    # It crashed, or did not end, where `measure` runs alone. `benchmark` says so.
+    # It crashed, or did not end, in `measure`. `benchmark` reports that.
     try:
         keras_gan.export.benchmark(path, threads=(1,), seconds=0.001)
     except ValueError as error:
@@ -304,7 +304,7 @@ def test_mutants(check, short, long, rounds, worker, originals, tmp_path, monkey
 
 
 def test_the_originals_are_whole(worker, originals, tmp_path):
-    """What the mutants are made of passes, or the tests above would test little."""
+    """The unmutated files pass; otherwise the tests above would test little."""
     case = Case(worker, originals, tmp_path, seed=0)
     photos = case.folder / "photos"
     photos.mkdir()

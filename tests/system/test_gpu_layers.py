@@ -20,7 +20,7 @@ MAP, ROW, VECTOR, VOLUME = (4, 4, 8), (8, 6), (24,), (4, 4, 4, 3)
 
 
 class WithItself(L.Layer):
-    """Attention of a sequence to itself."""
+    """Self-attention of a sequence."""
 
     def __init__(self, layer):
         super().__init__()
@@ -34,7 +34,7 @@ def activation(name):
     return lambda: L.Activation(name)
 
 
-# What each is called, what makes it, and the shape of its input.
+# Name, layer and input shape of each.
 LAYERS = {
     "Dense": (lambda: L.Dense(5), VECTOR),
     "EinsumDense": (lambda: L.EinsumDense("abc,cd->abd", output_shape=(None, 5)), ROW),

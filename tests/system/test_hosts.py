@@ -28,7 +28,7 @@ def _ports(n):
 
 def _start(folder, rank=0, addresses=None, last_step=-1, devices=1, script="hosts_worker.py"):
     folder.mkdir(exist_ok=True)
-    # JAX takes a GPU whole, and here several processes would.
+    # On JAX each of the processes would claim the whole GPU.
     env = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
     command = [
         sys.executable,
@@ -71,7 +71,7 @@ def _assert_close(a, b, atol=1e-5):
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
-    """One process alone and two together, side by side."""
+    """Runs of one process and of two together."""
     one, two = (tmp_path_factory.mktemp(name) for name in ("one", "two"))
     runs = [_start(one)], _two(two)
     return one, two, _finish(runs[0], one), _finish(runs[1], two)
@@ -96,7 +96,7 @@ def test_two_devices_train_as_one_does(unbroken, tmp_path):
 def test_one_process_writes(unbroken):
     _, two, _, together = unbroken
     assert [result["chief"] for result in together] == [True, False]
-    # One header and one line an epoch: a second writer would have doubled or torn them.
+    # One header and one line per epoch: a second writer would have duplicated or broken them.
     assert len((two / "log.csv").read_text().splitlines()) == 5
     loaded = keras.models.load_model(two / "last.keras")
     for weight, expected in zip(loaded.get_weights(), _weights(two), strict=True):
@@ -104,12 +104,12 @@ def test_one_process_writes(unbroken):
 
 
 def test_a_killed_worker_and_the_same_command_again(unbroken, tmp_path):
-    """Dies in the third epoch; started again, both go on from the second's backup to the unbroken run's end."""
+    """Dies in the third epoch; restarted, both resume from the second's backup, and end as the uninterrupted run."""
     processes = _two(tmp_path, last_step=12, dies=1)
     assert processes[1].wait(timeout=300) == -9
     start = time.time()
-    # The other learns of it when it next waits for the dead: it ends with an error, not with a result. On JAX it takes
-    # 100 s to, for which this test does not wait.
+    # The other process notices at its next communication, and ends with an error. On JAX that takes 100 s, for which
+    # this test does not wait.
     with contextlib.suppress(subprocess.TimeoutExpired):
         processes[0].wait(timeout=120 if BACKEND == "tensorflow" else 5)
     print(f"the survivor ended after {time.time() - start:.0f} s with {processes[0].poll()}")
@@ -131,7 +131,7 @@ def _on_images(folder, workers, epochs=2):
 
 @pytest.fixture(scope="module")
 def on_images(tmp_path_factory):
-    """One process alone and two together, on images that an order draws."""
+    """Runs of one process and of two together, on images in a random order."""
     folders = {n: tmp_path_factory.mktemp(f"images_{n}") for n in (1, 2)}
     return folders, {n: _on_images(folder, n) for n, folder in folders.items()}
 
@@ -178,7 +178,7 @@ except AssertionError as error:
 
 @pytest.mark.skipif(BACKEND != "jax", reason="the way round is JAX's")
 def test_keras_still_cannot_save_in_one_process(tmp_path):
-    """Once Keras can, this fails: take `remember_what_keras_skips` out of keras_gan/state.py then."""
+    """Fails once Keras can: then remove `remember_what_saving_skips` from keras_gan/keras_private.py."""
     addresses = ",".join(f"localhost:{port}" for port in _ports(2))
     command = [sys.executable, "-c", _KERAS_ALONE, str(tmp_path), addresses]
     env = {**os.environ, "JAX_PLATFORMS": "cpu"}

@@ -1,4 +1,4 @@
-"""A discriminator that judges patches: logits `(batch, height, width, 1)` in place of one for each example."""
+"""Patch discriminators: logits `(batch, height, width, 1)` in place of one for each example."""
 
 import keras
 import numpy as np
@@ -14,8 +14,8 @@ PENALTIES = [R1(1.0), R2(1.0), GradientPenalty(1.0), LipschitzPenalty(1.0)]
 
 
 def patches(size=8):
-    """A discriminator of 8x8 images to a map of `(2, 2, 1)`, steep enough for a Lipschitz penalty to be felt."""
-    # A bias at the end moves no loss of differences.
+    """Makes a discriminator of 8x8 images to a map of `(2, 2, 1)`, steep enough for a Lipschitz penalty."""
+    # A bias at the end does not change losses of differences.
     steep = {"kernel_initializer": keras.initializers.RandomNormal(stddev=1.0, seed=0)}
     return keras.Sequential(
         [
@@ -28,21 +28,21 @@ def patches(size=8):
 
 
 def block_means(scale=1.0, flat=False):
-    """A discriminator whose map is the means of the four quadrants of 8x8 images; flat, the mean of the image."""
+    """Makes a discriminator whose map is the means of the four quadrants of 8x8 images; flat, of the whole image."""
     mean = L.GlobalAveragePooling2D() if flat else L.AveragePooling2D(4)
     linear = L.Dense(1, use_bias=False, kernel_initializer=keras.initializers.Constant(scale))
     return keras.Sequential([keras.Input((8, 8, 1)), mean, linear])
 
 
 def constant_generator(value):
-    """A generator of images of one value, whatever the latent; its weights can move."""
+    """Makes a generator of images of one value, for any latent; its weights are trainable."""
     bias = keras.initializers.Constant(np.arctanh(value))
     pixels = L.Dense(64, "tanh", kernel_initializer="zeros", bias_initializer=bias)
     return keras.Sequential([keras.Input((2,)), pixels, L.Reshape((8, 8, 1))])
 
 
 def quadrants(*values):
-    """An image of four quadrants, `(1, 8, 8, 1)`."""
+    """Makes an image of four quadrants, `(1, 8, 8, 1)`."""
     return np.repeat(np.repeat(np.array(values, "float32").reshape(1, 2, 2, 1), 4, axis=1), 4, axis=2)
 
 
@@ -105,7 +105,7 @@ def test_a_penalty_differentiates_the_mean_of_a_map(penalty, images):
     norm = 20 / 8
     expected = norm**2 / 2 if isinstance(penalty, R1) else (norm - 1) ** 2
     assert value == pytest.approx(expected, rel=1e-5)
-    # As many equal entries as one likes.
+    # Any number of equal entries.
     one = block_means(20.0, True)
     for shape in ((1,), (2, 3, 1), (7, 1, 5, 1)):
 
@@ -140,7 +140,7 @@ def test_alarms_ring():
     logs = gan.fit(real, batch_size=4, epochs=2, verbose=0, callbacks=[health]).history
     assert {name for _, name, _ in health.alarms} == {"discriminator_won", "generator_collapsed"}
     assert logs["real_accuracy"] == logs["fake_accuracy"] == [1.0, 1.0]
-    # A discriminator that is undecided has not won.
+    # An undecided discriminator has not won.
     gan = keras_gan.GAN(constant_generator(-0.9), block_means(0.0), seed=0, ema=None)
     gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0), penalties=())
     health = keras_gan.callbacks.TrainingHealth(patience=2)

@@ -1,4 +1,4 @@
-"""The benchmark of metrics runs, in a short form, and reports what it measured."""
+"""The metrics benchmark, in a short form."""
 
 import json
 import subprocess

@@ -20,7 +20,7 @@ def _moves(gan, points):
 
 
 def test_small_gradients_arrive(policy, points, make_gan):
-    """Against float32: scaled, gradients of 1e-8 survive float16; they are 0 there otherwise."""
+    """Compared with float32: gradients of 1e-8 survive float16 only if they are scaled."""
     options = {"penalties": [keras_gan.penalties.R1(0.1)]}
 
     def train():
@@ -88,7 +88,7 @@ def test_one_optimizer_for_both_is_refused(policy, make_gan):
 
 
 class _Largest(keras.metrics.Metric):
-    """The largest real and fake number that it has seen."""
+    """Largest real and fake number so far."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -103,7 +103,7 @@ class _Largest(keras.metrics.Metric):
 
 
 def test_metrics_compare_data_that_nothing_has_rounded(policy, make_gan):
-    # A number that takes more than the 8 or 11 bits of half precision.
+    # A number that needs more than the 8 or 11 bits of half precision.
     x = np.full((64, 2), 100 + 2**-10, "float32")
     gan = make_gan(metrics=[_Largest(name="largest")])
     gan.generator.layers[-1].set_weights([np.zeros((16, 2)), x[0]])
@@ -114,7 +114,7 @@ def test_metrics_compare_data_that_nothing_has_rounded(policy, make_gan):
 @pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="two steps tell nothing of torch in half precision")
 @pytest.mark.parametrize("policy", ["float16", "bfloat16", "float64"])
 def test_builders_train_under_pure_policies(policy, points):
-    """Their last layers stay in float32, so that types differ within a network."""
+    """Last layers stay in float32, so that types differ within a network."""
     A, labels = keras_gan.architectures, np.arange(64) % 3
     if policy == "float64":
         keras.config.set_floatx(policy)

@@ -34,7 +34,7 @@ def test_a_shared_covariance_makes_bayes_rule_linear(classes):
     np.testing.assert_allclose(weights @ model.covariances[0], model.means, atol=1e-10)
     bayes = softmax(model.log_joint(x), axis=1)
     np.testing.assert_allclose(softmax(x @ weights.T + biases, axis=1), bayes, atol=1e-12)
-    # Own covariances are no linear classifier.
+    # With own covariances the classifier is not linear.
     own = softmax(two_ways.Gaussians("own").fit(x, y).log_joint(x), axis=1)
     assert np.abs(own - bayes).max() > 0.1
 
@@ -106,7 +106,7 @@ def test_an_autoencoder_is_random_in_training_alone():
     images = np.random.default_rng(0).uniform(-1, 1, (3, 2, 2, 1)).astype("float32")
     mean, log_variance = np.split(np.asarray(encoder(images)), 2, axis=1)
     np.testing.assert_allclose(vae(images), decoder(mean), rtol=1e-6)
-    # What `fit` adds to the likelihood.
+    # The term that `fit` adds to the likelihood.
     assert float(vae.losses[0]) == pytest.approx(np.mean(gan_vs_vae.divergence(mean, log_variance)), rel=1e-5)
     drawn = [vae(images, training=True) for _ in range(1000)]
     deviation = np.std([np.asarray(encoded) for encoded in drawn], axis=0).reshape(3, 4)
@@ -136,7 +136,7 @@ def test_drawn_faces_are_of_their_classes(tmp_path):
     assert images.shape == (80, 64, 64, 3) and np.bincount(labels).tolist() == [20] * 4
     background = np.array([0xB6, 0xE3, 0xF4]) / 127.5 - 1
     np.testing.assert_allclose(images[:, 0, 0], np.tile(background, (80, 1)), atol=0.01)
-    # Beside the cheek is long hair or nothing; where frames meet their temples it is darker with glasses.
+    # Next to the cheek is long hair or nothing; the temples are darker with glasses.
     long, glasses = (np.array([word in name for name in common.FACES])[labels] for word in ("long", "glasses"))
     np.testing.assert_array_equal(np.abs(images[:, 28, 16] - background).max(axis=1) > 0.1, long)
     temples = images[:, 23, 44].mean(axis=1)

@@ -1,4 +1,4 @@
-"""One rule for numbers: whatever takes one refuses what is none, in the same words."""
+"""One rule for numbers: all numeric arguments refuse other values, with the same message."""
 
 import dataclasses
 import functools
@@ -68,7 +68,7 @@ def test_words(check, message):
     assert str(caught.value) == message
 
 
-# === Everything that takes a number ===
+# === All numeric arguments ===
 
 
 def networks():
@@ -90,8 +90,8 @@ def cycle_networks():
 
 IMAGES = -np.ones((2, 8, 8, 1))
 IMAGE_SIZES = {"image_shape": (16, 16, 1), "width": 2}
-# Valid arguments of what has others than numbers by default. An argument is a number if its value here, or else its
-# default, is one; of a tuple each entry is.
+# Valid arguments where defaults are not numbers. An argument is numeric if its value here, or else its default, is a
+# number or a tuple of numbers.
 VALID = {
     "CycleGAN": {**cycle_networks(), "ema": 0.5, "seed": 3},
     "GAN": {**networks(), "ema": 0.5, "seed": 3},
@@ -182,7 +182,7 @@ VALID = {
     },
     "walks.tour": {"stops": np.eye(3)},
 }
-# They take no number of the user's own.
+# Without numeric arguments.
 WITHOUT_NUMBERS = {
     "callbacks.read_metrics",
     "datasets.class_names",
@@ -208,7 +208,7 @@ WITHOUT_NUMBERS = {
     "walks.lerp",
     "walks.slerp",
 }
-# Beyond the check of their numbers they train, read or write.
+# After the check of numbers they train, read or write.
 SLOW = {
     "datasets.from_dataset",
     "datasets.load",
@@ -241,7 +241,7 @@ def things():
         path: thing
         for path, thing in found.items()
         if not (inspect.ismodule(thing) or dataclasses.is_dataclass(thing))
-        # Arguments that a class of Keras's takes are Keras's to check.
+        # Arguments of Keras's classes are checked by Keras.
         and getattr(thing.__init__ if inspect.isclass(thing) else thing, "__module__", "").startswith("keras_gan")
     }
 
@@ -300,7 +300,7 @@ def wrong(name, number, default):
         st.decimals(allow_nan=False),
         st.sampled_from([object(), int, len, {}, b"3"]),
     ]
-    # Where a choice is left to us, None is one.
+    # With an automatic default, None is valid.
     if default is not None and default != "auto":
         some.append(st.none())
     if isinstance(number, int):
@@ -336,7 +336,7 @@ def check_refusals(path, name, value, default):
 
 
 def numpy_forms(value):
-    """The same number as NumPy has it."""
+    """Returns the same number in NumPy types."""
     if isinstance(value, tuple):
         return [tuple(forms) for forms in zip(*map(numpy_forms, value), strict=True)]
     if isinstance(value, int):
@@ -349,7 +349,7 @@ def plain(value):
 
 
 def described(thing):
-    """What two equal things have in common, in Python's own numbers."""
+    """Describes an object in Python numbers, equally for equal objects."""
     if isinstance(thing, np.ndarray):
         return thing.tolist()
     if isinstance(thing, keras.Model) and not isinstance(thing, keras_gan.GAN):
@@ -360,7 +360,7 @@ def described(thing):
 
 
 def without_names(config):
-    """A configuration without the names that Keras counts."""
+    """Returns a configuration without Keras's numbered names."""
     if isinstance(config, dict):
         return {key: without_names(value) for key, value in config.items() if key != "name"}
     return list(map(without_names, config)) if isinstance(config, (list, tuple)) else config
@@ -370,7 +370,7 @@ def check_numbers_of_numpy(path, name, value):
     for form in numpy_forms(value):
         found, expected = described(make(path, **{name: form})), described(make(path, **{name: plain(form)}))
         assert found == expected
-        # NumPy's integers and halves would fail here, and in a saved file.
+        # NumPy integers and halves would fail here, and in a saved file.
         assert json.dumps(found, default=str) == json.dumps(expected, default=str)
         assert not any(isinstance(leaf, np.generic) for leaf in keras.tree.flatten(found))
 

@@ -1,4 +1,4 @@
-"""For a fixed generator the best discriminator is known: the trained one is held against it, in one dimension."""
+"""Trained discriminators against the optimal one, which is known for a fixed generator, in one dimension."""
 
 import keras
 import numpy as np
@@ -17,7 +17,7 @@ def density(x, mean, stddev):
 
 
 def quantiles(n, mean, stddev):
-    """Points that share the mass of a normal distribution equally: a mean over them is a quadrature, without noise."""
+    """Returns points that divide the mass of a normal distribution equally: a mean over them is a quadrature."""
     x = np.linspace(-8, 8, 200_001)
     mass = np.cumsum(density(x, 0, 1)) * (x[1] - x[0])
     return (mean + stddev * np.interp((np.arange(n) + 0.5) / n, mass, x)).astype("float32")[:, None]
@@ -32,7 +32,7 @@ def jensen_shannon():
 
 
 def trained(loss):
-    """A discriminator trained to the end, and its loss."""
+    """A converged discriminator, and its loss."""
     keras.utils.set_random_seed(0)
     layers = keras.layers
     model = keras.Sequential([keras.Input((1,)), layers.Dense(32, "tanh"), layers.Dense(32, "tanh"), layers.Dense(1)])
@@ -55,7 +55,7 @@ def trained(loss):
 
 
 def error(outputs, smoothing=0.0):
-    """How far `outputs(x)` is at most from the best probability, over 97 % of the reals and of the fakes."""
+    """Returns the largest error of `outputs(x)` against the optimal probability, over 97 % of reals and fakes."""
     x = np.linspace(-2, 2.4, 200)[:, None]
     p, q = density(x, REAL_MEAN, REAL_STDDEV), density(x, FAKE_MEAN, FAKE_STDDEV)
     return np.abs(np.asarray(outputs(x)) - (1 - smoothing) * p / (p + q)).max()

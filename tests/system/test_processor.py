@@ -1,4 +1,4 @@
-"""What depends on the processor: TensorFlow computes with oneDNN where users start."""
+"""Processor-dependent behavior: TensorFlow uses oneDNN in users' programs."""
 
 import logging
 import os
@@ -17,7 +17,7 @@ NAME = "TF_ENABLE_ONEDNN_OPTS"
 
 
 def run(script, **environment):
-    """Runs a script without the tests' own setting; returns the lines that it prints."""
+    """Runs a script without the tests' setting; returns the lines that it prints."""
     env = {key: value for key, value in os.environ.items() if key != NAME}
     env["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "recipes")])
     done = subprocess.run([sys.executable, "-c", script], env={**env, **environment}, capture_output=True, text=True)
@@ -69,5 +69,5 @@ def test_fit_says_once_what_slows_it(lacking, value, gpus, said, points, make_ga
 
 
 def test_import_does_not_need_litert():
-    # It comes with an extra.
+    # It is installed with an extra.
     assert run("import sys, keras_gan; print('ai_edge_litert' in sys.modules)") == ["False"]

@@ -1,4 +1,4 @@
-"""Whatever a user passes: it trains, or ends in an error of ours that says why; nothing else."""
+"""Any user input either trains, or raises one of our errors that says why."""
 
 import functools
 import math
@@ -19,7 +19,7 @@ HOUSE = str(Path(K.__file__).parent)
 
 
 def outcome(name, action):
-    """The result of an action, or the error of ours that it ended in."""
+    """Returns the result of an action, or our error that it raised."""
     try:
         result = action()
         hypothesis.event(f"{name}: done")
@@ -33,7 +33,7 @@ def outcome(name, action):
 
 
 def rarely(usual, odd, once_in=30):
-    """The usual but for once in so many times: most examples reach the training, with data that are odd more often."""
+    """Draws the usual value, and rarely another: most examples reach training, with odd data more often."""
     return st.sampled_from([usual] * (once_in - 1) + [odd]).flatmap(lambda strategy: strategy)
 
 
@@ -116,7 +116,7 @@ def data(draw, shape, classes):
 
 
 def arguments(x, y, batch_size, how):
-    """What `fit` takes, of the same data."""
+    """Draws arguments of `fit` for the same data."""
     if how == "array":
         return {"x": x, "y": y, "batch_size": batch_size}
     if how == "list":
@@ -124,14 +124,14 @@ def arguments(x, y, batch_size, how):
     if how == "none":
         return {"x": None}
     if how == "generator":
-        # Of a stream the first batch is looked at: what is wrong is wrong there.
+        # Only the first batch of a stream is checked, so errors are put there.
         size = 3 if y is None or len(y) == len(x) else max(len(x), 1)
         parts = [slice(i, i + size) for i in range(0, len(x), size)]
         batches = [x[part] if y is None else (x[part], np.asarray(y)[part]) for part in parts]
         return {"x": iter(batches), "steps_per_epoch": max(len(batches), 1)}
     try:
         return {"x": tf.data.Dataset.from_tensor_slices(x if y is None else (x, y)).batch(3)}
-    # What TensorFlow can't hold never comes to us.
+    # Values that TensorFlow can't hold never reach us.
     except (TypeError, ValueError):
         return {"x": x, "y": y, "batch_size": batch_size}
 
@@ -141,7 +141,7 @@ def arguments(x, y, batch_size, how):
 
 @functools.cache
 def networks(shape, latent_dim, ending, classes, kind, pack):
-    """Both networks, in a size that trains in milliseconds, and their first weights."""
+    """Returns both networks, in a size that trains in milliseconds, and their initial weights."""
     L = keras.layers
     z, labels = keras.Input((latent_dim,)), keras.Input((), dtype="int32")
     x = L.Concatenate()([z, L.Embedding(classes, 2)(labels)]) if classes else z
@@ -162,7 +162,7 @@ def networks(shape, latent_dim, ending, classes, kind, pack):
 
 
 def build(shape, latent_dim, ending, classes, kind, pack, wrong):
-    """Networks that have not been trained; `wrong` names what does not fit."""
+    """Makes untrained networks; `wrong` names the part that does not fit."""
     A, L = K.architectures, keras.layers
     generator, discriminator, *first = networks(shape, latent_dim, ending, classes, kind, pack)
     generator.set_weights(first[0])
@@ -188,7 +188,7 @@ def build(shape, latent_dim, ending, classes, kind, pack, wrong):
 
 @st.composite
 def gans(draw):
-    """Arguments of `GAN`, as a function that makes it, with the shape of the data and the number of classes."""
+    """Draws a function that makes a `GAN`, the shape of its data and the number of classes."""
     shape = draw(SHAPES)
     kind = draw(st.sampled_from(["none", "none", "none", "labels", "auxiliary"]))
     classes = None if kind == "none" else 3
@@ -283,7 +283,7 @@ SAMPLES = st.fixed_dictionaries(
 )
 
 
-# === What must hold ===
+# === Properties ===
 
 
 def weights(gan):
@@ -292,12 +292,12 @@ def weights(gan):
 
 
 def examples(gan):
-    """A GAN, how to compile it, data to train and data to evaluate it on."""
+    """Draws a GAN, its compile arguments, data for training and for evaluation."""
     _, shape, classes = gan
     return st.tuples(st.just(gan[0]), compile_options(shape), data(shape, classes), data(shape, classes))
 
 
-# What a user passes may deserve them.
+# The drawn values may cause warnings.
 @pytest.mark.filterwarnings("ignore:.*without control", "ignore:Your input ran out of data")
 @hypothesis.given(example=gans().flatmap(examples), sampling=SAMPLES)
 @hypothesis.settings(suppress_health_check=list(hypothesis.HealthCheck))

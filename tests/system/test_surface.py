@@ -1,4 +1,4 @@
-"""What a user meets who looks around: the public names, and nothing else."""
+"""The public names of the package, and no others."""
 
 import inspect
 import types
@@ -9,7 +9,7 @@ import keras_gan
 
 ROOMS = {name: room for name in keras_gan.__all__ if inspect.ismodule(room := getattr(keras_gan, name))}
 ROOMS["metrics.features"] = keras_gan.metrics.features
-# Modules that are names of the room above them.
+# Modules that are names of their parent package.
 SUBMODULES = {keras_gan: set(ROOMS) - {"metrics.features"}, keras_gan.metrics: {"features"}}
 
 
@@ -23,7 +23,7 @@ def test_a_room_shows_its_public_names_alone(room):
     assert modules == SUBMODULES.get(room, set())
     for name, thing in things.items():
         assert (thing.__doc__ or "").strip(), f"{room.__name__}.{name} has no docstring"
-        # Nothing of another package, nor of another room.
+        # No names of other packages or modules.
         assert thing.__name__.startswith("keras_gan") if name in modules else thing.__module__.startswith("keras_gan.")
 
 

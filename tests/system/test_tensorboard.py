@@ -1,4 +1,4 @@
-"""A real TensorBoard server reads back over HTTP what a training run wrote."""
+"""A real TensorBoard server reads the logs of a training run."""
 
 import io
 import json

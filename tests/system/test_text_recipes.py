@@ -1,4 +1,4 @@
-"""The exact numbers behind the recipes that follow the texts."""
+"""Exact numbers behind the recipes that follow papers."""
 
 import common
 import heights

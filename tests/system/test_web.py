@@ -1,4 +1,4 @@
-"""The page of export/web in a real browser, beside Python."""
+"""The page of export/web in a real browser, compared with Python."""
 
 import contextlib
 import functools
@@ -28,7 +28,7 @@ A = keras_gan.architectures
 P = keras_gan.priors
 W = keras_gan.walks
 
-# Generators, and how each is exported.
+# Generators, and their export options.
 FILES = {
     "plain": (lambda: A.dcgan_generator((8, 12, 1), 5, width=4), {}),
     "labelled": (
@@ -47,7 +47,7 @@ FILES = {
 
 
 def translator(channels, *layers):
-    """A translator of pictures of 12 x 16 pixels with contrast."""
+    """Makes a translator of pictures of 12 x 16 pixels with contrast."""
     image = x = keras.Input((12, 16, channels))
     convolution = keras.layers.Conv2D(8, 3, padding="same", activation="relu", kernel_initializer="he_normal")
     for layer in (convolution, *layers):
@@ -55,7 +55,7 @@ def translator(channels, *layers):
     return keras.Model(image, x)
 
 
-# Translators, and how each is exported.
+# Translators, and their export options.
 TRANSLATORS = {
     "relief": (lambda: translator(3, keras.layers.Conv2D(1, 3, padding="same", activation="tanh")), {}),
     "larger": (
@@ -66,20 +66,20 @@ TRANSLATORS = {
 
 
 def picture(seed, size):
-    """A smooth picture in colors, uint8 `(height, width, 3)`."""
+    """Makes a smooth picture in color, uint8 `(height, width, 3)`."""
     few = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), "uint8")
     return np.asarray(Image.fromarray(few).resize(size[::-1], Image.Resampling.BICUBIC))
 
 
 def as_source(pixels, model):
-    """A picture as a translator takes it, in [-1, 1]."""
+    """Converts a picture to a translator's input, in [-1, 1]."""
     image = Image.fromarray(pixels).convert({1: "L", 3: "RGB"}[model.input_shape[-1]])
     return np.asarray(image, "float32").reshape(*pixels.shape[:2], -1) / 127.5 - 1
 
 
 @contextlib.contextmanager
 def serve(folder):
-    """Serves one folder on a port of its own; `server.paths` lists what was asked for."""
+    """Serves one folder on a free port; `server.paths` lists the requests."""
 
     class Handler(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *args):
@@ -97,7 +97,7 @@ def serve(folder):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The page as it is in the repository, with generators beside it."""
+    """The page of the repository, with generators next to it."""
     folder = tmp_path_factory.mktemp("site")
     for path in PAGE.iterdir():
         if path.suffix != ".tflite":
@@ -106,7 +106,7 @@ def site(tmp_path_factory):
     for name, (make, options) in FILES.items():
         keras.utils.set_random_seed(0)
         generator = make()
-        # As they are initialised, all images are nearly grey: nothing to tell right from wrong by.
+        # At initialization all images are nearly gray: errors would not show.
         for weight in generator.weights:
             sign = 1 if weight.name == "moving_variance" else rng.choice([-1, 1], weight.shape)
             weight.assign(sign * rng.uniform(0.2, 1.2, weight.shape))
@@ -139,7 +139,7 @@ def page(browser):
 
 
 def uniform(seed, n):
-    """The uniform numbers of a seed, written again from their definition."""
+    """Computes the uniform numbers of a seed from their definition."""
 
     def mix(x):
         x = x ^ (x >> np.uint32(16))
@@ -162,7 +162,7 @@ def uniform_latent(seed, size):
 
 
 def python_image(path, value, label=None):
-    """What LiteRT in Python makes of one latent, or of one seed: `(height, width, channels)`."""
+    """Runs LiteRT in Python on one latent, or on one seed, to `(height, width, channels)`."""
     interpreter = Interpreter(model_path=str(path))
     feed = {"seed": np.array([value], "int32")} if isinstance(value, int) else {"latent": np.asarray(value)[None]}
     if label is not None:
@@ -174,7 +174,7 @@ def python_image(path, value, label=None):
 
 
 def drawn(page, selector):
-    """The pixels of one canvas, uint8 `(height, width, 4)`."""
+    """Returns the pixels of one canvas, uint8 `(height, width, 4)`."""
     width, height, *pixels = page.evaluate(
         f"(c => [c.width, c.height, ...c.getContext('2d').getImageData(0, 0, c.width, c.height).data])"
         f"(document.querySelector({json.dumps(selector)}))"
@@ -198,7 +198,7 @@ def open_model(page, site, name):
 
 
 def change(page, control, value, event="input"):
-    """Gives a control a value as a person would, and waits until the samples are drawn."""
+    """Sets a control as a user would, and waits until the samples are drawn."""
     page.evaluate(
         f"(c => {{ c.value = {value}; c.dispatchEvent(new Event('{event}')); }})(document.getElementById('{control}'))"
     )
@@ -260,7 +260,7 @@ def test_webgpu_gives_pythons_pixels(gpu_browser, site):
             pixels = drawn(gpu_browser, f"#grid li:nth-child({seed + 1}) canvas")[..., :3]
             np.testing.assert_allclose(pixels, np.broadcast_to(expected, pixels.shape), atol=2)
             assert np.ptp(expected) > 100
-    # Only the file can draw from this prior, with integers that a GPU lacks.
+    # Only the file can sample this prior, with integers that a GPU lacks.
     open_model(gpu_browser, site, "mixture.tflite")
     assert ", on WASM;" in gpu_browser.evaluate("document.getElementById('about').textContent")
     assert not gpu_browser.errors
@@ -300,7 +300,7 @@ def translate_photo(page, path):
 
 
 def translated(path, pixels):
-    """What LiteRT in Python makes of a picture, as bytes `(height, width, 1 or 3)`."""
+    """Runs LiteRT in Python on a picture, to bytes `(height, width, 1 or 3)`."""
     interpreter = Interpreter(model_path=str(path))
     runners = [interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()]
     [run] = [r for r in runners if r.get_input_details()["image"]["shape"][0] == 1]
@@ -348,7 +348,7 @@ def test_webgpu_translates_as_python(gpu_browser, site, tmp_path):
 
 def test_of_a_photo_of_another_shape_the_middle_is_taken(page, site, tmp_path):
     open_translator(page, site, "relief")
-    # As wide as three, the middle one of which is red.
+    # As wide as three pictures, of which the middle one is red.
     pixels = np.zeros((60, 240, 3), "uint8")
     pixels[:, 80:160, 0] = 255
     pixels[:, :80, 2] = pixels[:, 160:, 2] = 255
@@ -375,7 +375,7 @@ def test_the_camera_and_the_next_file(page, site):
     assert page.evaluate("document.getElementById('camera').textContent") == "Stop the camera"
     first = drawn(page, "#before")
     page.wait("new Promise((resume) => setTimeout(() => resume(true), 300))")
-    # The test picture moves, and what is shown belongs together once the camera stands still.
+    # The test picture moves; the pictures shown match once the camera is stopped.
     page.evaluate("document.getElementById('camera').click()")
     page.wait("document.getElementById('camera').textContent === 'Use the camera'")
     page.wait("new Promise((resume) => setTimeout(() => resume(true), 300))")
@@ -383,7 +383,7 @@ def test_the_camera_and_the_next_file(page, site):
     assert not np.array_equal(first[..., :3], before)
     expected = translated(site.folder / "relief.tflite", before)
     np.testing.assert_allclose(drawn(page, "#after")[..., :1], expected, atol=2)
-    # A generator takes the page over, and gives it back.
+    # Switches to a generator and back.
     for name, translates in (("plain", False), ("relief", True)):
         page.choose_file("#file", site.folder / f"{name}.tflite")
         page.wait(f"document.getElementById('name').textContent === '{name}.tflite'")

@@ -1,4 +1,4 @@
-"""The loop over batches on several replicas, where Keras's own stands in the way.
+"""The loop over batches on several replicas, which replaces Keras's own.
 
 Keras 3.15 can't run more than one step an execution on several replicas (keras-team/keras#19246), and not at all on
 several hosts (keras-team/keras#20585). `tests/system/test_distribute.py` notices when it can.
@@ -12,7 +12,7 @@ from keras_gan import keras_private
 
 
 class ReplicaLoop(keras_private.StepLoop):
-    """Mixin for `keras.Model`, before it: one replica trains in Keras's loop, several in this one."""
+    """Mixin that precedes `keras.Model`: one replica trains in Keras's loop, several in this one."""
 
     def make_step_loop(self, step_function):
         strategy = self.distribute_strategy
@@ -42,7 +42,7 @@ class ReplicaLoop(keras_private.StepLoop):
         def distributed(iterator):
             if isinstance(iterator, (tf.data.Iterator, tf.distribute.DistributedIterator)):
                 return loop(iterator)
-            # `train_on_batch` and `test_on_batch` bring one batch of arrays.
+            # `train_on_batch` and `test_on_batch` pass one batch of arrays.
             batch = tuple(part for part in next(iterator) if part is not None)
             examples = tf.data.Dataset.from_tensor_slices(batch)
             batches = examples.batch(len(tf.nest.flatten(batch)[0]))
@@ -52,7 +52,7 @@ class ReplicaLoop(keras_private.StepLoop):
 
     @property
     def is_chief(self):
-        """Bool: this process is the one of many that writes files and logs."""
+        """Bool: this process writes files and logs, as only one of several does."""
         return self.distribute_strategy.extended.should_checkpoint
 
     @property
@@ -61,7 +61,7 @@ class ReplicaLoop(keras_private.StepLoop):
         return not isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
     def of_worker(self, data):
-        """Lets a worker read its own part of each batch alone, of data that say how: as they are, it would read all.
+        """Lets a worker read only its part of each batch, for data that support it; it would read all otherwise.
 
         Args:
             data: What `fit` takes.
@@ -70,7 +70,7 @@ class ReplicaLoop(keras_private.StepLoop):
             Distributed data, or the same.
         """
         strategy = self.distribute_strategy
-        # Several devices of a worker would need parts of its part, and Keras the number of these.
+        # Several devices per worker would need parts of its part, and Keras their number.
         if self.is_alone or len(strategy.extended.worker_devices) > 1:
             return data
         parts = keras_private.parts_of(data)

@@ -1,4 +1,4 @@
-"""A replica's part of a batch under `tf.distribute`, and its share of the global one: parts may differ in size."""
+"""A replica's part of a global batch under `tf.distribute`, and its weight: parts may differ in size."""
 
 import threading
 
@@ -20,7 +20,7 @@ def replica():
 
 
 def first_replica(batch):
-    """Returns the first replica's part of a batch that is distributed already, and another batch as it is."""
+    """Returns the first replica's part of a distributed batch; other batches are unchanged."""
     return batch.values[0] if isinstance(batch, tf.distribute.DistributedValues) else batch
 
 
@@ -46,13 +46,13 @@ def own_part(data):
 
 
 def with_shape(x, shape):
-    """Returns a batch whose examples have this shape, known to TensorFlow, as some datasets don't know it."""
+    """Sets the static shape of a batch's examples, which some datasets lack."""
     known = tf.TensorShape(x.shape)
     return x if known.rank is not None and known[1:].is_fully_defined() else tf.ensure_shape(x, [None, *shape])
 
 
 def length(x):
-    """Returns how many examples a batch has, a scalar tensor, also where the rank is not known."""
+    """Returns the number of examples of a batch, a scalar tensor, even when the rank is unknown."""
     return tf.shape(x)[0]
 
 
@@ -67,7 +67,7 @@ def without_padding(x):
 
 
 def fail_together(gradients):
-    """Makes a list of gradients NaN on all replicas if one's are not finite: Keras asks only the first."""
+    """Makes gradients NaN on all replicas if those of one are not finite: Keras checks only the first replica."""
     context = tf.distribute.get_replica_context()
     if context.num_replicas_in_sync == 1:
         return gradients
@@ -81,15 +81,16 @@ def global_norm(gradients):
 
 
 def local_draw(draw, n, per_example=True):
-    """Draws this replica's rows of random numbers: without it every replica would draw the same.
+    """Draws this replica's rows of random numbers; without it all replicas would draw the same.
 
     Args:
         draw: Function of a count that returns a tensor of that length.
         n: Int or scalar tensor, how many rows this replica needs; the others may need more, or fewer.
-        per_example: Bool, whether its part of the batch has as many, which in a step all know. Defaults to True.
+        per_example: Bool, whether n is the size of its part of the batch, which all replicas know in a step. Defaults
+            to True.
 
     Returns:
-        Tensor of length `n`: the replicas' together are those of one replica with all of the batch.
+        Tensor of length `n`: together the replicas draw what one replica with the whole batch would.
     """
     context = tf.distribute.get_replica_context()
     if context.num_replicas_in_sync == 1:
@@ -101,7 +102,7 @@ def local_draw(draw, n, per_example=True):
 
 
 def on_whole_batch(function, x):
-    """Calls a function on the batch that the replicas share, the same on all of them.
+    """Calls a function on the global batch, identically on all replicas.
 
     Args:
         function: Function of a tensor `(batch, ...)` that returns another of the same shape. What it draws and assigns
@@ -109,7 +110,7 @@ def on_whole_batch(function, x):
         x: Tensor, this replica's part, in a step.
 
     Returns:
-        Tensor like `x`: this replica's rows of what the function returns.
+        Tensor like `x`: this replica's rows of the function's result.
     """
     context = tf.distribute.get_replica_context()
     if context.num_replicas_in_sync == 1:
@@ -121,6 +122,6 @@ def on_whole_batch(function, x):
 
 
 def _parts(context, n):
-    """Returns how many examples each replica has, float32 `(replicas,)`."""
+    """Returns the number of examples of each replica, float32 `(replicas,)`."""
     mine = tf.one_hot(context.replica_id_in_sync_group, context.num_replicas_in_sync) * tf.cast(n, "float32")
     return context.all_reduce(tf.distribute.ReduceOp.SUM, mine)

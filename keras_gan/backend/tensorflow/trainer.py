@@ -20,7 +20,7 @@ class Trainer(ReplicaLoop):
     def train_step(self, data):
         data = own_part(data)
         fits = self._fits(data)
-        # Replicas differ in the size of their parts, and must all take the step.
+        # Parts of replicas differ in size, and all replicas must run the step.
         if fits is True or replica()[1] > 1:
             return self._log_means(self.adversarial_step(data), data)
         # A last batch may be too small.
@@ -74,7 +74,7 @@ def write_rows(variable, places, rows):
 
     Args:
         variable: `keras.Variable` `(n, ...)`, this replica's own under `tf.distribute`.
-        places: Tensor of integers `(m,)`, which rows.
+        places: Tensor of integers `(m,)`, the indices of the rows.
         rows: Tensor `(m, ...)`, their new values.
     """
     tf.raw_ops.ResourceScatterNdUpdate(ref=variable.value.handle, indices=places[:, None], updates=rows)
@@ -87,7 +87,7 @@ def inference(network):
         network: Built `keras.Model`. It runs with the weights that it has at each call.
 
     Returns:
-        Function of what the network takes that returns a NumPy array.
+        Function of the network's inputs that returns a NumPy array.
     """
     # Not a lambda: TensorFlow counts traces by the code, and would warn of those of many networks as retracing.
     run = tf.function(functools.partial(network, training=False), reduce_retracing=True)
@@ -116,7 +116,7 @@ def input_gradient(function, x):
 
 
 def has_gradient(compute, variables):
-    """Tells if the gradient of a scalar with respect to weights can be computed, by doing it.
+    """Checks if the gradient of a scalar with respect to weights can be computed, by trying.
 
     Args:
         compute: Function of no argument that returns a scalar tensor.
@@ -127,7 +127,7 @@ def has_gradient(compute, variables):
             scalar = compute()
         # Those on this device: under `tf.distribute` a `keras.Variable` has no gradient outside of a step.
         tape.gradient(scalar, tape.watched_variables())
-    # Whatever a network's own code raises.
+    # A custom network may raise anything.
     except Exception:
         return False
     return True

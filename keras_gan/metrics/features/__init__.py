@@ -1,4 +1,4 @@
-"""Features that metrics compare: of InceptionV3, or of a small network that is trained on the user's own images."""
+"""Features for metrics: of InceptionV3, or of a small network trained on the user's images."""
 
 from keras_gan.metrics.features.classifier import classifier
 from keras_gan.metrics.features.inception import InceptionV3, inception_v3

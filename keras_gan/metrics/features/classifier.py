@@ -1,4 +1,4 @@
-"""Features of a small classifier of the user's own images."""
+"""Features of a small classifier of the user's images."""
 
 import keras
 from keras import layers
@@ -8,27 +8,27 @@ from keras_gan.checks.values import check_integer
 from keras_gan.metrics.features.trained import BATCH, batches, kept, repeat
 from keras_gan.metrics.reading import read
 
-# Names the network and its training below; another number makes caches start anew.
+# Version of the network and its training below; a new number invalidates caches.
 _VERSION = "classifier 2"
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class ImageClassifier(keras.Model):
-    """See `classifier`."""
+    """Model of `classifier`."""
 
     data_range = (-1, 1)
 
 
 def classifier(dataset, epochs=10):
-    """Returns a small convolutional classifier of the user's own images, trained once and kept on disk.
+    """Returns a small convolutional classifier of the user's images, trained once and cached on disk.
 
     Blocks of a 3x3 convolution and a 2x2 maximum until images are smaller than 8x8, a layer of 64 units, the features,
-    and a softmax over the classes. Distances on such features can't be compared with those of Inception, and are worth
-    as much as the classifier: look at its accuracy on labelled data that it has not seen.
+    and a softmax over the classes. Distances on such features can't be compared with those of Inception, and are only
+    as good as the classifier: check its accuracy on held-out labeled data.
 
-    The trained model lies under `~/.keras/keras_gan`, or `keras_gan` in `KERAS_HOME`, by what the data and `epochs`
-    are; the order of the data does not matter. The same data give the same model, up to the rounding of other
-    machines. A saved GAN carries it in its file.
+    The trained model is cached in `~/.keras/keras_gan`, or `keras_gan` in `KERAS_HOME`, by data and `epochs`; the order
+    of the data does not matter. The same data give the same model, up to the rounding of other machines. A saved GAN
+    includes it in its file.
 
     Args:
         dataset: Name for `keras_gan.datasets.load`, whose `"train"` split is used, or a `tf.data.Dataset` of
@@ -38,7 +38,7 @@ def classifier(dataset, epochs=10):
 
     Returns:
         `keras.Model` from images in [-1, 1] to a dict of `features` `(batch, 64)` and `probabilities`
-        `(batch, num_classes)`. In metrics of a GAN whose generator ends in a sigmoid it gets images in [0, 1] mapped.
+        `(batch, num_classes)`. For a GAN whose generator ends in a sigmoid, metrics map images from [0, 1].
 
     Raises:
         ValueError: If the dataset does not give images in [-1, 1] with labels of at least two classes.
@@ -76,9 +76,9 @@ def _train(images, labels, epochs):
 
 
 def _build(shape, num_classes):
-    """Builds the model of both outputs, and one of the probabilities, on the same layers."""
+    """Builds the model with both outputs, and one with probabilities only, which share layers."""
 
-    # Seeds of their own: the caller's random state stays as it is.
+    # Fixed seeds: the caller's random state is unchanged.
     def kernel(seed):
         return keras.initializers.GlorotUniform(seed=seed)
 

@@ -12,11 +12,11 @@ _URL = f"https://storage.googleapis.com/tensorflow/keras-applications/inception_
 def inception_v3(weights="imagenet"):
     """Returns InceptionV3's pooled features and the probabilities of ImageNet's classes.
 
-    Images are resized to 299x299, bilinear with antialiasing, and gray ones get three equal channels, in the graph.
-    The weights are Keras's own and not those of the 2015 graph that papers use, and the resizing is another: Frechet
-    and kernel distances come out near published ones but not equal, so compare them with each other only.
+    Images are resized to 299x299, bilinear with antialiasing, and gray ones get three equal channels, in the graph. The
+    weights are Keras's and not those of the 2015 graph that papers use, and the resizing differs: Frechet and kernel
+    distances are near published ones but not equal, so compare them only with each other.
 
-    A saved GAN refers to the weights by `weights` and does not carry them.
+    A saved GAN stores `weights`, not the weights themselves.
 
     Args:
         weights: `"imagenet"`, or the path of a file of Keras weights of the whole network, with its classifier.
@@ -27,25 +27,25 @@ def inception_v3(weights="imagenet"):
         dict of `features` `(batch, 2048)` and `probabilities` `(batch, 1000)`.
 
     Raises:
-        OSError: If the weights are neither there nor can be downloaded; the message says which file to put where.
+        OSError: If the weights are neither cached nor can be downloaded; the message says which file to put where.
 
     Reference:
         - [Szegedy et al., 2016](https://arxiv.org/abs/1512.00567)
-        - [Parmar et al., 2022](https://arxiv.org/abs/2104.11222), what resizing does to the Frechet distance
+        - [Parmar et al., 2022](https://arxiv.org/abs/2104.11222), the effect of resizing on the Frechet distance
     """
     return InceptionV3(weights)
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class InceptionV3:
-    """See `inception_v3`. No layer on purpose: Keras would write its weights into every checkpoint of a GAN."""
+    """Features of `inception_v3`. Not a layer: Keras would write its weights into every checkpoint of a GAN."""
 
     data_range = (-1, 1)
 
     def __init__(self, weights="imagenet"):
         self.weights = str(weights)
         policy = keras.config.dtype_policy()
-        # Distances in half precision could not be compared with others.
+        # Distances in half precision would not be comparable with others.
         keras.config.set_dtype_policy("float32")
         try:
             network = keras.applications.InceptionV3(weights=self.weights)

@@ -14,53 +14,53 @@ from keras_gan.checks.values import check_integer, check_number
 from keras_gan.metrics.features.trained import BATCH, batches, kept, repeat
 from keras_gan.metrics.reading import read
 
-# Names the network and its training below; another number makes caches start anew.
+# Version of the network and its training below; a new number invalidates caches.
 _VERSION = "self_supervised 1"
 _STEPS = 500
 _MOST = 10_000
-# Images that it learns from, at least.
+# Minimum number of training images.
 FEWEST = 16
-# Pixels of a side that the network looks at.
+# Largest side of the network's input, in pixels.
 _SIDE = 32
-# Pixels of a side that an image has, at least.
+# Smallest side of an image, in pixels.
 SMALLEST = 8
 _TEMPERATURE = 0.2
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class SelfSupervised(keras.Model):
-    """See `self_supervised`."""
+    """Model of `self_supervised`."""
 
     data_range = (-1, 1)
 
 
 def self_supervised(dataset, steps=None):
-    """Returns a small convolutional network that has learned the user's own images without labels, kept on disk.
+    """Returns a small convolutional network, trained on the user's images without labels and cached on disk.
 
     It learns to find, among the views of 64 images, the other view of the same one (SimCLR). Views are mirrored,
     rotated, scaled, sheared and shifted, their channels mixed at random, their brightness and contrast changed, and
-    noise added: features come to tell images by their shapes, and hardly by colors. Images with a side over 32 pixels
-    are averaged over squares of pixels first, so that the finest texture is not seen. Convolutions of stride 2 until
-    images are smaller than 8x8, and a layer of 128 units, the features.
+    noise added: features distinguish shapes, but hardly colors. Images with a side over 32 pixels are first averaged
+    over squares of pixels, so that the finest texture is lost. Convolutions of stride 2 until images are smaller than
+    8x8, and a layer of 128 units, the features.
 
     Distances on such features can be compared with each other only if data and `steps` are the same, and not with
     those of a classifier or of Inception. There are no `probabilities`: `ClassifierScore` and `ModeCoverage` need a
     classifier.
 
-    The trained model lies under `~/.keras/keras_gan`, or `keras_gan` in `KERAS_HOME`, by what the data and `steps`
-    are; the order of the data does not matter. The same data give the same model, up to the rounding of other
-    machines. A saved GAN carries it in its file.
+    The trained model is cached in `~/.keras/keras_gan`, or `keras_gan` in `KERAS_HOME`, by data and `steps`; the order
+    of the data does not matter. The same data give the same model, up to the rounding of other machines. A saved GAN
+    includes it in its file.
 
     Args:
         dataset: Name for `keras_gan.datasets.load`, whose `"train"` split is used, or a `tf.data.Dataset` of images
-            `(batch, height, width, channels)` in [-1, 1], of at least 8x8 pixels; labels beside them are dropped. Of
-            over 10,000 images it learns from 10,000, chosen by their hashes; memory does not grow with the others.
+            `(batch, height, width, channels)` in [-1, 1], of at least 8x8 pixels; labels are dropped. Of over 10,000
+            images it learns from 10,000, chosen by their hashes; memory does not grow with the others.
         steps: Int > 0, how many batches of 64 images to learn from; `steps_within` says how many fit into a time.
             Defaults to None, 500.
 
     Returns:
-        `keras.Model` from images in [-1, 1] to a dict of `features` `(batch, 128)`. In metrics of a GAN whose generator
-        ends in a sigmoid it gets images in [0, 1] mapped.
+        `keras.Model` from images in [-1, 1] to a dict of `features` `(batch, 128)`. For a GAN whose generator ends in a
+        sigmoid, metrics map images from [0, 1].
 
     Raises:
         ValueError: If `steps` is out of range, or the dataset does not give at least 16 such images.
@@ -118,13 +118,13 @@ def steps_within(seconds, shape):
     for _ in range(12):
         step()
         times.append(time.monotonic())
-    # The first step compiles, and training will, too.
+    # Includes the first step: training also compiles.
     first, *others = np.diff(times)
     return max(1, math.floor((seconds - first) / statistics.median(others)))
 
 
 def untrained(shape):
-    """Returns the network for images of a shape as it begins, which takes as long as one that has learned."""
+    """Returns the untrained network for images of a shape, which is as fast as a trained one."""
     return _build(shape)[0]
 
 
@@ -151,7 +151,7 @@ def _train(images, shape, steps):
 
 
 def _steps(images, trainee):
-    """Returns a function that trains one step, on other images at each call."""
+    """Returns a function that trains one step, on the next images at each call."""
     size = min(BATCH, len(images))
     parts = (part for part in batches(len(images)) if len(part) == size)
 
@@ -163,7 +163,7 @@ def _steps(images, trainee):
 
 
 class Recolored(Augmentation):
-    """Mirrors half of the images, mixes their channels, and changes contrast and brightness."""
+    """Augmentation that mirrors half of the images, mixes channels, and changes contrast and brightness."""
 
     def __init__(self, channels):
         super().__init__(dtype="float32")
@@ -181,7 +181,7 @@ class Recolored(Augmentation):
 
 
 class View(keras.Layer):
-    """A random view of each image."""
+    """Random view of each image."""
 
     def __init__(self, channels, seed):
         super().__init__(dtype="float32")
@@ -195,7 +195,7 @@ class View(keras.Layer):
 
 
 def _contrast(_, projections):
-    """Returns how hard it is to find each view's other one among all others (NT-Xent).
+    """Returns the loss of finding the other view of each image among all views (NT-Xent).
 
     Args:
         projections: Tensor `(batch, 2, size)`, those of both views.
@@ -203,16 +203,16 @@ def _contrast(_, projections):
     n = ops.shape(projections)[0]
     z = ops.concatenate([projections[:, 0], projections[:, 1]])
     z = z / (ops.norm(z, axis=1, keepdims=True) + 1e-6)
-    # None is compared with itself.
+    # No view is compared with itself.
     logits = ops.matmul(z, ops.transpose(z)) / _TEMPERATURE - 1e9 * ops.eye(2 * n)
     others = (ops.arange(2 * n) + n) % (2 * n)
     return keras.losses.sparse_categorical_crossentropy(others, logits, from_logits=True)
 
 
 def _build(shape, steps=_STEPS):
-    """Builds the model, and one of the projections of two views of reduced images, on the same layers."""
+    """Builds the model, and one of the projections of two views of reduced images, which share layers."""
 
-    # Seeds of their own: the caller's random state stays as it is.
+    # Fixed seeds: the caller's random state is unchanged.
     def kernel(seed):
         return keras.initializers.HeNormal(seed=seed)
 

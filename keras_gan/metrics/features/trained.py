@@ -1,4 +1,4 @@
-"""Features that are trained on the user's own images: once, and kept on disk."""
+"""Features that are trained on the user's images once, and cached on disk."""
 
 import hashlib
 import itertools
@@ -19,11 +19,11 @@ BATCH = 64
 
 
 def kept(name, settings, train):
-    """Returns the model that was trained with these settings before, or trains and keeps it.
+    """Returns the cached model of these settings, or trains and caches it.
 
     Args:
-        name: String, the kind of model, which begins the name of its file.
-        settings: String, all that the model follows from.
+        name: String, the kind of model, a prefix of its file name.
+        settings: String, all that the model depends on.
         train: Function without arguments that returns the model.
     """
     folder = keras_home() / "keras_gan"
@@ -36,7 +36,7 @@ def kept(name, settings, train):
     model = train()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # A folder of its own: several processes may train the same.
+        # A separate folder: several processes may train the same model.
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             model.save(Path(scratch) / path.name)
             os.replace(Path(scratch) / path.name, path)
@@ -46,7 +46,7 @@ def kept(name, settings, train):
 
 
 def batches(n, epochs=None):
-    """Yields the indices of each batch of `n` examples, in an order that is the same each time, for so many epochs."""
+    """Yields the indices of each batch of `n` examples, in a fixed random order, for a number of epochs."""
     rng = np.random.default_rng(0)
     for _ in itertools.count() if epochs is None else range(epochs):
         order = rng.permutation(n)
@@ -55,7 +55,7 @@ def batches(n, epochs=None):
 
 
 def repeat(step, steps, announcement):
-    """Calls `step` that often, with the time left on a line once it is clear that all take over 10 seconds."""
+    """Calls `step` repeatedly, and shows the time left once it is clear that all calls take over 10 seconds."""
     progress = None
     for done in range(1, steps + 1):
         step()
@@ -63,7 +63,7 @@ def repeat(step, steps, announcement):
             start = time.monotonic()
         if progress is None and done > 10 and (time.monotonic() - start) / (done - 1) * steps > 10:
             print(announcement)
-            # A file receives a line for each look.
+            # A file gets a line for each update.
             progress = keras.utils.Progbar(steps, interval=0.2 if sys.stdout.isatty() else 10.0)
         if progress is not None:
             progress.update(done)
