@@ -333,7 +333,7 @@ def train_digits(gan, classifier, run_dir, args, labels=False, clock=None):
     )
     gan.fit(
         train,
-        epochs=10_000 if clock and clock.limit else args.epochs,
+        epochs=10_000 if clock and clock.limit is not None else args.epochs,
         validation_data=real_digits(labels=labels),
         callbacks=[*callbacks(run_dir), *([clock] if clock else [])],
     )
@@ -341,14 +341,17 @@ def train_digits(gan, classifier, run_dir, args, labels=False, clock=None):
 
 
 class Clock(keras.callbacks.Callback):
-    """Counts the `seconds` of training, without evaluations, and ends it after `limit` of them, if there is one."""
+    """Counts the `seconds` of training after its first step, which compiles, and without evaluations.
+
+    It ends training after `limit` of them, if there is one.
+    """
 
     def __init__(self, limit=None):
         super().__init__()
         self.limit = limit
 
     def on_train_begin(self, logs=None):
-        self.start = time.time()
+        self.start = None
 
     def on_test_begin(self, logs=None):
         self.pause = time.time()
@@ -357,7 +360,8 @@ class Clock(keras.callbacks.Callback):
         self.start += time.time() - self.pause
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.limit and time.time() - self.start > self.limit:
+        self.start = self.start or time.time()
+        if self.limit is not None and time.time() - self.start >= self.limit:
             self.model.stop_training = True
 
     def on_train_end(self, logs=None):
