@@ -68,6 +68,17 @@ def _own_cache(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _compiled_once(tmp_path_factory):
+    """JAX compiles anew what another function of the same code has compiled: tests make the same networks often."""
+    if keras.config.backend() == "jax":
+        import jax
+
+        # Of this process alone: JAX writes entries in place, where another would read them torn.
+        jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("jax")))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _briefly():
     """Exports, of which tests make hundreds, time five runs of each file and no more."""
     with pytest.MonkeyPatch.context() as patch:
