@@ -13,7 +13,7 @@ import pytest
 import keras_gan
 from keras_gan.export import latency
 
-# What is imported stays, and is not gone through again each time garbage is collected: 5 % of all seconds.
+# What is imported stays, and is not gone through again each time garbage is collected.
 gc.collect()
 gc.freeze()
 
