@@ -333,7 +333,7 @@ def train_digits(gan, classifier, run_dir, args, labels=False, clock=None):
     )
     gan.fit(
         train,
-        epochs=10_000 if clock and clock.limit else args.epochs,
+        epochs=10_000 if clock and clock.limit is not None else args.epochs,
         validation_data=real_digits(labels=labels),
         callbacks=[*callbacks(run_dir), *([clock] if clock else [])],
     )
@@ -341,9 +341,10 @@ def train_digits(gan, classifier, run_dir, args, labels=False, clock=None):
 
 
 class Clock(keras.callbacks.Callback):
-    """Counts the `seconds` of training, without evaluations, and ends it after `limit` of them, if there is one.
+    """Counts the `seconds` of training after its first step, which compiles, and without evaluations.
 
-    With `learning_rate` the rate falls from it to 0 over the second half of them.
+    It ends training after `limit` of them, if there is one. With `learning_rate` the rate falls from it to 0 over the
+    second half of them.
     """
 
     def __init__(self, limit=None, learning_rate=None):
@@ -351,7 +352,7 @@ class Clock(keras.callbacks.Callback):
         self.limit, self.learning_rate = limit, learning_rate
 
     def on_train_begin(self, logs=None):
-        self.start = time.time()
+        self.start = None
 
     def on_test_begin(self, logs=None):
         self.pause = time.time()
@@ -360,11 +361,13 @@ class Clock(keras.callbacks.Callback):
         self.start += time.time() - self.pause
 
     def on_train_batch_end(self, batch, logs=None):
-        done = (time.time() - self.start) / self.limit if self.limit else 0.0
-        if self.learning_rate:
-            self.model.optimizer.learning_rate = self.learning_rate * min(1.0, max(0.0, 2 - 2 * done))
-        if done > 1:
-            self.model.stop_training = True
+        self.start = self.start or time.time()
+        if self.limit is None:
+            return
+        left = self.limit - (time.time() - self.start)
+        if self.learning_rate and left > 0:
+            self.model.optimizer.learning_rate = self.learning_rate * min(1.0, 2 * left / self.limit)
+        self.model.stop_training = self.model.stop_training or left <= 0
 
     def on_train_end(self, logs=None):
         self.seconds = time.time() - self.start

@@ -24,6 +24,7 @@ import keras_gan
 def main(argv=None):
     args = common.parse("digits", __doc__, epochs=84, argv=argv, distributed=True, resumes=True, minutes=6)
     train = keras_gan.datasets.load("digits", batch_size=64, seed=args.seed)
+    train = train.take(16) if args.quick else train
     classifier = common.classifier(args.quick)
 
     def build(epochs):

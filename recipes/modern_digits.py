@@ -27,12 +27,13 @@ def main(argv=None):
     train = keras_gan.datasets.load("digits", batch_size=64, seed=args.seed)
     if args.quick:
         train = train.take(2)
+    modern_width, dcgan_width = (4, 16) if args.quick else (16, 64)
     classifier = common.classifier(args.quick)
     test = common.real_digits()
 
     modern = keras_gan.GAN(
-        A.modern_generator(common.DIGITS, LATENT_DIM, width=16),
-        A.modern_discriminator(common.DIGITS, width=16),
+        A.modern_generator(common.DIGITS, LATENT_DIM, width=modern_width),
+        A.modern_discriminator(common.DIGITS, width=modern_width),
         ema=0.99,
         seed=args.seed,
     )
@@ -54,8 +55,8 @@ def main(argv=None):
     seconds = clock.seconds
 
     dcgan = keras_gan.GAN(
-        A.dcgan_generator(common.DIGITS, LATENT_DIM, width=64),
-        A.dcgan_discriminator(common.DIGITS, width=64),
+        A.dcgan_generator(common.DIGITS, LATENT_DIM, width=dcgan_width),
+        A.dcgan_discriminator(common.DIGITS, width=dcgan_width),
         ema=0.99,
         seed=args.seed,
     )

@@ -1,3 +1,4 @@
+import gc
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -10,6 +11,11 @@ import numpy as np
 import pytest
 
 import keras_gan
+from keras_gan.export import latency
+
+# What is imported stays, and is not gone through again each time garbage is collected.
+gc.collect()
+gc.freeze()
 
 # Without deadlines: an example runs a training step, on a machine of unknown speed.
 hypothesis.settings.register_profile("short", max_examples=300, deadline=None, derandomize=True)
@@ -58,6 +64,25 @@ def _own_cache(tmp_path_factory):
     """Trained classifiers stay out of the user's cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _compiled_once(tmp_path_factory):
+    """JAX compiles anew what another function of the same code has compiled: tests make the same networks often."""
+    if keras.config.backend() == "jax":
+        import jax
+
+        # Of this process alone: JAX writes entries in place, where another would read them torn.
+        jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("jax")))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _briefly():
+    """Exports, of which tests make hundreds, time five runs of each file and no more."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(latency, "BRIEF", 1e-3)
         yield
 
 

@@ -259,7 +259,7 @@ def _write(generator, task, shape, options, twins, data):
             on_gpu = None
             if format == "litert":
                 on_gpu = _check_gpu(written, expected, quantize, bounds, filepath, options.accelerator)
-            measured = latency.measure(written, seconds=0.1)
+            measured = latency.measure(written, seconds=latency.BRIEF)
             done = report.Report(
                 filepath=filepath,
                 format=format,

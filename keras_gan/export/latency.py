@@ -15,6 +15,8 @@ from keras_gan.export import gpu_driver, runners, tables
 
 # Seconds in addition to the requested ones: imports, loading, a few runs of a large network.
 _PATIENCE = 120
+# Seconds for each number of threads, where a file is written.
+BRIEF = 0.1
 
 
 @dataclasses.dataclass(frozen=True)

@@ -133,7 +133,7 @@ def test_halves_of_one_picture_the_other_way_round(tmp_path, capsys):
         assert again[name] == pytest.approx(found[name], rel=1e-3), name
 
 
-def test_a_dry_run_of_pairs_writes_nothing(folders, tmp_path, capsys, monkeypatch):
+def test_a_dry_run_of_pairs_writes_nothing(folders, tmp_path, capsys, monkeypatch, request):
     monkeypatch.chdir(tmp_path)
     small = tmp_path / "small"
     small.mkdir()
@@ -145,6 +145,7 @@ def test_a_dry_run_of_pairs_writes_nothing(folders, tmp_path, capsys, monkeypatc
     assert "Sources: small, 8x8, L" in out and "24 to train on, 12 held out, as 8x8 in gray to 16x16 in color" in out
     assert "24 of 8x8x1 to 16x16x3" in out and "minutes" in out
     assert [p.name for p in tmp_path.iterdir()] == ["small"]
+    request.getfixturevalue("measured")
     (small / "more.png").write_bytes((small / "00_00.png").read_bytes())
     capsys.readouterr()
     assert cli.main([*map(str, command)]) == 1

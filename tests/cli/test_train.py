@@ -198,7 +198,7 @@ def test_images_are_read_once_for_memorization(images):
     assert [metric.result() for metric in found] == [found[2].result()] * 3 and 0.5 <= found[2].result() <= 1
 
 
-def test_a_dry_run_names_what_the_run_would_refuse(folder, tmp_path, capsys):
+def test_a_dry_run_names_what_the_run_would_refuse(folder, tmp_path, measured, capsys):
     for path in folder.rglob("*.png"):
         (tmp_path / "images" / path.name).parent.mkdir(exist_ok=True)
         (tmp_path / "images" / path.name).write_bytes(path.read_bytes())
@@ -285,7 +285,7 @@ def test_what_another_worker_has_begun_to_write_is_no_other_run(tmp_path):
     assert not cli.run_folder.RunFolder(tmp_path, {}).is_finished
 
 
-def test_small_images_are_enlarged_and_said_so(tmp_path, capsys):
+def test_small_images_are_enlarged_and_said_so(tmp_path, measured, capsys):
     for k in range(24):
         Image.fromarray(np.random.default_rng(k).integers(0, 256, (2, 3, 3), "uint8")).save(tmp_path / f"{k}.png")
     assert cli.main(["train", str(tmp_path), "--dry-run", "--width", "2", "--image-size", "16"]) == 0

@@ -71,23 +71,23 @@ def conditional_gan():
     return gan
 
 
+def translator():
+    """Makes a small network from images to images."""
+    L = keras.layers
+    first, last = L.Conv2D(4, 3, padding="same"), L.Conv2D(1, 3, padding="same", activation="tanh")
+    return keras.Sequential([keras.Input((16, 16, 1)), first, L.LeakyReLU(), last])
+
+
+def judge_of_patches(channels):
+    """Makes a small discriminator of patches."""
+    L = keras.layers
+    return keras.Sequential([keras.Input((16, 16, channels)), L.Conv2D(4, 4, 2), L.LeakyReLU(), L.Conv2D(1, 3)])
+
+
 def translation():
     """Makes a translation with a patch discriminator."""
     keras.utils.set_random_seed(0)
-    L = keras.layers
-    pair = keras_gan.Pix2Pix(
-        keras.Sequential(
-            [
-                keras.Input((16, 16, 1)),
-                L.Conv2D(4, 3, padding="same"),
-                L.LeakyReLU(),
-                L.Conv2D(1, 3, padding="same", activation="tanh"),
-            ]
-        ),
-        keras.Sequential([keras.Input((16, 16, 2)), L.Conv2D(4, 4, 2), L.LeakyReLU(), L.Conv2D(1, 3)]),
-        ema=0.9,
-        seed=0,
-    )
+    pair = keras_gan.Pix2Pix(translator(), judge_of_patches(2), ema=0.9, seed=0)
     pair.compile(keras.optimizers.SGD(1e-3), keras.optimizers.SGD(0.05), penalties=[P.R1(0.1)], loss="relativistic")
     return pair
 
@@ -151,10 +151,9 @@ batches = tf.data.Dataset.from_tensor_slices((sources[:17], -sources[::-1][:17])
 for kind, pool_size in {"cycle": 0, "cycle_pool": 5}.items():
     with strategy.scope():
         keras.utils.set_random_seed(0)
-        A = keras_gan.architectures
         cycle = keras_gan.CycleGAN(
-            *(A.residual_generator((16, 16, 1), width=4, blocks=1) for _ in range(2)),
-            *(A.patch_discriminator((16, 16, 1), width=4) for _ in range(2)),
+            *(translator() for _ in range(2)),
+            *(judge_of_patches(1) for _ in range(2)),
             ema=0.9,
             seed=0,
             pool_size=pool_size,

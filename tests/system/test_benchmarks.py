@@ -3,9 +3,7 @@
 import importlib.util
 import json
 import math
-import os
-import subprocess
-import sys
+import runpy
 from pathlib import Path
 
 import pytest
@@ -22,12 +20,11 @@ def coverage():
     return module
 
 
-def test_coverage_of_stacks(tmp_path, tmp_path_factory):
-    command = [sys.executable, BENCHMARKS / "coverage.py", "stacked", "--quick", "--json", "f.json"]
-    env = {**os.environ, "KERAS_HOME": str(tmp_path_factory.mktemp("keras"))}
-    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0 and done.stderr == "", done.stderr[-3000:]
-    assert "stacked, seed 0: 100%" in done.stdout and "this run, 1 seed\n" in done.stdout
+def test_coverage_of_stacks(coverage, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    coverage.main(["stacked", "--quick", "--json", "f.json"])
+    out, err = capfd.readouterr()
+    assert err == "" and "stacked, seed 0: 100%" in out and "this run, 1 seed\n" in out
     figures = json.loads((tmp_path / "f.json").read_text())
     assert sorted(p.name for p in tmp_path.iterdir()) == ["f-stacked-0.png", "f.json"]
     result = figures["stacked"]
@@ -72,12 +69,11 @@ def test_coverage_refuses(coverage, tmp_path, capsys):
     assert (tmp_path / "mine.json").read_text() == "precious"
 
 
-def test_a_step_of_translation_beside_the_same_by_hand(tmp_path):
-    command = [sys.executable, BENCHMARKS / "translation.py", "--quick", "--json", "f.json"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr[-3000:]
+def test_a_step_of_translation_beside_the_same_by_hand(tmp_path, capsys):
+    benchmark = runpy.run_path(str(BENCHMARKS / "translation.py"))
+    benchmark["main"](["--quick", "--json", str(tmp_path / "f.json")])
     figures = json.loads((tmp_path / "f.json").read_text())
-    assert list(figures) == ["alternating", "simultaneous"] and done.stdout.count("s a step, by hand") == 2
+    assert list(figures) == ["alternating", "simultaneous"] and capsys.readouterr().out.count("s a step, by hand") == 2
     for found in figures.values():
         ratios = sorted(own / other for own, other in found["seconds"])
         assert len(ratios) == 2 and ratios[0] <= found["interval"][0] <= found["ratio"] <= found["interval"][1]

@@ -102,7 +102,9 @@ def test_killed_at_random_moments(save_freq, unbroken, tmp_path, rounds):
     assert not (folder / "backup").exists()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, -2)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, -2, marks=pytest.mark.long)]
+)
 def test_a_signal_saves_the_step_and_ends(number, code, unbroken, tmp_path):
     process = _start(tmp_path)
     _wait_for_steps(process, tmp_path)
@@ -346,7 +348,7 @@ def test_several_steps_an_execution(at, make_image_gan, shuffled, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_second_signal_ends_at_once_and_a_late_one_after_training(number, heard, points, make_gan, tmp_path):
+def test_one_signal_saves_a_second_ends_at_once_and_a_late_one_waits(number, heard, points, make_gan, tmp_path):
     class Send(keras.callbacks.Callback):
         def __init__(self, times, late=False):
             super().__init__()
@@ -369,6 +371,11 @@ def test_a_second_signal_ends_at_once_and_a_late_one_after_training(number, hear
     with pytest.raises(error, match="its own end" if number == signal.SIGINT else None):
         gan.fit(points, verbose=0, callbacks=[late, BackupAndRestore(tmp_path)])
     assert late.seen == 8
+    once = Send(1)
+    with pytest.raises(error, match="Start the same program again" if number == signal.SIGINT else "143"):
+        gan.fit(points, verbose=0, callbacks=[once, BackupAndRestore(tmp_path / "backup")])
+    (backup,) = (tmp_path / "backup").glob("epoch_*.keras")
+    assert once.seen == 1 and backup.stem == "epoch_000000_step_00000001"
 
 
 def test_a_stop_while_batches_are_passed_over_leaves_a_gan_that_trains(make_image_gan, shuffled, expected, tmp_path):

@@ -1,8 +1,9 @@
 """The recipes run, in a short form, and leave what they promise."""
 
 import json
-import os
+import logging
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -19,36 +20,52 @@ import keras_gan
 RECIPES = Path(__file__).parents[2] / "recipes"
 
 
-def run(name, *args, cwd):
-    done = subprocess.run(
-        [sys.executable, str(RECIPES / name), *args],
-        cwd=cwd,
-        env={**os.environ, "COLUMNS": "80"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    return done
-
-
 def width(path):
     with Image.open(path) as image:
         return image.width
 
 
+@pytest.fixture
+def run(monkeypatch, capfd):
+    """A function that runs a recipe as a script, but in this process, where TensorFlow is imported already."""
+
+    def run(name, *args, cwd):
+        with monkeypatch.context() as patch:
+            patch.chdir(cwd)
+            patch.setenv("COLUMNS", "80")
+            patch.setattr(sys, "argv", [name, *args])
+            # pytest's handlers would keep from stderr what is logged.
+            patch.setattr(logging.root, "handlers", [])
+            capfd.readouterr()
+            keras.backend.clear_session()
+            try:
+                runpy.run_path(str(RECIPES / name), run_name="__main__")
+                code = 0
+            except SystemExit as end:
+                code = end.code
+        return code, *capfd.readouterr()
+
+    return run
+
+
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory):
+def _runs():
+    return {}
+
+
+@pytest.fixture
+def finished(_runs, run, tmp_path_factory):
     """A function that runs a recipe with --quick, once a session, and returns its output, summary and folder."""
-    runs = {}
 
     def finish(name):
-        if name not in runs:
+        if name not in _runs:
             cwd = tmp_path_factory.mktemp(name)
-            done = run(f"{name}.py", "--quick", cwd=cwd)
-            assert done.returncode == 0, done.stderr[-3000:]
+            code, out, err = run(f"{name}.py", "--quick", cwd=cwd)
+            # The bar, the closing lines, and no chatter of any library.
+            assert (code, err) == (0, "")
             (folder,) = (cwd / "runs").iterdir()
-            runs[name] = done, json.loads((folder / "summary.json").read_text()), folder
-        return runs[name]
+            _runs[name] = out, json.loads((folder / "summary.json").read_text()), folder
+        return _runs[name]
 
     return finish
 
@@ -59,22 +76,20 @@ NAMES = sorted(p.stem for p in RECIPES.glob("*.py") if p.stem != "common")
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_runs_quietly_and_leaves_its_folder(name, finished):
-    done, summary, folder = finished(name)
+    out, summary, folder = finished(name)
     assert re.fullmatch(name + r"-\d{8}-\d{6}", folder.name)
     if "common.callbacks(" in (RECIPES / f"{name}.py").read_text(encoding="utf-8"):
         assert list(folder.rglob("*.keras")) and list(folder.rglob("samples/epoch_0001.png"))
         assert list(folder.rglob("train/events.out.tfevents*"))
-    # The bar, the closing lines, and no chatter of any library.
-    assert done.stderr == ""
-    closing = done.stdout[done.stdout.rindex("\n\nIn runs/") :].splitlines()
-    assert "summary.json" in done.stdout and max(map(len, closing)) <= 100
-    listed = done.stdout.split("\n\nIn runs/")[1].split("\n\n")[0].splitlines()[1:]
+    closing = out[out.rindex("\n\nIn runs/") :].splitlines()
+    assert "summary.json" in out and max(map(len, closing)) <= 100
+    listed = out.split("\n\nIn runs/")[1].split("\n\n")[0].splitlines()[1:]
     assert all(any(folder.glob(name)) for line in listed for name in line[2:22].strip().split(", "))
     assert summary
 
 
 def test_digits_exports_a_checked_generator(finished):
-    done, summary, folder = finished("digits")
+    out, summary, folder = finished("digits")
     assert (folder / "generator.tflite").stat().st_size == summary["export"]["bytes"]
     # A generator after two epochs makes small numbers, and 8 bits keep them well.
     assert summary["export"]["quantize"] == "dynamic" and 0 < summary["export"]["max_error"] <= 0.06
@@ -83,7 +98,7 @@ def test_digits_exports_a_checked_generator(finished):
     assert 0.1 < summary["mean_top_probability"] <= 1
     assert summary["judge_accuracy_on_real_test_digits"] > 0.8
     assert summary["frechet_distance"] > 0
-    assert "Epoch 2/2" in done.stdout
+    assert "Epoch 2/2" in out
 
 
 def test_figures_are_shares(finished):
@@ -111,7 +126,7 @@ def test_a_gan_and_an_autoencoder_train_equally_long(finished):
     assert width(folder / "comparison.png") > 1000
 
 
-def test_faces_walk_and_are_added(finished, tmp_path):
+def test_faces_walk_and_are_added(finished, run, tmp_path):
     _, summary, folder = finished("dcgan_faces")
     for shares in (summary["samples"], summary["sums"]):
         assert list(shares) == ["glasses_long", "glasses_short", "plain_long", "plain_short"]
@@ -121,13 +136,11 @@ def test_faces_walk_and_are_added(finished, tmp_path):
     assert width(folder / "faces.png") > 1500
     # What one picks by hand, of data without a classifier; nothing is trained again, and nothing drawn.
     picks = ["--pick", *map(str, range(9)), "--data", "celeb_a"]
-    done = run(
-        "dcgan_faces.py", "--quick", "--run-dir", "mine", "--gan", str(folder / "gan.keras"), *picks, cwd=tmp_path
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    gan = ["--gan", str(folder / "gan.keras")]
+    assert run("dcgan_faces.py", "--quick", "--run-dir", "mine", *gan, *picks, cwd=tmp_path)[0] == 0
     assert sorted(p.name for p in (tmp_path / "mine").iterdir()) == ["faces.png", "summary.json", "walk.gif"]
     assert (tmp_path / "mine/walk.gif").read_bytes() == (folder / "walk.gif").read_bytes()
-    assert run("dcgan_faces.py", "--pick", "1", cwd=tmp_path).returncode == 2
+    assert run("dcgan_faces.py", "--pick", "1", cwd=tmp_path)[0] == 2
 
 
 def test_weights_of_a_translation_are_compared(finished):
@@ -141,10 +154,10 @@ def test_weights_of_a_translation_are_compared(finished):
 
 
 @pytest.mark.long
-def test_a_translation_by_the_distance_alone_is_compared(tmp_path):
+def test_a_translation_by_the_distance_alone_is_compared(run, tmp_path):
     flags = ["--run-dir", "mine", "--reconstruction-weight", "100", "--l1-only"]
-    done = run("pix2pix.py", "--quick", *flags, cwd=tmp_path)
-    assert done.returncode == 0 and done.stderr == "", done.stderr[-3000:]
+    code, _, err = run("pix2pix.py", "--quick", *flags, cwd=tmp_path)
+    assert (code, err) == (0, "")
     summary = json.loads((tmp_path / "mine" / "summary.json").read_text())
     assert list(summary) == ["seconds", "weight_100", "l1_only"] and (tmp_path / "mine" / "l1_only.keras").exists()
     assert 0 < summary["l1_only"]["mae"] < 2
@@ -165,7 +178,7 @@ def test_a_translation_without_pairs_is_judged_by_pairs(finished, tmp_path):
 
 @pytest.mark.long
 @pytest.mark.parametrize("same_names", [True, False])
-def test_folders_without_pairs_are_translated(same_names, tmp_path):
+def test_folders_without_pairs_are_translated(same_names, run, tmp_path):
     rng = np.random.default_rng(0)
     for name, n in (("a", 60), ("b", 60 if same_names else 80)):
         (tmp_path / name).mkdir()
@@ -173,8 +186,8 @@ def test_folders_without_pairs_are_translated(same_names, tmp_path):
             Image.fromarray(rng.integers(0, 256, (16, 16, 3), "uint8")).save(
                 tmp_path / name / f"{'' if same_names else name}{k}.png"
             )
-    done = run("cyclegan.py", "--quick", "--data", "a", "b", "--run-dir", "mine", cwd=tmp_path)
-    assert done.returncode == 0 and done.stderr == "", done.stderr[-3000:]
+    code, _, err = run("cyclegan.py", "--quick", "--data", "a", "b", "--run-dir", "mine", cwd=tmp_path)
+    assert (code, err) == (0, "")
     summary = json.loads((tmp_path / "mine" / "summary.json").read_text())
     assert ("mae_b" in summary["identity_0.5"]) == same_names and "kernel_distance_b" in summary["identity_0.5"]
 
@@ -193,22 +206,24 @@ def test_ways_to_enlarge_are_compared(finished):
 
 
 @pytest.mark.long
-def test_a_folder_of_pictures_is_enlarged(tmp_path):
+def test_a_folder_of_pictures_is_enlarged(run, tmp_path):
     rng = np.random.default_rng(0)
     for i in range(40):
         Image.fromarray(rng.integers(0, 256, (20, 24, 3), "uint8")).save(tmp_path / f"{i}.png")
-    done = run("super_resolution.py", "--quick", "--data", ".", "--scale", "4", "--run-dir", "mine", cwd=tmp_path)
-    assert done.returncode == 0 and done.stderr == "", done.stderr[-3000:]
+    code, _, err = run(
+        "super_resolution.py", "--quick", "--data", ".", "--scale", "4", "--run-dir", "mine", cwd=tmp_path
+    )
+    assert (code, err) == (0, "")
     assert keras.models.load_model(tmp_path / "mine" / "gan.keras").source_shape == (4, 4, 3)
 
 
 def test_photographs_are_held_out_and_measured(finished):
-    done, summary, folder = finished("photos")
+    out, summary, folder = finished("photos")
     assert list(summary) == ["photographs", "steps", "kernel_distance", "kernel_distance_error", "memorization"]
     assert summary["photographs"] == 67 and summary["steps"] == 5
     # After five steps samples are gray: far from drawings, and no copies of any.
     assert 0.5 < summary["kernel_distance"] < 20 and 0 <= summary["memorization"] < 0.2
-    assert "few images are not learned by heart" in done.stdout and list(folder.glob("samples/epoch_0001.png"))
+    assert "few images are not learned by heart" in out and list(folder.glob("samples/epoch_0001.png"))
     assert width(folder / "samples.png") == width(folder / "nearest.png") == 10 * 18 - 2
     # The nearest ones are of those that were trained on.
     name = f"folder:{folder / 'drawn'}"
@@ -224,9 +239,9 @@ def test_photographs_are_held_out_and_measured(finished):
 def test_some_photographs_are_learned_by_class_in_the_minutes(finished, tmp_path):
     drawn = finished("photos")[2] / "drawn"
     flags = ["--data", drawn, "--labels", "--image-size", "16", "--count", "40", "--no-augmentation"]
-    done = run("photos.py", *map(str, flags), "--minutes", "0.6", "--run-dir", "mine", cwd=tmp_path)
-    assert done.returncode == 0 and done.stderr == "", done.stderr[-3000:]
-    assert "40 of 16x16x3" in done.stdout and re.search(r"augment +no", done.stdout)
+    code, out, err = run("photos.py", *map(str, flags), "--minutes", "0.6", "--run-dir", "mine", cwd=tmp_path)
+    assert code == 0 and err == "", err[-3000:]
+    assert "40 of 16x16x3" in out and re.search(r"augment +no", out)
     summary = json.loads((tmp_path / "mine" / "summary.json").read_text())
     assert summary["photographs"] == 40 and summary["steps"] >= 1
     assert 0 <= summary["samples_of_their_class"] <= 1 and summary["held_out_of_their_class"] > 0.4
@@ -269,15 +284,16 @@ def test_figures_of_the_texts(finished):
     assert finished("heights")[1]["jensen_shannon"] <= 0.6932
 
 
-def test_a_finished_run_is_not_overwritten(finished):
+def test_a_finished_run_is_not_overwritten(finished, run):
     _, _, folder = finished("digits")
     before = (folder / "gan.keras").read_bytes()
-    done = run("digits.py", "--quick", "--run-dir", str(folder), cwd=folder.parent)
-    assert done.returncode == 2 and "holds a finished run" in done.stderr
+    code, _, err = run("digits.py", "--quick", "--run-dir", str(folder), cwd=folder.parent)
+    assert code == 2 and "holds a finished run" in err
     assert (folder / "gan.keras").read_bytes() == before
 
 
-def test_a_run_that_was_cut_off_goes_on(finished, tmp_path):
+def test_a_run_that_was_cut_off_goes_on(finished, run, tmp_path):
+    # In a process of its own, and imported there, too, without chatter.
     command = [sys.executable, str(RECIPES / "digits.py"), "--quick", "--run-dir", "run"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for line in process.stdout:
@@ -286,8 +302,9 @@ def test_a_run_that_was_cut_off_goes_on(finished, tmp_path):
             break
     _, err = process.communicate(timeout=300)
     assert process.returncode == 143 and "Start the same program again, with backup_dir run" in err
-    done = run("digits.py", "--quick", "--run-dir", "run", cwd=tmp_path)
-    assert done.returncode == 0 and "Going on in run" in done.stdout and "Epoch 1/2" not in done.stdout
+    assert err.count("\n") <= 2, err
+    code, out, _ = run("digits.py", "--quick", "--run-dir", "run", cwd=tmp_path)
+    assert code == 0 and "Going on in run" in out and "Epoch 1/2" not in out
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert len(summary["val_frechet_distance"]) == 2
     # The classifier that judges is trained anew by the run that goes on.
@@ -334,16 +351,16 @@ def test_a_recipe_is_short_and_says_what_to_expect(name):
         assert heading in text
 
 
-def test_bad_flags_and_full_folders_are_refused(tmp_path):
-    assert run("digits.py", "--epochs", "0", cwd=tmp_path).returncode == 2
+def test_bad_flags_and_full_folders_are_refused(run, tmp_path):
+    assert run("digits.py", "--epochs", "0", cwd=tmp_path)[0] == 2
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
-    done = run("digits.py", "--quick", "--run-dir", "mine", cwd=tmp_path)
-    assert done.returncode == 2 and "nothing was overwritten" in done.stderr
+    code, _, err = run("digits.py", "--quick", "--run-dir", "mine", cwd=tmp_path)
+    assert code == 2 and "nothing was overwritten" in err
     assert [p.name for p in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
     # A folder called backup makes no run.
     (tmp_path / "mine" / "backup").mkdir()
     (tmp_path / "mine" / "backup" / "thesis.txt").write_text("precious")
-    assert run("digits.py", "--quick", "--run-dir", "mine", cwd=tmp_path).returncode == 2
+    assert run("digits.py", "--quick", "--run-dir", "mine", cwd=tmp_path)[0] == 2
     assert (tmp_path / "mine" / "backup" / "thesis.txt").exists()
-    assert "--run-dir" in run("digits.py", "--help", cwd=tmp_path).stdout
+    assert "--run-dir" in run("digits.py", "--help", cwd=tmp_path)[1]
