@@ -113,6 +113,11 @@ class Settings:
         players = "generator_optimizer", "discriminator_optimizer"
         return {name: keras.optimizers.Adam(rate, beta_1=beta_1) for name in players}
 
+    @property
+    def _variant(self):
+        """Returns what a step does that depends on how many steps there are, or None."""
+        return None
+
     def _networks(self):
         """Builds the model."""
         raise NotImplementedError
@@ -161,12 +166,16 @@ class Settings:
         """
         if train is None:
             train = self._noise()
-        model = self.build(metrics, start_from)
-        # Without the backup, from which the second of its trainings would go on.
-        following = [] if folder is None else self.callbacks(folder, bool(metrics), validation_data=validation_data)[1:]
-        found = pace.measure(model, train, validation_data, following, seconds)
-        if self.minutes is not None:
-            self.fit_into(self.minutes, found)
+        watched = {"best": bool(metrics), "validation_data": validation_data}
+        for _ in range(2):
+            variant, model = self._variant, self.build(metrics, start_from)
+            # Without the backup, from which the second of its trainings would go on.
+            following = [] if folder is None else self.callbacks(folder, **watched)[1:]
+            found = pace.measure(model, train, validation_data, following, seconds)
+            if self.minutes is not None:
+                self.fit_into(self.minutes, found)
+            if self._variant == variant:
+                break
         return found
 
     def fit_into(self, minutes, pace):
@@ -224,8 +233,8 @@ class Settings:
             (name, value, reason if value == defaults.get(name, value) else "your choice")
             for name, value, reason in self._choices()
         ]
-        steps = "steps", f"{self.steps:,}", f"in {self.epochs} epochs of {self.steps_per_epoch:,}"
-        return [self._data(), *choices, steps]
+        epochs = f"{self.epochs} epoch{'s' * (self.epochs > 1)}"
+        return [self._data(), *choices, ("steps", f"{self.steps:,}", f"in {epochs} of {self.steps_per_epoch:,}")]
 
     def _default(self):
         """Makes the settings that are chosen for these data."""
@@ -240,8 +249,12 @@ class Settings:
         raise NotImplementedError
 
     @property
+    def _seen(self):
+        return self.steps * self.batch_size / self.count
+
+    @property
     def _passes(self):
-        return f"each is seen {self.steps * self.batch_size / self.count:.3g} times"
+        return f"each is seen {self._seen:.3g} times"
 
 
 def check_size(name, shape):

@@ -1,6 +1,7 @@
 """Settings for images."""
 
 import dataclasses
+import math
 import typing
 
 from keras_gan import architectures, augmentation, callbacks, defaults, penalties
@@ -11,6 +12,8 @@ from keras_gan.gan import GAN
 from keras_gan.settings.base import Settings, noise, yes
 
 _ARCHITECTURES = ("dcgan", "modern", "resnet")
+# Images that are seen more often than so are memorized without augmentation (docs/settings.md).
+_SEEN = 100
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -34,7 +37,8 @@ class ImageSettings(Settings):
         loss: Name or object from `keras_gan.losses`.
         r1: Float, the weight of the penalty `R1`; 0 for none.
         simultaneous: Bool, whether both players are updated at once, on the same fakes.
-        augment: Bool, whether the discriminator sees both kinds through `DiffAugment`.
+        augment: Bool, whether the discriminator sees both kinds through `DiffAugment`. None, the default for color:
+            if each image is seen more than a hundred times.
         flip: Bool, whether images are mirrored at random.
         ema: Float, the momentum of the average of the generator's weights.
         seed: Int, or None.
@@ -52,7 +56,7 @@ class ImageSettings(Settings):
     latent_dim: int = 64
     r1: float = defaults.GAMMA
     simultaneous: bool = True
-    augment: bool = True
+    augment: bool | None = None
 
     def __post_init__(self):
         if self.architecture not in _ARCHITECTURES:
@@ -64,6 +68,10 @@ class ImageSettings(Settings):
             # A step runs through the discriminator more often.
             self.generator_width = self.width if _is_gray(self.shape) else 2 * self.width
         self.generator_width = check_integer("generator_width", self.generator_width)
+
+    @property
+    def _variant(self):
+        return self._seen > _SEEN if self.augment is None else self.augment
 
     def _networks(self):
         generator = getattr(architectures, f"{self.architecture}_generator")
@@ -80,7 +88,7 @@ class ImageSettings(Settings):
             **self._optimizers(defaults.BETA_1, alpha=0.02),
             loss=self.loss,
             penalties=[penalties.R1(self.r1)] if self.r1 else [],
-            augmentation=augmentation.DiffAugment() if self.augment else None,
+            augmentation=augmentation.DiffAugment() if self._variant else None,
             simultaneous=self.simultaneous,
             metrics=metrics,
         )
@@ -100,13 +108,16 @@ class ImageSettings(Settings):
         return noise(self.shape, self.batch_size, self.condition)
 
     def _default(self):
-        return for_images(self.shape, self.count)
+        default = for_images(self.shape, self.count)
+        # Each image is seen as often.
+        return default.replace(steps=math.ceil(self.steps * self.batch_size / default.batch_size))
 
     def _data(self):
         return "images", f"{self.count:,} of {'x'.join(map(str, self.shape))}", self._passes
 
     def _choices(self):
         worse = "digits became worse by it"
+        plain = worse if _is_gray(self.shape) else "seen too seldom to be memorized"
         return [
             (
                 "networks",
@@ -119,7 +130,7 @@ class ImageSettings(Settings):
             ("learning_rate", f"{self.learning_rate:g}", "high; falls over the second half"),
             ("loss", str(self.loss), "learns where the discriminator is sure"),
             ("r1", f"{self.r1:g}", "keeps the discriminator smooth"),
-            ("augment", yes(self.augment), "few images are not learned by heart" if self.augment else worse),
+            ("augment", yes(self._variant), "seen often, images would be memorized" if self._variant else plain),
             ("flip", yes(self.flip), "doubles the images" if self.flip else "mirrored, letters would be wrong"),
             ("ema", f"{self.ema:g}", "the average of the last weights draws better"),
         ]
@@ -130,7 +141,8 @@ def for_images(shape, count, minutes=None, condition=None):
 
     The choices are those of trials on photographs of clothes, 64x64, of five minutes on one core (docs/settings.md);
     other sizes, hours of training and GPUs are beyond what was tried. Gray images are not mirrored, since they are
-    writing more often than not, nor augmented, nor are both players updated at once: digits became worse by it.
+    writing more often than not, nor augmented, nor are both players updated at once: digits became worse by it. Images
+    in color are augmented if each is seen more than a hundred times.
 
     Args:
         shape: Tuple `(height, width, channels)`; height and width divisible by 4.

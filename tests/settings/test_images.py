@@ -1,9 +1,11 @@
+import re
+
 import keras
 import numpy as np
 import pytest
 
 import keras_gan
-from keras_gan import settings
+from keras_gan import pace, settings
 from keras_gan.conditions import Labels
 
 
@@ -35,12 +37,40 @@ def test_choices_are_what_is_built_and_trained(images, tmp_path):
 def test_without_augmentation_and_penalty():
     gan = small(augment=False, r1=0).build()
     assert gan.augmentation is None and gan.penalties == []
-    assert small().build().augmentation is not None
+    assert small(augment=True).build().augmentation is not None
+
+
+def test_images_that_are_seen_often_are_augmented():
+    # 4 of 20 in each step.
+    for steps, augmented in ((6, False), (500, False), (501, True)):
+        chosen = small(steps=steps, epochs=1)
+        assert (chosen.build().augmentation is not None) == augmented
+        assert ("memorized" in str(chosen)) and re.search(rf"augment +{'yes' if augmented else 'no '}", str(chosen))
+        assert "your choice" not in dict(row[::2] for row in chosen.reasons())["augment"]
+        assert small(steps=steps, augment=True).build().augmentation is not None
+        assert settings.for_images((8, 8, 1), 20).replace(steps=steps, width=2).build().augmentation is None
+
+
+def test_the_pace_is_that_of_the_variant_that_is_trained(monkeypatch):
+    # Augmented, a step takes twice as long: 400 fit into a minute, and 800 without.
+    measured = []
+
+    def measure(model, *_):
+        measured.append(model.augmentation is not None)
+        return pace.Pace(start=0.0, step=0.15 if measured[-1] else 0.075, epoch_end=0.0)
+
+    monkeypatch.setattr(pace, "measure", measure)
+    chosen = small(minutes=1.0)
+    chosen.measure()
+    assert measured == [False, True] and chosen.steps == 400
+    # 80 times is seldom enough, but only without augmentation are there as many steps.
+    measured.clear()
+    assert small(minutes=1.0, augment=True).measure().step == 0.15 and measured == [True]
 
 
 def test_gray_images_are_trained_otherwise():
     color, gray = settings.for_images((8, 8, 3), 20), settings.for_images((8, 8, 1), 20)
-    assert color.flip and color.augment and not gray.flip and not gray.augment
+    assert color.flip and color.augment is None and not gray.flip and gray.augment is False
     assert color.simultaneous and not gray.simultaneous
     narrow, gan = color.replace(width=2), color.replace(width=2).build()
     assert "width 4 and 2" in str(narrow) and "width 5 and 2" in str(narrow.replace(generator_width=5))
@@ -81,7 +111,7 @@ def _reasons(chosen):
 
 def test_reasons_are_true_of_gray_images_and_color():
     color, gray = (_reasons(settings.for_images((8, 8, channels), 20)) for channels in (3, 1))
-    assert color["augment"] == "few images are not learned by heart" and "less time" in color["simultaneous"]
+    assert color["augment"] == "seen often, images would be memorized" and "less time" in color["simultaneous"]
     assert gray["augment"] == gray["simultaneous"] == "digits became worse by it"
     assert color["flip"] == "doubles the images" and "letters" in gray["flip"]
     # Built without for_images, too.
