@@ -242,16 +242,16 @@ class _Enlarged(_Outputs):
 
     def _load(self, batch_size, split):
         args, shape = self._args, self.model.data_shape
-        pairs = degraded.load_degraded(
+        loaded = degraded.load_degraded(
             args.data.removeprefix("folder:"), args.degrade, batch_size, split, shape, args.skip_bad_images, seed=0
         )
-        found = tuple(pairs.element_spec[0].shape[1:])
+        found = tuple(loaded.element_spec[0].shape[1:])
         if found != self.model.source_shape:
             raise ValueError(
                 f"--degrade must make sources of {self.model.source_shape}, which {args.gan} takes, of images of "
                 f"{shape}. Received: --degrade {args.degrade}, which makes {found}."
             )
-        return pairs
+        return loaded
 
 
 class _BothWays:

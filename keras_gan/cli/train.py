@@ -216,7 +216,7 @@ def _check_export(args):
     if keras.config.backend() != "tensorflow":
         raise ValueError(
             f"The .tflite file is made on Keras's tensorflow backend. Received: {keras.config.backend()!r}. Give "
-            "--no-export, and make it later: KERAS_BACKEND=tensorflow keras-gan export gan.keras generator.tflite"
+            "--no-export, and make it later from gan.keras, by keras-gan export with KERAS_BACKEND=tensorflow."
         )
     if importlib.util.find_spec("ai_edge_litert") is None:
         raise ImportError(

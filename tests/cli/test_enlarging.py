@@ -148,6 +148,8 @@ def test_bad_large_images(finished, folder, make_image_gan, tmp_path, capsys):
     assert "must make sources of (8, 8, 3)" in fails(capsys, "evaluate", model, *data, "--degrade", 4)
     assert "--data must be folder:PATH" in fails(capsys, "evaluate", model, "--data", "digits", "--degrade", 2)
     assert "--degrade is for --data" in fails(capsys, "evaluate", model, "--pairs", folder, "--degrade", 2)
+    message = fails(capsys, "evaluate", model, "--data", f"folder:{tmp_path / 'none'}", "--degrade", 2)
+    assert "--degrade: a must be a folder that exists" in message
     assert "--group is for --pairs" in fails(capsys, "evaluate", model, *data, "--degrade", 2, "--group", "x")
     message = fails(capsys, "evaluate", tmp_path / "gan.keras", *data, "--degrade", 2)
     assert "a GAN, which takes latents. Give --data in the place of --degrade." in message

@@ -172,7 +172,7 @@ def test_bad_sets(folders, tmp_path, capsys):
     assert "--image-size must be at least 16 and divisible by 4. Received: 30" in said(a, b, "--image-size", 30)
     assert "--channels must be 1 or 3 for --unpaired" in said(a, b, "--channels", 4)
     message = said(a, b, "--labels", "--scale", 2)
-    assert "--labels, --scale must be left out for --unpaired" in message and "images and --pairs alone" in message
+    assert "--scale, --labels must be left out for --unpaired" in message and "--pairs and images alone" in message
     message = fails(capsys, "train", a, "--cycle-weight", 2, *run)
     assert "--cycle-weight must be left out for images" in message and "for --unpaired alone" in message
     assert "cycle_weight must be" in said(a, b, "--cycle-weight", -1)
