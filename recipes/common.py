@@ -1,4 +1,4 @@
-"""What the recipes share: flags, the run folder, callbacks, and what a classifier of real digits finds in samples."""
+"""Helpers of all recipes: flags, the run folder, callbacks, and a classifier of real digits that judges samples."""
 
 import argparse
 import contextlib
@@ -161,7 +161,7 @@ def plan(args, build, train, validation_data):
 
 
 def _holds_a_run(folder):
-    """Whether a folder looks like that of a run which was cut off: with backups, or with a place for them alone."""
+    """Returns whether a folder is that of an interrupted run: it has backups, or nothing but a place for them."""
     if [p.name for p in folder.iterdir()] == ["options.json"]:
         return True
     backup = folder / "backup"
@@ -201,7 +201,7 @@ def callbacks(run_dir, force=False, best=True, **grid):
 
 
 def backup(folder, force):
-    """What lets the same command go on where it was cut off, until `finish` removes it."""
+    """Makes the backup that lets the same command resume, until `finish` removes it."""
     return keras_gan.callbacks.BackupAndRestore(folder, delete_checkpoint=False, force=force)
 
 
@@ -216,7 +216,7 @@ def real_digits(labels=False):
 
 
 def draw_faces(folder, n):
-    """Draws faces, 64x64 in colour, into subfolders of a folder that name their classes, with and without glasses.
+    """Draws faces, 64x64 in color, into subfolders of a folder that name their classes, with and without glasses.
 
     Their parts are those of Avataaars, by Pablo Stanley, which the package dicebear-styles ships. The first n are the
     same each time.
@@ -276,7 +276,7 @@ def vectors(dataset):
 
 
 def report(classifier, samples):
-    """What a classifier of real digits finds in samples: how many of each class, how sure it is, and how far they are.
+    """Judges samples by a classifier of real digits: the share of each class, its confidence, and distances.
 
     The Frechet distance of its 64 features is from the real test digits, and can't be compared with figures on the
     features of Inception.

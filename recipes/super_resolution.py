@@ -59,7 +59,7 @@ def load(args):
 
 
 def measure(enlarge, pairs, features):
-    """How far what a function makes of sources is from their targets."""
+    """Measures how far a function's outputs are from the targets."""
     distance = keras_gan.metrics.KernelDistance(features, max_examples=1000)
     metrics, found = [keras_gan.metrics.PSNR(), keras_gan.metrics.SSIM(), distance], {}
     for source, target in pairs:

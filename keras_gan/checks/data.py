@@ -115,7 +115,7 @@ def is_arrays(x):
 
 @dataclasses.dataclass(frozen=True)
 class Expected:
-    """What real data must be.
+    """Requirements on real data.
 
     Attributes:
         shape: Tuple, the shape of one example.

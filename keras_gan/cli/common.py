@@ -1,4 +1,4 @@
-"""What the commands share."""
+"""Helpers of all commands."""
 
 import argparse
 import contextlib
@@ -41,7 +41,7 @@ EPILOG = "Exit codes: 0 done, 1 failed (one line on stderr says why), 2 wrong us
 
 
 def add_command(commands, name, run, help, description):
-    """A subcommand's parser, with what all of them have."""
+    """Adds a subcommand's parser with the options of all commands."""
     parser = commands.add_parser(name, help=help, description=description, epilog=EPILOG, allow_abbrev=False)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(run=run, next_step="")
@@ -50,7 +50,7 @@ def add_command(commands, name, run, help, description):
 
 @dataclasses.dataclass
 class Result:
-    """What a command found: values for `--json`, and a text."""
+    """Result of a command: values for `--json`, and a text."""
 
     values: dict
     text: str

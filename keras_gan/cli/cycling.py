@@ -1,4 +1,4 @@
-"""What `train` makes of two sets of images: a translation there and back, and what its run leaves."""
+"""The task of `train` on two sets of images: a translation in both directions and the files of its run."""
 
 import shlex
 

@@ -1,4 +1,4 @@
-"""What `train` makes of large images alone: super-resolution, a translation that enlarges."""
+"""The task of `train --degrade`: super-resolution, a translation that enlarges."""
 
 import shlex
 

@@ -82,7 +82,7 @@ def add(commands):
     parser.add_argument(
         "--features",
         choices=("classifier", "self_supervised", "inception", "none"),
-        help="what is compared: features of a small classifier, which is trained on the labelled data once and kept "
+        help="what is compared: features of a small classifier, which is trained on the labeled data once and kept "
         "(default, where data have classes); of a network that learns without labels: the one that the file brings, "
         "or one that is trained once and kept (default of a folder without subfolders, of pairs and of two sets); of "
         "InceptionV3, whose weights are downloaded once; or, with none, the pixels",
@@ -100,7 +100,7 @@ def run(args):
         model, data, kind = compared.model, compared.data, args.features or compared.default_features
         features = None
         if kind == "classifier":
-            features = metrics.features.classifier(compared.labelled())
+            features = metrics.features.classifier(compared.labeled())
         elif kind == "self_supervised":
             features = _carried(args.gan)
             if features is None:
@@ -176,7 +176,7 @@ class _Samples:
     def default_features(self):
         return "classifier" if _has_classes(self.name) else "self_supervised"
 
-    def labelled(self):
+    def labeled(self):
         """Loads what a classifier learns from."""
         try:
             return self._load(1000, "train", True)

@@ -1,4 +1,4 @@
-"""What a run leaves when it has trained: the last model, the best one's file for phones, and a report."""
+"""Files written after training: the last model, the best model's file for phones, and a report."""
 
 import os
 import platform

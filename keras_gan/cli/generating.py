@@ -1,4 +1,4 @@
-"""What `train` makes of images: a GAN, and what its run leaves."""
+"""The task of `train` on images: a GAN and the files of its run."""
 
 import shlex
 

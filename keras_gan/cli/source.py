@@ -1,4 +1,4 @@
-"""What to train on, as the command line names it."""
+"""Training data, as the command line names them."""
 
 import functools
 import hashlib
@@ -28,7 +28,7 @@ COLORS = {1: "gray", 3: "color", 4: "color with transparency"}
 
 
 class Source:
-    """What is trained on, and what is held out. Each kind has a subclass.
+    """Training and held-out data. Each kind has a subclass.
 
     Args:
         args: Namespace of the command line.

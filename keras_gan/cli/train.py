@@ -258,12 +258,12 @@ def _settings(args, task):
 
 
 class _Training:
-    """What is trained, and for how long.
+    """Data, settings and features of a run.
 
     Attributes:
         train: `tf.data.Dataset` to train on.
         settings: `keras_gan.settings.ImageSettings`, or another of its kind.
-        features: What metrics compare.
+        features: Model whose features metrics compare.
     """
 
     def __init__(self, args, folder, task, strategy):

@@ -1,4 +1,4 @@
-"""What `train` makes of pairs: a translation, and what its run leaves."""
+"""The task of `train` on pairs: a translation and the files of its run."""
 
 import shlex
 

@@ -1,4 +1,4 @@
-"""What a set of images, or of pairs of them, holds, told without decoding any."""
+"""Surveys of image sets and of pairs, which read headers alone."""
 
 import collections
 import dataclasses
@@ -10,7 +10,7 @@ from keras_gan.datasets.pairs import Pairs
 
 @dataclasses.dataclass(frozen=True)
 class Survey:
-    """What `survey` finds.
+    """Contents of a set of images.
 
     Attributes:
         count: Int, how many images the split has, those that can't be read included; None of a set that is not
@@ -37,7 +37,7 @@ class Survey:
 
 @dataclasses.dataclass(frozen=True)
 class PairsSurvey:
-    """What `survey_pairs` finds. Where it has pairs, they are those of `a` and of `b`.
+    """Contents of a set of pairs. Attributes that are pairs hold one value for `a` and one for `b`.
 
     Attributes:
         count: Int, how many pairs the split has, those that can't be used included.

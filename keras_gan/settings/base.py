@@ -1,4 +1,4 @@
-"""What settings of all kinds have, and what several need."""
+"""Base class of settings, and helpers that several share."""
 
 import dataclasses
 import math
@@ -23,9 +23,9 @@ _SMALLEST = 16
 
 @dataclasses.dataclass(kw_only=True)
 class Settings:
-    """What settings of all kinds have: their attributes are described there.
+    """Base class of settings.
 
-    A subclass adds choices of its own, and says what they build and why.
+    A subclass adds its own choices, documents all attributes, builds the model and gives the reasons.
     """
 
     # By which the best epoch is chosen.
