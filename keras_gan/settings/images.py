@@ -139,10 +139,10 @@ class ImageSettings(Settings):
 def for_images(shape, count, minutes=None, condition=None):
     """Chooses what to train for images.
 
-    The choices are those of trials on photographs of clothes, 64x64, of 5 and 15 minutes on one core (docs/settings.md);
-    other sizes, hours of training and GPUs are beyond what was tried. Gray images are not mirrored, since they are
-    writing more often than not, nor augmented, nor are both players updated at once: digits became worse by it. Images
-    in color are augmented if each is seen more than a hundred times.
+    The choices are those of trials on photographs of clothes, 64x64, of 5 and 15 minutes on one core
+    (docs/settings.md); other sizes, hours of training and GPUs are beyond what was tried. Gray images are not mirrored,
+    since they are writing more often than not, nor augmented, nor are both players updated at once: digits became worse
+    by it. Images in color are augmented if each is seen more than a hundred times.
 
     Args:
         shape: Tuple `(height, width, channels)`; height and width divisible by 4.
