@@ -6,7 +6,7 @@ import os
 from keras_gan import datasets
 from keras_gan.cli.common import speaking_of_options
 from keras_gan.cli.pairs import SMALLEST
-from keras_gan.cli.source import BATCH, Images, noise_of_two
+from keras_gan.cli.source import BATCH, Images, repeated_noise
 
 
 def add_options(parser):
@@ -83,7 +83,7 @@ class Degraded(Images):
         )
 
     def noise(self, split=1):
-        return noise_of_two(self.source_shape, self.shape, self._count_withheld())
+        return repeated_noise(self.source_shape, self.shape, self._count_withheld())
 
     @functools.cached_property
     def plain(self):

@@ -19,7 +19,7 @@ from keras_gan.cli.source import (
     first_named,
     hold_out,
     is_gray,
-    noise_of_two,
+    repeated_noise,
 )
 from keras_gan.metrics.features.self_supervised import FEWEST
 
@@ -181,7 +181,7 @@ class Pairs(Source):
         return load_pairs(self._args, batch_size, self.splits[split], *shapes, seed, flip=flip, cache=cache)
 
     def noise(self, split=1):
-        return noise_of_two(self.source_shape, self.shape, len(self._withheld))
+        return repeated_noise(self.source_shape, self.shape, len(self._withheld))
 
     @functools.cached_property
     def plain(self):

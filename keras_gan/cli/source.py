@@ -15,7 +15,7 @@ from keras_gan.cli.common import load_images
 from keras_gan.conditions import Labels
 from keras_gan.datasets.split import select
 from keras_gan.metrics.features.self_supervised import FEWEST, SMALLEST
-from keras_gan.settings.base import noise
+from keras_gan.settings.base import noise, noise_of_two
 
 # Held out: the last tenth, of which metrics compare so many.
 _HELD_OUT, COMPARED = "train[90%:]", 1000
@@ -131,13 +131,10 @@ def repeated(batch, count):
     return batch.unbatch().repeat().take(count).batch(BATCH)
 
 
-def noise_of_two(shape, other, count):
+def repeated_noise(shape, other, count):
     """Makes noise in the place of so many pairs, or of those that metrics compare; as `Source.noise`."""
-    import tensorflow as tf
-
     count = min(COMPARED, count)
-    batches = tuple(noise(each, min(count, BATCH)) for each in (shape, other))
-    return repeated(tf.data.Dataset.zip(batches), count)
+    return repeated(noise_of_two(shape, other, min(count, BATCH)), count)
 
 
 def hold_out(names):

@@ -18,7 +18,7 @@ from keras_gan.cli.source import (
     digest,
     hold_out,
     is_gray,
-    noise_of_two,
+    repeated_noise,
 )
 from keras_gan.datasets.split import select
 from keras_gan.metrics.features.self_supervised import FEWEST
@@ -173,7 +173,7 @@ class Unpaired(Source):
         return once(data, [count(found, self.splits[1]) for found in self._found], batch_size) if split else data
 
     def noise(self, split=1):
-        return noise_of_two(self.shape, self.shape, min(map(len, self._withheld)))
+        return repeated_noise(self.shape, self.shape, min(map(len, self._withheld)))
 
     @functools.cached_property
     def plain(self):
