@@ -92,32 +92,53 @@ def parts_of(dataset):
         dataset: `tf.data.Dataset`, or anything else.
 
     Returns:
-        Function of the number of a part and of how many parts there are, which returns a `tf.data.Dataset` of that part
-        of each batch; None if there is no reader, or a transformation may need whole batches.
+        Function `(worker, workers, devices=1)` that returns a `tf.data.Dataset` of what this worker's devices need: for
+        each batch `devices` parts of it, one after the other. None if there is no reader, or a transformation may need
+        whole batches.
     """
     parts, inputs = getattr(dataset, _PARTS, None), inputs_of(dataset)
     if parts is not None or len(inputs) != 1:
         return parts
     parts, again = parts_of(inputs[0]), _again(dataset, inputs[0])
-    return None if parts is None or again is None else lambda *part: again(parts(*part))
+    if parts is None or again is None:
+        return None
+    return lambda worker, workers, devices=1: again(parts(worker, workers, devices), devices)
+
+
+def own_part(dataset, whole):
+    """Makes data for `fit` that are read as they come: each worker has a dataset of its own part.
+
+    Args:
+        dataset: `tf.data.Dataset` of this worker's parts, or one that a strategy has distributed.
+        whole: `tf.data.Dataset` of whole batches, which has as many of them as there are steps.
+    """
+    from keras.src.trainers.data_adapters.tf_dataset_adapter import TFDatasetAdapter
+
+    class OwnPart(TFDatasetAdapter):
+        num_batches = TFDatasetAdapter(whole).num_batches
+
+    return OwnPart(dataset)
 
 
 def _again(dataset, source):
-    """Returns a function that repeats a dataset's transformation on another source; None if it may need all of it."""
+    """Finds a function that repeats a dataset's transformation on another source; None if it may need all of it.
+
+    The function takes the source and how many of its elements stand for one.
+    """
     import tensorflow as tf
 
     one, length, whole = tf.data.Dataset.range(1), int(dataset.cardinality()), int(source.cardinality())
     if type(dataset) is type(one.prefetch(1)):
-        return lambda other: other.prefetch(2)
+        return lambda other, n: other.prefetch(2 * n)
     if type(dataset) is type(one.with_options(tf.data.Options())):
-        return lambda other: other.with_options(dataset.options())
+        return lambda other, n: other.with_options(dataset.options())
     if type(dataset) is type(one.take(1)) and length >= 0:
-        return lambda other: other.take(length)
+        return lambda other, n: other.take(n * length)
     if type(dataset) is type(one.skip(1)) and whole >= 0:
-        return lambda other: other.skip(whole - length)
+        return lambda other, n: other.skip(n * (whole - length))
     if type(dataset) is type(one.repeat(1)) and whole > 0:
         # For infinite repetition both are -1.
-        return lambda other: other.repeat(length // whole)
+        return lambda other, n: other.repeat(length // whole)
     return None
 
 

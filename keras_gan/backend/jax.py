@@ -6,6 +6,8 @@ import numpy as np
 from jax.errors import JaxRuntimeError as OpError  # noqa: F401
 from keras import ops
 
+from keras_gan import keras_private
+
 # Batch size of `inference`: small enough for a single example to be fast, large enough for most of the throughput.
 _BLOCK = 16
 
@@ -14,8 +16,6 @@ class Trainer:
     """Mixin for `keras.Model`: Keras's entry points for a step, and the update of players."""
 
     without_padding = staticmethod(lambda x: x)
-    # All processes read the same data, and Keras gives each its part.
-    of_worker = staticmethod(lambda data: data)
 
     @property
     def is_chief(self):
@@ -26,6 +26,15 @@ class Trainer:
     def is_alone(self):
         """Bool: no other process trains with this one."""
         return jax.process_count() == 1
+
+    def of_worker(self, data):
+        """Lets a process read only its part of each batch. As on TensorFlow, where data parallelism is all there is."""
+        distribution = keras.distribution.distribution()
+        divides = isinstance(distribution, keras.distribution.DataParallel) and distribution.auto_shard_dataset
+        parts = keras_private.parts_of(data) if divides and not self.is_alone else None
+        if parts is None:
+            return data
+        return keras_private.own_part(parts(jax.process_index(), jax.process_count()), data)
 
     def train_step(self, state, data):
         groups = self.trainable_variables, self.non_trainable_variables, self.optimizer.variables

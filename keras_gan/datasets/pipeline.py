@@ -111,15 +111,17 @@ def _batches(order, batch_size, pick):
     """Makes the dataset of batches, of which each worker reads only its part."""
     import tensorflow as tf
 
-    def part(index, count):
+    def part(worker, workers, devices=1):
         def own(picks):
-            # As TensorFlow divides a batch among workers: the last may get fewer examples, or none.
-            size = -(-tf.shape(picks)[0] // count)
-            return picks[index * size : (index + 1) * size]
+            # As TensorFlow divides a batch among devices: the last may get fewer examples, or none.
+            size = -(-tf.shape(picks)[0] // (workers * devices))
+            first = worker * devices * size
+            starts = tf.data.Dataset.range(devices, output_type=tf.int32)
+            return starts.map(lambda i: picks[first + i * size :][:size])
 
         batches = order.dataset().batch(batch_size)
-        batches = batches if count == 1 else batches.map(own)
-        batches = batches.apply(tf.data.experimental.assert_cardinality(-(-len(order) // batch_size)))
+        batches = batches if workers * devices == 1 else batches.flat_map(own)
+        batches = batches.apply(tf.data.experimental.assert_cardinality(devices * -(-len(order) // batch_size)))
         return steady(batches.map(pick))
 
     return with_parts(part(0, 1), part)

@@ -122,18 +122,20 @@ def batches(dataset):
     return found
 
 
-@pytest.mark.parametrize("count", [2, 3, 4])
+@pytest.mark.parametrize(("workers", "devices"), [(2, 1), (3, 1), (2, 2), (1, 3)])
 @pytest.mark.parametrize("change", PASSED.values(), ids=PASSED)
-def test_parts_of_batches_are_the_batches(change, count):
+def test_parts_of_batches_are_the_batches(change, workers, devices):
     whole = batches(change(some()))
-    make = parts_of(change(some()))
-    parts = [make(i, count) for i in range(count)]
-    assert [len(part) for part in parts] == [len(whole)] * count
+    make, count = parts_of(change(some())), workers * devices
+    parts = [make(i, workers, devices) for i in range(workers)]
+    assert [len(part) for part in parts] == [devices * len(whole)] * workers
     found = [batches(part) for part in parts]
+    # A worker's devices take theirs one after the other.
+    found = [found[i // devices][i % devices :: devices] for i in range(count)]
     for batch, *own in zip(whole, *found, strict=True):
         for i in range(2):
             np.testing.assert_array_equal(np.concatenate([part[i] for part in own]), batch[i])
-        # As TensorFlow divides a batch: of five examples for four workers the last gets none.
+        # As TensorFlow divides a batch: of five examples for four devices the last gets none.
         size = -(-len(batch[0]) // count)
         assert [len(part[0]) for part in own] == [max(0, min(size, len(batch[0]) - i * size)) for i in range(count)]
 

@@ -69,16 +69,16 @@ class ReplicaLoop(keras_private.StepLoop):
         Returns:
             Distributed data, or the same.
         """
-        strategy = self.distribute_strategy
-        # Several devices per worker would need parts of its part, and Keras their number.
-        if self.is_alone or len(strategy.extended.worker_devices) > 1:
-            return data
-        parts = keras_private.parts_of(data)
+        parts = None if self.is_alone else keras_private.parts_of(data)
         if parts is None:
             return data
-        return strategy.distribute_datasets_from_function(
-            lambda context: parts(context.input_pipeline_id, context.num_input_pipelines)
-        )
+
+        def own(context):
+            workers = context.num_input_pipelines
+            return parts(context.input_pipeline_id, workers, context.num_replicas_in_sync // workers)
+
+        distributed = self.distribute_strategy.distribute_datasets_from_function(own)
+        return keras_private.own_part(distributed, data)
 
     def skip_batches(self, logs, iterator):
         """Replaces `train_function` while resuming: consumes batches without training, and returns `logs`."""
