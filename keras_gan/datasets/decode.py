@@ -43,8 +43,7 @@ def read(path, size, channels):
         pixels = image.width * image.height
         exact = None if size is None else _shrink(image, size)
         with _large_image if pixels > _LARGE_PIXELS else contextlib.nullcontext():
-            image = np.asarray(_convert(image, _MODES[channels]))
-            return fit(image.reshape(*image.shape[:2], channels), size, exact)
+            return fit(_convert(image, _MODES[channels]), size, exact)
 
 
 def header(path):

@@ -254,7 +254,9 @@ class Pairs(Pictures):
         return folder.attempts(self._header, self._files)
 
     def decode(self, start=0):
-        for image, reason in folder.attempts(self._read, self._files[start:]):
+        # Images of their own sizes may be large.
+        at_once = 1 if self.sizes is None else 16
+        for image, reason in folder.attempts(self._read, self._files[start:], at_once):
             yield image, 0, reason
 
     def _header(self, files):

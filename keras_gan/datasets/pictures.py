@@ -124,7 +124,7 @@ def fit(image, size, exact=None):
     """Crops the center of an image to the shape of `size` and resizes it.
 
     Args:
-        image: Array `(height, width, channels)`, uint8.
+        image: Array `(height, width, channels)`, uint8, or a `PIL.Image.Image`, of which no copy is made.
         size: `(height, width)`, or None to leave it as it is.
         exact: `(height, width)`, floats, the size of the image within the array, whose last row and column may be
             fractional pixels. Defaults to None, all of it.
@@ -132,11 +132,13 @@ def fit(image, size, exact=None):
     Returns:
         Array of that size, uint8.
     """
-    if size is None or image.shape[:2] == size:
-        return image
-    height, width = exact or image.shape[:2]
+    is_array = isinstance(image, np.ndarray)
+    whole = image.shape[:2] if is_array else image.size[::-1]
+    if size is None or whole == size:
+        return image if is_array else _pixels(image)
+    height, width = exact or whole
     scale = min(height / size[0], width / size[1])
-    box = None
+    picture, box = _picture(image), None
     if exact:
         crop_height, crop_width = (n * scale for n in size)
         left, top = (width - crop_width) / 2, (height - crop_height) / 2
@@ -144,15 +146,15 @@ def fit(image, size, exact=None):
     else:
         crop_height, crop_width = (max(1, round(n * scale)) for n in size)
         top, left = (height - crop_height) // 2, (width - crop_width) // 2
-        image = image[top : top + crop_height, left : left + crop_width]
-    return resize(image, size, box)
+        picture = picture.crop((left, top, left + crop_width, top + crop_height))
+    return resize(picture, size, box)
 
 
 def resize(image, size, box=None):
     """Resizes an image.
 
     Args:
-        image: Array `(height, width, channels)`, uint8.
+        image: Array `(height, width, channels)`, uint8, or a `PIL.Image.Image`.
         size: `(height, width)`.
         box: Tuple of floats, the left, upper, right and lower edge of the part to take. Defaults to None, all.
 
@@ -161,6 +163,17 @@ def resize(image, size, box=None):
     """
     from PIL import Image
 
-    picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
-    resized = np.asarray(picture.resize((size[1], size[0]), Image.Resampling.LANCZOS, box))
-    return resized.reshape(*size, -1)
+    return _pixels(_picture(image).resize(size[::-1], Image.Resampling.LANCZOS, box))
+
+
+def _picture(image):
+    from PIL import Image
+
+    if not isinstance(image, np.ndarray):
+        return image
+    return Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
+
+
+def _pixels(picture):
+    pixels = np.asarray(picture)
+    return pixels.reshape(*pixels.shape[:2], -1)
