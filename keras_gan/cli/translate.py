@@ -1,6 +1,7 @@
 """`keras-gan translate`: translates images with a saved translation."""
 
 import contextlib
+import functools
 import sys
 from pathlib import Path
 
@@ -8,13 +9,16 @@ import keras
 import numpy as np
 
 from keras_gan import images
+from keras_gan.cli import tiling
 from keras_gan.cli.common import Result, add_command, add_direction, direction, load_translator, positive
 from keras_gan.datasets import decode, folder
 from keras_gan.datasets.pictures import resize
 
 _BATCH = 16
-# From so many on there is a progress bar.
-_MANY = 20
+# From so many images, or tiles of one image, on there is a progress bar.
+_MANY, _MANY_TILES = 20, 500
+# Larger pictures would take gigabytes, and no command reads them.
+_MAX_PIXELS = 89_000_000
 
 
 def add(commands):
@@ -35,10 +39,10 @@ def add(commands):
     add_direction(parser)
     parser.add_argument(
         "--fit",
-        choices=("crop", "pad", "stretch"),
-        default="crop",
-        help="how an image of another shape gets the model's: crop its center (default); pad it, and take the padding "
-        "off what is made; or stretch it",
+        choices=("crop", "pad", "stretch", "tile"),
+        help="how an image of another size gets the model's: crop its center; pad it, and take the padding off what is "
+        "made; stretch it; or keep its size, and translate overlapping tiles of it (default: tile for a model that "
+        "enlarges, else crop)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
     parser.add_argument("--batch-size", type=positive, default=_BATCH, metavar="N", help=f"at once (default: {_BATCH})")
@@ -50,21 +54,25 @@ def run(args):
     _check_new(outputs, args.overwrite)
     model = load_translator(args.model)
     generator, (height, width, channels) = direction(model, args.to, args.model)
-    batch_size, scale = min(args.batch_size, len(sources)), model.data_shape[0] // height
+    fit = args.fit or ("tile" if model.data_shape[0] > height else "crop")
+    # Tiles of one image fill batches.
+    at_once, batch_size = (1, args.batch_size) if fit == "tile" else [min(args.batch_size, len(sources))] * 2
+    read = functools.partial(_read, size=(height, width), channels=channels, fit=fit, target=model.data_shape)
     progress = keras.utils.Progbar(len(sources), unit_name="image") if len(sources) >= _MANY else None
     bad, done = [f"{path} (of a kind that is not read)" for path in others], 0
     # The result alone goes to stdout.
     with contextlib.redirect_stdout(sys.stderr):
-        found = folder.attempts(lambda path: _read(path, (height, width), channels, args.fit), sources)
-        for batch in _batches(zip(sources, outputs, found, strict=True), batch_size):
+        found = folder.attempts(read, sources, at_once)
+        for batch in _batches(zip(sources, outputs, found, strict=True), at_once):
             good = [(output, *image) for _, output, (image, reason) in batch if reason is None]
             bad += [f"{path} ({reason})" for path, _, (_, reason) in batch if reason is not None]
             if good:
-                made = _translate(model, generator, np.stack([image for _, image, _ in good]), batch_size)
-                for (output, _, box), image in zip(good, made, strict=True):
-                    rows, columns = (slice(scale * part.start, scale * part.stop) for part in box)
+                pictures = np.concatenate([tiles for _, tiles, _ in good])
+                made = _translate(model, generator, pictures, batch_size, silent=progress is not None)
+                ends = np.cumsum([len(tiles) for _, tiles, _ in good])
+                for (output, _, join), tiles in zip(good, np.split(made, ends[:-1]), strict=True):
                     output.parent.mkdir(parents=True, exist_ok=True)
-                    images.save(output, images.to_uint8(image[rows, columns]))
+                    images.save(output, images.to_uint8(join(tiles)))
             done += len(batch)
             if progress is not None:
                 progress.update(done)
@@ -140,31 +148,51 @@ def _batches(items, size):
         yield batch
 
 
-def _read(path, size, channels, fit):
+def _read(path, size, channels, fit, target):
     """Reads an image for the model.
 
+    Args:
+        path: Path of the file.
+        size: `(height, width)` that the model takes.
+        channels: Int, how many it takes.
+        fit: String, the option of that name.
+        target: `(height, width, channels)` that the model makes.
+
     Returns:
-        Array `(*size, channels)`, uint8; and the rows and the columns that are no padding, two slices.
+        Array `(n, *size, channels)`, uint8; and a function that makes an image `(height, width, channels)` of what the
+        model makes of these, `(n, *target)`.
     """
+    scale = target[0] // size[0]
     if fit == "crop":
-        return decode.read(path, size, channels), [slice(0, n) for n in size]
+        return decode.read(path, size, channels)[None], lambda made: made[0]
     image = decode.read(path, None, channels)
     if fit == "stretch":
-        return resize(image, size), [slice(0, n) for n in size]
+        return resize(image, size)[None], lambda made: made[0]
+    if fit == "tile":
+        pixels = image.shape[0] * image.shape[1] * scale**2
+        if pixels > _MAX_PIXELS:
+            raise ValueError(f"it would become {pixels:,} pixels; at most {_MAX_PIXELS:,} are made")
+        return tiling.cut(image, size), lambda made: tiling.join(made, image.shape[:2], scale)
     factor = min(n / own for n, own in zip(size, image.shape[:2], strict=True))
     inner = [max(1, round(own * factor)) for own in image.shape[:2]]
-    box = [slice((n - part) // 2, (n - part) // 2 + part) for n, part in zip(size, inner, strict=True)]
-    around = [(part.start, n - part.stop) for n, part in zip(size, box, strict=True)]
+    starts = [(n - part) // 2 for n, part in zip(size, inner, strict=True)]
+    rows, columns = (slice(scale * k, scale * (k + part)) for k, part in zip(starts, inner, strict=True))
+    around = [(k, n - k - part) for k, n, part in zip(starts, size, inner, strict=True)]
     # The colors of the border go on: an edge would be something to translate.
-    return np.pad(resize(image, inner), [*around, (0, 0)], mode="edge"), box
+    return np.pad(resize(image, inner), [*around, (0, 0)], mode="edge")[None], lambda made: made[0][rows, columns]
 
 
-def _translate(model, generator, pictures, batch_size):
+def _translate(model, generator, pictures, batch_size, silent):
     """Returns what becomes of pictures `(n, height, width, channels)`, uint8: images in [-1, 1]."""
-    n = len(pictures)
-    # A last batch of another size would be compiled anew.
-    pictures = pictures[np.arange(batch_size) % n] if n < batch_size else pictures
-    made = images.signed(model.infer(generator, pictures / np.float32(127.5) - 1, batch_size), generator)[:n]
-    if not np.isfinite(made).all():
-        raise ValueError("model must make finite values. Received: one whose outputs are NaN or infinite.")
-    return made
+    n, made = len(pictures), []
+    progress = keras.utils.Progbar(n, unit_name="tile") if n >= _MANY_TILES and not silent else None
+    for start in range(0, n, batch_size):
+        # A last batch of another size would be compiled again.
+        batch = pictures[np.arange(start, start + batch_size) % n]
+        batch = model.infer(generator, batch / np.float32(127.5) - 1, batch_size)
+        made.append(images.signed(batch, generator)[: n - start])
+        if not np.isfinite(made[-1]).all():
+            raise ValueError("model must make finite values. Received: one whose outputs are NaN or infinite.")
+        if progress is not None:
+            progress.update(min(n, start + batch_size))
+    return np.concatenate(made)

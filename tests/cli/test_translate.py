@@ -64,20 +64,56 @@ def test_ways_to_fit(scale, model, tmp_path):
     for fit, wanted in expected.items():
         assert translate(path, tmp_path / "tall.png", tmp_path / f"{fit}.png", "--fit", fit) == 0
         np.testing.assert_array_equal(read(tmp_path / f"{fit}.png"), 255 - wanted.repeat(scale, 0).repeat(scale, 1))
+    # What enlarges keeps the whole picture.
+    expected = expected["crop"] if scale == 1 else image
     assert translate(path, tmp_path / "tall.png", tmp_path / "default.png") == 0
-    np.testing.assert_array_equal(read(tmp_path / "default.png"), read(tmp_path / "crop.png"))
+    np.testing.assert_array_equal(read(tmp_path / "default.png"), 255 - expected.repeat(scale, 0).repeat(scale, 1))
+
+
+def save_blur(path, kernel):
+    """Saves a translation of 16x16 whose output is the mean of its surroundings, and gray beyond the border."""
+    generator = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.DepthwiseConv2D(kernel, padding="same")])
+    generator.layers[0].set_weights([np.full((kernel, kernel, 3, 1), 1 / kernel**2), np.zeros(3)])
+    discriminator = keras.Sequential([keras.Input((16, 16, 6)), keras.layers.Conv2D(1, 3)])
+    keras_gan.Pix2Pix(generator, discriminator).save(path)
+    return path
 
 
 def test_padding_goes_on_with_the_border(tmp_path):
-    # An output that is the mean of its surroundings says what lies around the picture.
-    generator = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.DepthwiseConv2D(9, padding="same")])
-    generator.layers[0].set_weights([np.full((9, 9, 3, 1), 1 / 81), np.zeros(3)])
-    discriminator = keras.Sequential([keras.Input((16, 16, 6)), keras.layers.Conv2D(1, 3)])
-    keras_gan.Pix2Pix(generator, discriminator).save(tmp_path / "blur.keras")
+    path = save_blur(tmp_path / "blur.keras", 9)
     Image.new("RGB", (5, 100), (200, 200, 200)).save(tmp_path / "strip.png")
-    assert translate(tmp_path / "blur.keras", tmp_path / "strip.png", tmp_path / "out.png", "--fit", "pad") == 0
+    assert translate(path, tmp_path / "strip.png", tmp_path / "out.png", "--fit", "pad") == 0
     found = read(tmp_path / "out.png")
     assert found.shape == (16, 1, 3) and (found[4:12] == 200).all()
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (17, 40), (90, 61), (9, 33), (5, 7)])
+def test_tiles_give_each_pixel_its_own(height, width, model, tmp_path):
+    image = picture(height, width)
+    Image.fromarray(image).save(tmp_path / "in.png")
+    larger = save_negative(tmp_path / "larger.keras", scale=2)
+    for path, scale in ((model, 1), (larger, 2)):
+        assert translate(path, tmp_path / "in.png", tmp_path / f"{scale}.png", "--fit", "tile") == 0
+        found = read(tmp_path / f"{scale}.png")
+        np.testing.assert_array_equal(found, 255 - image.repeat(scale, 0).repeat(scale, 1))
+
+
+def test_tiles_hide_their_borders(tmp_path, capsys, monkeypatch):
+    path = save_blur(tmp_path / "blur.keras", 3)
+    Image.new("RGB", (100, 80), (200, 200, 200)).save(tmp_path / "in.png")
+    assert translate(path, tmp_path / "in.png", tmp_path / "out.png", "--fit", "tile") == 0
+    seams = np.abs(read(tmp_path / "out.png")[1:-1, 1:-1].astype(int) - 200).max()
+    # A tile's own border is off by a third of 200 - 127.5, 24, of which an eighth is left, in each direction.
+    assert 0 < seams <= 6
+    monkeypatch.setattr("keras_gan.cli.translate._MAX_PIXELS", 7999)
+    message = fails(capsys, path, tmp_path / "in.png", tmp_path / "new.png", "--fit", "tile")
+    assert "in.png (it would become 8,000 pixels; at most 7,999 are made)" in message
+
+
+def test_a_picture_of_many_tiles_shows_progress(model, tmp_path, capsys):
+    Image.fromarray(picture(16, 6000)).save(tmp_path / "wide.png")
+    assert translate(model, tmp_path / "wide.png", tmp_path / "out.png", "--fit", "tile") == 0
+    assert "500/500" in capsys.readouterr().err
 
 
 def test_a_folder_keeps_its_names_and_what_is_bad_is_named(model, tmp_path, capsys):
