@@ -25,6 +25,15 @@ class Pace:
         start: Float, the first step and the first evaluation, which the backend compiles.
         step: Float, a step.
         epoch_end: Float, the end of an epoch: evaluation and callbacks.
+
+    Example:
+
+    ```python
+    pace = keras_gan.pace.Pace(start=10.0, step=0.5, epoch_end=2.0)
+    pace.seconds(steps=100, epochs=2)  # 64.0
+    pace.epochs_within(120, steps_per_epoch=100)  # 2
+    pace.steps_within(60, epochs=2)  # 92
+    ```
     """
 
     start: float

@@ -46,8 +46,11 @@ def classifier(dataset, epochs=10):
     Example:
 
     ```python
-    features = keras_gan.metrics.features.classifier("digits")
-    found = features.predict(gan.sample(1000))["probabilities"].argmax(1)
+    features = keras_gan.metrics.features.classifier("digits", epochs=1)
+    found = features(np.zeros((4, 28, 28, 1)))  # or gan.sample(4)
+    found["features"].shape  # (4, 64)
+    found["probabilities"].shape  # (4, 10)
+    # In a GAN: gan.compile(metrics=[keras_gan.metrics.FrechetDistance(features)])
     ```
     """
     epochs = check_integer("epochs", epochs)

@@ -65,16 +65,18 @@ def self_supervised(dataset, steps=None):
     Raises:
         ValueError: If `steps` is out of range, or the dataset does not give at least 16 such images.
 
-    Reference:
-        - [Chen et al., 2020](https://arxiv.org/abs/2002.05709): SimCLR
-        - [Morozov et al., 2021](https://openreview.net/forum?id=NeRdBeTionN), such features in distances
-
     Example:
 
     ```python
-    features = keras_gan.metrics.features.self_supervised("folder:photos")
-    gan.compile(metrics=[keras_gan.metrics.KernelDistance(features)])
+    # Two steps are for a quick look: leave them out for features to measure with.
+    features = keras_gan.metrics.features.self_supervised("digits", steps=2)
+    features(np.zeros((4, 28, 28, 1)))["features"].shape  # (4, 128)
+    # In a GAN: gan.compile(metrics=[keras_gan.metrics.KernelDistance(features)])
     ```
+
+    Reference:
+        - [Chen et al., 2020](https://arxiv.org/abs/2002.05709): SimCLR
+        - [Morozov et al., 2021](https://openreview.net/forum?id=NeRdBeTionN), such features in distances
     """
     steps = _STEPS if steps is None else check_integer("steps", steps)
     if isinstance(dataset, str):
@@ -104,8 +106,9 @@ def steps_within(seconds, shape):
     Example:
 
     ```python
-    steps = keras_gan.metrics.features.steps_within(30, (64, 64, 3))
-    features = keras_gan.metrics.features.self_supervised("folder:photos", steps)
+    steps = keras_gan.metrics.features.steps_within(30, (28, 28, 1))
+    steps > 0  # True
+    # features = keras_gan.metrics.features.self_supervised("digits", steps)
     ```
     """
     seconds = check_number("seconds", seconds, 0, open_low=True)
