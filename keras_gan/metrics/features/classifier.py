@@ -46,10 +46,15 @@ def classifier(dataset, epochs=10):
     Example:
 
     ```python
-    features = keras_gan.metrics.features.classifier("digits", epochs=1)
-    found = features(np.zeros((4, 28, 28, 1)))  # or gan.sample(4)
+    import tensorflow as tf
+
+    images = np.random.default_rng(0).uniform(-1, 1, (64, 8, 8, 1))
+    labels = np.arange(64) % 3
+    dataset = tf.data.Dataset.from_tensor_slices((images, labels)).batch(32)  # or "digits"
+    features = keras_gan.metrics.features.classifier(dataset, epochs=1)
+    found = features(images[:4])  # or gan.sample(4)
     found["features"].shape  # (4, 64)
-    found["probabilities"].shape  # (4, 10)
+    found["probabilities"].shape  # (4, 3)
     # In a GAN: gan.compile(metrics=[keras_gan.metrics.FrechetDistance(features)])
     ```
     """

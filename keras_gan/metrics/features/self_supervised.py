@@ -68,9 +68,13 @@ def self_supervised(dataset, steps=None):
     Example:
 
     ```python
+    import tensorflow as tf
+
+    images = np.random.default_rng(0).uniform(-1, 1, (16, 8, 8, 3))
+    dataset = tf.data.Dataset.from_tensors(images)  # or "folder:photos"
     # Two steps are for a quick look: leave them out for features to measure with.
-    features = keras_gan.metrics.features.self_supervised("digits", steps=2)
-    features(np.zeros((4, 28, 28, 1)))["features"].shape  # (4, 128)
+    features = keras_gan.metrics.features.self_supervised(dataset, steps=2)
+    features(images[:4])["features"].shape  # (4, 128)
     # In a GAN: gan.compile(metrics=[keras_gan.metrics.KernelDistance(features)])
     ```
 
@@ -106,9 +110,9 @@ def steps_within(seconds, shape):
     Example:
 
     ```python
-    steps = keras_gan.metrics.features.steps_within(30, (28, 28, 1))
+    steps = keras_gan.metrics.features.steps_within(30, (8, 8, 3))
     steps > 0  # True
-    # features = keras_gan.metrics.features.self_supervised("digits", steps)
+    # features = keras_gan.metrics.features.self_supervised("folder:photos", steps)
     ```
     """
     seconds = check_number("seconds", seconds, 0, open_low=True)
