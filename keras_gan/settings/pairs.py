@@ -180,14 +180,14 @@ def for_pairs(source_shape, target_shape, count, minutes=None):
     Example:
 
     ```python
-    drawings = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 1), "uint8")
-    settings = keras_gan.settings.for_pairs((32, 32, 1), (32, 32, 1), count=40)
+    drawings = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), "uint8")
+    settings = keras_gan.settings.for_pairs((16, 16, 1), (16, 16, 1), count=40)
     train = keras_gan.datasets.load_pairs(drawings, 255 - drawings, batch_size=settings.batch_size, flip=settings.flip)
     # For as many steps as fit into a time: for_pairs(..., minutes=5), and settings.measure(train) here.
     print(settings)
     model = settings.build()
     model.fit(settings.epoch(train), epochs=settings.epochs, callbacks=settings.callbacks("runs/negatives", best=False))
-    model(np.zeros((2, 32, 32, 1))).shape  # (2, 32, 32, 1)
+    model(np.zeros((2, 16, 16, 1))).shape  # (2, 16, 16, 1)
     ```
     """
     source_shape = check_data_shape("source_shape", source_shape, ranks=(3,))

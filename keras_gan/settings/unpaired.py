@@ -164,7 +164,6 @@ def for_unpaired(shape_a, shape_b, count_a, count_b, minutes=None):
     ```python
     dark, bright = np.random.default_rng(0).integers(0, 128, (2, 40, 32, 32, 3), "uint8")
     settings = keras_gan.settings.for_unpaired((32, 32, 3), (32, 32, 3), count_a=40, count_b=40)
-    settings = settings.replace(blocks=1)  # for a quick look
     train = keras_gan.datasets.load_unpaired(dark, bright + 127, batch_size=settings.batch_size, flip=settings.flip)
     # For as many steps as fit into a time: for_unpaired(..., minutes=5), and settings.measure(train) here.
     print(settings)
