@@ -45,6 +45,18 @@ class SpectralNormalization(keras.layers.Wrapper):
     Raises:
         ValueError: If the layer is of another kind, or `power_iterations` is not a positive integer.
 
+    Example:
+
+    ```python
+    conv = keras.layers.Conv2D(16, 3, strides=2, padding="same")
+    layer = keras_gan.layers.SpectralNormalization(conv)
+    layer(np.zeros((4, 8, 8, 3))).shape  # (4, 4, 4, 16)
+    # A kernel of 2 on the diagonal becomes one of 1.
+    dense = keras.layers.Dense(3, kernel_initializer=keras.initializers.Identity(2.0))
+    y = keras_gan.layers.SpectralNormalization(dense)(np.ones((4, 3)))
+    keras.ops.convert_to_numpy(y[0])  # [1.0, 1.0, 1.0]
+    ```
+
     Reference:
         [Miyato et al., 2018](https://arxiv.org/abs/1802.05957)
     """
@@ -126,6 +138,7 @@ class MinibatchStandardDeviation(keras.layers.Layer):
 
     Args:
         group_size: Int > 1, how many examples to compare. Defaults to `4`.
+        **kwargs: `name` and other arguments of `keras.layers.Layer`.
 
     Input shape:
         `(batch, ..., channels)`.
@@ -135,6 +148,15 @@ class MinibatchStandardDeviation(keras.layers.Layer):
 
     Raises:
         ValueError: If `group_size` is not an integer > 1.
+
+    Example:
+
+    ```python
+    layer = keras_gan.layers.MinibatchStandardDeviation()
+    layer(np.zeros((8, 4, 4, 16))).shape  # (8, 4, 4, 17)
+    y = keras_gan.layers.MinibatchStandardDeviation()(np.array([[1.0], [3.0], [1.0], [3.0]]))
+    float(y[0, 1])  # 1.0
+    ```
 
     Reference:
         [Karras et al., 2017](https://arxiv.org/abs/1710.10196)
@@ -174,6 +196,15 @@ class PixelNormalization(keras.layers.Layer):
     Input and output shape:
         `(batch, ..., channels)`.
 
+    Example:
+
+    ```python
+    layer = keras_gan.layers.PixelNormalization()
+    layer(np.zeros((2, 4, 4, 16))).shape  # (2, 4, 4, 16)
+    y = layer(np.array([[1.0, 7.0]]))  # the mean square is 25
+    float(y[0, 1])  # 1.4
+    ```
+
     Reference:
         [Karras et al., 2017](https://arxiv.org/abs/1710.10196)
     """
@@ -210,7 +241,10 @@ class InstanceNormalization(keras.layers.Layer):
 
     ```python
     layer = keras_gan.layers.InstanceNormalization()
-    layer(np.random.uniform(0, 9, (2, 8, 8, 3)).astype("float32"))  # mean 0 and deviation 1 over the pixels
+    y = keras.ops.convert_to_numpy(layer(np.random.uniform(0, 9, (2, 8, 8, 3))))
+    y.shape  # (2, 8, 8, 3)
+    y[1, :, :, 2].std()  # 1.0
+    np.abs(y.mean(axis=(1, 2))).max() < 1e-5  # True
     ```
 
     Reference:
@@ -269,6 +303,13 @@ class ConditionalBatchNormalization(keras.layers.Layer):
     Raises:
         TypeError: If `condition` is something else.
         ValueError: If the condition has no extra input, or a number is out of range.
+
+    Example:
+
+    ```python
+    layer = keras_gan.layers.ConditionalBatchNormalization(keras_gan.conditions.Labels(10))
+    layer([np.zeros((2, 8, 8, 16)), np.array([3, 7])]).shape  # (2, 8, 8, 16)
+    ```
 
     Reference:
         - [de Vries et al., 2017](https://arxiv.org/abs/1707.00683)
@@ -344,6 +385,20 @@ class GroupedConv2D(keras.layers.Conv2D):
 
     Same arguments, weights and outputs. On TensorFlow and a CPU Keras compiles each grouped convolution with XLA, and
     a step through one takes 60 to 100 times as long as this.
+
+    Input shape:
+        `(batch, height, width, channels)`, with `channels` divisible by `groups`.
+
+    Output shape:
+        `(batch, new_height, new_width, filters)`.
+
+    Example:
+
+    ```python
+    layer = keras_gan.layers.GroupedConv2D(16, 3, padding="same", groups=4)
+    layer(np.zeros((2, 8, 8, 8))).shape  # (2, 8, 8, 16)
+    layer.kernel.shape  # (3, 3, 2, 16)
+    ```
     """
 
     def convolution_op(self, inputs, kernel):
@@ -363,6 +418,23 @@ class Residual(keras.layers.Layer):
         residual: List of layers, the residual path. If there is a `ConditionalBatchNormalization` among them, the
             block takes `[x, given]`, too, and passes it on.
         shortcut: List of layers that map the input to the same shape. Defaults to `()`, the identity.
+        **kwargs: `name` and other arguments of `keras.layers.Layer`.
+
+    Input shape:
+        That of the paths' first layers, such as `(batch, height, width, channels)`.
+
+    Output shape:
+        That of the residual path's last layer.
+
+    Example:
+
+    ```python
+    block = keras_gan.layers.Residual(
+        [keras.layers.ReLU(), keras.layers.Conv2D(32, 3, padding="same")],
+        shortcut=[keras.layers.Conv2D(32, 1)],
+    )
+    block(np.zeros((2, 8, 8, 16))).shape  # (2, 8, 8, 32)
+    ```
 
     Reference:
         [He et al., 2015](https://arxiv.org/abs/1512.03385)

@@ -40,6 +40,30 @@ class AdversarialLoss:
         boundary: Float, the logit at which the discriminator is undecided; the threshold of `real_accuracy`,
             `fake_accuracy` and `keras_gan.augmentation.AdaptiveAugmentation`. None for a loss in which a single logit
             has no meaning, such as one of differences: adding a number to all logits changes nothing then.
+
+    Example:
+
+    ```python
+    @keras.saving.register_keras_serializable()
+    class PearsonLeastSquares(keras_gan.losses.AdversarialLoss):
+        # LSGAN with the targets 1 for reals and -1 for fakes, and 0 for the generator.
+
+        generator_uses_real = False
+
+        def discriminator(self, real_logits, fake_logits):
+            real, fake = keras.ops.square(real_logits - 1), keras.ops.square(fake_logits + 1)
+            return (keras.ops.mean(real) + keras.ops.mean(fake)) / 2
+
+        def generator(self, real_logits, fake_logits):
+            return keras.ops.mean(keras.ops.square(fake_logits)) / 2
+
+
+    loss = PearsonLeastSquares()
+    real_logits, fake_logits = np.array([[2.0], [0.0]]), np.array([[0.0], [-2.0]])
+    float(loss.discriminator(real_logits, fake_logits))  # 1.0
+    float(loss.generator(None, fake_logits))  # 1.0
+    # In a GAN: gan.compile(loss=loss)
+    ```
     """
 
     generator_uses_real = True
@@ -134,6 +158,15 @@ class Minimax(_Smoothable):
     Raises:
         ValueError: If `label_smoothing` is out of range.
 
+    Example:
+
+    ```python
+    loss = keras_gan.losses.Minimax()
+    real_logits, fake_logits = np.array([[2.0], [0.0]]), np.array([[0.0], [-2.0]])
+    float(loss.discriminator(real_logits, fake_logits))  # 0.8201
+    float(loss.generator(None, fake_logits))  # -0.4100
+    ```
+
     Reference:
         - [Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661), equation 1
         - [Salimans et al., 2016](https://arxiv.org/abs/1606.03498), section 3.4: one-sided label smoothing
@@ -148,7 +181,14 @@ class Minimax(_Smoothable):
         return -_mean_softplus(_float32(fake_logits))
 
     def score(self, logits):
-        """Returns the probability that the discriminator gives an example of being real."""
+        """Returns the probability that the discriminator gives an example of being real.
+
+        Args:
+            logits: Tensor `(batch, ..., 1)`.
+
+        Returns:
+            Tensor `(batch, ..., 1)` in [0, 1].
+        """
         return ops.sigmoid(logits)
 
     def implied_jensen_shannon(self, discriminator_loss):
@@ -156,6 +196,12 @@ class Minimax(_Smoothable):
 
         A lower bound of the Jensen-Shannon divergence between data and generator, equal to it for the best
         discriminator; between 0 and log 2 for one that is better than a guess.
+
+        Args:
+            discriminator_loss: Float or scalar tensor, from `discriminator`.
+
+        Returns:
+            Float or scalar tensor.
         """
         return math.log(2) - discriminator_loss / 2
 
@@ -175,6 +221,15 @@ class NonSaturating(Minimax):
 
     Raises:
         ValueError: If `label_smoothing` is out of range.
+
+    Example:
+
+    ```python
+    loss = keras_gan.losses.NonSaturating()
+    real_logits, fake_logits = np.array([[2.0], [0.0]]), np.array([[0.0], [-2.0]])
+    float(loss.discriminator(real_logits, fake_logits))  # 0.8201
+    float(loss.generator(None, fake_logits))  # 1.4100
+    ```
 
     Reference:
         - [Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661), section 3
@@ -201,6 +256,15 @@ class LeastSquares(_Smoothable):
     Raises:
         ValueError: If `label_smoothing` is out of range.
 
+    Example:
+
+    ```python
+    loss = keras_gan.losses.LeastSquares()
+    real_logits, fake_logits = np.array([[2.0], [0.0]]), np.array([[0.0], [-2.0]])
+    float(loss.discriminator(real_logits, fake_logits))  # 1.5
+    float(loss.generator(None, fake_logits))  # 2.5
+    ```
+
     Reference:
         - [Mao et al., 2016](https://arxiv.org/abs/1611.04076), with a = 0, b = c = 1
         - [Salimans et al., 2016](https://arxiv.org/abs/1606.03498), section 3.4: one-sided label smoothing
@@ -224,6 +288,15 @@ class Hinge(AdversarialLoss):
 
     - discriminator: `mean(max(0, 1 - D(x))) + mean(max(0, 1 + D(G(z))))`
     - generator: `-mean(D(G(z)))`
+
+    Example:
+
+    ```python
+    loss = keras_gan.losses.Hinge()
+    real_logits, fake_logits = np.array([[2.0], [0.0]]), np.array([[0.0], [-2.0]])
+    float(loss.discriminator(real_logits, fake_logits))  # 1.0
+    float(loss.generator(None, fake_logits))  # 1.0
+    ```
 
     Reference:
         - [Lim & Ye, 2017](https://arxiv.org/abs/1705.02894)
@@ -252,6 +325,15 @@ class Wasserstein(AdversarialLoss):
     Use it with `keras_gan.penalties.GradientPenalty` or `LipschitzPenalty`, or `keras_gan.constraints.WeightClipping`.
     Adding a number to all logits changes nothing, so that there is no boundary, and no accuracy in the logs.
 
+    Example:
+
+    ```python
+    loss = keras_gan.losses.Wasserstein()
+    real_logits, fake_logits = np.array([[2.0], [0.0]]), np.array([[0.0], [-2.0]])
+    float(loss.discriminator(real_logits, fake_logits))  # -2.0
+    float(loss.generator(None, fake_logits))  # 1.0
+    ```
+
     Reference:
         [Arjovsky et al., 2017](https://arxiv.org/abs/1701.07875)
     """
@@ -278,6 +360,15 @@ class Relativistic(AdversarialLoss):
 
     Real and fake batches must have the same size. Both accuracies in the logs are the share of pairs in the right
     order, `C(x) > C(G(z))`, with ties counted half.
+
+    Example:
+
+    ```python
+    loss = keras_gan.losses.Relativistic()
+    real_logits, fake_logits = np.array([[2.0], [0.0]]), np.array([[0.0], [-2.0]])
+    float(loss.discriminator(real_logits, fake_logits))  # 0.1269
+    float(loss.generator(real_logits, fake_logits))  # 2.1269
+    ```
 
     Reference:
         - [Jolicoeur-Martineau, 2018](https://arxiv.org/abs/1807.00734)
@@ -311,6 +402,15 @@ class RelativisticAverage(Relativistic):
 
     The inner means are those of this replica's batch, of maps over all positions. They are inside a nonlinearity, so
     results depend on the number of replicas: on two it trains as on two batches of half the size.
+
+    Example:
+
+    ```python
+    loss = keras_gan.losses.RelativisticAverage()
+    real_logits, fake_logits = np.array([[2.0], [0.0]]), np.array([[0.0], [-2.0]])
+    float(loss.discriminator(real_logits, fake_logits))  # 0.3618
+    float(loss.generator(real_logits, fake_logits))  # 4.3618
+    ```
 
     Reference:
         [Jolicoeur-Martineau, 2018](https://arxiv.org/abs/1807.00734)
@@ -386,9 +486,20 @@ def get(identifier):
             `"relativistic_average"`, or any object with methods `discriminator(real_logits, fake_logits)` and
             `generator(real_logits, fake_logits)`.
 
+    Returns:
+        A new loss of that name, with its defaults; an object is returned as it is.
+
     Raises:
         ValueError: If the name is unknown.
         TypeError: If the object lacks one of the two methods.
+
+    Example:
+
+    ```python
+    loss = keras_gan.losses.get("hinge")
+    float(loss.discriminator(np.array([[2.0]]), np.array([[0.0]])))  # 1.0
+    keras_gan.losses.get(loss) is loss  # True
+    ```
     """
     if isinstance(identifier, str):
         if identifier not in _BY_NAME:

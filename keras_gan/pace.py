@@ -25,6 +25,15 @@ class Pace:
         start: Float, the first step and the first evaluation, which the backend compiles.
         step: Float, a step.
         epoch_end: Float, the end of an epoch: evaluation and callbacks.
+
+    Example:
+
+    ```python
+    pace = keras_gan.pace.Pace(start=10.0, step=0.5, epoch_end=2.0)
+    pace.seconds(steps=100, epochs=2)  # 64.0
+    pace.epochs_within(120, steps_per_epoch=100)  # 2
+    pace.steps_within(60, epochs=2)  # 92
+    ```
     """
 
     start: float
@@ -32,15 +41,39 @@ class Pace:
     epoch_end: float
 
     def epochs_within(self, seconds, steps_per_epoch):
-        """Returns how many whole epochs fit into a time, an int: at least 1."""
+        """Computes how many whole epochs fit into a time.
+
+        Args:
+            seconds: Float, the time.
+            steps_per_epoch: Int > 0.
+
+        Returns:
+            Int, at least 1.
+        """
         return max(1, math.floor((seconds - self.start) / (steps_per_epoch * self.step + self.epoch_end)))
 
     def steps_within(self, seconds, epochs):
-        """Returns how many steps in a number of epochs fit into a time, an int: at least 1."""
+        """Computes how many steps in a number of epochs fit into a time.
+
+        Args:
+            seconds: Float, the time.
+            epochs: Int >= 0, how often an epoch ends in it.
+
+        Returns:
+            Int, at least 1, the steps of all epochs together.
+        """
         return max(1, math.floor((seconds - self.start - epochs * self.epoch_end) / self.step))
 
     def seconds(self, steps, epochs):
-        """Returns the seconds for a number of steps in a number of epochs, a float."""
+        """Computes the time for a number of steps in a number of epochs.
+
+        Args:
+            steps: Int, the steps of all epochs together.
+            epochs: Int.
+
+        Returns:
+            Float, in seconds.
+        """
         return self.start + steps * self.step + epochs * self.epoch_end
 
 
@@ -66,8 +99,8 @@ def measure(gan, data, validation_data=None, callbacks=(), seconds=5.0):
     ```python
     def build(epochs):
         gan = keras_gan.GAN(
-            keras_gan.architectures.dcgan_generator((28, 28, 1), latent_dim=64),
-            keras_gan.architectures.dcgan_discriminator((28, 28, 1)),
+            keras_gan.architectures.mlp_generator((28, 28, 1), latent_dim=64, units=(128,)),
+            keras_gan.architectures.mlp_discriminator((28, 28, 1), units=(128,)),
         )
         rate = keras.optimizers.schedules.CosineDecay(2e-4, epochs * len(train))
         gan.compile(keras.optimizers.Adam(rate, beta_1=0.5), keras.optimizers.Adam(rate, beta_1=0.5))

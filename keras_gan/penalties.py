@@ -33,6 +33,28 @@ class Penalty:
             `interval`, which keeps its mean: lazy regularization,
             [Karras et al., 2019](https://arxiv.org/abs/1912.04958), appendix B.
         variables: List of `keras.Variable` that are not trainable. Empty by default.
+
+    Example:
+
+    ```python
+    @keras.saving.register_keras_serializable()
+    class Drift(keras_gan.penalties.Penalty):
+        # Keeps the logits of reals near 0.
+
+        def __init__(self, weight=0.001):
+            self.weight = weight
+
+        def __call__(self, discriminator, real, fake, seed=None):
+            return self.weight * keras.ops.mean(keras.ops.square(discriminator(real)))
+
+        def get_config(self):
+            return {"weight": self.weight}
+
+
+    real = np.array([[1.0], [3.0]])
+    float(Drift(0.5)(lambda x: x, real, None))  # 2.5
+    # In a GAN, whose logs then have drift: gan.compile(penalties=[Drift()])
+    ```
     """
 
     interval = 1
@@ -64,7 +86,26 @@ class Penalty:
 
 
 class GeneratorPenalty(Penalty):
-    """Base class of penalties: weighted terms that are added to the generator's objective."""
+    """Base class of penalties: weighted terms that are added to the generator's objective.
+
+    A subclass implements `__call__`.
+
+    Example:
+
+    ```python
+    @keras.saving.register_keras_serializable()
+    class Brightness(keras_gan.penalties.GeneratorPenalty):
+        # Keeps the mean of generated data near 0.
+
+        def __call__(self, generator, latents, given, fake, seed=None):
+            return keras.ops.square(keras.ops.mean(fake))
+
+
+    fake = np.full((4, 8, 8, 1), 0.5)
+    float(Brightness()(None, None, None, fake))  # 0.25
+    # In a GAN, whose logs then have brightness: gan.compile(generator_penalties=[Brightness()])
+    ```
+    """
 
     def __call__(self, generator, latents, given, fake, seed=None):
         """Computes the penalty, in float32.
@@ -95,6 +136,23 @@ class R1(Penalty):
     Raises:
         ValueError: If `gamma` is negative or not a finite number, or `interval` not a positive integer.
 
+    Example:
+
+    ```python
+    def discriminator(x):
+        return x**2 / 2  # its slope is x
+
+
+    real, fake = np.array([[3.0], [4.0]]), np.array([[1.0], [0.0]])
+    penalty = keras_gan.penalties.R1(gamma=2.0)
+    float(penalty(discriminator, real, fake))  # 12.5
+    gan = keras_gan.GAN(
+        keras_gan.architectures.mlp_generator((2,), latent_dim=4, units=(8,)),
+        keras_gan.architectures.mlp_discriminator((2,), units=(8,)),
+    )
+    gan.compile(penalties=[penalty])
+    ```
+
     Reference:
         [Mescheder et al., 2018](https://arxiv.org/abs/1801.04406)
     """
@@ -123,6 +181,19 @@ class R2(R1):
     Raises:
         ValueError: If `gamma` is negative or not a finite number, or `interval` not a positive integer.
 
+    Example:
+
+    ```python
+    def discriminator(x):
+        return x**2 / 2  # its slope is x
+
+
+    real, fake = np.array([[3.0], [4.0]]), np.array([[1.0], [0.0]])
+    penalties = [keras_gan.penalties.R1(gamma=2.0), keras_gan.penalties.R2(gamma=2.0)]
+    [float(penalty(discriminator, real, fake)) for penalty in penalties]  # [12.5, 0.5]
+    # In a GAN: gan.compile(penalties=penalties)
+    ```
+
     Reference:
         [Mescheder et al., 2018](https://arxiv.org/abs/1801.04406)
     """
@@ -144,6 +215,19 @@ class GradientPenalty(Penalty):
 
     Raises:
         ValueError: If `weight` is negative or not a finite number, or `interval` not a positive integer.
+
+    Example:
+
+    ```python
+    def discriminator(x):
+        return 3 * x[:, :1] + 4 * x[:, 1:]  # its slope is 5
+
+
+    real, fake = np.zeros((8, 2)), np.ones((8, 2))
+    penalty = keras_gan.penalties.GradientPenalty()
+    float(penalty(discriminator, real, fake))  # 160.0
+    # In a GAN: gan.compile(loss="wasserstein", penalties=[penalty])
+    ```
 
     Reference:
         [Gulrajani et al., 2017](https://arxiv.org/abs/1704.00028)
@@ -179,6 +263,16 @@ class LipschitzPenalty(GradientPenalty):
     Raises:
         ValueError: If `weight` is negative or not a finite number, or `interval` not a positive integer.
 
+    Example:
+
+    ```python
+    real, fake = np.zeros((8, 1)), np.ones((8, 1))
+    penalty = keras_gan.penalties.LipschitzPenalty()
+    float(penalty(lambda x: 3 * x, real, fake))  # 40.0
+    float(penalty(lambda x: x / 2, real, fake))  # 0.0
+    # In a GAN: gan.compile(loss="wasserstein", penalties=[penalty])
+    ```
+
     Reference:
         [Petzka et al., 2017](https://arxiv.org/abs/1709.08894)
     """
@@ -204,6 +298,16 @@ class LeCam(Penalty):
 
     Raises:
         ValueError: If a number is out of range.
+
+    Example:
+
+    ```python
+    penalty = keras_gan.penalties.LeCam(weight=1.0, decay=0.5)
+    penalty.build()  # as gan.compile(penalties=[penalty]) does
+    real_logits, fake_logits = np.array([[2.0], [4.0]]), np.array([[-1.0], [1.0]])
+    float(penalty(lambda x: x, real_logits, fake_logits))  # 13.25
+    float(penalty.real_mean), float(penalty.fake_mean)  # (1.5, 0.0)
+    ```
 
     Reference:
         [Tseng et al., 2021](https://arxiv.org/abs/2104.03310)
@@ -245,6 +349,19 @@ class ModeSeeking(GeneratorPenalty):
 
     Raises:
         ValueError: If `weight` is negative or not a finite number.
+
+    Example:
+
+    ```python
+    def generator(latents, given):
+        return 4 * latents
+
+
+    latents = np.random.normal(size=(8, 2)).astype("float32")
+    penalty = keras_gan.penalties.ModeSeeking()
+    float(penalty(generator, latents, None, generator(latents, None)))  # 0.25
+    # In a GAN: gan.compile(generator_penalties=[penalty])
+    ```
 
     Reference:
         [Mao et al., 2019](https://arxiv.org/abs/1903.05628)

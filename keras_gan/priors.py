@@ -31,6 +31,22 @@ class Prior:
 
     Attributes:
         num_uniforms: Int, how many uniform numbers make one latent. Defaults to `latent_dim`.
+
+    Example:
+
+    ```python
+    @keras.saving.register_keras_serializable()
+    class Bits(keras_gan.priors.Prior):
+        # Each number is 0 or 1.
+
+        def from_uniform(self, uniform, truncation=None):
+            return keras.ops.floor(2 * uniform)
+
+
+    prior = Bits(16)
+    prior.sample(4, seed=0).shape  # (4, 16)
+    prior.from_uniform(keras.ops.array([[0.2, 0.7]]))  # [[0.0, 1.0]]
+    ```
     """
 
     def __init__(self, latent_dim):
@@ -94,6 +110,15 @@ class Normal(Prior):
         latent_dim: Int > 0, the size of one latent.
         mean: Float. Defaults to `0.0`.
         stddev: Float > 0. Defaults to `1.0`.
+
+    Example:
+
+    ```python
+    prior = keras_gan.priors.Normal(64)
+    prior.sample(4, seed=0).shape  # (4, 64)
+    latents = prior.sample(4, seed=0, truncation=0.5)
+    float(keras.ops.max(keras.ops.abs(latents))) <= 0.5  # True
+    ```
     """
 
     def __init__(self, latent_dim, mean=0.0, stddev=1.0):
@@ -118,6 +143,17 @@ class Uniform(Prior):
         latent_dim: Int > 0, the size of one latent.
         low: Float, the smallest value. Defaults to `-1.0`.
         high: Float > low, the bound from above. Defaults to `1.0`.
+
+    Raises:
+        ValueError: If a number is out of range.
+
+    Example:
+
+    ```python
+    prior = keras_gan.priors.Uniform(64)
+    prior.sample(4, seed=0).shape  # (4, 64)
+    prior.from_uniform(np.array([[0.0, 0.75]]))  # [[-1.0, 0.5]]
+    ```
 
     Reference:
         [Radford et al., 2015](https://arxiv.org/abs/1511.06434)
@@ -149,6 +185,14 @@ class Categorical(Prior):
 
     Args:
         num_classes: Int > 0, the size of one latent.
+
+    Example:
+
+    ```python
+    prior = keras_gan.priors.Categorical(10)
+    prior.sample(4, seed=0).shape  # (4, 10)
+    prior.from_uniform(keras.ops.array([[0.25]]))  # [[0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]]
+    ```
     """
 
     def __init__(self, num_classes):
@@ -176,6 +220,8 @@ class Mixture(Prior):
 
     ```python
     prior = keras_gan.priors.Mixture(keras_gan.priors.circle(10, latent_dim=64, radius=4.0), stddev=0.5)
+    prior.centers.shape  # (10, 64)
+    prior.sample(4, seed=0).shape  # (4, 64)
     ```
 
     Reference:
@@ -207,6 +253,8 @@ class Concatenated(Prior):
 
     ```python
     prior = keras_gan.priors.Concatenated([keras_gan.priors.Normal(62), keras_gan.priors.Uniform(2)])
+    prior.latent_dim  # 64
+    prior.sample(4, seed=0).shape  # (4, 64)
     ```
     """
 
@@ -246,6 +294,14 @@ def circle(num_modes, latent_dim, radius=1.0):
 
     Raises:
         ValueError: If there is no mode, a latent has less than two dimensions, or `radius` is not a finite number.
+
+    Example:
+
+    ```python
+    centers = keras_gan.priors.circle(4, latent_dim=3, radius=2.0)
+    centers.shape  # (4, 3)
+    centers[1]  # [0.0, 2.0, 0.0]
+    ```
     """
     num_modes, latent_dim = check_integer("num_modes", num_modes), check_integer("latent_dim", latent_dim, 2)
     radius = check_number("radius", radius)

@@ -25,6 +25,14 @@ def lerp(start, end, t):
     Returns:
         Tensor, float32: the shape of `t`, then that of the latents. `steps` between two latents are
         `(steps, latent_dim)`, a batch for the generator.
+
+    Example:
+
+    ```python
+    latents = keras_gan.walks.lerp(np.zeros(64), np.ones(64), np.linspace(0, 1, 5))
+    latents.shape  # (5, 64)
+    latents[:, 0]  # [0.0, 0.25, 0.5, 0.75, 1.0]
+    ```
     """
     start, end, t = _prepare(start, end, t)
     return (1 - t) * start + t * end
@@ -44,6 +52,14 @@ def slerp(start, end, t):
 
     Returns:
         Tensor, float32: the shape of `t`, then that of the latents, as `lerp` returns it.
+
+    Example:
+
+    ```python
+    latents = keras_gan.walks.slerp(np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.linspace(0, 1, 3))
+    latents.shape  # (3, 2)
+    latents[1]  # [0.7071, 0.7071]
+    ```
 
     Reference:
         [White, 2016](https://arxiv.org/abs/1609.04468)
@@ -73,6 +89,15 @@ def tour(stops, frames=8):
 
     Raises:
         ValueError: If `frames` is not a positive integer.
+
+    Example:
+
+    ```python
+    stops = np.random.normal(size=(4, 64))
+    latents = keras_gan.walks.tour(stops, frames=8)
+    latents.shape  # (32, 64)
+    # Frames of a video: gan.predict(latents)
+    ```
     """
     t = np.linspace(0, 1, check_integer("frames", frames), endpoint=False)
     stops = np.asarray(stops, "float32")

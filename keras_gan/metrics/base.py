@@ -119,6 +119,8 @@ class FeatureMetric(keras.metrics.Metric):
 
 
     metric = MeanDistance(name="mean_distance")
+    metric.update_state(np.zeros((4, 2)), np.full((4, 2), [3.0, 4.0]))
+    metric.result()  # 5.0
     ```
     """
 
@@ -300,6 +302,8 @@ class BufferedMetric(FeatureMetric):
 
 
     metric = MedianDistance(max_examples=5000, name="median_distance")
+    metric.update_state(np.zeros((4, 2)), np.full((4, 2), [3.0, 4.0]))
+    metric.result()  # 5.0
     ```
     """
 

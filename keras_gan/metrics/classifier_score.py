@@ -34,6 +34,16 @@ class ClassifierScore(FeatureMetric):
         TypeError: If `features` can't be called.
         ValueError: From `result()`, if these are not probabilities.
 
+    Example:
+
+    ```python
+    # As if of a classifier with 5 classes: it is certain of each example, and all classes are there.
+    metric = keras_gan.metrics.ClassifierScore(keras.layers.Identity())
+    probabilities = np.eye(5)
+    metric.update_state(None, probabilities)
+    metric.result()  # 5.0
+    ```
+
     Reference:
         - [Salimans et al., 2016](https://arxiv.org/abs/1606.03498)
         - [Barratt and Sharma, 2018](https://arxiv.org/abs/1801.01973), its limitations

@@ -42,9 +42,18 @@ class FrechetDistance(FeatureMetric):
     Example:
 
     ```python
-    features = keras_gan.metrics.features.classifier("digits")
-    gan.compile(metrics=[keras_gan.metrics.FrechetDistance(features)])
-    gan.evaluate(test)  # or fit(..., validation_data=test), which logs val_frechet_distance
+    real = np.random.normal(size=(1000, 2))
+    metric = keras_gan.metrics.FrechetDistance()
+    metric.update_state(real, real + [3.0, 4.0])
+    metric.result()  # 25.0
+
+    gan = keras_gan.GAN(
+        keras_gan.architectures.mlp_generator((2,), latent_dim=4, units=(8,)),
+        keras_gan.architectures.mlp_discriminator((2,), units=(8,)),
+    )
+    # For images: FrechetDistance(keras_gan.metrics.features.classifier("digits")), or other features.
+    gan.compile(metrics=[keras_gan.metrics.FrechetDistance()])
+    gan.evaluate(real)  # or fit(..., validation_data=real), which logs val_frechet_distance
     ```
 
     Reference:

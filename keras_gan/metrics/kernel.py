@@ -41,6 +41,15 @@ class KernelDistance(BufferedMetric):
         ValueError: If `max_examples` is out of range; from `result()`, if there are fewer than 2 examples of
             each kind or features are not finite.
 
+    Example:
+
+    ```python
+    metric = keras_gan.metrics.KernelDistance()
+    # The kernel is 1 for two zeros, 8 for two ones, and 1 for one of each.
+    metric.update_state(np.zeros((2, 1)), np.ones((2, 1)))
+    metric.result()  # {"kernel_distance": 7.0, "kernel_distance_error": 0.0}
+    ```
+
     Reference:
         - [Binkowski et al., 2018](https://arxiv.org/abs/1801.01401): KID; it averages over random subsets
         - [Gretton et al., 2012](https://jmlr.org/papers/v13/gretton12a.html), the estimator (equation 3)

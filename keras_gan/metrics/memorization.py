@@ -21,9 +21,10 @@ class Memorization(BufferedMetric):
 
     The distance of an image is that of its features from the nearest ones of a training image, or of its mirror image.
     Generated images count if they are at most as far as the nearest 5 % of held-out images, the `real` of
-    `update_state`. So a generator as good as the data has 0.05, one that repeats training images has 1, and one that
-    makes bad images may have 0. Flat images may have 1, too: see `nearest`. `keras_gan.callbacks.TrainingHealth` sounds
-    an alarm above one half. With few held-out images the figure is rough: a hundred have five among their nearest 5 %.
+    `update_state`; where it is a metric of `gan.compile`, these are the `validation_data` of `fit`. So a generator as
+    good as the data has 0.05, one that repeats training images has 1, and one that makes bad images may have 0. Flat
+    images may have 1, too: see `nearest`. `keras_gan.callbacks.TrainingHealth` sounds an alarm above one half. With few
+    held-out images the figure is rough: a hundred have five among their nearest 5 %.
 
     Of over 10,000 training images it uses 10,000, chosen by their hashes: copies of the others are not detected. Only
     their features are kept, `8 * images * features` bytes in memory and in a saved GAN's file, which so needs no
@@ -51,18 +52,17 @@ class Memorization(BufferedMetric):
         ValueError: If `max_examples` is out of range or `training_set` does not give images in [-1, 1]; from
             `result()`, if there is no training set, or features are not finite.
 
-    Reference:
-        [Meehan et al., 2020](https://arxiv.org/abs/2004.05675): data copying, by distances to the training set
-
     Example:
 
     ```python
-    train = keras_gan.datasets.load("digits", batch_size=64)
-    test = keras_gan.datasets.load("digits", split="test", batch_size=250)
-    features = keras_gan.metrics.features.self_supervised("digits")
-    gan.compile(metrics=[keras_gan.metrics.Memorization(features, train)])
-    gan.fit(train, validation_data=test, callbacks=[keras_gan.callbacks.TrainingHealth()])
+    train, held_out = np.random.default_rng(0).uniform(-1, 1, (2, 100, 8, 8, 1))
+    metric = keras_gan.metrics.Memorization(keras.layers.Flatten(), train)
+    metric.update_state(held_out, train[::-1])  # copies
+    metric.result()  # 1.0
     ```
+
+    Reference:
+        [Meehan et al., 2020](https://arxiv.org/abs/2004.05675): data copying, by distances to the training set
     """
 
     values = ("memorization",)
@@ -106,6 +106,16 @@ class Neighbors(typing.NamedTuple):
         indices: NumPy array `(samples, n)`, int64: their positions in the training set.
         distances: NumPy array `(samples, n)`, float64, in units of the features.
         images: NumPy array `(samples, n, height, width, channels)`, float32.
+
+    Example:
+
+    ```python
+    train = np.random.default_rng(0).uniform(-1, 1, (100, 8, 8, 1))
+    found = keras_gan.metrics.nearest(keras.layers.Flatten(), train[:2], train, n=3)
+    found.indices.shape  # (2, 3)
+    found.distances.shape  # (2, 3)
+    found.images.shape  # (2, 3, 8, 8, 1)
+    ```
     """
 
     indices: np.ndarray
@@ -134,9 +144,13 @@ def nearest(features, samples, training_set, n=1):
     Example:
 
     ```python
-    samples = keras.ops.convert_to_numpy(gan.sample(8, seed=0))
-    found = keras_gan.metrics.nearest(features, samples, train)
-    keras_gan.images.save("copies.png", np.concatenate([samples, found.images[:, 0]]), columns=8)
+    train = np.random.default_rng(0).uniform(-1, 1, (100, 8, 8, 1))
+    samples = 0.9 * train[[7, 42]]  # or gan.sample(2)
+    found = keras_gan.metrics.nearest(keras.layers.Flatten(), samples, train)
+    found.indices  # [[7], [42]]
+    found.images.shape  # (2, 1, 8, 8, 1)
+    pairs = keras_gan.images.side_by_side([samples, found.images[:, 0]])
+    keras_gan.images.save("copies.png", keras_gan.images.grid(pairs))
     ```
     """
     n = check_integer("n", n)

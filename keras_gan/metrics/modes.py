@@ -59,6 +59,9 @@ class ModeCoverage(FeatureMetric):
     coverage = keras_gan.metrics.ModeCoverage(ring.centers, ring.stddev)
     coverage.update_state(None, ring.sample(2500, seed=0))
     coverage.result()  # modes 8, high_quality about 0.989, reverse_kl about 0.001
+    coverage.reset_state()
+    coverage.update_state(None, ring.centers[:4])
+    coverage.result()  # {"modes": 4.0, "high_quality": 1.0, "reverse_kl": 0.6931}
     ```
 
     Reference:

@@ -54,6 +54,16 @@ class PrecisionRecall(_NeighborMetric):
         ValueError: If a number is out of range; from `result()`, if there are no more than `neighbors` examples
             of each kind or features are not finite.
 
+    Example:
+
+    ```python
+    # Two clusters, of which the generator draws one.
+    real, fake = np.array([[0.0], [1.0], [10.0], [11.0]]), np.array([[-0.1], [0.1], [0.9], [1.1]])
+    metric = keras_gan.metrics.PrecisionRecall(neighbors=1)
+    metric.update_state(real, fake)
+    metric.result()  # {"precision": 1.0, "recall": 0.5}
+    ```
+
     Reference:
         [Kynkaanniemi et al., 2019](https://arxiv.org/abs/1904.06991)
     """
@@ -108,6 +118,16 @@ class DensityCoverage(_NeighborMetric):
         TypeError: If `features` can't be called.
         ValueError: If a number is out of range; from `result()`, if there are no more than `neighbors` examples
             of each kind or features are not finite.
+
+    Example:
+
+    ```python
+    # Two clusters, of which the generator draws one.
+    real, fake = np.array([[0.0], [1.0], [10.0], [11.0]]), np.array([[-0.1], [0.1], [0.9], [1.1]])
+    metric = keras_gan.metrics.DensityCoverage(neighbors=1)
+    metric.update_state(real, fake)
+    metric.result()  # {"density": 1.5, "coverage": 0.5}
+    ```
 
     Reference:
         [Naeem et al., 2020](https://arxiv.org/abs/2002.09797)

@@ -66,6 +66,13 @@ class PSNR(_MeanOfPairs):
         name: String. Defaults to `"psnr"`.
         dtype: As for any `keras.metrics.Metric`.
 
+    Call arguments:
+        real: Tensor of targets `(batch, height, width, channels)`.
+        fake: Tensor of outputs, of the same shape.
+
+    Returns:
+        From `result()`: float, in decibels, at most 100; NaN before the first batch.
+
     Example:
 
     ```python
@@ -94,6 +101,13 @@ class SSIM(_MeanOfPairs):
     Args:
         name: String. Defaults to `"ssim"`.
         dtype: As for any `keras.metrics.Metric`.
+
+    Call arguments:
+        real: Tensor of targets `(batch, height, width, channels)`.
+        fake: Tensor of outputs, of the same shape.
+
+    Returns:
+        From `result()`: float in [-1, 1]; NaN before the first batch.
 
     Example:
 

@@ -14,8 +14,19 @@ def replacing(path):
     Args:
         path: Path of a file; its folder must exist.
 
+    Returns:
+        Context manager that gives a `pathlib.Path` in the same folder, with the same suffix.
+
     Raises:
         OSError: If it can't be written; the message has `path`.
+
+    Example:
+
+    ```python
+    with keras_gan.saving.replacing("latents.npy") as path:
+        np.save(path, np.zeros((16, 64)))
+    np.load("latents.npy").shape  # (16, 64)
+    ```
     """
     # The target of a link.
     path = Path(path).resolve()

@@ -53,6 +53,18 @@ def load_untrusted(filepath, compile=False):
 
     Raises:
         ValueError: If there is no such file, it is refused, or it can't be read.
+
+    Example:
+
+    ```python
+    gan = keras_gan.GAN(
+        keras_gan.architectures.mlp_generator((2,), latent_dim=4, units=(8,)),
+        keras_gan.architectures.mlp_discriminator((2,), units=(8,)),
+    )
+    gan.save("gan.keras")
+    loaded = keras_gan.saving.load_untrusted("gan.keras")
+    loaded.sample(3).shape  # (3, 2)
+    ```
     """
     filepath = Path(filepath)
     try:

@@ -45,6 +45,16 @@ class ImageSettings(Settings):
         steps: Int, how many steps training has.
         epochs: Int, into how many parts of equal length the steps are divided: after each the GAN is evaluated, drawn
             from and kept.
+
+    Example:
+
+    ```python
+    settings = keras_gan.settings.for_images((64, 64, 3), count=4800)
+    settings.steps, settings.steps_per_epoch  # (30000, 750)
+    settings = settings.replace(width=32, steps=2000)
+    settings.generator_width, settings.steps_per_epoch  # (64, 50)
+    print(settings)  # the networks are "your choice"
+    ```
     """
 
     _following: typing.ClassVar = {**Settings._following, "generator_width": {"width"}}
@@ -166,6 +176,7 @@ def for_images(shape, count, minutes=None, condition=None):
     print(settings)
     gan = settings.build()
     gan.fit(settings.epoch(train), epochs=settings.epochs, callbacks=settings.callbacks("runs/digits", best=False))
+    gan.sample(4).shape  # (4, 28, 28, 1)
     ```
     """
     shape = check_data_shape("shape", shape, ranks=(3,))

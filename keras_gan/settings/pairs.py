@@ -40,6 +40,16 @@ class PairSettings(Settings):
         steps: Int, how many steps training has.
         epochs: Int, into how many parts of equal length the steps are divided: after each the model is evaluated, drawn
             from and kept.
+
+    Example:
+
+    ```python
+    settings = keras_gan.settings.for_pairs((64, 64, 1), (64, 64, 3), count=800)
+    settings.steps, settings.steps_per_epoch  # (5000, 125)
+    settings = settings.replace(dropout=0.5, epochs=20)
+    settings.steps_per_epoch  # 250
+    print(settings)  # the dropout is "your choice"
+    ```
     """
 
     source_shape: tuple
@@ -170,13 +180,14 @@ def for_pairs(source_shape, target_shape, count, minutes=None):
     Example:
 
     ```python
-    drawings = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 1), "uint8")
-    settings = keras_gan.settings.for_pairs((32, 32, 1), (32, 32, 1), count=40, minutes=5)
+    drawings = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), "uint8")
+    settings = keras_gan.settings.for_pairs((16, 16, 1), (16, 16, 1), count=40)
     train = keras_gan.datasets.load_pairs(drawings, 255 - drawings, batch_size=settings.batch_size, flip=settings.flip)
-    settings.measure(train)
+    # For as many steps as fit into a time: for_pairs(..., minutes=5), and settings.measure(train) here.
     print(settings)
     model = settings.build()
     model.fit(settings.epoch(train), epochs=settings.epochs, callbacks=settings.callbacks("runs/negatives", best=False))
+    model(np.zeros((2, 16, 16, 1))).shape  # (2, 16, 16, 1)
     ```
     """
     source_shape = check_data_shape("source_shape", source_shape, ranks=(3,))

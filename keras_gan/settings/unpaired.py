@@ -37,6 +37,15 @@ class UnpairedSettings(Settings):
         steps: Int, how many steps training has.
         epochs: Int, into how many parts of equal length the steps are divided: after each the model is evaluated, drawn
             from and kept; the best one by the kernel distance of what becomes of A, if it is measured.
+
+    Example:
+
+    ```python
+    settings = keras_gan.settings.for_unpaired((64, 64, 3), (64, 64, 3), count_a=200, count_b=100)
+    settings.count, settings.steps, settings.steps_per_epoch  # (200, 5000, 125)
+    settings = settings.replace(blocks=6, separable=True)
+    print(settings)  # the networks are "your choice"
+    ```
     """
 
     monitor = "val_kernel_distance_b"
@@ -154,12 +163,13 @@ def for_unpaired(shape_a, shape_b, count_a, count_b, minutes=None):
 
     ```python
     dark, bright = np.random.default_rng(0).integers(0, 128, (2, 40, 32, 32, 3), "uint8")
-    settings = keras_gan.settings.for_unpaired((32, 32, 3), (32, 32, 3), count_a=40, count_b=40, minutes=5)
+    settings = keras_gan.settings.for_unpaired((32, 32, 3), (32, 32, 3), count_a=40, count_b=40)
     train = keras_gan.datasets.load_unpaired(dark, bright + 127, batch_size=settings.batch_size, flip=settings.flip)
-    settings.measure(train)
+    # For as many steps as fit into a time: for_unpaired(..., minutes=5), and settings.measure(train) here.
     print(settings)
     model = settings.build()
     model.fit(settings.epoch(train), epochs=settings.epochs, callbacks=settings.callbacks("runs/bright", best=False))
+    model(np.zeros((2, 32, 32, 3))).shape  # (2, 32, 32, 3)
     ```
     """
     shape_a, shape_b = (

@@ -461,7 +461,8 @@ def documented():
         exec(code, names)
         metric = names["metric"]
         assert isinstance(metric, base)
-        return metric, functools.partial(type(metric), name="another")
+        # A new one: the example has updated its own.
+        return type(metric).from_config(metric.get_config()), functools.partial(type(metric), name="another")
 
     return make
 

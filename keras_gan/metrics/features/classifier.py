@@ -46,8 +46,16 @@ def classifier(dataset, epochs=10):
     Example:
 
     ```python
-    features = keras_gan.metrics.features.classifier("digits")
-    found = features.predict(gan.sample(1000))["probabilities"].argmax(1)
+    import tensorflow as tf
+
+    images = np.random.default_rng(0).uniform(-1, 1, (64, 8, 8, 1))
+    labels = np.arange(64) % 3
+    dataset = tf.data.Dataset.from_tensor_slices((images, labels)).batch(32)  # or "digits"
+    features = keras_gan.metrics.features.classifier(dataset, epochs=1)
+    found = features(images[:4])  # or gan.sample(4)
+    found["features"].shape  # (4, 64)
+    found["probabilities"].shape  # (4, 3)
+    # In a GAN: gan.compile(metrics=[keras_gan.metrics.FrechetDistance(features)])
     ```
     """
     epochs = check_integer("epochs", epochs)

@@ -29,6 +29,18 @@ def inception_v3(weights="imagenet"):
     Raises:
         OSError: If the weights are neither cached nor can be downloaded; the message says which file to put where.
 
+    Example:
+
+    ```python
+    # Random weights, for where there is no network: inception_v3() downloads ImageNet's.
+    keras.applications.InceptionV3(weights=None).save_weights("random.weights.h5")
+    features = keras_gan.metrics.features.inception_v3("random.weights.h5")
+    found = features(np.zeros((2, 28, 28, 1)))
+    found["features"].shape  # (2, 2048)
+    found["probabilities"].shape  # (2, 1000)
+    # In a GAN: gan.compile(metrics=[keras_gan.metrics.FrechetDistance(features)])
+    ```
+
     Reference:
         - [Szegedy et al., 2016](https://arxiv.org/abs/1512.00567)
         - [Parmar et al., 2022](https://arxiv.org/abs/2104.11222), the effect of resizing on the Frechet distance
@@ -38,7 +50,34 @@ def inception_v3(weights="imagenet"):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class InceptionV3:
-    """Features of `inception_v3`. Not a layer: Keras would write its weights into every checkpoint of a GAN."""
+    """Features of `inception_v3`. Not a layer: Keras would write its weights into every checkpoint of a GAN.
+
+    Args:
+        weights: As for `inception_v3`.
+
+    Attributes:
+        data_range: Tuple, the range of images that it takes, `(-1, 1)`.
+
+    Call arguments:
+        images: Tensor `(batch, height, width, channels)` in [-1, 1], with 1 or 3 channels.
+
+    Returns:
+        Dict of `features` `(batch, 2048)` and `probabilities` `(batch, 1000)`, float32.
+
+    Raises:
+        OSError: If the weights are neither cached nor can be downloaded.
+        ValueError: From a call, if these are not such images.
+
+    Example:
+
+    ```python
+    photos = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3))
+    low, high = keras_gan.metrics.features.InceptionV3.data_range
+    images = low + (high - low) * photos / 255
+    images.shape  # (2, 64, 64, 3)
+    # keras_gan.metrics.features.inception_v3()(images)["features"] has the shape (2, 2048).
+    ```
+    """
 
     data_range = (-1, 1)
 

@@ -65,16 +65,22 @@ def self_supervised(dataset, steps=None):
     Raises:
         ValueError: If `steps` is out of range, or the dataset does not give at least 16 such images.
 
-    Reference:
-        - [Chen et al., 2020](https://arxiv.org/abs/2002.05709): SimCLR
-        - [Morozov et al., 2021](https://openreview.net/forum?id=NeRdBeTionN), such features in distances
-
     Example:
 
     ```python
-    features = keras_gan.metrics.features.self_supervised("folder:photos")
-    gan.compile(metrics=[keras_gan.metrics.KernelDistance(features)])
+    import tensorflow as tf
+
+    images = np.random.default_rng(0).uniform(-1, 1, (16, 8, 8, 3))
+    dataset = tf.data.Dataset.from_tensors(images)  # or "folder:photos"
+    # Two steps are for a quick look: leave them out for features to measure with.
+    features = keras_gan.metrics.features.self_supervised(dataset, steps=2)
+    features(images[:4])["features"].shape  # (4, 128)
+    # In a GAN: gan.compile(metrics=[keras_gan.metrics.KernelDistance(features)])
     ```
+
+    Reference:
+        - [Chen et al., 2020](https://arxiv.org/abs/2002.05709): SimCLR
+        - [Morozov et al., 2021](https://openreview.net/forum?id=NeRdBeTionN), such features in distances
     """
     steps = _STEPS if steps is None else check_integer("steps", steps)
     if isinstance(dataset, str):
@@ -104,8 +110,9 @@ def steps_within(seconds, shape):
     Example:
 
     ```python
-    steps = keras_gan.metrics.features.steps_within(30, (64, 64, 3))
-    features = keras_gan.metrics.features.self_supervised("folder:photos", steps)
+    steps = keras_gan.metrics.features.steps_within(30, (8, 8, 3))
+    steps > 0  # True
+    # features = keras_gan.metrics.features.self_supervised("folder:photos", steps)
     ```
     """
     seconds = check_number("seconds", seconds, 0, open_low=True)
