@@ -337,8 +337,8 @@ class Vector(Condition):
     condition = keras_gan.conditions.Vector(40)
     generator = keras_gan.architectures.dcgan_generator((32, 32, 3), latent_dim=64, condition=condition)
     discriminator = keras_gan.architectures.dcgan_discriminator((32, 32, 3), condition=condition)
-    images = generator([np.zeros((16, 64)), np.zeros((16, 40))])  # (16, 32, 32, 3)
-    discriminator([images, np.zeros((16, 40))]).shape  # (16, 1)
+    generator([np.zeros((16, 64)), np.zeros((16, 40))]).shape  # (16, 32, 32, 3)
+    discriminator([np.zeros((16, 32, 32, 3)), np.zeros((16, 40))]).shape  # (16, 1)
     ```
 
     Reference:
@@ -453,8 +453,8 @@ class Codes(Condition):
     condition.num_codes  # 12
     generator = keras_gan.architectures.dcgan_generator((28, 28, 1), latent_dim=74, condition=condition)
     discriminator = keras_gan.architectures.dcgan_discriminator((28, 28, 1), condition=condition)
-    images = generator(np.zeros((16, 74)))  # (16, 28, 28, 1)
-    discriminator(images)["codes"].shape  # (16, 12)
+    generator(np.zeros((16, 74))).shape  # (16, 28, 28, 1)
+    discriminator(np.zeros((16, 28, 28, 1)))["codes"].shape  # (16, 12)
     ```
 
     Reference:

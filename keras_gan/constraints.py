@@ -35,7 +35,7 @@ class WeightClipping(keras.constraints.Constraint):
     ```python
     clipping = keras_gan.constraints.WeightClipping(0.01)
     layer = keras.layers.Dense(64, kernel_constraint=clipping, bias_constraint=clipping)
-    clipping([-1.0, 0.005, 1.0])  # [-0.01, 0.005, 0.01]
+    clipping(np.array([-1.0, 0.005, 1.0]))  # [-0.01, 0.005, 0.01]
     ```
 
     Reference:

@@ -26,6 +26,7 @@ class MetricsLog(keras.callbacks.Callback):
     gan.compile()
     log = keras_gan.callbacks.MetricsLog("runs/points/metrics.jsonl")
     gan.fit(np.random.default_rng(0).normal(size=(1024, 2)), batch_size=64, epochs=20, callbacks=[log])
+    losses = [epoch["generator_loss"] for epoch in keras_gan.callbacks.read_metrics("runs/points/metrics.jsonl")]
     ```
     """
 

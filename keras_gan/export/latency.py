@@ -57,9 +57,10 @@ class Benchmark:
     ```python
     generator = keras_gan.architectures.mlp_generator((28, 28, 1), latent_dim=64)
     keras_gan.export.export(generator, "digits.tflite")
-    result = keras_gan.export.benchmark("digits.tflite")
+    result = keras_gan.export.benchmark("digits.tflite", threads=1)
+    result.signature  # "generate"
+    result.batch  # 1
     result.latencies[0].median  # milliseconds for one image
-    result.to_dict()["batch"]  # 1
     ```
     """
 
@@ -115,7 +116,10 @@ def benchmark(filepath, threads=(1, 2), seconds=1.0, accelerator=None):
     ```python
     generator = keras_gan.architectures.mlp_generator((28, 28, 1), latent_dim=64)
     keras_gan.export.export(generator, "digits.tflite")
-    print(keras_gan.export.benchmark("digits.tflite", threads=(1, 4)))
+    result = keras_gan.export.benchmark("digits.tflite", threads=1)
+    result.signature  # "generate"
+    result.batch  # 1
+    result.latencies[0].median  # milliseconds for one image
     ```
     """
     threads = list(threads) if isinstance(threads, (list, tuple)) else [threads]

@@ -1,6 +1,7 @@
 """Runs the examples of the docstrings, and compares the results that they state."""
 
 import ast
+import functools
 import inspect
 import io
 import re
@@ -34,8 +35,12 @@ def blocks(thing):
     return re.findall(r"^```python\n(.*?)^```", inspect.cleandoc(thing.__doc__ or "") + "\n", re.S | re.M)
 
 
+@functools.cache
 def run(code):
-    """Runs statements, and compares the value of each with the literal that a comment at its end states, if any."""
+    """Runs statements, and compares the value of each with the literal that a comment at its end states, if any.
+
+    An example that two docstrings share runs once.
+    """
     comments = {
         token.start[0]: token.string.removeprefix("#").strip()
         for token in tokenize.generate_tokens(io.StringIO(code).readline)
