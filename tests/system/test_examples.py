@@ -10,6 +10,7 @@ import tokenize
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import keras_gan
@@ -27,8 +28,11 @@ def public(room):
 
 THINGS = dict(public(keras_gan))
 
-# Keras says so.
-pytestmark = pytest.mark.filterwarnings("ignore:Limiting (epochs|steps_per_epoch) to:UserWarning")
+# Keras and TensorFlow say so.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Limiting (epochs|steps_per_epoch) to:UserWarning"),
+    pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly`:UserWarning"),
+]
 
 
 def blocks(thing):
@@ -80,7 +84,7 @@ def agree(value, stated):
 
 @pytest.fixture(autouse=True)
 def _somewhere_briefly(tmp_path, monkeypatch):
-    """A folder with three photos in two classes; trainings of two steps."""
+    """A folder with three photos in two classes; trainings of two steps, which are not compiled."""
     for i, kind in enumerate(["cats", "cats", "dogs"]):
         (tmp_path / "photos" / kind).mkdir(parents=True, exist_ok=True)
         noise = np.random.default_rng(i).integers(0, 255, (70, 90, 3)).astype("uint8")
@@ -88,7 +92,9 @@ def _somewhere_briefly(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     keras.config.set_max_epochs(1)
     keras.config.set_max_steps_per_epoch(2)
+    tf.config.run_functions_eagerly(True)
     yield
+    tf.config.run_functions_eagerly(False)
     keras.config.set_max_epochs(None)
     keras.config.set_max_steps_per_epoch(None)
 
