@@ -40,6 +40,21 @@ class Augmentation(keras.Layer):
 
     Raises:
         ValueError: If `images` have another rank or are not floats.
+
+    Example:
+
+    ```python
+    @keras.saving.register_keras_serializable()
+    class Mirror(keras_gan.augmentation.Augmentation):
+        num_uniforms = 1
+
+        def transform(self, images, uniform):
+            chosen = uniform[:, 0] < 0.5
+            return keras.ops.where(chosen[:, None, None, None], keras.ops.flip(images, axis=2), images)
+
+
+    Mirror()(np.zeros((8, 32, 32, 3), "float32")).shape  # (8, 32, 32, 3)
+    ```
     """
 
     num_uniforms = 0
@@ -106,6 +121,13 @@ class DiffAugment(Augmentation):
     Raises:
         ValueError: If all three are False.
 
+    Example:
+
+    ```python
+    augment = keras_gan.augmentation.DiffAugment(color=False)
+    augment(np.zeros((8, 32, 32, 3), "float32"), seed=0).shape  # (8, 32, 32, 3)
+    ```
+
     Reference:
         [Zhao et al., 2020](https://arxiv.org/abs/2006.10738)
     """
@@ -161,6 +183,13 @@ class Affine(Augmentation):
     Raises:
         ValueError: If an argument is negative or not a finite number.
 
+    Example:
+
+    ```python
+    augment = keras_gan.augmentation.Affine(rotation=10.0, shear=0.0)
+    augment(np.zeros((8, 28, 28, 1), "float32"), seed=0).shape  # (8, 28, 28, 1)
+    ```
+
     Reference:
         [Karras et al., 2020](https://arxiv.org/abs/2006.06676), geometric transformations among others
     """
@@ -215,6 +244,17 @@ class AdaptiveAugmentation(Augmentation):
     Raises:
         TypeError: If `augmentation` is not an `Augmentation`.
         ValueError: If `target` or `ramp_images` is out of range.
+
+    Example:
+
+    ```python
+    gan = keras_gan.GAN(
+        keras_gan.architectures.dcgan_generator((32, 32, 3), latent_dim=64),
+        keras_gan.architectures.dcgan_discriminator((32, 32, 3)),
+    )
+    gan.compile(augmentation=keras_gan.augmentation.AdaptiveAugmentation(ramp_images=100_000))
+    gan.augmentation.probability  # 0.0
+    ```
 
     Reference:
         [Karras et al., 2020](https://arxiv.org/abs/2006.06676)

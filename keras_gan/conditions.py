@@ -38,6 +38,22 @@ class Condition:
         num_codes: Int, how many entries at the end of a latent are codes.
         compares_views: Bool, whether the discriminator sees two augmentations of each real example, for the
             `consistency_term`.
+
+    Example:
+
+    ```python
+    @keras.saving.register_keras_serializable()
+    class Angle(keras_gan.conditions.Condition):
+        given_name, given_shape, given_dtype = "angle", (), "float32"
+        given_to_discriminator = True
+
+        def embed(self, size, initializer=None, **kwargs):
+            return keras.Sequential([keras.layers.Reshape((1,)), super().embed(size, initializer)], **kwargs)
+
+
+    generator = keras_gan.architectures.dcgan_generator((28, 28, 1), latent_dim=64, condition=Angle())
+    generator([np.zeros((16, 64)), np.zeros(16)]).shape  # (16, 28, 28, 1)
+    ```
     """
 
     given_name = None
@@ -203,7 +219,16 @@ class Condition:
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class Unconditional(Condition):
-    """No condition: the generator takes only latents and the discriminator only data."""
+    """No condition: the generator takes only latents and the discriminator only data.
+
+    Example:
+
+    ```python
+    condition = keras_gan.conditions.Unconditional()
+    generator = keras_gan.architectures.mlp_generator((2,), latent_dim=16, condition=condition)
+    generator(np.zeros((64, 16))).shape  # (64, 2)
+    ```
+    """
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
@@ -218,6 +243,17 @@ class Labels(Condition):
 
     Raises:
         ValueError: If `num_classes` is not an integer > 1.
+
+    Example:
+
+    ```python
+    condition = keras_gan.conditions.Labels(10)
+    gan = keras_gan.GAN(
+        keras_gan.architectures.dcgan_generator((28, 28, 1), latent_dim=64, condition=condition),
+        keras_gan.architectures.dcgan_discriminator((28, 28, 1), condition=condition),
+    )
+    gan.sample(16, labels=[3] * 16).shape  # (16, 28, 28, 1)
+    ```
 
     Reference:
         - [Mirza and Osindero, 2014](https://arxiv.org/abs/1411.1784), concatenation
@@ -295,6 +331,16 @@ class Vector(Condition):
     Raises:
         ValueError: If `n` is not a positive integer.
 
+    Example:
+
+    ```python
+    condition = keras_gan.conditions.Vector(40)
+    generator = keras_gan.architectures.dcgan_generator((32, 32, 3), latent_dim=64, condition=condition)
+    discriminator = keras_gan.architectures.dcgan_discriminator((32, 32, 3), condition=condition)
+    generator([np.zeros((16, 64)), np.zeros((16, 40))]).shape  # (16, 32, 32, 3)
+    discriminator([np.zeros((16, 32, 32, 3)), np.zeros((16, 40))]).shape  # (16, 1)
+    ```
+
     Reference:
         - [Mirza and Osindero, 2014](https://arxiv.org/abs/1411.1784), concatenation
         - [Miyato and Koyama, 2018](https://arxiv.org/abs/1802.05637), projection
@@ -326,11 +372,21 @@ class AuxiliaryClassifier(Labels):
     - generator: `+ weight * CE(fake)`
 
     Args:
-        num_classes: Int > 1.
+        num_classes: Int > 1. Labels are integers from 0 to `num_classes - 1`, shape `(batch,)`.
         weight: Float >= 0. Defaults to `1.0`.
 
     Raises:
         ValueError: If an argument is out of range.
+
+    Example:
+
+    ```python
+    condition = keras_gan.conditions.AuxiliaryClassifier(10)
+    discriminator = keras_gan.architectures.dcgan_discriminator((28, 28, 1), condition=condition)
+    outputs = discriminator(np.zeros((16, 28, 28, 1)))
+    outputs["logits"].shape  # (16, 1)
+    outputs["classes"].shape  # (16, 10)
+    ```
 
     Reference:
         [Odena et al., 2016](https://arxiv.org/abs/1610.09585)
@@ -389,6 +445,17 @@ class Codes(Condition):
 
     Raises:
         ValueError: If there are no codes, or an argument is out of range.
+
+    Example:
+
+    ```python
+    condition = keras_gan.conditions.Codes(categorical=(10,), continuous=2)
+    condition.num_codes  # 12
+    generator = keras_gan.architectures.dcgan_generator((28, 28, 1), latent_dim=74, condition=condition)
+    discriminator = keras_gan.architectures.dcgan_discriminator((28, 28, 1), condition=condition)
+    generator(np.zeros((16, 74))).shape  # (16, 28, 28, 1)
+    discriminator(np.zeros((16, 28, 28, 1)))["codes"].shape  # (16, 12)
+    ```
 
     Reference:
         - [Chen et al., 2016](https://arxiv.org/abs/1606.03657)

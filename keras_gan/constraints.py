@@ -21,6 +21,12 @@ class WeightClipping(keras.constraints.Constraint):
     Args:
         c: Float > 0, the largest magnitude of a weight. Defaults to `0.01`.
 
+    Call arguments:
+        value: Tensor, a weight of a layer.
+
+    Returns:
+        Tensor of the same shape, clipped.
+
     Raises:
         ValueError: If `c` is not positive or not a finite number.
 
@@ -29,6 +35,7 @@ class WeightClipping(keras.constraints.Constraint):
     ```python
     clipping = keras_gan.constraints.WeightClipping(0.01)
     layer = keras.layers.Dense(64, kernel_constraint=clipping, bias_constraint=clipping)
+    clipping(np.array([-1.0, 0.005, 1.0]))  # [-0.01, 0.005, 0.01]
     ```
 
     Reference:

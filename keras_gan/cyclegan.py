@@ -64,7 +64,7 @@ class CycleGAN(Match):
     model.compile()
     a, b = np.random.uniform(-1, 1, (2, 8, 32, 32, 3)).astype("float32")
     model.fit(a, b, batch_size=4)
-    model.translate(b, to="a").shape  # (8, 32, 32, 3)
+    model.predict(a).shape  # (8, 32, 32, 3)
     ```
 
     Reference:
@@ -422,7 +422,7 @@ class CycleGAN(Match):
         Example:
 
         ```python
-        photos = model.translate(paintings, to="a")
+        model.translate(b, to="a").shape  # (8, 32, 32, 3)
         ```
         """
         _check_to(to)
@@ -445,6 +445,13 @@ class CycleGAN(Match):
         Raises:
             ValueError: As for `translate`.
             TypeError: As for `translate`.
+
+        Example:
+
+        ```python
+        fake_b, back = model.there_and_back(a)
+        back.shape  # (8, 32, 32, 3)
+        ```
         """
         made = self.translate(images, to, batch_size)
         # Unlike a user's images, a bright one was not scaled otherwise.

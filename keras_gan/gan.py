@@ -339,6 +339,13 @@ class GAN(Duel):
             ValueError: If `n` is not a positive integer, or `labels` or `given` are out of range, not `n`, missing
                 where they have no default, or passed where the condition takes none.
             TypeError: If `labels` or `given` are of another kind.
+
+        Example:
+
+        ```python
+        gan.sample(16, seed=0).shape  # (16, 28, 28, 1)
+        gan.sample(16, truncation=1.5).shape  # (16, 28, 28, 1)
+        ```
         """
         checks.check_integer("n, how many to generate,", n)
         checks.check_seed(seed)

@@ -48,6 +48,22 @@ class Alarm:
         name: String, such as `"generator_collapsed"`.
         sounds: Function of an epoch's logs, a dict, that returns a bool.
         message: Function of these logs that returns a string: what is wrong, and what to try.
+
+    Example:
+
+    ```python
+    alarm = keras_gan.health.Alarm(
+        name="loss_is_high",
+        sounds=lambda logs: logs["generator_loss"] > 5,
+        message=lambda logs: f"The generator's loss is {logs['generator_loss']:.2g}. Try a lower learning rate.",
+    )
+    alarm.sounds({"generator_loss": 6.0})  # True
+
+
+    class WatchedGAN(keras_gan.GAN):
+        def alarms(self):
+            return [*super().alarms(), alarm]
+    ```
     """
 
     name: str
@@ -62,6 +78,14 @@ def discriminator_won(loss, suffix=""):
         loss: The adversarial loss, from `keras_gan.losses`. If a guess costs nothing, the alarm never sounds.
         suffix: String that the names of the alarm and of its logs end in, such as `"_a"` for one of several
             discriminators. Defaults to `""`.
+
+    Example:
+
+    ```python
+    alarm = keras_gan.health.discriminator_won(keras_gan.losses.NonSaturating())
+    alarm.sounds({"discriminator_loss": 1.2})  # False
+    alarm.sounds({"discriminator_loss": 0.01})  # True
+    ```
     """
     undecided = ops.full((1, 1), getattr(loss, "boundary", None) or 0.0)
     guess = float(ops.convert_to_numpy(loss.discriminator(undecided, undecided)))
@@ -78,7 +102,16 @@ def discriminator_won(loss, suffix=""):
 
 
 def generator_collapsed():
-    """Returns an `Alarm` for fakes whose `diversity` is below 5 % of the data's."""
+    """Returns an `Alarm` for fakes whose `diversity` is below 5 % of the data's.
+
+    Example:
+
+    ```python
+    alarm = keras_gan.health.generator_collapsed()
+    alarm.sounds({"diversity": 0.9})  # False
+    alarm.sounds({"diversity": 0.01})  # True
+    ```
+    """
     return Alarm(
         "generator_collapsed",
         lambda logs: logs.get("diversity", math.nan) < _LEAST_DIVERSITY,
@@ -90,7 +123,16 @@ def generator_collapsed():
 
 
 def generator_memorizes():
-    """Returns an `Alarm` for over half of the fakes near training images, by `keras_gan.metrics.Memorization`."""
+    """Returns an `Alarm` for over half of the fakes near training images, by `keras_gan.metrics.Memorization`.
+
+    Example:
+
+    ```python
+    alarm = keras_gan.health.generator_memorizes()
+    alarm.sounds({"val_memorization": 0.05})  # False
+    alarm.sounds({"val_memorization": 0.7})  # True
+    ```
+    """
     return Alarm(
         "generator_memorizes",
         lambda logs: logs.get("val_memorization", math.nan) > _MOST_COPIES,
@@ -108,6 +150,14 @@ def output_ignores_source(suffix="", advice=_PAIRED_ADVICE):
     Args:
         suffix: As for `discriminator_won`. Defaults to `""`.
         advice: String, what to do. Defaults to advice for pairs.
+
+    Example:
+
+    ```python
+    alarm = keras_gan.health.output_ignores_source()
+    alarm.sounds({"diversity": 0.9})  # False
+    alarm.sounds({"diversity": 0.01})  # True
+    ```
     """
     name = f"diversity{suffix}"
     return Alarm(
@@ -128,6 +178,14 @@ def output_copies_source(
     Args:
         suffix: As for `discriminator_won`. Defaults to `""`.
         advice: String, what to do. Defaults to advice for pairs.
+
+    Example:
+
+    ```python
+    alarm = keras_gan.health.output_copies_source(suffix="_b")
+    alarm.sounds({"change_b": 0.8})  # False
+    alarm.sounds({"change_b": 0.01})  # True
+    ```
     """
     name = f"change{suffix}"
     return Alarm(
@@ -144,6 +202,14 @@ def reconstruction_stands_still():
     """Returns an `Alarm` for a reconstruction that has not fallen since the first epoch, and is no better than a guess.
 
     A guess is one picture for all sources: the mean of a batch's targets.
+
+    Example:
+
+    ```python
+    alarm = keras_gan.health.reconstruction_stands_still()
+    alarm.sounds({"reconstruction_loss": 0.5, "relative_error": 1.0})  # True
+    alarm.sounds({"reconstruction_loss": 0.3, "relative_error": 0.6})  # False
+    ```
     """
     return Alarm(
         "reconstruction_stands_still",
@@ -161,6 +227,14 @@ def cycle_stands_still(suffix):
 
     Args:
         suffix: As for `discriminator_won`.
+
+    Example:
+
+    ```python
+    alarm = keras_gan.health.cycle_stands_still("_a")
+    alarm.sounds({"cycle_loss_a": 0.5, "relative_error_a": 1.0})  # True
+    alarm.sounds({"cycle_loss_a": 0.3, "relative_error_a": 0.6})  # False
+    ```
     """
     name = f"cycle_loss{suffix}"
     return Alarm(
@@ -202,8 +276,9 @@ def measure(loss, real, d, g):
     Args:
         loss: The adversarial loss, from `keras_gan.losses`.
         real: Tensor of data `(batch, ...)`.
-        d: Dict of the discriminator's update: its `loss`, `real_logits`, `fake_logits`, the `fake` data, a dict of its
-            `penalties` and its `gradient_norm`; in float16 its `loss_scale`.
+        d: Dict of the discriminator's update: its `loss`, the `real_logits` and `fake_logits` `(batch, ..., 1)`, the
+            `fake` data `(batch, ...)`, a dict of its `penalties` and its `gradient_norm`; in float16 its `loss_scale`.
+            All but logits and fakes are scalars.
         g: Dict of the generator's update: a dict of its `penalties` and its `gradient_norm`; in float16 its
             `loss_scale`.
 
@@ -212,6 +287,18 @@ def measure(loss, real, d, g):
         that has them, else raw outputs; the `diversity` of fakes; for a minimax loss without smoothing
         `implied_jensen_shannon`, the divergence in nats that the discriminator has found; each penalty, with its
         weight; both gradient norms and, in float16, both loss scales.
+
+    Example:
+
+    ```python
+    real = np.random.default_rng(0).normal(size=(64, 2)).astype("float32")
+    zeros = np.zeros((64, 1), "float32")
+    d = {"real_logits": zeros, "fake_logits": zeros, "fake": real, "loss": 1.386, "penalties": {}, "gradient_norm": 1.0}
+    g = {"penalties": {}, "gradient_norm": 2.0}
+    logs = keras_gan.health.measure(keras_gan.losses.NonSaturating(), real, d, g)
+    logs["real_score"]  # 0.5
+    logs["diversity"]  # 1.0
+    ```
     """
     return {**measure_game(loss, real, d, g), **measure_updates(d, g)}
 
@@ -251,6 +338,15 @@ def measure_translation(source, target, output):
         Dict of scalar tensors: `change`, the distance of outputs from their sources, relative to that of targets, in
         gray if channels differ; and `relative_error`, their distance from their targets, relative to that of the
         targets' mean.
+
+    Example:
+
+    ```python
+    source = np.random.default_rng(0).uniform(-1, 1, (8, 16, 16, 3))
+    found = keras_gan.health.measure_translation(source, target=-source, output=-source)
+    found["change"]  # 1.0
+    found["relative_error"]  # 0.0
+    ```
     """
     return {"change": change(source, target, output), "relative_error": relative_error(target, output)}
 
@@ -287,6 +383,14 @@ def diversity(real, fake):
 
     Returns:
         Scalar tensor; 1 for a single example, and if neither varies.
+
+    Example:
+
+    ```python
+    real = np.random.default_rng(0).normal(size=(64, 2)).astype("float32")
+    keras_gan.health.diversity(real, fake=real / 2)  # 0.5
+    keras_gan.health.diversity(real, fake=np.zeros_like(real))  # 0.0
+    ```
     """
     smallest = keras.config.epsilon()
     return (_nearest(fake) + smallest) / (_nearest(real) + smallest)

@@ -20,7 +20,20 @@ def __dir__():
 
 
 def to_uint8(images):
-    """Maps images in [-1, 1] to bytes in [0, 255]; values outside are clipped."""
+    """Maps images in [-1, 1] to bytes in [0, 255]; values outside are clipped.
+
+    Args:
+        images: Array of any shape, such as `(n, height, width, channels)`.
+
+    Returns:
+        NumPy array of the same shape, uint8.
+
+    Example:
+
+    ```python
+    keras_gan.images.to_uint8([-1.0, 0.0, 1.0])  # [0, 128, 255]
+    ```
+    """
     return np.clip(np.round(np.asarray(images, "float32") * 127.5 + 127.5), 0, 255).astype("uint8")
 
 
@@ -42,6 +55,14 @@ def grid(images, columns=None, gap=2):
 
     Raises:
         ValueError: If these are not images, or a number is out of range.
+
+    Example:
+
+    ```python
+    images = np.random.default_rng(0).uniform(-1, 1, (16, 28, 28, 1))
+    keras_gan.images.grid(images).shape  # (118, 118, 1)
+    keras_gan.images.grid(images, columns=8, gap=0).shape  # (56, 224, 1)
+    ```
     """
     if columns is not None:
         columns = check_integer("columns", columns)
@@ -75,6 +96,14 @@ def side_by_side(batches, gap=1):
 
     Raises:
         ValueError: If these are not images, or their numbers differ.
+
+    Example:
+
+    ```python
+    sources = np.zeros((4, 16, 16, 1))
+    targets = np.ones((4, 32, 32, 3))
+    keras_gan.images.side_by_side([sources, targets]).shape  # (4, 32, 65, 3)
+    ```
     """
     gap = check_integer("gap", gap, 0)
     batches = [np.asarray(images, "float32") for images in batches]
@@ -105,7 +134,23 @@ def check_suffix(path):
 
 
 def save(path, image):
-    """Writes one uint8 image `(height, width, channels)` as a file; the suffix sets the format."""
+    """Writes one image as a file.
+
+    Args:
+        path: Path to write, in a folder that exists. The suffix sets the format: `.png`, `.jpg`, `.webp`, `.bmp`,
+            `.gif` or `.tif`.
+        image: Array `(height, width, channels)`, uint8, with 1 or 3 channels.
+
+    Raises:
+        ValueError: If the suffix is another.
+
+    Example:
+
+    ```python
+    samples = np.random.default_rng(0).uniform(-1, 1, (16, 28, 28, 1))
+    keras_gan.images.save("samples.png", keras_gan.images.grid(samples))
+    ```
+    """
     from PIL import Image
 
     check_suffix(path)
@@ -124,6 +169,13 @@ def save_animation(path, pictures, milliseconds=80, scale=3):
 
     Raises:
         ValueError: If a number is out of range.
+
+    Example:
+
+    ```python
+    steps = np.random.default_rng(0).uniform(-1, 1, (24, 28, 28, 1))
+    keras_gan.images.save_animation("walk.gif", keras_gan.images.to_uint8(steps))
+    ```
     """
     from PIL import Image
 

@@ -72,6 +72,8 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
 
     model = Regression(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))
     model.compile(optimizers={"network": keras.optimizers.SGD(0.1)})
+    model.fit(np.ones((64, 2)), np.zeros((64, 1)), epochs=10)
+    model.network(np.ones((64, 2))).shape  # (64, 1)
     ```
     """
 

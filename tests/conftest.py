@@ -41,6 +41,7 @@ _LONGEST_FILES = (
     "test_cyclegan.py",
     "test_durability.py",
     "test_documents.py",
+    "test_examples.py",
     "test_web.py",
 )
 

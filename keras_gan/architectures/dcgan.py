@@ -35,6 +35,17 @@ def dcgan_generator(image_shape, latent_dim, width=32, condition=None, synchroni
         ValueError: If a size is not positive, or height or width is not divisible by 4.
         TypeError: If `condition` is something else.
 
+    Example:
+
+    ```python
+    generator = keras_gan.architectures.dcgan_generator((28, 28, 1), latent_dim=64)
+    generator(np.zeros((16, 64))).shape  # (16, 28, 28, 1)
+
+    digits = keras_gan.conditions.Labels(10)
+    generator = keras_gan.architectures.dcgan_generator((28, 28, 1), latent_dim=64, condition=digits)
+    generator([np.zeros((16, 64)), np.arange(16) % 10]).shape  # (16, 28, 28, 1)
+    ```
+
     Reference:
         [Radford et al., 2015](https://arxiv.org/abs/1511.06434)
     """
@@ -87,6 +98,17 @@ def dcgan_discriminator(image_shape, width=16, condition=None, labels_by="projec
         ValueError: If a size is not positive, height or width is not divisible by 4, or `labels_by` is unknown.
         TypeError: If `condition` is something else.
 
+    Example:
+
+    ```python
+    discriminator = keras_gan.architectures.dcgan_discriminator((28, 28, 1))
+    discriminator(np.zeros((16, 28, 28, 1))).shape  # (16, 1)
+
+    digits = keras_gan.conditions.Labels(10)
+    discriminator = keras_gan.architectures.dcgan_discriminator((28, 28, 1), condition=digits)
+    discriminator([np.zeros((16, 28, 28, 1)), np.arange(16) % 10]).shape  # (16, 1)
+    ```
+
     Reference:
         [Radford et al., 2015](https://arxiv.org/abs/1511.06434)
     """
@@ -106,10 +128,18 @@ def sn_dcgan_discriminator(image_shape, width=16, condition=None, labels_by="pro
         labels_by: As in `dcgan_discriminator`.
 
     Returns:
-        As `dcgan_discriminator`.
+        `keras.Sequential`, images `(batch, height, width, channels)` to logits `(batch, 1)`; with a condition, as
+        `dcgan_discriminator`.
 
     Raises:
         ValueError: As `dcgan_discriminator`.
+
+    Example:
+
+    ```python
+    discriminator = keras_gan.architectures.sn_dcgan_discriminator((32, 32, 3))
+    discriminator(np.zeros((16, 32, 32, 3))).shape  # (16, 1)
+    ```
 
     Reference:
         [Miyato et al., 2018](https://arxiv.org/abs/1802.05957)

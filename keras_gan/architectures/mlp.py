@@ -17,7 +17,7 @@ def mlp_generator(data_shape, latent_dim, units=(256, 512, 1024), negative_slope
         data_shape: Tuple, the shape of one example: `(features,)`, which gives a linear output, or
             `(height, width, channels)`, which gives a tanh.
         latent_dim: Int > 0, the size of the latent.
-        units: Ints, the widths of the hidden layers.
+        units: Ints, the widths of the hidden layers. Defaults to `(256, 512, 1024)`.
         negative_slope: Float >= 0, of the leaky ReLU after each hidden layer; 0 for a ReLU. Defaults to `0.2`.
         condition: As in `dcgan_generator`. Defaults to None.
 
@@ -28,6 +28,13 @@ def mlp_generator(data_shape, latent_dim, units=(256, 512, 1024), negative_slope
     Raises:
         ValueError: If a size is not positive, or the shape is neither a vector's nor an image's.
         TypeError: If `condition` is something else.
+
+    Example:
+
+    ```python
+    generator = keras_gan.architectures.mlp_generator((2,), latent_dim=16, units=(128, 128))
+    generator(np.zeros((64, 16))).shape  # (64, 2)
+    ```
     """
     data_shape = check_data_shape("data_shape", data_shape, ranks=(1, 3))
     chain = _hidden(units, negative_slope)
@@ -51,7 +58,7 @@ def mlp_discriminator(
 
     Args:
         data_shape: Tuple, the shape of one example: `(features,)` or `(height, width, channels)`.
-        units: Ints, the widths of the hidden layers.
+        units: Ints, the widths of the hidden layers. Defaults to `(1024, 512, 256)`.
         dropout: Float in [0, 1), the share of activations that is dropped after each hidden layer. Defaults to `0.3`.
         negative_slope: Float >= 0, of the leaky ReLU after each hidden layer; 0 for a ReLU. Defaults to `0.2`.
         condition: As in `dcgan_discriminator`. Defaults to None.
@@ -64,6 +71,13 @@ def mlp_discriminator(
         ValueError: If a size is not positive, the shape is neither a vector's nor an image's, or `labels_by` is
             unknown.
         TypeError: If `condition` is something else.
+
+    Example:
+
+    ```python
+    discriminator = keras_gan.architectures.mlp_discriminator((2,), units=(128, 128))
+    discriminator(np.zeros((64, 2))).shape  # (64, 1)
+    ```
     """
     data_shape = check_data_shape("data_shape", data_shape, ranks=(1, 3))
     stem = [layers.Flatten()] if len(data_shape) == 3 else []

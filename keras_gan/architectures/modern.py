@@ -41,6 +41,13 @@ def modern_generator(image_shape, latent_dim, width=64, condition=None):
         ValueError: If a size is not positive, or height or width is not divisible by 4.
         TypeError: If `condition` is something else.
 
+    Example:
+
+    ```python
+    generator = keras_gan.architectures.modern_generator((32, 32, 3), latent_dim=64, width=16)
+    generator(np.zeros((16, 64))).shape  # (16, 32, 32, 3)
+    ```
+
     Reference:
         [Huang et al., 2024](https://arxiv.org/abs/2501.05441);
         fix-up: [Zhang et al., 2019](https://arxiv.org/abs/1901.09321)
@@ -77,10 +84,18 @@ def modern_discriminator(image_shape, width=64, condition=None, labels_by="proje
         labels_by: As in `dcgan_discriminator`.
 
     Returns:
-        As `dcgan_discriminator`.
+        `keras.Sequential`, images `(batch, height, width, channels)` to logits `(batch, 1)`; with a condition, as
+        `dcgan_discriminator`.
 
     Raises:
         ValueError, TypeError: As `dcgan_discriminator`.
+
+    Example:
+
+    ```python
+    discriminator = keras_gan.architectures.modern_discriminator((32, 32, 3), width=16)
+    discriminator(np.zeros((16, 32, 32, 3))).shape  # (16, 1)
+    ```
 
     Reference:
         [Huang et al., 2024](https://arxiv.org/abs/2501.05441);

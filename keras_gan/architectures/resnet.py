@@ -30,6 +30,13 @@ def resnet_generator(image_shape, latent_dim, width=64, condition=None, synchron
         ValueError: If a size is not positive, or height or width is not divisible by 4.
         TypeError: If `condition` is something else.
 
+    Example:
+
+    ```python
+    generator = keras_gan.architectures.resnet_generator((32, 32, 3), latent_dim=128, width=16)
+    generator(np.zeros((16, 128))).shape  # (16, 32, 32, 3)
+    ```
+
     Reference:
         [Miyato et al., 2018](https://arxiv.org/abs/1802.05957);
         conditional: [Miyato and Koyama, 2018](https://arxiv.org/abs/1802.05637)
@@ -61,10 +68,18 @@ def resnet_discriminator(image_shape, width=64, condition=None, labels_by="proje
         labels_by: As in `dcgan_discriminator`.
 
     Returns:
-        As `dcgan_discriminator`.
+        `keras.Sequential`, images `(batch, height, width, channels)` to logits `(batch, 1)`; with a condition, as
+        `dcgan_discriminator`.
 
     Raises:
         ValueError, TypeError: As `dcgan_discriminator`.
+
+    Example:
+
+    ```python
+    discriminator = keras_gan.architectures.resnet_discriminator((32, 32, 3), width=16)
+    discriminator(np.zeros((16, 32, 32, 3))).shape  # (16, 1)
+    ```
 
     Reference:
         [Miyato et al., 2018](https://arxiv.org/abs/1802.05957)

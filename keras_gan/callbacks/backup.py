@@ -66,6 +66,19 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
             each of which is named, if there are backups and none can be read, or if the GAN can't be saved.
         OSError: When training begins, if nothing can be written to the folder; later, if a backup can't be written. The
             one before it stays.
+
+    Example:
+
+    ```python
+    gan = keras_gan.GAN(
+        keras_gan.architectures.mlp_generator((2,), latent_dim=4, units=(64,)),
+        keras_gan.architectures.mlp_discriminator((2,), units=(64,)),
+    )
+    gan.compile()
+    points = np.random.default_rng(0).normal(size=(1024, 2))
+    backup = keras_gan.callbacks.BackupAndRestore("runs/points/backup")
+    gan.fit(points, batch_size=64, epochs=20, callbacks=[backup])
+    ```
     """
 
     def __init__(self, backup_dir, save_freq="epoch", *, delete_checkpoint=True, force=False):

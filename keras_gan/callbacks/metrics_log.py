@@ -19,7 +19,14 @@ class MetricsLog(keras.callbacks.Callback):
     Example:
 
     ```python
-    gan.fit(train, epochs=20, callbacks=[keras_gan.callbacks.MetricsLog("runs/digits/metrics.jsonl")])
+    gan = keras_gan.GAN(
+        keras_gan.architectures.mlp_generator((2,), latent_dim=4, units=(64,)),
+        keras_gan.architectures.mlp_discriminator((2,), units=(64,)),
+    )
+    gan.compile()
+    log = keras_gan.callbacks.MetricsLog("runs/points/metrics.jsonl")
+    gan.fit(np.random.default_rng(0).normal(size=(1024, 2)), batch_size=64, epochs=20, callbacks=[log])
+    losses = [epoch["generator_loss"] for epoch in keras_gan.callbacks.read_metrics("runs/points/metrics.jsonl")]
     ```
     """
 
@@ -40,8 +47,24 @@ class MetricsLog(keras.callbacks.Callback):
 def read_metrics(path):
     """Reads the file of a `MetricsLog`.
 
+    Args:
+        path: Path of the file.
+
     Returns:
-        List of dicts, one for each epoch; empty if there is no such file.
+        List of dicts, names of logs to floats, one for each epoch; empty if there is no such file.
+
+    Example:
+
+    ```python
+    gan = keras_gan.GAN(
+        keras_gan.architectures.mlp_generator((2,), latent_dim=4, units=(64,)),
+        keras_gan.architectures.mlp_discriminator((2,), units=(64,)),
+    )
+    gan.compile()
+    log = keras_gan.callbacks.MetricsLog("runs/points/metrics.jsonl")
+    gan.fit(np.random.default_rng(0).normal(size=(1024, 2)), batch_size=64, epochs=20, callbacks=[log])
+    losses = [epoch["generator_loss"] for epoch in keras_gan.callbacks.read_metrics("runs/points/metrics.jsonl")]
+    ```
     """
     path = Path(path)
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []

@@ -18,6 +18,19 @@ class Progress(keras.callbacks.ProgbarLogger):
     Args:
         summary: Dict of names of logs to the words shown for them: an epoch's end shows only these, in one line.
             Defaults to None, all logs.
+
+    Example:
+
+    ```python
+    gan = keras_gan.GAN(
+        keras_gan.architectures.mlp_generator((2,), latent_dim=4, units=(64,)),
+        keras_gan.architectures.mlp_discriminator((2,), units=(64,)),
+    )
+    gan.compile()
+    points = np.random.default_rng(0).normal(size=(1024, 2))
+    progress = keras_gan.callbacks.Progress({"generator_loss": "generator", "discriminator_loss": "discriminator"})
+    gan.fit(points, batch_size=64, epochs=20, callbacks=[progress])
+    ```
     """
 
     def __init__(self, summary=None):

@@ -28,6 +28,19 @@ class SampleGrid(keras.callbacks.Callback):
     Raises:
         ValueError: If a number is out of range; when training begins, if the model makes no images with 1 or 3
             channels, or `given` or `data` do not fit it.
+
+    Example:
+
+    ```python
+    gan = keras_gan.GAN(
+        keras_gan.architectures.mlp_generator((8, 8, 1), latent_dim=4, units=(64,)),
+        keras_gan.architectures.mlp_discriminator((8, 8, 1), units=(64,)),
+    )
+    gan.compile()
+    images = np.random.default_rng(0).uniform(-1, 1, (256, 8, 8, 1))
+    grid = keras_gan.callbacks.SampleGrid("runs/noise", n=16)
+    gan.fit(images, batch_size=64, epochs=20, callbacks=[grid])
+    ```
     """
 
     def __init__(self, log_dir, n=64, columns=None, seed=0, given=None, data=None):

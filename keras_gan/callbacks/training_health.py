@@ -40,6 +40,19 @@ class TrainingHealth(keras.callbacks.Callback):
 
     Raises:
         ValueError: If `patience` is not a positive integer, or `checkpoint` has a suffix that Keras does not load.
+
+    Example:
+
+    ```python
+    gan = keras_gan.GAN(
+        keras_gan.architectures.mlp_generator((2,), latent_dim=4, units=(64,)),
+        keras_gan.architectures.mlp_discriminator((2,), units=(64,)),
+    )
+    gan.compile()
+    health = keras_gan.callbacks.TrainingHealth(stop=True)
+    gan.fit(np.random.default_rng(0).normal(size=(1024, 2)), batch_size=64, epochs=20, callbacks=[health])
+    health.alarms  # []
+    ```
     """
 
     _CALMER = "Try lower learning rates, a smaller penalty or, with a loss without bound, a gradient penalty"

@@ -52,8 +52,15 @@ def from_dataset(data, batch_size=None, labels=False, image_size=None, seed=None
     Example:
 
     ```python
-    photos = keras.utils.image_dataset_from_directory("photos", image_size=(64, 64))
+    digits = np.random.default_rng(0).integers(0, 256, (60, 28, 28), "uint8")
+    train = keras_gan.datasets.from_dataset(digits, batch_size=4)
+    next(iter(train)).shape  # (4, 28, 28, 1)
+
+    photos = keras.utils.image_dataset_from_directory("photos", image_size=(64, 64), batch_size=2)
     train = keras_gan.datasets.from_dataset(photos, labels=True)
+    images, labels = next(iter(train))
+    images.shape  # (2, 64, 64, 3)
+    labels.shape  # (2,)
     ```
     """
     size = check_size(image_size)

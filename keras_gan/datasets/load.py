@@ -85,6 +85,18 @@ def load(
             for stacks of several.
         OSError: If a cache can't be written; the message says how many bytes it needs.
         ImportError: If the package with the data is missing; the message says what to install.
+
+    Example:
+
+    ```python
+    digits = keras_gan.datasets.load("digits", batch_size=64, labels=True)
+    images, labels = next(iter(digits))
+    images.shape  # (64, 28, 28, 1)
+    labels.shape  # (64,)
+
+    photos = keras_gan.datasets.load("folder:photos", batch_size=2, image_size=64, flip=True)
+    next(iter(photos)).shape  # (2, 64, 64, 3)
+    ```
     """
     check_integer("stack", stack)
     if labels and stack > 1:

@@ -16,6 +16,14 @@ def class_names(name):
 
     Raises:
         ValueError: If the name is unknown, or the set has no labels.
+
+    Example:
+
+    ```python
+    keras_gan.datasets.class_names("digits")[7]  # "7"
+    # With the subfolders photos/cats and photos/dogs:
+    keras_gan.datasets.class_names("folder:photos")  # ["cats", "dogs"]
+    ```
     """
     check_name(name)
     if name == "digits":

@@ -89,7 +89,12 @@ def load_pairs(
     ```python
     maps = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), "uint8")
     train = keras_gan.datasets.load_pairs(maps, 255 - maps, batch_size=4, split="train[:80%]", flip=True)
-    enlarge = keras_gan.datasets.load_pairs(maps, batch_size=4, degrade=2)  # 8x8 to 16x16
+    sources, targets = next(iter(train))
+    sources.shape  # (4, 16, 16, 3)
+
+    enlarge = keras_gan.datasets.load_pairs(maps, batch_size=4, degrade=2)
+    sources, targets = next(iter(enlarge))
+    sources.shape, targets.shape  # ((4, 8, 8, 3), (4, 16, 16, 3))
     ```
     """
     size = check_reading(batch_size, image_size, seed, on_error, cache, flip, crop)

@@ -83,7 +83,9 @@ def survey(name, split="train", labels=False, download=False):
 
     ```python
     found = keras_gan.datasets.survey("digits")
-    print(found.count, found.classes, found.sizes[1])
+    found.count  # 4000
+    list(found.classes)[:3]  # ["0", "1", "2"]
+    found.sizes[1]  # (28, 28)
     ```
     """
     check_name(name)
@@ -119,6 +121,19 @@ def survey_pairs(a, b=None, split="train", group=None):
         ValueError: If there is no such folder or split, a folder holds no image or several of one name, or none has a
             partner.
         TypeError: If the folders are no paths, or groups are of another kind.
+
+    Example:
+
+    ```python
+    from pathlib import Path
+
+    for folder in ("outlines", "drawings"):
+        Path(folder).mkdir()
+        keras_gan.images.save(f"{folder}/1.png", np.zeros((32, 48, 3), "uint8"))
+    found = keras_gan.datasets.survey_pairs("outlines", "drawings")
+    found.count  # 1
+    [median for _, median, _ in found.sizes]  # [(32, 48), (32, 48)]
+    ```
     """
     pairs = Pairs(a, b, split, group)
     good, unreadable = [], {}

@@ -11,6 +11,14 @@ def ring():
     Returns:
         `keras_gan.priors.Mixture`: `sample(n, seed)` gives points `(n, 2)`; `centers` and `stddev` describe the modes.
 
+    Example:
+
+    ```python
+    ring = keras_gan.datasets.ring()
+    ring.sample(256, seed=0).shape  # (256, 2)
+    ring.centers.shape  # (8, 2)
+    ```
+
     Reference:
         [Srivastava et al., 2017](https://arxiv.org/abs/1705.07761)
     """
@@ -18,6 +26,18 @@ def ring():
 
 
 def grid():
-    """Makes 25 modes in a square, as `ring`: coordinates -4, -2, 0, 2 and 4, a standard deviation of 0.05."""
+    """Makes 25 modes in a square, as `ring`: coordinates -4, -2, 0, 2 and 4, a standard deviation of 0.05.
+
+    Returns:
+        `keras_gan.priors.Mixture`, as `ring`, of points `(n, 2)`.
+
+    Example:
+
+    ```python
+    grid = keras_gan.datasets.grid()
+    grid.sample(256, seed=0).shape  # (256, 2)
+    grid.centers.shape  # (25, 2)
+    ```
+    """
     steps = np.arange(-4, 5, 2)
     return Mixture([[x, y] for x in steps for y in steps], stddev=0.05)

@@ -68,6 +68,9 @@ def load_unpaired(
     rng = np.random.default_rng(0)
     dark, bright = rng.integers(0, 150, (20, 16, 16, 3), "uint8"), rng.integers(100, 256, (50, 16, 16, 3), "uint8")
     train = keras_gan.datasets.load_unpaired(dark, bright, batch_size=4, flip=True)
+    a, b = next(iter(train))
+    a.shape, b.shape  # ((4, 16, 16, 3), (4, 16, 16, 3))
+    len(train)  # 13
     ```
     """
     size = check_reading(batch_size, image_size, seed, on_error, cache, flip, crop)

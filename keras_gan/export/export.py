@@ -86,6 +86,15 @@ def export(
         FileExistsError: If something else exists at the path of the SavedModel or the card.
         OSError: If the folder can't be written, or the disk is full. No file is left then.
         ImportError: If a package is missing; the message says what to install.
+
+    Example:
+
+    ```python
+    generator = keras_gan.architectures.dcgan_generator((28, 28, 1), latent_dim=64)
+    report = keras_gan.export.export(generator, "digits.tflite", quantize="dynamic", card={"license": "CC BY 4.0"})
+    report.signatures["generate"]  # "latent float32 (1, 64) -> image float32 (1, 28, 28, 1)"
+    print(report)  # size, errors against the Keras generator, latencies
+    ```
     """
     _check_backend(filepath)
     options = arguments.check_options(filepath, format, quantize, batch_sizes, output, card, accelerator, sample)
@@ -155,15 +164,11 @@ def export_translation(
     Example:
 
     ```python
-    import keras
-    import numpy as np
-
-    import keras_gan
-
     image = keras.Input((16, 16, 3))
     relief = keras.Model(image, keras.layers.Conv2D(1, 3, padding="same", activation="tanh")(image))
     photos = np.random.default_rng(0).uniform(-1, 1, (8, 16, 16, 3)).astype("float32")
     report = keras_gan.export.export_translation(relief, "relief.tflite", photos, quantize="float16")
+    report.signatures["translate"]  # "image float32 (1, 16, 16, 3) -> image float32 (1, 16, 16, 1)"
     ```
     """
     _check_backend(filepath, " --data FOLDER")

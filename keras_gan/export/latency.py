@@ -51,6 +51,17 @@ class Benchmark:
         not_delegated: List of strings, operations of a .tflite file that XNNPACK leaves to slower kernels; None for
             other formats, and on a GPU.
         driver: String, the Vulkan driver of the GPU that ran the file; None where it ran on the CPU.
+
+    Example:
+
+    ```python
+    generator = keras_gan.architectures.mlp_generator((28, 28, 1), latent_dim=64)
+    keras_gan.export.export(generator, "digits.tflite")
+    result = keras_gan.export.benchmark("digits.tflite", threads=1)
+    result.signature  # "generate"
+    result.batch  # 1
+    result.latencies[0].median  # milliseconds for one image
+    ```
     """
 
     filepath: Path
@@ -87,7 +98,8 @@ def benchmark(filepath, threads=(1, 2), seconds=1.0, accelerator=None):
     Args:
         filepath: Path of a `.tflite` file, an `.onnx` file or a SavedModel's folder, from any source.
         threads: Ints > 0, numbers of threads to time. TensorFlow's can't be changed: a SavedModel is timed with that.
-        seconds: Float > 0, how long to run for each.
+            Defaults to `(1, 2)`.
+        seconds: Float > 0, how long to run for each. Defaults to `1.0`.
         accelerator: `"gpu"` to time a .tflite file on LiteRT's GPU delegate, without a bound on memory. It needs a
             Vulkan driver; a software one works, but says nothing about a phone's speed. Defaults to None, the CPU.
 
@@ -98,6 +110,17 @@ def benchmark(filepath, threads=(1, 2), seconds=1.0, accelerator=None):
         ValueError: If it is not such a file, could do more than compute (untrusted files may try to read and write
             others), crashes, or takes minutes; if there is no driver, or the GPU refuses the file.
         ImportError: If the runtime is missing; the message says what to install.
+
+    Example:
+
+    ```python
+    generator = keras_gan.architectures.mlp_generator((28, 28, 1), latent_dim=64)
+    keras_gan.export.export(generator, "digits.tflite")
+    result = keras_gan.export.benchmark("digits.tflite", threads=1)
+    result.signature  # "generate"
+    result.batch  # 1
+    result.latencies[0].median  # milliseconds for one image
+    ```
     """
     threads = list(threads) if isinstance(threads, (list, tuple)) else [threads]
     threads = [check_integer("threads", n) for n in threads or [None]]

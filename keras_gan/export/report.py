@@ -39,6 +39,15 @@ class Report:
         gpu: `keras_gan.export.gpu.Gpu`, whether LiteRT runs a .tflite file on a GPU; None for other formats.
         signatures: Dict of the file's functions to their inputs and their output: shape and dtype.
         card: Dict of facts about data, training and license.
+
+    Example:
+
+    ```python
+    generator = keras_gan.architectures.mlp_generator((28, 28, 1), latent_dim=64)
+    report = keras_gan.export.export(generator, "digits.tflite")
+    report.signatures["generate"]  # "latent float32 (1, 64) -> image float32 (1, 28, 28, 1)"
+    report.save("digits.json")
+    ```
     """
 
     filepath: Path
