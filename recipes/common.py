@@ -89,7 +89,7 @@ def parse(name, doc, epochs, argv=None, quick_epochs=2, distributed=False, resum
             "--strategy",
             choices=("none", "mirrored", "multiworker"),
             default="none",
-            help="mirrored: all GPUs of this machine; multiworker: all machines in TF_CONFIG, see docs/devices.md",
+            help="mirrored: all GPUs of this machine; multiworker: all those in TF_CONFIG, see docs/guides/devices.md",
         )
     if resumes:
         parser.add_argument("--force", action="store_true", help="go on with a run that began with other flags")
@@ -175,7 +175,7 @@ def _begin(parser, args):
     if args.strategy == "multiworker" and not (args.run_dir and "TF_CONFIG" in os.environ):
         parser.error(
             "argument --strategy: multiworker needs TF_CONFIG in the environment, and --run-dir, one folder for all "
-            "workers; see docs/devices.md"
+            "workers; see docs/guides/devices.md"
         )
     # Before anything else of TensorFlow: many workers can't begin later.
     args.strategy = {

@@ -84,7 +84,7 @@ def main(argv=None):
             "generator.tflite": f"{report.bytes / 1e6:.1f} MB, checked: off by {report.mean_error:.4f} on average",
         },
     )
-    print("  export/README.md    how the generator gets to a device")
+    print("  docs/guides/phone.md  how the generator gets to a phone")
 
 
 if __name__ == "__main__":

@@ -135,7 +135,7 @@ def add(commands):
         "--strategy",
         choices=("none", "mirrored", "multiworker"),
         default="none",
-        help="mirrored: all GPUs of this machine; multiworker: all machines in TF_CONFIG, see docs/devices.md",
+        help="mirrored: all GPUs of this machine; multiworker: all machines in TF_CONFIG, see docs/guides/devices.md",
     )
     machine.add_argument(
         "--precision",
@@ -235,7 +235,7 @@ def _strategy(args):
     if not (args.run_dir and "TF_CONFIG" in os.environ and (args.steps or args.epochs)):
         raise ValueError(
             "--strategy multiworker needs TF_CONFIG in the environment, --run-dir, one folder for all workers, and "
-            "--steps or --epochs, since workers that each measured would disagree; see docs/devices.md."
+            "--steps or --epochs, since workers that each measured would disagree; see docs/guides/devices.md."
         )
     # Before anything else of TensorFlow: many workers can't begin later.
     return tf.distribute.MultiWorkerMirroredStrategy()
