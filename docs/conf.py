@@ -78,9 +78,14 @@ def lead_to_pages(app, doctree):
     """Lets links to files lead to the pages that show them, also from included files; folders are not linked."""
     kinds = (addnodes.download_reference, addnodes.pending_xref)
     for link in [link for kind in kinds for link in doctree.findall(kind)]:
-        if link["reftype"] != "myst" or link["refdomain"]:
+        if link["reftype"] != "myst":
             continue
         target, _, anchor = link["reftarget"].partition("#")
+        if link["refdomain"] == "doc":
+            if not target.startswith("/"):
+                continue
+            # A Markdown file outside this folder, which MyST takes for a page.
+            target, anchor = f"{target}.md", link["reftargetid"]
         path = (Path(link.source).parent / target).resolve()
         if path.is_file() and (page := page_of(path)):
             place = {"refdoc": link["refdoc"], "refdomain": "doc", "reftype": "myst", "reftarget": page}

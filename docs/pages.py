@@ -15,7 +15,7 @@ SECTIONS = (
     *("Raises", "Reference", "Returns", "Yields"),
 )
 # A section's body is indented, or a block of code.
-_SECTION = re.compile(rf"^({'|'.join(SECTIONS)}):\n((?:\n*    .*\n)+|\n+```[^`]*```\n)", re.M)
+_SECTION = re.compile(rf"^({'|'.join(SECTIONS)}):\n((?:\n*    .*\n)+|\n+(?s:```.*?\n```)\n)", re.M)
 _ITEM = re.compile(r"^([\w*][\w*, ]*): ", re.M)
 _LISTS = ("Args", "Attributes", "Call arguments", "Raises")
 
