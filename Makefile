@@ -3,13 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-backends lint format clean
+.PHONY: help demo test test-long test-backends docs lint format clean
 
 help:
 	@echo "make demo    train on embedded digits for 6 minutes, export a checked generator"
 	@echo "make test    run the tests, on TensorFlow"
 	@echo "make test-long  what takes long, and kills and guesses many times more: hours"
 	@echo "make test-backends  install JAX and torch beside it, and run on them what trains, saves and measures"
+	@echo "make docs    build the site into docs/_build/html; installs Sphinx"
 	@echo "make lint    check style: lint, format, import order"
 	@echo "make format  mend style"
 	@echo "make clean   remove .venv and caches; runs/ stays"
@@ -56,6 +57,16 @@ test-long: $(BIN)/.backends
 	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/system/test_durability.py -k killed
 	KERAS_BACKEND=torch $(BIN)/python -m pytest tests/system/test_durability.py -k killed
 
+$(BIN)/.docs: $(BIN)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
+
+# From nothing: Sphinx would warn again only of pages that have changed.
+docs: $(BIN)/.docs
+	rm -rf docs/_build
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --nitpicky docs docs/_build/html
+	@echo "Open docs/_build/html/index.html"
+
 lint: $(BIN)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -65,5 +76,5 @@ format: $(BIN)/.installed
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache build *.egg-info
+	rm -rf .venv .pytest_cache .ruff_cache build *.egg-info docs/_build docs/reference docs/recipes/*.md
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

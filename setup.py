@@ -11,6 +11,8 @@ EXTRAS = {
 }
 # Other backends, of which a user wants one at most: not part of `all`.
 BACKENDS = {"jax": ["jax>=0.10"], "torch": ["torch>=2.13"]}
+# What `make docs` builds the site with.
+DOCS = {"docs": ["furo", "myst-parser>=5", "sphinx>=9"]}
 
 setup(
     name="keras-gan",
@@ -34,7 +36,7 @@ setup(
         "pillow",
         "tensorboard",
     ],
-    extras_require={**EXTRAS, **BACKENDS, "all": sorted({p for packages in EXTRAS.values() for p in packages})},
+    extras_require={**EXTRAS, **BACKENDS, **DOCS, "all": sorted({p for packages in EXTRAS.values() for p in packages})},
     classifiers=[
         "Development Status :: 3 - Alpha",
         "Intended Audience :: Developers",
