@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -11,13 +12,17 @@ EXTRAS = {
 }
 # Other backends, of which a user wants one at most: not part of `all`.
 BACKENDS = {"jax": ["jax>=0.10"], "torch": ["torch>=2.13"]}
+# Read, not imported: the build has no TensorFlow.
+VERSION = re.search(r'^__version__ = "(.+)"$', Path("keras_gan/__init__.py").read_text(encoding="utf-8"), re.M)[1]
 
 setup(
     name="keras-gan",
-    version="0.1.0",
+    version=VERSION,
     description="GANs for Keras 3: train with fit, watch in TensorBoard, ship a checked generator",
     long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
+    author="The keras_gan authors",
+    keywords=["GAN", "generative adversarial network", "image translation", "Keras", "TensorFlow", "LiteRT"],
     license="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.11",
@@ -40,7 +45,10 @@ setup(
         "Intended Audience :: Developers",
         "Intended Audience :: Education",
         "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
         "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.11",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
 )
