@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -13,13 +14,17 @@ EXTRAS = {
 BACKENDS = {"jax": ["jax>=0.10"], "torch": ["torch>=2.13"]}
 # What `make docs` builds the site with.
 DOCS = {"docs": ["furo", "myst-parser>=5", "sphinx>=9"]}
+# Read, not imported: the build has no TensorFlow.
+VERSION = re.search(r'^__version__ = "(.+)"$', Path("keras_gan/__init__.py").read_text(encoding="utf-8"), re.M)[1]
 
 setup(
     name="keras-gan",
-    version="0.1.0",
+    version=VERSION,
     description="GANs for Keras 3: train with fit, watch in TensorBoard, ship a checked generator",
     long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
+    author="The keras_gan authors",
+    keywords=["GAN", "generative adversarial network", "image translation", "Keras", "TensorFlow", "LiteRT"],
     license="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.11",
@@ -42,7 +47,13 @@ setup(
         "Intended Audience :: Developers",
         "Intended Audience :: Education",
         "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
         "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3 :: Only",
+        # Those that TensorFlow 2.21 has wheels for.
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
 )

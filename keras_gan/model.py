@@ -569,7 +569,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
     def save(self, filepath, overwrite=True, **kwargs):
         """Saves the whole model, as `keras.Model.save`: `keras.models.load_model` loads it, and training can resume.
 
-        An existing file is replaced atomically.
+        An existing file is replaced atomically. Addresses, such as `hf://user/model`, are left to Keras.
         """
         if not str(filepath).endswith(".keras") and "://" not in str(filepath):
             instead = str(Path(filepath).with_suffix(".keras"))

@@ -152,3 +152,17 @@ def make_sigmoid_gan():
 def images():
     """48 random 8x8x1 images in [-1, 1]."""
     return np.random.default_rng(0).uniform(-1, 1, (48, 8, 8, 1)).astype("float32")
+
+
+@pytest.fixture
+def briefly():
+    """Trainings of one epoch of two steps, which TensorFlow does not compile."""
+    import tensorflow as tf
+
+    keras.config.set_max_epochs(1)
+    keras.config.set_max_steps_per_epoch(2)
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+    keras.config.set_max_epochs(None)
+    keras.config.set_max_steps_per_epoch(None)

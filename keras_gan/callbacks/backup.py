@@ -62,8 +62,9 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         force: Bool, whether to resume with other settings than those of the backup. Defaults to False.
 
     Raises:
-        ValueError: If `save_freq` is something else; when training begins, if a backup was made with other settings,
-            each of which is named, if there are backups and none can be read, or if the GAN can't be saved.
+        ValueError: If `save_freq` is something else, or `backup_dir` is an address, such as `gs://...`; when training
+            begins, if a backup was made with other settings, each of which is named, if there are backups and none can
+            be read, or if the GAN can't be saved.
         OSError: When training begins, if nothing can be written to the folder; later, if a backup can't be written. The
             one before it stays.
 
@@ -84,6 +85,8 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
     def __init__(self, backup_dir, save_freq="epoch", *, delete_checkpoint=True, force=False):
         if not (isinstance(save_freq, str) and save_freq == "epoch"):
             save_freq = check_integer("save_freq, where it is not 'epoch',", save_freq)
+        if "://" in str(backup_dir):
+            raise ValueError(f"backup_dir must be a folder of this machine, or mounted there. Received: {backup_dir}")
         super().__init__(str(backup_dir), save_freq, delete_checkpoint=delete_checkpoint)
         self.folder = Path(backup_dir)
         self.force = force

@@ -66,20 +66,22 @@ def load_untrusted(filepath, compile=False):
     loaded.sample(3).shape  # (3, 2)
     ```
     """
-    filepath = Path(filepath)
+    path = Path(filepath)
     try:
-        if filepath.suffix != ".keras":
+        if "://" in str(filepath):
+            raise ValueError("It is an address: download the file first.")
+        if path.suffix != ".keras":
             raise ValueError("Its name does not end in .keras.")
-        if not filepath.is_file():
+        if not path.is_file():
             raise ValueError("There is no such file.")
-        if not zipfile.is_zipfile(filepath):
+        if not zipfile.is_zipfile(path):
             raise ValueError("It is not a zip archive, as Keras writes.")
-        with zipfile.ZipFile(filepath) as archive:
+        with zipfile.ZipFile(path) as archive:
             _check_members(archive)
             _check_config(json.loads(archive.read("config.json")), compile)
             with archive.open("model.weights.h5") as content, h5py.File(content, "r") as weights:
                 _check_weights(weights)
-        return keras.saving.load_model(filepath, compile=bool(compile), safe_mode=True)
+        return keras.saving.load_model(path, compile=bool(compile), safe_mode=True)
     # On broken content parsers and constructors may raise anything.
     except Exception as error:
         # Keras's messages contain the whole configuration, and the cause at the end.

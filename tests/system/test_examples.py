@@ -10,7 +10,6 @@ import tokenize
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
 
 import keras_gan
@@ -83,20 +82,13 @@ def agree(value, stated):
 
 
 @pytest.fixture(autouse=True)
-def _somewhere_briefly(tmp_path, monkeypatch):
-    """A folder with three photos in two classes; trainings of two steps, which are not compiled."""
+def _somewhere_briefly(tmp_path, monkeypatch, briefly):
+    """A folder with three photos in two classes; trainings of two steps."""
     for i, kind in enumerate(["cats", "cats", "dogs"]):
         (tmp_path / "photos" / kind).mkdir(parents=True, exist_ok=True)
         noise = np.random.default_rng(i).integers(0, 255, (70, 90, 3)).astype("uint8")
         Image.fromarray(noise).save(tmp_path / "photos" / kind / f"{i}.jpg")
     monkeypatch.chdir(tmp_path)
-    keras.config.set_max_epochs(1)
-    keras.config.set_max_steps_per_epoch(2)
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-    keras.config.set_max_epochs(None)
-    keras.config.set_max_steps_per_epoch(None)
 
 
 @pytest.mark.parametrize("name", THINGS)
