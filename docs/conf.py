@@ -1,6 +1,7 @@
 """The site, as `make docs` builds it."""
 
 import inspect
+import os
 import re
 import sys
 import textwrap
@@ -17,6 +18,8 @@ from sphinx.util.nodes import make_refnode
 
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS))
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pages  # noqa: E402
 

@@ -29,8 +29,7 @@ class AdversarialLoss:
 
     A subclass implements `discriminator` and `generator`. Logits are `(batch, 1)`, or a map `(batch, ..., 1)`, such as
     a patch discriminator's `(batch, height, width, 1)`. Losses are means over the batch and over each entry of its
-    maps, computed in float32 whatever the dtype of the logits. The table at the end of this file gives losses
-    their names.
+    maps, computed in float32 whatever the dtype of the logits.
 
     Attributes:
         generator_uses_real: Bool, whether `generator` uses the real logits. False saves the discriminator's pass

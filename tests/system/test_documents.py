@@ -23,8 +23,11 @@ DOCUMENTS = sorted(
     for path in ROOT.glob(pattern)
     if path.relative_to(ROOT).parts[:2] not in {("docs", made) for made in ("_build", "recipes", "reference")}
 )
-# These have a process of their own, whose settings they change.
-ALONE = ("README.md", "docs/guides/devices.md", "docs/guides/resuming.md")
+# These have a process of their own: they change its settings, or learn features, which takes long if not compiled.
+ALONE = (
+    *("README.md", "docs/coming_from/pytorch.md", "docs/guides/devices.md", "docs/guides/metrics.md"),
+    "docs/guides/resuming.md",
+)
 # What documents print and the files that they leave, where they say so.
 PRINTED = {"README.md": "checked", "docs/guides/phone.md": "checked", "export/README.md": "checked"}
 LEFT = {
@@ -132,7 +135,10 @@ def test_files_that_documents_name_exist():
 
 def headings(path):
     """Lists the anchors of a document's headings, as code hosts and MyST make them."""
-    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.S | re.M)
+    text = path.read_text(encoding="utf-8")
+    if included := re.search(r"^```{include} (\S+)", text, re.M):
+        text = (path.parent / included[1]).read_text(encoding="utf-8")
+    text = re.sub(r"^```.*?^```", "", text, flags=re.S | re.M)
     titles = re.findall(r"^#+ (.+)$", text, re.M)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
