@@ -137,7 +137,7 @@ def on_images(tmp_path_factory):
     return folder, _on_images(folder, 1)[0]
 
 
-@pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.parametrize("devices", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_a_worker_reads_its_part_of_each_batch_alone(on_images, tmp_path, devices):
     folder, alone = on_images
     assert set(alone["sizes"]) == {12, 4}
