@@ -150,6 +150,9 @@ def test_links_lead_somewhere(name):
         if not link.startswith("https://"):
             path, _, anchor = link.partition("#")
             target = (ROOT / name).parent / path if path else ROOT / name
+            if target.parent == ROOT / "docs" / "reference":  # `make docs` writes a page for each module.
+                assert target.stem in sys.modules, link
+                continue
             assert target.exists(), link
             assert not anchor or anchor in headings(target), link
 
