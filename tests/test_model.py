@@ -226,7 +226,7 @@ def test_a_kind_without_get_config_says_so():
 
 def test_the_example_of_the_docstring_runs(tmp_path):
     example = inspect.getdoc(keras_gan.AdversarialModel).split("```python\n")[1].split("```")[0]
-    names = {"keras": keras, "keras_gan": keras_gan}
+    names = {"keras": keras, "keras_gan": keras_gan, "np": np}
     exec(textwrap.dedent(example), names)
     model = names["model"]
     x = np.random.default_rng(0).normal(size=(64, 2)).astype("float32")

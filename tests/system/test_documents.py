@@ -80,8 +80,15 @@ def run(name, folder, monkeypatch, capsys):
     return done.stdout
 
 
+def with_python():
+    for name in DOCUMENTS:
+        if blocks(name, "python"):
+            # What these show of the library is in the guides, too.
+            yield pytest.param(name, marks=[pytest.mark.long] if name.startswith("docs/coming_from/") else [])
+
+
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", [name for name in DOCUMENTS if blocks(name, "python")])
+@pytest.mark.parametrize("name", list(with_python()))
 def test_python_blocks_run(name, given, tmp_path, monkeypatch, capsys, briefly):
     folder = shutil.copytree(given, tmp_path / "run")
     out = run(name, folder, monkeypatch, capsys)
