@@ -7,7 +7,7 @@ alternating with full decoding of the same files in as many threads, and compare
 
 Command:   python benchmarks/data.py
 Minutes:   8 on 2 CPU cores; 5 GB of disk below --folder, 3 GB of memory
-Expected:  less than 0.1 GB; as many steps per second as from memory, within the machine's noise; JPEGs cached 1.3 times
+Expected:  less than 0.1 GB; as many steps per second as from memory, within the machine's noise; JPEGs cached 1.6 times
            as fast (AMD EPYC with AVX-512)
 """
 
