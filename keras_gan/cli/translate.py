@@ -18,7 +18,7 @@ _BATCH = 16
 # From so many images, or tiles of one image, on there is a progress bar.
 _MANY, _MANY_TILES = 20, 500
 # Larger pictures would take gigabytes, and no command reads them.
-_MAX_PIXELS = 89_000_000
+_MAX_PIXELS = decode.MAX_PIXELS
 
 
 def add(commands):

@@ -19,7 +19,7 @@ _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 # A picture of evenly spaced colors.
 _COLORS = np.stack(np.meshgrid(*[np.arange(0, 256, 51, dtype="uint8")] * 3), -1).reshape(-1, 1, 3)
 # Decoding the largest takes 1.6 GB, so those above the second number are decoded one at a time.
-_MAX_PIXELS, _LARGE_PIXELS = 89_000_000, 10_000_000
+MAX_PIXELS, _LARGE_PIXELS = 89_000_000, 10_000_000
 
 
 _large_image = threading.Lock()
@@ -83,8 +83,8 @@ def _opened(path):
     if path.exists() and not path.is_file():
         raise ValueError("no regular file")
     with Image.open(path, formats=FORMATS) as image:
-        if not 0 < image.width * image.height <= _MAX_PIXELS:
-            raise ValueError(f"{image.width}x{image.height} pixels; at most {_MAX_PIXELS:,} are read")
+        if not 0 < image.width * image.height <= MAX_PIXELS:
+            raise ValueError(f"{image.width}x{image.height} pixels; at most {MAX_PIXELS:,} are read")
         yield image
 
 

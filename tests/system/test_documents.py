@@ -69,6 +69,7 @@ def given(tmp_path_factory):
 def run(name, folder, monkeypatch, capsys):
     """Runs a document's Python blocks, cut to one epoch of two steps, and returns what they print."""
     script = "\n".join(blocks(name, "python"))
+    assert "keras_gan" in script
     if name not in ALONE:
         monkeypatch.chdir(folder)
         exec(compile(script, name, "exec"), {"__name__": "__main__"})
@@ -156,7 +157,7 @@ def test_links_lead_somewhere(name):
     for link in re.findall(r"\]\(([^)]+)\)", text):
         if not link.startswith("https://"):
             path, _, anchor = link.partition("#")
-            target = (ROOT / name).parent / path if path else ROOT / name
+            target = ((ROOT / name).parent / path).resolve() if path else ROOT / name
             if target.parent == ROOT / "docs" / "reference":  # `make docs` writes a page for each module.
                 assert target.stem in sys.modules, link
                 continue
