@@ -204,7 +204,12 @@ def test_every_builder_runs_whole(name, size, labelled, quantize, tmp_path):
     options = {"width": 16} if size == 128 and name != "mlp" else {}
     condition = C.Labels(10) if labelled else None
     generator = BUILDERS[name]((size, size, 3), latent_dim=64, condition=condition, **options)
-    report = export(with_contrast(generator, None), tmp_path, quantize=quantize, accelerator="gpu")
+    with_contrast(generator, None)
+    if size == 128:
+        # So many untrained layers make nearly gray images.
+        last = [weight for weight in generator.trainable_weights if len(weight.shape) > 1][-1]
+        last.assign(4 * last)
+    report = export(generator, tmp_path, quantize=quantize, accelerator="gpu")
     assert report.gpu.whole and report.gpu.driver and report.gpu.max_error < error and report.max_error < error
     # With an additional sample(seed) the file is right on both, or refused only on the GPU.
     export(generator, tmp_path, quantize=quantize, sample=True)
