@@ -111,8 +111,8 @@ def draw(logs, half):
     right.set(title="Samples", xlabel="step", ylabel="distance of their mean from the data's")
     for axes in (middle, right):
         axes.axvspan(0, half * STEPS, color="0.93", label="generator held still")
-    for axes in (left, middle, right):
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=8, loc="lower left")
+    left.legend(fontsize=8)
     return figure
 
 

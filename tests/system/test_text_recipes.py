@@ -1,12 +1,23 @@
 """Exact numbers behind the recipes that follow papers."""
 
+import gaussians
 import heights
 import minimax_game as game
 import numpy as np
 import optimal_discriminator as optimal
 import pytest
+import saturation
 import sine
 from scipy import stats
+
+
+@pytest.mark.parametrize("recipe", [gaussians, heights, game, optimal, saturation, sine])
+def test_a_finished_run_is_not_overwritten(recipe, tmp_path, capsys):
+    (tmp_path / "summary.json").write_text("precious")
+    with pytest.raises(SystemExit):
+        recipe.main(["--quick", "--run-dir", str(tmp_path)])
+    assert "nothing was overwritten" in capsys.readouterr().err
+    assert [p.read_text() for p in tmp_path.iterdir()] == ["precious"]
 
 
 @pytest.mark.parametrize("step, first", [(game.simultaneous, (-1.1, 0.1)), (game.alternating, (-1.1, 0.08))])
