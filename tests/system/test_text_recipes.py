@@ -1,13 +1,23 @@
 """Exact numbers behind the recipes that follow papers."""
 
-import common
+import gaussians
 import heights
 import minimax_game as game
 import numpy as np
 import optimal_discriminator as optimal
 import pytest
+import saturation
 import sine
 from scipy import stats
+
+
+@pytest.mark.parametrize("recipe", [gaussians, heights, game, optimal, saturation, sine])
+def test_a_finished_run_is_not_overwritten(recipe, tmp_path, capsys):
+    (tmp_path / "summary.json").write_text("precious")
+    with pytest.raises(SystemExit):
+        recipe.main(["--quick", "--run-dir", str(tmp_path)])
+    assert "nothing was overwritten" in capsys.readouterr().err
+    assert [p.read_text() for p in tmp_path.iterdir()] == ["precious"]
 
 
 @pytest.mark.parametrize("step, first", [(game.simultaneous, (-1.1, 0.1)), (game.alternating, (-1.1, 0.08))])
@@ -53,19 +63,19 @@ def test_a_penalty_pulls_the_bilinear_game_in():
 
 def test_divergences_by_quadrature_match_closed_forms():
     x, dx = np.linspace(-30, 30, 60_001, retstep=True)
-    p, q = common.normal_density(x, 0, 1), common.normal_density(x, 1, 2)
-    assert common.kullback_leibler(p, q, dx) == pytest.approx(np.log(2) + 2 / 8 - 0.5, abs=1e-8)
-    assert common.jensen_shannon(p, p, dx) == 0
-    far = common.normal_density(x, 15, 0.5)
-    assert common.jensen_shannon(common.normal_density(x, -15, 0.5), far, dx) == pytest.approx(np.log(2), abs=1e-8)
+    p, q = optimal.normal_density(x, 0, 1), optimal.normal_density(x, 1, 2)
+    assert heights.kullback_leibler(p, q, dx) == pytest.approx(np.log(2) + 2 / 8 - 0.5, abs=1e-8)
+    assert heights.jensen_shannon(p, p, dx) == 0
+    far = optimal.normal_density(x, 15, 0.5)
+    assert heights.jensen_shannon(optimal.normal_density(x, -15, 0.5), far, dx) == pytest.approx(np.log(2), abs=1e-8)
     # Not symmetric in p and q, unlike the Jensen-Shannon divergence.
-    assert common.jensen_shannon(p, q, dx) == pytest.approx(common.jensen_shannon(q, p, dx), abs=1e-12)
-    assert common.kullback_leibler(q, p, dx) == pytest.approx(-np.log(2) + 5 / 2 - 0.5, abs=1e-8)
+    assert heights.jensen_shannon(p, q, dx) == pytest.approx(heights.jensen_shannon(q, p, dx), abs=1e-12)
+    assert heights.kullback_leibler(q, p, dx) == pytest.approx(-np.log(2) + 5 / 2 - 0.5, abs=1e-8)
 
 
 def test_a_change_of_variables_gives_the_known_densities():
     z, (x, dx) = np.linspace(-8, 8, 8001), np.linspace(-2, 9, 2201, retstep=True)
-    expected = common.normal_density(x, 3, 2)
+    expected = optimal.normal_density(x, 3, 2)
     np.testing.assert_allclose(heights.change_of_variables(z, 3 + 2 * z, x), expected, atol=2e-5)
     np.testing.assert_allclose(heights.change_of_variables(z, 3 - 2 * z, x), expected, atol=2e-5)
     away = x > 0.5
