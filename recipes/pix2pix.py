@@ -29,12 +29,12 @@ from PIL import Image, ImageDraw
 
 import keras_gan
 
-FIGURES = ("mae", "psnr", "ssim", "kernel_distance")
+FIGURES, WEIGHTS = ("mae", "psnr", "ssim", "kernel_distance"), [30.0, 100.0, 300.0]
 COLORS = {"ellipse": (220, 60, 60), "rectangle": (60, 170, 90), "polygon": (70, 90, 220)}
 
 
 def draw_pair(rng, size):
-    """An outline in gray `(size, size, 1)`, and what fills it in color `(size, size, 3)`, uint8."""
+    """Draws an outline in gray `(size, size, 1)`, and what fills it in color `(size, size, 3)`, uint8."""
     shape = rng.choice(list(COLORS))
     left, top = rng.integers(2, size // 3, 2).tolist()
     right, bottom = rng.integers(2 * size // 3, size - 2, 2).tolist()
@@ -50,7 +50,7 @@ def draw_pair(rng, size):
 
 
 def load(args):
-    """Pairs to train on, and those that are held out."""
+    """Returns pairs to train on, and those that are held out."""
     data, size = args.data, 16 if args.quick else args.image_size
     if data is None:
         rng = np.random.default_rng(0)
@@ -73,9 +73,7 @@ def main(argv=None):
     parser.add_argument("--data", nargs="+", metavar="FOLDER", help="two folders, or one of images side by side")
     parser.add_argument("--image-size", type=int, default=64, help="of targets (default: 64)")
     parser.add_argument("--width", type=int, default=32, help="of both networks (default: 32)")
-    weights = {"nargs": "+", "default": [30.0, 100.0, 300.0], "metavar": "W"}
-    help = "weights of the distance, a model for each (default: 30 100 300)"
-    parser.add_argument("--reconstruction-weight", type=float, **weights, help=help)
+    parser.add_argument("--reconstruction-weight", type=float, nargs="+", default=WEIGHTS, help="a model for each")
     parser.add_argument("--l1-only", action="store_true", help="also train by the distance alone, for as long")
     parser.add_argument("--epochs", type=int, default=31, help="how often to go through the pairs (default: 31)")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives another run (default: 0)")

@@ -32,7 +32,7 @@ FIGURES = ("psnr", "ssim", "kernel_distance")
 
 
 def draw(rng, size):
-    """A picture of four shapes with stripes of one to four pixels `(size, size, 3)`, uint8."""
+    """Draws a picture of four shapes with stripes of one to four pixels `(size, size, 3)`, uint8."""
     y, x = np.mgrid[:size, :size]
     picture = np.empty((size, size, 3), "uint8")
     picture[:] = rng.integers(150, 256, 3)
@@ -48,7 +48,7 @@ def draw(rng, size):
 
 
 def load(args):
-    """Pairs to train on, and those that are held out."""
+    """Returns pairs to train on, and those that are held out."""
     data, size = args.data, 16 if args.quick else args.image_size
     if data is None:
         rng = np.random.default_rng(0)
