@@ -3,7 +3,6 @@
 import argparse
 from math import gamma, sqrt
 
-import common
 import dcgan_faces
 import gan_vs_vae
 import generative_vs_discriminative as two_ways
