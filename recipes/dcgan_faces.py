@@ -1,9 +1,8 @@
 """Faces, 64x64 in color: DCGAN's samples, interpolation between them, and arithmetic with their latents.
 
 Without `--data` the faces are drawn, not photographed: 4,000 from the parts of Avataaars, by Pablo Stanley, which the
-package dicebear-styles ships (`pip install 'keras-gan[faces]'`). Half wear glasses, half have long hair. Photographs
-are harder: `--data celeb_a`, 202,599 of them, which TensorFlow Datasets downloads (2.5 GB of memory at this size, 8 GB
-while they are read), or `--data folder:PATH`, your own, require a GPU, more epochs, and the paper's `--width 64`.
+package dicebear-styles ships (`pip install 'keras-gan[faces]'`). Photographs are harder: `--data folder:PATH`, or
+`--data celeb_a`, which takes 8 GB of memory, require a GPU, more epochs, and the paper's `--width 64`.
 
 Arithmetic: the mean latent of three samples with glasses and long hair, minus that of three with only long hair, plus
 that of three with neither, should be glasses and short hair. With three of each, the sum has the variance of one
@@ -19,9 +18,16 @@ Reference: [Radford et al., 2015](https://arxiv.org/abs/1511.06434), the network
            [Zhao et al., 2020](https://arxiv.org/abs/2006.10738), the augmentation, since there are few faces
 """
 
+import os
+
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # before TensorFlow: without AVX-512 a step is up to twice as fast
+
+import argparse
+import json
+import time
+from importlib import resources
 from pathlib import Path
 
-import common
 import keras
 import numpy as np
 from matplotlib.figure import Figure
@@ -29,13 +35,29 @@ from matplotlib.figure import Figure
 import keras_gan
 
 SHAPE, LATENT_DIM = (64, 64, 3), 32
-TERMS = [common.FACES.index(name) for name in ("glasses_long", "plain_long", "plain_short")]
-FLAGS = {
-    "--data": {"help": "celeb_a, folder:PATH, or another name for keras_gan.datasets.load (default: drawn faces)"},
-    "--width": {"type": int, "default": 16, "help": "filters before the last layer (default: 16)"},
-    "--gan": {"type": Path, "help": "the gan.keras of another run, in place of training"},
-    "--pick": {"type": int, "choices": range(100), "nargs": 9, "metavar": "N", "help": "three each for a - b + c"},
-}
+# The classes of drawn faces, in the order of their labels, and of the arithmetic, by their numbers.
+FACES, TERMS = ("glasses_long", "glasses_short", "plain_long", "plain_short"), [0, 2, 3]
+LONG_HAIR = ["bob", "curvy", "longButNotTooLong", "straight01", "straight02"]
+SHORT_HAIR = ["shortFlat", "shortRound", "shortWaved", "sides", "theCaesar"]
+GLASSES = {"accessoriesVariant": ["prescription02", "round", "sunglasses", "wayfarers"], "accessoriesColor": "#262e33"}
+EYES = {"eyesVariant": ["default", "happy", "side"], "eyebrowsVariant": "default", "facialHairProbability": 0}
+MOUTHS, CLOTHES = ["default", "serious", "smile", "twinkle"], ["hoodie", "shirtCrewNeck", "shirtVNeck"]
+
+
+def draw_faces(folder, n):
+    """Draws faces into subfolders that name their classes. The first n are the same each time."""
+    import resvg_py
+    from dicebear import Avatar, Style
+
+    style = Style(json.loads(resources.files("dicebear_styles").joinpath("avataaars.json").read_text("utf-8")))
+    for i in range(n):
+        name = FACES[i % len(FACES)]
+        options = {"seed": str(i), "size": SHAPE[0], "backgroundColor": "#b6e3f4", **EYES, **GLASSES}
+        options |= {"accessoriesProbability": 100 if "glasses" in name else 0, "clothesVariant": CLOTHES}
+        options |= {"topVariant": LONG_HAIR if "long" in name else SHORT_HAIR, "mouthVariant": MOUTHS}
+        png = resvg_py.svg_to_bytes(svg_string=Avatar(style, options).to_string(), skip_system_fonts=True)
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / name / f"{i:05}.png").write_bytes(bytes(png))
 
 
 def arithmetic(latents):
@@ -44,23 +66,17 @@ def arithmetic(latents):
     return a - b + c
 
 
-def train(data, args):
-    gan = keras_gan.GAN(
-        keras_gan.architectures.dcgan_generator(SHAPE, LATENT_DIM, args.width),
-        keras_gan.architectures.dcgan_discriminator(SHAPE, args.width),
-        ema=0.99,
-        seed=args.seed,
-    )
+def train(data, run_dir, args):
+    generator = keras_gan.architectures.dcgan_generator(SHAPE, LATENT_DIM, args.width)
+    discriminator = keras_gan.architectures.dcgan_discriminator(SHAPE, args.width)
+    gan = keras_gan.GAN(generator, discriminator, ema=0.99, seed=args.seed)
     faces = keras_gan.datasets.load(data, 64, image_size=SHAPE[0], seed=args.seed)
-    rate = keras.optimizers.schedules.CosineDecay(1e-3, args.epochs * len(faces))
-    gan.compile(
-        generator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),
-        discriminator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0),
-        penalties=[keras_gan.penalties.R1(0.1)],
-        # With color augmentation samples came out pale.
-        augmentation=keras_gan.augmentation.DiffAugment(color=False),
-    )
-    gan.fit(faces, epochs=args.epochs, callbacks=common.callbacks(args.run_dir, args.force, best=False))
+    epochs = 1 if args.quick else args.epochs
+    rate = keras.optimizers.schedules.CosineDecay(1e-3, epochs * len(faces))
+    adams = [keras.optimizers.Adam(rate, beta_1=0.0) for _ in range(2)]
+    augmentation = keras_gan.augmentation.DiffAugment(color=False)  # With color samples came out pale.
+    gan.compile(*adams, penalties=[keras_gan.penalties.R1(0.1)], augmentation=augmentation)
+    gan.fit(faces, epochs=epochs, callbacks=keras_gan.callbacks.for_run(run_dir))
     return gan
 
 
@@ -68,51 +84,75 @@ def judge(data, gan, latents, samples, args):
     """Picks the three samples a classifier is surest of, for each term, and classifies samples and 200 sums."""
     held_out, *rest = keras_gan.datasets.load(data, 8 if args.quick else 500, labels=True, seed=0)
     classifier = keras_gan.metrics.features.classifier(rest, epochs=1 if args.quick else 10)
-    found = classifier.predict(samples, verbose=0)["probabilities"]
-    surest = found.argsort(axis=0)[:-31:-1, TERMS].T
+    found = keras_gan.metrics.classify(classifier, samples)
+    surest = found.probabilities.argsort(axis=0)[:-31:-1, TERMS].T
     tries = np.random.default_rng(args.seed).permuted(np.tile(surest, (200, 1, 1)), axis=-1)[..., :3]
-    looked_at = {"real": held_out[0], "samples": samples, "sums": gan.predict(arithmetic(latents[tries]), verbose=0)}
-    classes = {k: classifier.predict(v, verbose=0)["probabilities"].argmax(axis=1) for k, v in looked_at.items()}
+    sums = keras_gan.metrics.classify(classifier, gan.predict(arithmetic(latents[tries]), verbose=0))
+    right = keras_gan.metrics.classify(classifier, held_out[0]).labels == held_out[1]
     return surest[:, :3], {
-        "classifier_accuracy": float(np.mean(classes["real"] == held_out[1])),
-        "samples": {name: float(np.mean(classes["samples"] == k)) for k, name in enumerate(common.FACES)},
-        "sums": {name: float(np.mean(classes["sums"] == k)) for k, name in enumerate(common.FACES)},
+        "classifier_accuracy": float(np.mean(right)),
+        "samples": dict(zip(FACES, found.shares.tolist(), strict=True)),
+        "sums": dict(zip(FACES, sums.shares.tolist(), strict=True)),
     }
 
 
+def picture(gan, latents):  # (rows, columns, latent_dim)
+    samples = gan.predict(np.reshape(latents, (-1, LATENT_DIM)).astype("float32"), verbose=0)
+    return keras_gan.images.grid(samples, columns=len(latents[0]))
+
+
 def main(argv=None):
-    args = common.parse("dcgan_faces", __doc__, epochs=40, argv=argv, quick_epochs=1, resumes=True, flags=FLAGS)
-    gan = args.gan and keras.models.load_model(args.gan)
-    data = args.data or f"folder:{args.run_dir / 'faces'}"
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", help="celeb_a, folder:PATH, or another name for datasets.load (default: drawn faces)")
+    parser.add_argument("--width", type=int, default=16, help="filters before the last layer (default: 16)")
+    parser.add_argument("--gan", type=Path, help="the gan.keras of another run, in place of training")
+    parser.add_argument("--pick", type=int, choices=range(100), nargs=9, metavar="N", help="three each for a - b + c")
+    parser.add_argument("--epochs", type=int, default=40, help="how often to go through the faces (default: 40)")
+    parser.add_argument("--seed", type=int, default=0, help="another seed gives another run (default: 0)")
+    parser.add_argument("--run-dir", type=Path, help="where to write, or to go on (default: a new one in runs/)")
+    parser.add_argument("--quick", action="store_true", help="only to see that it runs: 1 epoch with 64 faces")
+    args = parser.parse_args(argv)
+    run_dir = args.run_dir or Path(time.strftime("runs/dcgan_faces-%Y%m%d-%H%M%S"))
+    if run_dir.exists() and not any(run_dir.glob("backup/epoch_*.keras")):
+        parser.error(f"argument --run-dir: {run_dir} holds a finished run or something else; nothing was overwritten")
+    keras.utils.set_random_seed(args.seed)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    data = args.data or f"folder:{run_dir / 'faces'}"
     if not args.data:
-        common.draw_faces(args.run_dir / "faces", 64 if args.quick else 4000)
-    gan = gan or train(data, args)
+        draw_faces(run_dir / "faces", 64 if args.quick else 4000)
+    gan = keras.models.load_model(args.gan) if args.gan else train(data, run_dir, args)
     latents = np.asarray(gan.prior.sample(1000, seed=args.seed))
     samples, picks, found = gan.predict(latents, verbose=0), np.reshape(args.pick or range(9), (3, 3)), {}
     if not (args.data or args.pick):
         picks, found = judge(data, gan, latents, samples, args)
-        print(f"\nclassifier {found['classifier_accuracy']:6.1%} right " + "".join(f"{n:>14}" for n in common.FACES))
+        print(f"\nclassifier {found['classifier_accuracy']:6.1%} right " + "".join(f"{n:>14}" for n in FACES))
         print("1,000 samples           " + "".join(f"{share:14.0%}" for share in found["samples"].values()))
         print("200 of a - b + c        " + "".join(f"{share:14.0%}" for share in found["sums"].values()))
-        print("a, b, c: {}, {}, {}, three of each".format(*(common.FACES[k] for k in TERMS)))
-    draw(args.run_dir / "faces.png", gan, latents, samples, picks)
-    walk = [common.picture(gan, x[None]) for x in keras_gan.walks.tour(latents[:24].reshape(6, 4, LATENT_DIM), 12)]
-    keras_gan.images.save_animation(args.run_dir / "walk.gif", walk, scale=2)
-    files = {"faces.png": "samples by number, walks, arithmetic", "walk.gif": "from face to face"}
-    common.finish(args.run_dir, found, files if args.gan else {**files, "gan.keras": "the GAN of the last epoch"})
+    draw(run_dir / "faces.png", gan, latents, samples, picks)
+    walk = [picture(gan, x[None]) for x in keras_gan.walks.tour(latents[:24].reshape(6, 4, LATENT_DIM), 12)]
+    keras_gan.images.save_animation(run_dir / "walk.gif", walk, scale=2)
+    (run_dir / "summary.json").write_text(json.dumps(found, indent=2), encoding="utf-8")
+    print(f"\nIn {run_dir}:")
+    print("  faces.png, walk.gif samples by number, walks, arithmetic; from face to face")
+    print("  summary.json        these figures; gan.keras is the GAN of the last epoch")
+
+
+def show(axes, picture, title):
+    axes.imshow(picture)
+    axes.set(title=title, xticks=[], yticks=[])
 
 
 def draw(path, gan, latents, samples, picks):
     figure = Figure(figsize=(15, 7.6), layout="constrained")
     axes = figure.subplot_mosaic([["all", *["walks"] * 4], ["all", *"abcs"]], width_ratios=(8, 1, 1, 1, 3))
-    common.show(axes["all"], keras_gan.images.grid(samples[:100]), "samples 0 to 99, ten a row")
+    show(axes["all"], keras_gan.images.grid(samples[:100]), "samples 0 to 99, ten a row")
     walks = [keras_gan.walks.slerp(*latents[i : i + 2], np.linspace(0, 1, 8)) for i in (0, 2, 4, 6)]
-    common.show(axes["walks"], common.picture(gan, walks), "walks on four arcs")
+    show(axes["walks"], picture(gan, walks), "walks on four arcs")
     for name, sign, chosen in zip("abc", ("", "- ", "+ "), latents[picks], strict=True):
-        column = common.picture(gan, [*chosen[:, None], chosen.mean(axis=0)[None]])
-        common.show(axes[name], column, f"{sign}{name}\nand mean")
+        column = picture(gan, [*chosen[:, None], chosen.mean(axis=0)[None]])
+        show(axes[name], column, f"{sign}{name}\nand mean")
     noise = np.random.default_rng(0).uniform(-0.25, 0.25, (3, 3, LATENT_DIM)) * (np.arange(9) != 4).reshape(3, 3, 1)
-    common.show(axes["s"], common.picture(gan, arithmetic(latents[picks]) + noise), "= a - b + c,\nand around it")
+    show(axes["s"], picture(gan, arithmetic(latents[picks]) + noise), "= a - b + c,\nand around it")
     figure.savefig(path, dpi=110)
 
 

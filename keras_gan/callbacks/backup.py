@@ -159,8 +159,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
                 f"backup_dir must hold a run with the same settings. Received: {path}, made with others:\n"
                 + "\n".join(f"  {line}" for line in changed[:10])
                 + (f"\n  and {len(changed) - 10} more" if len(changed) > 10 else "")
-                + "\nGo on with those of the backup, choose another folder, or accept the change with force=True "
-                "(in recipes: --force)."
+                + "\nGo on with those of the backup, choose another folder, or accept the change with force=True."
             )
         self._apply(path, state)
         self._restored = path, state

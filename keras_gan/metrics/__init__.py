@@ -2,7 +2,7 @@
 
 from keras_gan.metrics import features
 from keras_gan.metrics.base import BufferedMetric, FeatureMetric
-from keras_gan.metrics.classifier_score import ClassifierScore
+from keras_gan.metrics.classifier_score import Classes, ClassifierScore, classify
 from keras_gan.metrics.frechet import FrechetDistance
 from keras_gan.metrics.kernel import KernelDistance
 from keras_gan.metrics.memorization import Memorization, Neighbors, nearest
@@ -15,6 +15,7 @@ __all__ = [
     "PSNR",
     "SSIM",
     "BufferedMetric",
+    "Classes",
     "ClassifierScore",
     "DensityCoverage",
     "FeatureMetric",
@@ -27,6 +28,7 @@ __all__ = [
     "Neighbors",
     "PrecisionRecall",
     "SlicedWasserstein",
+    "classify",
     "features",
     "nearest",
 ]

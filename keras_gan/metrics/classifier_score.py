@@ -1,4 +1,6 @@
-"""The score of a classifier: the Inception Score, if the features are Inception's."""
+"""Samples as a classifier sees them: their classes, and its score, the Inception Score if it is Inception."""
+
+import dataclasses
 
 import keras
 import numpy as np
@@ -6,6 +8,8 @@ from keras import ops
 
 from keras_gan.metrics.accumulators import Sum
 from keras_gan.metrics.base import FeatureMetric
+
+_BATCH = 250
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
@@ -72,9 +76,89 @@ class ClassifierScore(FeatureMetric):
         if n == 0:
             return None
         p = self._classes.value() / n
-        if not abs(p.sum() - 1) < 1e-3 or p.min() < 0:
-            raise ValueError(
-                f"features of {self.name} must return probabilities, which are not negative and sum to 1, or a dict "
-                f"with 'probabilities'. Received: a mean sum of {p.sum():.4g}. End the classifier in a softmax."
-            )
+        _check_probabilities(f"features of {self.name}", p)
         return [np.exp(self._negative_entropy.value() / n - np.sum(p * np.log(np.where(p > 0, p, 1))))]
+
+
+@dataclasses.dataclass(frozen=True)
+class Classes:
+    """The classes that a classifier finds in images.
+
+    Attributes:
+        probabilities: NumPy array `(images, classes)`, float32.
+
+    Example:
+
+    ```python
+    found = keras_gan.metrics.Classes(np.array([[0.8, 0.1, 0.1], [0.3, 0.1, 0.6]]))
+    found.labels  # [0, 2]
+    found.confidences  # [0.8, 0.6]
+    found.shares  # [0.5, 0.0, 0.5]
+    ```
+    """
+
+    probabilities: np.ndarray
+
+    @property
+    def labels(self):
+        """NumPy array `(images,)`, int64, the most probable class of each image."""
+        return self.probabilities.argmax(axis=1)
+
+    @property
+    def confidences(self):
+        """NumPy array `(images,)`, float32, the probability of that class."""
+        return self.probabilities.max(axis=1)
+
+    @property
+    def shares(self):
+        """NumPy array `(classes,)`, float64, the share of the images that are most probably of each class."""
+        return np.bincount(self.labels, minlength=self.probabilities.shape[1]) / len(self.probabilities)
+
+
+def classify(classifier, images):
+    """Finds the classes of images, such as samples, by a classifier of real ones.
+
+    This tells which classes a GAN makes, how clearly, and if a sample is of the class that was asked for. The answers
+    are as good as the classifier: compare its answers for held-out real images with their labels.
+
+    Args:
+        classifier: Keras model or function from images `(batch, ...)` to probabilities `(batch, classes)`, or to a dict
+            with `"probabilities"`, such as `keras_gan.metrics.features.classifier`.
+        images: Array `(images, ...)`, at least one; for that classifier in [-1, 1].
+
+    Returns:
+        `Classes`.
+
+    Raises:
+        TypeError: If `classifier` can't be called.
+        ValueError: If there are no images, or the classifier does not return probabilities.
+
+    Example:
+
+    ```python
+    images = np.random.default_rng(0).uniform(-1, 1, (64, 8, 8, 1))
+    labels = np.arange(64) % 2
+    images[labels == 1] *= 0.1
+    dataset = [(images, labels)]
+    classifier = keras_gan.metrics.features.classifier(dataset, epochs=10)
+    found = keras_gan.metrics.classify(classifier, images)  # or gan.sample(1000)
+    found.shares.shape  # (2,)
+    accuracy = np.mean(found.labels == labels)
+    ```
+    """
+    metric = ClassifierScore(classifier, name="classify")
+    parts = [metric.features_of(images[i : i + _BATCH]) for i in range(0, len(images), _BATCH)]
+    if not parts:
+        raise ValueError("images must be at least one. Received: none.")
+    probabilities = np.concatenate(parts)
+    _check_probabilities("classifier", probabilities.mean(axis=0, dtype="float64"))
+    return Classes(probabilities)
+
+
+def _check_probabilities(name, mean):
+    """Raises a ValueError unless a mean `(classes,)` can be that of probabilities."""
+    if not abs(mean.sum() - 1) < 1e-3 or mean.min() < 0:
+        raise ValueError(
+            f"{name} must return probabilities, which are not negative and sum to 1, or a dict with 'probabilities'. "
+            f"Received: a mean sum of {mean.sum():.4g}. End the classifier in a softmax."
+        )

@@ -3,7 +3,6 @@
 import dataclasses
 import math
 import typing
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -129,8 +128,8 @@ class Settings:
         """Returns the model to start from, or raises a ValueError."""
         raise NotImplementedError
 
-    def _grid(self, run_dir, validation_data):
-        """Makes the callbacks that draw, a list."""
+    def _grid(self, validation_data):
+        """Returns the arguments of `SampleGrid`, a dict; None for no pictures."""
         raise NotImplementedError
 
     def _noise(self):
@@ -191,7 +190,7 @@ class Settings:
         self._divide(steps, max(1, min(epochs, steps // _FEWEST_STEPS)))
 
     def callbacks(self, run_dir, best=True, force=False, validation_data=None):
-        """Makes the callbacks of a run.
+        """Makes the callbacks of a run, those of `keras_gan.callbacks.for_run`. Backups stay when training ends.
 
         Args:
             run_dir: Path of the run's folder.
@@ -202,19 +201,10 @@ class Settings:
                 draw from latents and need none. Defaults to None.
 
         Returns:
-            List of `keras.callbacks.Callback`: a backup in `backup/`, logs for TensorBoard, `metrics.jsonl`, pictures
-            in `samples/`, alarms, and `gan.keras`.
+            List of `keras.callbacks.Callback`.
         """
-        run_dir = Path(run_dir)
-        kept = {"monitor": self.monitor, "mode": "min", "save_best_only": True} if best else {}
-        return [
-            callbacks.BackupAndRestore(run_dir / "backup", delete_checkpoint=False, force=force),
-            keras.callbacks.TensorBoard(run_dir),
-            callbacks.MetricsLog(run_dir / "metrics.jsonl"),
-            *self._grid(run_dir, validation_data),
-            callbacks.TrainingHealth(run_dir),
-            keras.callbacks.ModelCheckpoint(run_dir / "gan.keras", **kept),
-        ]
+        monitor = self.monitor if best else None
+        return callbacks.for_run(run_dir, monitor, self._grid(validation_data), force, delete_checkpoint=False)
 
     def __str__(self):
         rows = [(name, value, reason) for name, value, reason in self.reasons()]
@@ -282,9 +272,9 @@ def noise_of_two(shape, other, count):
     return tf.data.Dataset.zip((noise(shape, count), noise(other, count)))
 
 
-def grid_of_two(run_dir, data):
-    """Makes the callbacks that draw the first examples of data, a list: none without them."""
-    return [] if data is None else [callbacks.SampleGrid(run_dir, _DRAWN_PAIRS, data=data)]
+def grid_of_two(data):
+    """Returns the arguments of a `SampleGrid` that draws the first examples of data, a dict: None without them."""
+    return None if data is None else {"n": _DRAWN_PAIRS, "data": data}
 
 
 def yes(choice):

@@ -4,7 +4,7 @@ import dataclasses
 import math
 import typing
 
-from keras_gan import architectures, augmentation, callbacks, defaults, penalties
+from keras_gan import architectures, augmentation, defaults, penalties
 from keras_gan.architectures.shapes import check_data_shape
 from keras_gan.checks.values import check_integer, check_number
 from keras_gan.conditions import Condition
@@ -111,8 +111,8 @@ class ImageSettings(Settings):
             raise ValueError(f"start_from must have the condition {self.condition!r}. Received: {model.condition!r}.")
         return model
 
-    def _grid(self, run_dir, validation_data):
-        return [callbacks.SampleGrid(run_dir)]
+    def _grid(self, validation_data):
+        return {}
 
     def _noise(self):
         return noise(self.shape, self.batch_size, self.condition)

@@ -115,8 +115,8 @@ class PairSettings(Settings):
             )
         return model
 
-    def _grid(self, run_dir, validation_data):
-        return grid_of_two(run_dir, validation_data)
+    def _grid(self, validation_data):
+        return grid_of_two(validation_data)
 
     def _noise(self):
         return noise_of_two(self.source_shape, self.target_shape, self.batch_size)

@@ -105,8 +105,8 @@ class UnpairedSettings(Settings):
             )
         return model
 
-    def _grid(self, run_dir, validation_data):
-        return grid_of_two(run_dir, validation_data)
+    def _grid(self, validation_data):
+        return grid_of_two(validation_data)
 
     def _noise(self):
         return noise_of_two(self.shape_a, self.shape_b, self.batch_size)

@@ -264,6 +264,32 @@ def test_classifier_score_is_the_inception_score():
     assert evaluate(metrics.ClassifierScore(identity), p, np.full((10, 5), 0.2, "float32")) == pytest.approx(1)
 
 
+def test_classes_that_a_classifier_finds():
+    p = np.random.default_rng(0).dirichlet(np.full(4, 0.3), 600).astype("float32")
+    p[:, 3] = 0
+    p /= p.sum(axis=1, keepdims=True)
+    asked = []
+
+    def classifier(images):
+        asked.append(len(images))
+        return {"features": images[:, :1], "probabilities": images}
+
+    found = metrics.classify(classifier, p)
+    np.testing.assert_allclose(found.probabilities, p, rtol=1e-6)
+    assert sum(asked) == 600 and max(asked) < 600
+    labels = [int(np.argmax(row)) for row in p]
+    assert found.labels.tolist() == labels
+    # A class that is not found has a share, too.
+    assert found.shares.tolist() == [labels.count(k) / 600 for k in range(4)] and found.shares[3] == 0
+    np.testing.assert_allclose(found.confidences, [max(row) for row in p], rtol=1e-6)
+    with pytest.raises(ValueError, match="classifier must return probabilities"):
+        metrics.classify(classifier, 2 * p)
+    with pytest.raises(ValueError, match="at least one"):
+        metrics.classify(classifier, p[:0])
+    with pytest.raises(TypeError, match="model or a function"):
+        metrics.classify("digits", p)
+
+
 # === What all metrics keep ===
 
 

@@ -117,6 +117,7 @@ VALID = {
     "callbacks.BackupAndRestore": {"backup_dir": "backup", "save_freq": 3},
     "callbacks.MetricsLog": {"path": "metrics.jsonl"},
     "callbacks.SampleGrid": {"log_dir": "run", "columns": 3},
+    "callbacks.Stopwatch": {"limit": 5.0, "learning_rate": 0.1},
     "conditions.AuxiliaryClassifier": {"num_classes": 3},
     "conditions.Codes": {"categorical": (3, 2), "continuous": 2},
     "conditions.Vector": {"n": 3},
@@ -184,6 +185,7 @@ VALID = {
 }
 # Without numeric arguments.
 WITHOUT_NUMBERS = {
+    "callbacks.for_run",
     "callbacks.read_metrics",
     "datasets.class_names",
     "datasets.survey",
@@ -202,6 +204,7 @@ WITHOUT_NUMBERS = {
     "images.to_uint8",
     "metrics.PSNR",
     "metrics.SSIM",
+    "metrics.classify",
     "losses.get",
     "saving.load_untrusted",
     "saving.replacing",

@@ -29,7 +29,7 @@ def run(script, **environment):
     ("script", "expected"),
     [
         ("import os, keras_gan; print({name} in os.environ)", "False"),
-        ("import os, common; print(os.environ[{name}])", "1"),
+        ("import os, digits; print(os.environ[{name}])", "1"),
         (
             "import os, sys, keras_gan_cli; sys.argv = ['', 'none']; keras_gan_cli.main(); print(os.environ[{name}])",
             "1",
