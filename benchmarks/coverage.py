@@ -25,7 +25,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "recipes"))
 
-import common  # noqa: F401, which imports TensorFlow without its notes
+import common
 import gaussians
 import keras
 import numpy as np
@@ -207,7 +207,7 @@ def parse(argv):
     parser.add_argument("--steps", type=int, default=STEPS, help=f"of stacked, in batches of 64 (default: {STEPS:,})")
     parser.add_argument("--data", default="digits", help="of stacked: digits, 4,000 embedded ones (default), or mnist")
     parser.add_argument(
-        "--json", type=Path, help="file to write all figures to (default: runs/coverage-DATE-TIME.json)"
+        "--json", type=common.local_path, help="file to write all figures to (default: runs/coverage-DATE-TIME.json)"
     )
     parser.add_argument("--quick", action="store_true", help="only to see that it runs: a few steps, one seed")
     args = parser.parse_args(argv)

@@ -34,6 +34,7 @@ from PIL import Image, ImageDraw
 
 import keras_gan
 from keras_gan import saving
+from keras_gan.checks.values import is_address
 
 DIGITS = (28, 28, 1)
 # Of `plan`: what comes after training, in times of what comes before its first step.
@@ -80,7 +81,7 @@ def parse(name, doc, epochs, argv=None, quick_epochs=2, distributed=False, resum
     if minutes:
         parser.add_argument("--minutes", type=float, help=f"how long the whole may take (default: {minutes})")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives another run (default: 0)")
-    parser.add_argument("--run-dir", type=Path, help=f"where to write (default: runs/{name}-DATE-TIME)")
+    parser.add_argument("--run-dir", type=local_path, help=f"where to write (default: runs/{name}-DATE-TIME)")
     parser.add_argument("--quick", action="store_true", help="only to see that it runs: a few steps")
     for flag, arguments in dict(flags).items():
         parser.add_argument(flag, **arguments)
@@ -125,6 +126,13 @@ def parse(name, doc, epochs, argv=None, quick_epochs=2, distributed=False, resum
         print(f"{'Going on in' if begun else 'Writing to'} {args.run_dir}. If it is cut off, the same command with")
         print(f"--run-dir {args.run_dir} goes on.", flush=True)
     return args
+
+
+def local_path(text):
+    """Reads the path that a flag gives, which must not be an address."""
+    if is_address(text):
+        raise argparse.ArgumentTypeError(f"must be a path on this machine, received the address {text}")
+    return Path(text)
 
 
 def plan(args, build, train, validation_data):

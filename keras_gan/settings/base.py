@@ -3,13 +3,12 @@
 import dataclasses
 import math
 import typing
-from pathlib import Path
 
 import keras
 import numpy as np
 
 from keras_gan import callbacks, checks, defaults, losses, pace
-from keras_gan.checks.values import check_integer, check_number
+from keras_gan.checks.values import check_integer, check_number, check_path
 from keras_gan.schedules import ConstantThenLinear
 
 # How often a run is looked at, at most, and the share of its time that looking may take.
@@ -163,7 +162,11 @@ class Settings:
 
         Returns:
             `keras_gan.pace.Pace`. Without `minutes` the steps stay as they are.
+
+        Raises:
+            ValueError: If `folder` is an address, such as `gs://...`.
         """
+        folder = None if folder is None else check_path("folder", folder)
         if train is None:
             train = self._noise()
         watched = {"best": bool(metrics), "validation_data": validation_data}
@@ -204,8 +207,11 @@ class Settings:
         Returns:
             List of `keras.callbacks.Callback`: a backup in `backup/`, logs for TensorBoard, `metrics.jsonl`, pictures
             in `samples/`, alarms, and `gan.keras`.
+
+        Raises:
+            ValueError: If `run_dir` is an address, such as `gs://...`.
         """
-        run_dir = Path(run_dir)
+        run_dir = check_path("run_dir", run_dir)
         kept = {"monitor": self.monitor, "mode": "min", "save_best_only": True} if best else {}
         return [
             callbacks.BackupAndRestore(run_dir / "backup", delete_checkpoint=False, force=force),

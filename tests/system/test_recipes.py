@@ -343,6 +343,14 @@ def test_minutes_that_are_none_are_refused(flags, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_an_address_is_no_run_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        common.parse("digits", "", 84, ["--run-dir", "gs://bucket/run"])
+    assert "--run-dir: must be a path on this machine, received the address gs://bucket" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_is_short_and_says_what_to_expect(name):
     text = (RECIPES / f"{name}.py").read_text(encoding="utf-8")
