@@ -33,9 +33,16 @@ def names(module):
     return [name for name in module.__all__ if not inspect.ismodule(getattr(module, name))]
 
 
+def things():
+    """Yields the public classes and functions of all modules, each after its full name."""
+    for module in modules():
+        for name in names(module):
+            yield f"{module.__name__}.{name}", getattr(module, name)
+
+
 def methods(cls):
     """Lists the public methods and properties that a class documents, or a base in its room that is not public."""
-    public = [getattr(module, name) for module in modules() for name in names(module)]
+    public = [thing for _, thing in things()]
     room = cls.__module__.split(".")[:2]
     bases = [base for base in cls.__mro__ if base.__module__.split(".")[:2] == room and base not in public]
     kinds = (types.FunctionType, classmethod, staticmethod, property)
@@ -50,12 +57,10 @@ def methods(cls):
 
 def entries():
     """Yields the full name of everything that the API reference must have."""
-    for module in modules():
-        for name in names(module):
-            thing = getattr(module, name)
-            yield f"{module.__name__}.{name}"
-            if inspect.isclass(thing):
-                yield from (f"{module.__name__}.{name}.{method}" for method in methods(thing))
+    for name, thing in things():
+        yield name
+        if inspect.isclass(thing):
+            yield from (f"{name}.{method}" for method in methods(thing))
 
 
 def reference(module):

@@ -142,7 +142,7 @@ def save(path, image):
         image: Array `(height, width, channels)`, uint8, with 1 or 3 channels.
 
     Raises:
-        ValueError: If the suffix is another.
+        ValueError: If the suffix is another, or the path an address, such as `gs://...`.
 
     Example:
 
@@ -168,7 +168,7 @@ def save_animation(path, pictures, milliseconds=80, scale=3):
         scale: Int > 0, pixels of the animation along the side of one. Defaults to `3`.
 
     Raises:
-        ValueError: If a number is out of range.
+        ValueError: If a number is out of range, or the path is an address, such as `gs://...`.
 
     Example:
 

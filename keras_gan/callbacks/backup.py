@@ -7,7 +7,6 @@ import logging
 import signal
 import threading
 import zipfile
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,7 +14,7 @@ from keras import ops
 
 from keras_gan import keras_private
 from keras_gan.callbacks import memory
-from keras_gan.checks import check_integer
+from keras_gan.checks import check_integer, check_path
 from keras_gan.saving import replacing
 
 _STATE = "state.json"
@@ -85,10 +84,8 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
     def __init__(self, backup_dir, save_freq="epoch", *, delete_checkpoint=True, force=False):
         if not (isinstance(save_freq, str) and save_freq == "epoch"):
             save_freq = check_integer("save_freq, where it is not 'epoch',", save_freq)
-        if "://" in str(backup_dir):
-            raise ValueError(f"backup_dir must be a folder of this machine, or mounted there. Received: {backup_dir}")
+        self.folder = check_path("backup_dir", backup_dir)
         super().__init__(str(backup_dir), save_freq, delete_checkpoint=delete_checkpoint)
-        self.folder = Path(backup_dir)
         self.force = force
         # Set by `fit`: its other callbacks, and the one that sets the order of the data.
         self.others, self.order = [], None

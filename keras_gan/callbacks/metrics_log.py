@@ -1,10 +1,10 @@
 """A log of each epoch's metrics, as lines of JSON."""
 
 import json
-from pathlib import Path
 
 import keras
 
+from keras_gan.checks import check_path
 from keras_gan.saving import replacing
 
 
@@ -15,6 +15,9 @@ class MetricsLog(keras.callbacks.Callback):
 
     Args:
         path: Path of the file; its folder is made if it is missing.
+
+    Raises:
+        ValueError: If it is an address, such as `gs://...`.
 
     Example:
 
@@ -32,7 +35,7 @@ class MetricsLog(keras.callbacks.Callback):
 
     def __init__(self, path):
         super().__init__()
-        self.path = Path(path)
+        self.path = check_path("path", path)
 
     def on_train_begin(self, logs=None):
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,6 +56,9 @@ def read_metrics(path):
     Returns:
         List of dicts, names of logs to floats, one for each epoch; empty if there is no such file.
 
+    Raises:
+        ValueError: If the path is an address, such as `gs://...`.
+
     Example:
 
     ```python
@@ -66,5 +72,5 @@ def read_metrics(path):
     losses = [epoch["generator_loss"] for epoch in keras_gan.callbacks.read_metrics("runs/points/metrics.jsonl")]
     ```
     """
-    path = Path(path)
+    path = check_path("path", path)
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []

@@ -1,11 +1,9 @@
 """A picture of samples after each epoch."""
 
-from pathlib import Path
-
 import keras
 
 from keras_gan import images
-from keras_gan.checks import check_integer, first_examples
+from keras_gan.checks import check_integer, check_path, first_examples
 
 
 class SampleGrid(keras.callbacks.Callback):
@@ -26,8 +24,8 @@ class SampleGrid(keras.callbacks.Callback):
             its reconstruction. Fewer are drawn if there are fewer. Defaults to None.
 
     Raises:
-        ValueError: If a number is out of range; when training begins, if the model makes no images with 1 or 3
-            channels, or `given` or `data` do not fit it.
+        ValueError: If a number is out of range, or `log_dir` is an address, such as `gs://...`; when training begins,
+            if the model makes no images with 1 or 3 channels, or `given` or `data` do not fit it.
 
     Example:
 
@@ -45,7 +43,7 @@ class SampleGrid(keras.callbacks.Callback):
 
     def __init__(self, log_dir, n=64, columns=None, seed=0, given=None, data=None):
         super().__init__()
-        self.log_dir = Path(log_dir)
+        self.log_dir = check_path("log_dir", log_dir)
         self.n = check_integer("n", n)
         self.columns = None if columns is None else check_integer("columns", columns)
         self.seed = check_integer("seed", seed, 0, 2**32 - 1)

@@ -2,11 +2,10 @@
 
 import logging
 import math
-from pathlib import Path
 
 import keras
 
-from keras_gan.checks import check_integer
+from keras_gan.checks import check_integer, check_path
 
 
 class TrainingHealth(keras.callbacks.Callback):
@@ -39,7 +38,8 @@ class TrainingHealth(keras.callbacks.Callback):
         alarms: List of `(epoch, name, message)` of all alarms, epochs counted from 0.
 
     Raises:
-        ValueError: If `patience` is not a positive integer, or `checkpoint` has a suffix that Keras does not load.
+        ValueError: If `patience` is not a positive integer, `checkpoint` has a suffix that Keras does not load, or a
+            path is an address, such as `gs://...`.
 
     Example:
 
@@ -61,9 +61,9 @@ class TrainingHealth(keras.callbacks.Callback):
         super().__init__()
         if checkpoint is not None and not str(checkpoint).endswith((".keras", ".weights.h5")):
             raise ValueError(f"checkpoint must end in .keras or .weights.h5. Received: {str(checkpoint)!r}.")
-        self.log_dir = None if log_dir is None else Path(log_dir)
+        self.log_dir = None if log_dir is None else check_path("log_dir", log_dir)
         self.patience = check_integer("patience", patience)
-        self.checkpoint = None if checkpoint is None else Path(checkpoint)
+        self.checkpoint = None if checkpoint is None else check_path("checkpoint", checkpoint)
         self.stop = stop or checkpoint is not None
         self.alarms = []
         self._unsaid = []

@@ -1,13 +1,12 @@
 """The callbacks that most runs need."""
 
-from pathlib import Path
-
 import keras
 
 from keras_gan.callbacks.backup import BackupAndRestore
 from keras_gan.callbacks.metrics_log import MetricsLog
 from keras_gan.callbacks.sample_grid import SampleGrid
 from keras_gan.callbacks.training_health import TrainingHealth
+from keras_gan.checks import check_path
 
 
 def for_run(run_dir, monitor=None, grid=(), force=False, delete_checkpoint=True):
@@ -26,6 +25,9 @@ def for_run(run_dir, monitor=None, grid=(), force=False, delete_checkpoint=True)
         List of `keras.callbacks.Callback`: a backup in `backup/`, from which an interrupted run resumes; logs for
         TensorBoard; `metrics.jsonl`; pictures in `samples/`; alarms; and `gan.keras`, the best or the last model.
 
+    Raises:
+        ValueError: If `run_dir` is an address, such as `gs://...`.
+
     Example:
 
     ```python
@@ -40,7 +42,7 @@ def for_run(run_dir, monitor=None, grid=(), force=False, delete_checkpoint=True)
     best = keras.models.load_model("runs/noise/gan.keras")
     ```
     """
-    run_dir = Path(run_dir)
+    run_dir = check_path("run_dir", run_dir)
     kept = {} if monitor is None else {"monitor": monitor, "mode": "min", "save_best_only": True}
     return [
         BackupAndRestore(run_dir / "backup", delete_checkpoint=delete_checkpoint, force=force),

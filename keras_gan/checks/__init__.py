@@ -28,7 +28,7 @@ from keras_gan.checks.training import (
     result_names,
     warn_without_lipschitz_control,
 )
-from keras_gan.checks.values import check_integer, check_number, check_seed
+from keras_gan.checks.values import check_integer, check_number, check_path, check_seed
 
 __all__ = [
     "RANGES",
@@ -48,6 +48,7 @@ __all__ = [
     "check_owner",
     "check_pack",
     "check_pairs",
+    "check_path",
     "check_real",
     "check_sample_given",
     "check_seed",

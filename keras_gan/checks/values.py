@@ -1,11 +1,16 @@
-"""Checks of single values, such as numbers and seeds."""
+"""Checks of single values, such as numbers, seeds and paths."""
 
 import math
 import numbers
+import re
+from pathlib import Path
 
 import keras
 import numpy as np
 from keras import ops
+
+# A drive, such as `C:`, has one letter. `Path` drops a slash: after it, only the usual schemes tell an address.
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://|^(file|gs|hdfs|hf|https?|s3):/", re.IGNORECASE)
 
 
 def check_integer(name, value, low=1, high=None):
@@ -72,6 +77,29 @@ def check_seed(seed):
         ValueError: If `seed` is neither None nor an integer from 0 to 2**32 - 1.
     """
     return None if seed is None else check_integer("seed", seed, 0, 2**32 - 1)
+
+
+def check_path(name, path):
+    """Returns a path of this machine as a `Path`.
+
+    Args:
+        name: String, the name of the argument.
+        path: String or `os.PathLike`.
+
+    Raises:
+        ValueError: If it is an address, such as `gs://bucket/run`: a folder `gs:` would be made.
+    """
+    if is_address(path):
+        raise ValueError(
+            f"{name} must be a path on this machine, not an address. Received: {str(path)!r}. Mount the storage, or "
+            "give a local path and copy the files afterwards."
+        )
+    return Path(path)
+
+
+def is_address(path):
+    """Checks if a path is an address, such as `gs://bucket/run` or `hf://user/model`."""
+    return _ADDRESS.search(str(path)) is not None
 
 
 def check_points(name, value, size):

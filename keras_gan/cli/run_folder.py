@@ -3,9 +3,9 @@
 import json
 import os
 import shlex
-from pathlib import Path
 
 from keras_gan import saving
+from keras_gan.checks.values import check_path
 from keras_gan.cli.common import SWITCHES
 
 _OPTIONS, _REPORT = "options.json", "report.html"
@@ -19,12 +19,13 @@ class RunFolder:
         command: Dict of all options that decide what the run is, as JSON has them.
 
     Raises:
-        ValueError: If the folder holds something else, or a run of other options, which are named.
+        ValueError: If the path is an address, such as `gs://...`, or the folder holds something else, or a run of other
+            options, which are named.
         OSError: If it can't be read.
     """
 
     def __init__(self, path, command):
-        self.path = Path(path)
+        self.path = check_path("--run-dir", path)
         self.options = {"command": command}
         if (self.path / _OPTIONS).is_file():
             self.options = json.loads((self.path / _OPTIONS).read_text("utf-8"))

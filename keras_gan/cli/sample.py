@@ -1,11 +1,9 @@
 """`keras-gan sample`: draws what a GAN generates."""
 
-from pathlib import Path
-
 import numpy as np
 
 from keras_gan import images, saving
-from keras_gan.checks.values import check_integer
+from keras_gan.checks.values import check_integer, check_path
 from keras_gan.cli.common import Result, add_command, check_condition, load_gan, positive
 
 
@@ -32,7 +30,7 @@ def add(commands):
 
 
 def run(args):
-    out = Path(args.out)
+    out = check_path("--out", args.out)
     if out.exists():
         raise ValueError(f"--out must be a new file. Received: {out}, which is there already.")
     if not out.parent.is_dir():

@@ -15,6 +15,7 @@ from pathlib import Path
 import keras
 
 from keras_gan.callbacks import Progress, TrainingHealth
+from keras_gan.checks.values import check_path
 from keras_gan.cli import degraded, finishing, pairs
 from keras_gan.cli.common import BEGUN, SWITCHES, Result, add_command, count_parameters, positive
 from keras_gan.cli.cycling import Cycle
@@ -168,6 +169,8 @@ def _run(args):
     name = Path(args.source if args.source is not None else (args.pairs or args.unpaired)[-1]).name
     place = args.run_dir or Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
     folder = RunFolder(place, command)
+    if isinstance(args.cache, str):
+        check_path("--cache", args.cache)
     if folder.is_finished:
         return Result({"run_dir": str(folder.path), "finished": True}, f"{folder.path} is finished: {folder.report}")
     folder.check_writable()

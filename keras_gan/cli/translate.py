@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_gan import images
+from keras_gan.checks.values import check_path
 from keras_gan.cli import tiling
 from keras_gan.cli.common import Result, add_command, add_direction, direction, load_translator, positive
 from keras_gan.datasets import decode, folder
@@ -49,8 +50,9 @@ def add(commands):
 
 
 def run(args):
+    out = check_path("OUT", args.output)
     sources, others = _sources(Path(args.input))
-    outputs = _outputs(sources, Path(args.input), Path(args.output))
+    outputs = _outputs(sources, Path(args.input), out)
     _check_new(outputs, args.overwrite)
     model = load_translator(args.model)
     generator, (height, width, channels) = direction(model, args.to, args.model)

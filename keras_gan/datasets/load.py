@@ -6,7 +6,7 @@ import weakref
 
 import numpy as np
 
-from keras_gan.checks import check_integer, check_seed
+from keras_gan.checks import check_integer, check_path, check_seed
 from keras_gan.datasets import digits, folder, memory, tfds
 from keras_gan.datasets.cache import cached, default_place
 from keras_gan.datasets.names import check_name
@@ -177,6 +177,8 @@ def _check_cache(cache):
         raise ValueError(
             f"cache must be True, False, None or the path of a folder that holds caches. Received: {cache!r}."
         )
+    if not (cache is None or isinstance(cache, bool)):
+        check_path("cache", cache)
 
 
 def check_size(image_size):

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from keras_gan import checks, networks
-from keras_gan.checks.values import join, same_shape
+from keras_gan.checks.values import check_path, join, same_shape
 from keras_gan.export import latency, report, runners
 from keras_gan.export.tasks import EXAMPLES
 
@@ -64,7 +64,7 @@ class Options:
 
 def check_options(filepath, format, quantize, batch_sizes, output, card, accelerator, sample=False):
     """Checks the arguments shared by all exports, and that the file can be written; returns `Options`."""
-    filepath = Path(filepath)
+    filepath = check_path("filepath", filepath)
     format = _check_format(filepath, format)
     if card is not None and not isinstance(card, Mapping):
         raise TypeError(f"card must be a dict of facts, such as {{'license': 'CC0'}}. Received: {card!r}.")

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+from keras_gan.checks.values import check_path
 from keras_gan.export import tables
 from keras_gan.export.gpu import Gpu
 from keras_gan.export.latency import latency_row, not_delegated_row
@@ -75,9 +76,9 @@ class Report:
         """Writes the report: as the model card for a path that ends in `.md`, as JSON for `.json`.
 
         Raises:
-            ValueError: If the path ends in something else.
+            ValueError: If the path ends in something else, or is an address, such as `gs://...`.
         """
-        path = Path(path)
+        path = check_path("path", path)
         if path.suffix not in (".md", ".json"):
             raise ValueError(f"path must end in .md or .json. Received: {str(path)!r}.")
         text = json.dumps(self.to_dict(), indent=2) + "\n" if path.suffix == ".json" else self.to_markdown()

@@ -2,7 +2,8 @@
 
 import contextlib
 import os
-from pathlib import Path
+
+from keras_gan.checks.values import check_path
 
 
 @contextlib.contextmanager
@@ -18,6 +19,7 @@ def replacing(path):
         Context manager that gives a `pathlib.Path` in the same folder, with the same suffix.
 
     Raises:
+        ValueError: If the path is an address, such as `gs://...`.
         OSError: If it can't be written; the message has `path`.
 
     Example:
@@ -29,7 +31,7 @@ def replacing(path):
     ```
     """
     # The target of a link.
-    path = Path(path).resolve()
+    path = check_path("path", path).resolve()
     # The same name each time: the next run overwrites the leftovers of a killed one. The suffix sets the format.
     part = path.with_name(f".part.{path.name}")
     try:

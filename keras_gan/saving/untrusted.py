@@ -8,6 +8,8 @@ from pathlib import Path
 import h5py
 import keras
 
+from keras_gan.checks.values import is_address
+
 _MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 # Modules of the parts of networks, as named in configurations.
 _MODULES = re.compile(
@@ -68,7 +70,7 @@ def load_untrusted(filepath, compile=False):
     """
     path = Path(filepath)
     try:
-        if "://" in str(filepath):
+        if is_address(filepath):
             raise ValueError("It is an address: download the file first.")
         if path.suffix != ".keras":
             raise ValueError("Its name does not end in .keras.")

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_gan import callbacks, checks, defaults, losses, pace
-from keras_gan.checks.values import check_integer, check_number
+from keras_gan.checks.values import check_integer, check_number, check_path
 from keras_gan.schedules import ConstantThenLinear
 
 # How often a run is looked at, at most, and the share of its time that looking may take.
@@ -162,7 +162,11 @@ class Settings:
 
         Returns:
             `keras_gan.pace.Pace`. Without `minutes` the steps stay as they are.
+
+        Raises:
+            ValueError: If `folder` is an address, such as `gs://...`.
         """
+        folder = None if folder is None else check_path("folder", folder)
         if train is None:
             train = self._noise()
         watched = {"best": bool(metrics), "validation_data": validation_data}
@@ -202,6 +206,9 @@ class Settings:
 
         Returns:
             List of `keras.callbacks.Callback`.
+
+        Raises:
+            ValueError: If `run_dir` is an address, such as `gs://...`.
         """
         monitor = self.monitor if best else None
         return callbacks.for_run(run_dir, monitor, self._grid(validation_data), force, delete_checkpoint=False)

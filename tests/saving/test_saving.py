@@ -4,6 +4,7 @@ import io
 import json
 import os
 import zipfile
+from pathlib import Path
 
 import h5py
 import keras
@@ -135,7 +136,7 @@ def test_a_folder_and_nothing_are_refused(tmp_path):
     refused(tmp_path / "none.keras", "no such file")
 
 
-@pytest.mark.parametrize("address", ["hf://user/gan", "gs://bucket/gan.keras"])
+@pytest.mark.parametrize("address", ["hf://user/gan", "gs://bucket/gan.keras", Path("gs://bucket/gan.keras")])
 def test_addresses_are_refused(address):
     with pytest.raises(ValueError, match=f"Received: {address}. It is an address: download the file first"):
         saving.load_untrusted(address)

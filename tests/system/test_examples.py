@@ -9,23 +9,13 @@ import tokenize
 
 import keras
 import numpy as np
+import pages
 import pytest
 from PIL import Image
 
 import keras_gan
 
-
-def public(room):
-    """Yields the public classes and functions of a room, with their names, and those of the rooms in it."""
-    for name in room.__all__:
-        thing = getattr(room, name)
-        if inspect.ismodule(thing):
-            yield from public(thing)
-        elif callable(thing):
-            yield f"{room.__name__}.{name}", thing
-
-
-THINGS = dict(public(keras_gan))
+THINGS = dict(pages.things())
 
 # Keras and TensorFlow say so.
 pytestmark = [

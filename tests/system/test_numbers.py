@@ -9,6 +9,7 @@ import math
 import hypothesis
 import keras
 import numpy as np
+import pages
 import pytest
 from hypothesis import strategies as st
 
@@ -234,16 +235,10 @@ OF_ANY_SIGN = {"high", "low", "mean", "radius"}
 @functools.cache
 def things():
     """Every public class and function with arguments of ours, by its path below `keras_gan`."""
-    rooms = {name: getattr(keras_gan, name) for name in keras_gan.__all__}
-    modules = {name: room for name, room in rooms.items() if inspect.ismodule(room)}
-    modules["metrics.features"] = keras_gan.metrics.features
-    found = {name: room for name, room in rooms.items() if not inspect.ismodule(room)}
-    for path, module in modules.items():
-        found |= {f"{path}.{name}": getattr(module, name) for name in module.__all__}
     return {
-        path: thing
-        for path, thing in found.items()
-        if not (inspect.ismodule(thing) or dataclasses.is_dataclass(thing))
+        name.removeprefix("keras_gan."): thing
+        for name, thing in pages.things()
+        if not dataclasses.is_dataclass(thing)
         # Arguments of Keras's classes are checked by Keras.
         and getattr(thing.__init__ if inspect.isclass(thing) else thing, "__module__", "").startswith("keras_gan")
     }

@@ -2,31 +2,24 @@
 
 import inspect
 import re
-import runpy
-from pathlib import Path
 
+import pages
 import pytest
 
 import keras_gan
 
-DOCS = Path(__file__).parents[2] / "docs"
-PAGES = runpy.run_path(str(DOCS / "pages.py"))
-ROOMS = [keras_gan, *(room for name in keras_gan.__all__ if inspect.ismodule(room := getattr(keras_gan, name)))]
-ROOMS.append(keras_gan.metrics.features)
 
-
-@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.__name__)
+@pytest.mark.parametrize("room", list(pages.modules()), ids=lambda room: room.__name__)
 def test_every_public_name_is_on_the_page_of_its_room(room):
-    page = PAGES["reference"](room)
-    names = [name for name in room.__all__ if not inspect.ismodule(getattr(room, name))]
+    names = pages.names(room)
     kinds = ["class" if inspect.isclass(getattr(room, name)) else "function" for name in names]
-    shown = re.findall(r"^\.\. auto(class|function):: (\S+)$", page, re.M)
+    shown = re.findall(r"^\.\. auto(class|function):: (\S+)$", pages.reference(room), re.M)
     assert shown == [(kind, f"{room.__name__}.{name}") for kind, name in zip(kinds, names, strict=True)]
-    assert {entry for _, entry in shown} <= set(PAGES["entries"]())
+    assert {entry for _, entry in shown} <= set(pages.entries())
 
 
 def test_a_class_shows_the_methods_that_it_documents():
-    methods = PAGES["methods"]
+    methods = pages.methods
     assert {"compile", "sample", "export", "latent_dim"} <= set(methods(keras_gan.GAN))
     # Of Keras, of a base that has an entry of its own, or without a docstring.
     assert not {"predict", "add_loss", "players", "get_config", "call"} & set(methods(keras_gan.GAN))
@@ -57,7 +50,7 @@ Returns:
     Int: the sum.
 """
     assert (
-        PAGES["markdown"](docstring)
+        pages.markdown(docstring)
         == """Adds.
 
 :Args:
@@ -82,20 +75,20 @@ Between.
 
 
 def test_docstrings_have_known_sections_alone():
-    for entry in PAGES["entries"]():
+    for entry in pages.entries():
         thing = keras_gan
         for name in entry.split(".")[1:]:
             thing = getattr(thing, name)
         docstring = inspect.getdoc(thing) + "\n"
         headers = re.findall(r"^([A-Z][A-Za-z ]+):\n\n?(?: {4}[^ \n]|```)", docstring, re.M)
-        assert set(headers) <= set(PAGES["SECTIONS"]), entry
-        assert len(re.findall(r"^:[A-Z][A-Za-z ]+:$", PAGES["markdown"](docstring), re.M)) == len(headers), entry
+        assert set(headers) <= set(pages.SECTIONS), entry
+        assert len(re.findall(r"^:[A-Z][A-Za-z ]+:$", pages.markdown(docstring), re.M)) == len(headers), entry
 
 
 def test_every_recipe_is_shown_with_its_code():
-    recipes = sorted((DOCS.parent / "recipes").glob("*.py"))
+    recipes = sorted((pages.ROOT / "recipes").glob("*.py"))
     assert len(recipes) > 20
     for path in recipes:
-        page = PAGES["recipe"](path)
+        page = pages.recipe(path)
         assert f"{{literalinclude}} ../../recipes/{path.name}" in page
-        assert (f"]({path.stem}.png)" in page) == (DOCS / "recipes" / f"{path.stem}.png").exists()
+        assert (f"]({path.stem}.png)" in page) == (pages.DOCS / "recipes" / f"{path.stem}.png").exists()

@@ -3,24 +3,30 @@
 import inspect
 import types
 
+import pages
 import pytest
 
 import keras_gan
 
-ROOMS = {name: room for name in keras_gan.__all__ if inspect.ismodule(room := getattr(keras_gan, name))}
-ROOMS["metrics.features"] = keras_gan.metrics.features
-# Modules that are names of their parent package.
-SUBMODULES = {keras_gan: set(ROOMS) - {"metrics.features"}, keras_gan.metrics: {"features"}}
+ROOMS = list(pages.modules())
 
 
-@pytest.mark.parametrize("room", [keras_gan, *ROOMS.values()], ids=lambda room: room.__name__)
+def test_of_the_rooms_of_the_package_one_alone_holds_another():
+    assert ROOMS[0] is keras_gan
+    assert [room.__name__ for room in ROOMS if room.__name__.count(".") > 1] == ["keras_gan.metrics.features"]
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.__name__)
 def test_a_room_shows_its_public_names_alone(room):
     shown = [name for name in dir(room) if not name.startswith("__")]
     assert shown and shown == sorted(room.__all__)
     assert not [name for name in shown if name.startswith("_")]
     things = {name: getattr(room, name) for name in shown}
     modules = {name for name, thing in things.items() if isinstance(thing, types.ModuleType)}
-    assert modules == SUBMODULES.get(room, set())
+    assert {*pages.names(room), *modules} == set(shown)
+    assert {f"{room.__name__}.{name}" for name in modules} == {
+        other.__name__ for other in ROOMS if other.__name__.rpartition(".")[0] == room.__name__
+    }
     for name, thing in things.items():
         assert (thing.__doc__ or "").strip(), f"{room.__name__}.{name} has no docstring"
         # No names of other packages or modules.
