@@ -30,7 +30,7 @@ CALLS = {
     "read_metrics": ("path", "metrics.jsonl", callbacks.read_metrics),
     "TrainingHealth": ("log_dir", "run", callbacks.TrainingHealth),
     "TrainingHealth of a checkpoint": ("checkpoint", "a.keras", lambda p: callbacks.TrainingHealth(checkpoint=p)),
-    "callbacks.for_run": ("run_dir", "run", lambda p: keras_gan.callbacks.for_run(p)),
+    "callbacks.for_run": ("run_dir", "run", callbacks.for_run),
     "callbacks of settings": ("run_dir", "run", lambda p: settings.for_images((8, 8, 1), 20).callbacks(p)),
     "measure of settings": ("folder", "run", lambda p: settings.for_images((8, 8, 1), 20).measure(folder=p)),
     "load": ("cache", "cache", lambda p: datasets.load("digits", 8, cache=p)),
