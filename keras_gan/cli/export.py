@@ -44,7 +44,7 @@ def add(commands):
         "--accelerator",
         choices=("gpu",),
         help="write a .tflite file that runs entirely on a phone's GPU; if this machine has a Vulkan driver, the file "
-        "is run on it",
+        "is tested on it",
     )
     parser.add_argument(
         "--data",

@@ -44,8 +44,8 @@ _CLOSING = 2.0
 _NOT_THE_RUN = ("cache", "command", "dry_run", "json", "next_step", "run", "run_dir")
 _CHOICES = {
     "architecture": (str, "dcgan, modern or resnet; for pairs: unet or super_resolution"),
-    "width": (positive, "filters of the networks; for a GAN: of the discriminator"),
-    "generator_width": (positive, "filters of a GAN's generator"),
+    "width": (positive, "base number of filters of the networks; for a GAN: of the discriminator"),
+    "generator_width": (positive, "base number of filters of a GAN's generator"),
     "latent_dim": (positive, "the size of the latent"),
     "dropout": (float, "for pairs: the share of activations that the generator drops"),
     "batch_size": (positive, "images or pairs per step; for --unpaired: images of each set"),
@@ -53,9 +53,13 @@ _CHOICES = {
     "loss": (str, "the loss, such as hinge or relativistic"),
     "r1": (float, "the weight of the gradient penalty, 0 for none"),
     "reconstruction_weight": (float, "for pairs: the weight of the distance from the target"),
-    "blocks": (positive, "for --unpaired: residual blocks of each generator"),
+    "blocks": (positive, "for --unpaired: number of residual blocks of each generator"),
     "cycle_weight": (float, "for --unpaired: the weight of the error of images translated there and back"),
-    "identity_weight": (float, "for --unpaired: a share of --cycle-weight, for changes to images of the target set"),
+    "identity_weight": (
+        float,
+        "for --unpaired: the weight of changes to images that are in the target set already, "
+        "as a share of --cycle-weight",
+    ),
     "ema": (float, "the momentum of the average of the generator's weights"),
 }
 # Figures in the line of an epoch, and their names there.
@@ -105,8 +109,8 @@ def add(commands):
         metavar="N",
         help=f"wall-clock minutes for the whole command (default: {_MINUTES:g})",
     )
-    length.add_argument("--epochs", type=positive, metavar="N", help="passes through the images")
-    length.add_argument("--steps", type=positive, metavar="N", help="updates of the generator")
+    length.add_argument("--epochs", type=positive, metavar="N", help="number of passes through the images")
+    length.add_argument("--steps", type=positive, metavar="N", help="number of updates of the generator")
 
     data = parser.add_argument_group("images")
     data.add_argument(
@@ -157,7 +161,7 @@ def add(commands):
     )
 
     choices = parser.add_argument_group(
-        "settings", "Each sets what the command would choose itself; it prints all its choices."
+        "settings", "Each sets a value that the command would otherwise choose. The command prints all values."
     )
     for name, (kind, text) in _CHOICES.items():
         choices.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="X", help=text)
