@@ -19,7 +19,7 @@ from keras_gan.backend import OpError
 from keras_gan.cli import benchmark, evaluate, export, sample, train, translate
 from keras_gan.cli.common import EPILOG
 
-# What the system says of a disk without room. A limit on the size of files counts as one.
+# The operating system's messages for a full disk. A limit on the size of files counts as a full disk.
 _FULL = [os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)]
 
 
@@ -27,7 +27,7 @@ def main(argv=None):
     """Runs one command.
 
     Args:
-        argv: List of strings. Defaults to None, the command line's.
+        argv: List of strings. Defaults to None, the arguments of the command line.
 
     Returns:
         Int, the exit code: 0 done, 1 failed, 2 wrong usage, 130 or 143 stopped.
@@ -49,23 +49,24 @@ def main(argv=None):
 
 
 class _Stopped(KeyboardInterrupt):
-    """The end by a signal, whose number is its argument."""
+    """Exception that ends a command after a signal; its argument is the number of the signal."""
 
 
 @contextlib.contextmanager
 def _stoppable():
-    """Lets SIGTERM and Ctrl-C end what runs, whenever they come: what is half written is removed.
+    """Lets SIGTERM and Ctrl-C end the command at any time; half-written files are removed.
 
-    Python drops what a signal raises in a callback that can't fail, such as a `__del__` or the garbage collector's, and
-    TensorFlow what is raised while it looks at an argument. So the signal comes again until the end has come.
+    Python drops an exception that a signal raises in a callback that can't fail, such as `__del__` or a callback of the
+    garbage collector. TensorFlow drops one that is raised while it examines an argument. So the signal is repeated
+    until the command ends.
     """
 
     def stop(number, frame):
-        # Not `threading`, whose locks the main thread may hold here.
+        # Not with `threading`: the main thread may hold its locks here.
         _thread.start_new_thread(again, (number,))
         error = sys.exc_info()[1]
         while error is not None:
-            # On its way out, where what is half written is being removed.
+            # The command is ending already, and removes half-written files.
             if isinstance(error, _Stopped):
                 return
             error = error.__context__
@@ -80,11 +81,11 @@ def _stoppable():
         if not issubclass(dropped.exc_type, _Stopped):
             hook(dropped)
 
-    # No other thread may set what a signal does.
+    # Only the main thread may set signal handlers.
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    # One that is ignored on purpose stays so.
+    # A signal that is ignored on purpose stays ignored.
     numbers = [n for n in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(n) is not signal.SIG_IGN]
     hook, sys.unraisablehook = sys.unraisablehook, hear
     handlers = {number: signal.signal(number, stop) for number in numbers}
@@ -97,24 +98,24 @@ def _stoppable():
 
 
 def _print(text):
-    """Prints a result, also where standard output lacks a letter, and quietly where nobody reads it."""
+    """Prints a result. Escapes characters that standard output can't encode, and ignores a closed pipe."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     except BrokenPipeError:
-        # Python would try once more at its end.
+        # Otherwise Python would try to write again when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(args, error):
-    """Says in a line what went wrong, and what to do; returns the exit code."""
-    # A backend's words may go on for pages.
+    """Prints one line with the error and the next step; returns the exit code."""
+    # Errors from a backend can fill pages.
     reason = str(error)[:300] if isinstance(error, OpError) else str(error)
     if any(words in str(error) for words in _FULL):
         advice = "" if "Make room" in reason else " Make room."
         reason = f"{reason.rstrip(' .')}.{advice}{args.next_step}"
     elif isinstance(error, (MemoryError, OverflowError, OpError)):
-        reason = f"this can't be computed, such as for lack of memory. {reason}"
+        reason = f"the computation failed, for example for lack of memory. {reason}"
     print(f"keras-gan {args.command}: {' '.join(reason.split())}", file=sys.stderr)
     return 1
 
@@ -122,7 +123,7 @@ def _fail(args, error):
 def _parser():
     parser = argparse.ArgumentParser(
         prog="keras-gan",
-        description="Makes a GAN from images, or a translation from pairs or two sets of them, and uses it.",
+        description="Trains a GAN on images, or a translation on pairs or two sets of images, and uses the result.",
         epilog=EPILOG,
         allow_abbrev=False,
     )

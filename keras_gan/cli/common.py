@@ -1,4 +1,4 @@
-"""Helpers of all commands."""
+"""Helpers that the commands share."""
 
 import argparse
 import contextlib
@@ -12,7 +12,7 @@ from keras_gan.cyclegan import CycleGAN
 from keras_gan.gan import GAN
 from keras_gan.translation import Pix2Pix
 
-# What errors of `datasets` advise, and the same in options.
+# Advice in errors of `datasets`, and the same advice in options of the command line.
 _ADVICE = {
     "pass on_error='skip'": "give --skip-bad-images",
     "pass cache=PATH on another disk, or ask for a smaller image_size": (
@@ -23,25 +23,25 @@ _ADVICE = {
     "image_size": "--image-size",
     "at scale=": "at --scale ",
 }
-# Of each kind of model: what a file of it is, the option that names its data, and a command that uses it.
+# For each kind of model: a description of its file, the option that names its data, and a command that uses the file.
 _KINDS = {
     GAN: ("a GAN, which takes latents", "--data", "Draw samples with keras-gan sample."),
     Pix2Pix: ("which translates images", "--pairs", "Translate images with keras-gan translate."),
     CycleGAN: ("which translates images both ways", "--unpaired", "Translate images with keras-gan translate."),
 }
-# Options of `train` that have a form for no.
+# Options of `train` that also exist as `--no-OPTION`, with their help texts.
 SWITCHES = {
     "augment": "the discriminator sees images changed at random",
     "flip": "images are mirrored at random",
-    "simultaneous": "both players are updated at once",
+    "simultaneous": "the generator and the discriminator are updated at once",
 }
-# Where times of the whole command count from.
+# The start of the command, from which its duration is measured.
 BEGUN = time.monotonic()
 EPILOG = "Exit codes: 0 done, 1 failed (one line on stderr says why), 2 wrong usage, 130 or 143 stopped by a signal."
 
 
 def add_command(commands, name, run, help, description):
-    """Adds a subcommand's parser with the options of all commands."""
+    """Adds the parser of a subcommand, with the options that all commands have."""
     parser = commands.add_parser(name, help=help, description=description, epilog=EPILOG, allow_abbrev=False)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(run=run, next_step="")
@@ -67,30 +67,30 @@ def load_gan(path, given=None):
 
     Args:
         path: String.
-        given: String, the option by which the command's data were given, if errors are to name the right one. Defaults
-            to None: errors name a command for the file.
+        given: String, the option that the user named the data with: if another option fits the file, the error names
+            that one. Defaults to None: the error names a command that takes the file.
 
     Raises:
-        ValueError: If there is no such file, or it holds something else.
+        ValueError: If there is no such file, or it holds something other than a GAN.
     """
     return _load(path, (GAN,), "gan must make images from latents", "gan.save", given)
 
 
 def load_translation(path, given=None):
-    """Loads the `.keras` file of a model that has learned from pairs to translate images; as `load_gan`."""
-    writers = "keras-gan train --pairs, or the save of a keras_gan.Pix2Pix,"
-    return _load(path, (Pix2Pix,), "model must translate images as pairs do", writers, given)
+    """Loads the `.keras` file of a model that has learned from pairs to translate images, as `load_gan` does."""
+    writers = "keras-gan train --pairs or keras_gan.Pix2Pix.save"
+    return _load(path, (Pix2Pix,), "model must translate images one way, learned from pairs", writers, given)
 
 
 def load_cycle(path, given=None):
-    """Loads the `.keras` file of a model that translates images both ways; as `load_gan`."""
-    writers = "keras-gan train --unpaired, or the save of a keras_gan.CycleGAN,"
+    """Loads the `.keras` file of a model that translates images both ways, as `load_gan` does."""
+    writers = "keras-gan train --unpaired or keras_gan.CycleGAN.save"
     return _load(path, (CycleGAN,), "model must translate images both ways", writers, given)
 
 
 def load_translator(path):
-    """Loads the `.keras` file of a model that translates images, of either kind; as `load_gan`."""
-    writers = "keras-gan train --pairs, or --unpaired,"
+    """Loads the `.keras` file of either kind of model that translates images, as `load_gan` does."""
+    writers = "keras-gan train --pairs or --unpaired"
     return _load(path, (Pix2Pix, CycleGAN), "model must translate images", writers, None)
 
 
@@ -100,7 +100,7 @@ def _load(path, kinds, expected, writers, given):
         return model
     for kind, (what, option, command) in _KINDS.items():
         if isinstance(model, kind):
-            advice = command if given is None else f"Give {option} in the place of {given}."
+            advice = command if given is None else f"Give {option} instead of {given}."
             if given == "--data" and kind is Pix2Pix and model.data_shape[0] > model.source_shape[0]:
                 advice += f" Or add --degrade {model.data_shape[0] // model.source_shape[0]}."
             raise ValueError(f"{expected}. Received: {path}, {what}. {advice}")
@@ -111,23 +111,25 @@ def _load(path, kinds, expected, writers, given):
 
 
 def add_direction(parser):
-    """Adds the option that says where to a model of two sets translates."""
-    parser.add_argument("--to", choices=("a", "b"), help="of a model of train --unpaired: the set to make (default: b)")
+    """Adds the option that chooses the set that a model of two sets translates to."""
+    parser.add_argument(
+        "--to", choices=("a", "b"), help="for a model from train --unpaired: the set to translate to (default: b)"
+    )
 
 
 def direction(model, to, path):
-    """Finds what a translation makes images with.
+    """Finds the generator of a translation for one direction.
 
     Args:
         model: `keras_gan.Pix2Pix` or `keras_gan.CycleGAN`.
-        to: `"a"`, `"b"` or None, as of `--to`.
+        to: `"a"`, `"b"` or None, the value of `--to`.
         path: String, the model's file, for errors.
 
     Returns:
-        The generator; and the shape of an image that it takes, `(height, width, channels)`.
+        The generator, and the shape of an image that it takes, `(height, width, channels)`.
 
     Raises:
-        ValueError: If the model has one direction alone, and one is given.
+        ValueError: If the model has only one direction, and `to` is given.
     """
     if isinstance(model, CycleGAN):
         return model.best(model.generator_to(to or "b")), model.shapes["b" if to == "a" else "a"]
@@ -136,13 +138,13 @@ def direction(model, to, path):
 
 
 def check_one_way(to, path):
-    """Raises a ValueError if a direction is given for a model that has no other."""
+    """Raises a ValueError if a direction is given for a model that has only one."""
     if to is not None:
-        raise ValueError(f"--to must be left out but for a model from train --unpaired. Received: --to {to}, {path}.")
+        raise ValueError(f"--to is only for a model from train --unpaired. Received: --to {to}, {path}.")
 
 
 def count_parameters(model):
-    """Counts the parameters of each player, a dict."""
+    """Returns a dict from the name of each player to its number of parameters."""
     return {
         name: sum(network.count_params() for network in keras.tree.flatten(player))
         for name, player in model.players().items()
@@ -150,14 +152,14 @@ def count_parameters(model):
 
 
 def load_images(name, batch_size, split, skip_bad, **options):
-    """Loads images as `keras_gan.datasets.load` does, whose errors speak of the command line's options.
+    """Loads images as `keras_gan.datasets.load` does, but errors name options of the command line.
 
     Args:
-        name: String, as of `load`.
+        name: String, as in `load`.
         batch_size: Int.
-        split: String, as of `load`.
-        skip_bad: Bool, whether images that can't be read are left out.
-        **options: Others of `load`.
+        split: String, as in `load`.
+        skip_bad: Bool, whether to skip images that can't be read.
+        **options: Other arguments of `load`.
     """
     with speaking_of_options(cache="cache" in options):
         return datasets.load(name, batch_size, split, on_error="skip" if skip_bad else "raise", **options)
@@ -165,7 +167,7 @@ def load_images(name, batch_size, split, skip_bad, **options):
 
 @contextlib.contextmanager
 def speaking_of_options(prefix="", cache=True):
-    """Lets errors of `datasets` speak of the command line's options, of `--cache` where the command has it."""
+    """Rewords errors of `datasets`: options replace arguments, `--cache` only if the command has that option."""
     try:
         yield
     except (OSError, TypeError, ValueError) as error:
@@ -177,10 +179,10 @@ def speaking_of_options(prefix="", cache=True):
 
 
 def check_condition(gan, path, instead):
-    """Raises a ValueError if the GAN is conditioned on what no command line can give."""
+    """Raises a ValueError if the GAN has a condition that a command line can't give: any but labels."""
     if gan.condition.given_name not in (None, "labels"):
         raise ValueError(
-            f"gan must have no condition but one on labels. Received: {path}, with {gan.condition!r}. "
+            f"gan must have a condition on labels, or none. Received: {path}, with {gan.condition!r}. "
             f"Load it in Python with keras_gan.saving.load_untrusted and call {instead}."
         )
 

@@ -1,4 +1,4 @@
-"""The task of `train` on two sets of images: a translation in both directions and the files of its run."""
+"""The task of `train` for two sets of images: a translation in both directions and the files of its run."""
 
 import shlex
 
@@ -50,8 +50,8 @@ class Cycle(Translation):
         for there, names, real in (("b", (a, b), held_out[0]), ("a", (b, a), held_out[1])):
             both = [images.signed(image, model.generator_ab) for image in model.there_and_back(real, to=there)]
             pictures = dict(zip(("held-out image", f"as {names[1]}", "back"), [real, *both], strict=True))
-            stacks.append(f"<p>Held-out images of {report.text(names[0])}, what becomes of them in ")
-            stacks.append(f"{report.text(names[1])}, and what comes back.</p>{report.stacks(pictures)}")
+            stacks.append(f"<p>Held-out images of {report.text(names[0])}, their translations to ")
+            stacks.append(f"{report.text(names[1])}, and the translations back.</p>{report.stacks(pictures)}")
         return "\n".join(stacks), []
 
     def commands(self, gan_file):

@@ -1,4 +1,4 @@
-"""Images of which small ones are made, to be enlarged again, as the command line names them."""
+"""Large images given on the command line, and the small ones that are made from them as sources."""
 
 import functools
 import os
@@ -10,27 +10,27 @@ from keras_gan.cli.source import BATCH, Images, repeated_noise
 
 
 def add_options(parser):
-    """Adds the option that says what is made of images."""
+    """Adds the option that makes small sources from images."""
     parser.add_argument(
         "--degrade",
         type=int,
         choices=(2, 4),
-        help="super-resolution: sources are made of the folder's images, so many times smaller, blurred and noisy",
+        help="super-resolution: make sources from the folder's images, 2 or 4 times smaller, blurred and noisy",
     )
 
 
 def load_degraded(folder, degrade, batch_size, split, shape, skip_bad, seed, **options):
-    """Loads what `keras_gan.datasets.load_pairs` makes of images, whose errors speak of the command line's options.
+    """Loads the pairs that `keras_gan.datasets.load_pairs` makes from images; errors name options of the command line.
 
     Args:
-        folder: String, its path.
+        folder: String, the path of the images.
         degrade: Int, how many times smaller sources are.
         batch_size: Int.
-        split: String, as of `load_pairs`.
+        split: String, as in `load_pairs`.
         shape: Tuple `(height, width, channels)` of a target.
-        skip_bad: Bool, whether images that can't be read are left out.
+        skip_bad: Bool, whether to skip images that can't be read.
         seed: Int.
-        **options: Others of `load_pairs`.
+        **options: Other arguments of `load_pairs`.
     """
     with speaking_of_options("--degrade: ", cache="cache" in options):
         return datasets.load_pairs(
@@ -47,7 +47,7 @@ def load_degraded(folder, degrade, batch_size, split, shape, skip_bad, seed, **o
 
 
 class Degraded(Images):
-    """Images as targets, of which sources are made.
+    """Images that are targets, with sources that are made from them.
 
     Args:
         args: Namespace as for `Images`, and `degrade`.
@@ -56,7 +56,7 @@ class Degraded(Images):
         source_shape: Tuple `(height, width, channels)` of a source; `shape` is that of a target.
 
     Raises:
-        ValueError: If this is no folder, or as for `Images`.
+        ValueError: If the source is not a folder, or `Images` raises one.
     """
 
     smallest = SMALLEST
@@ -91,7 +91,7 @@ class Degraded(Images):
         return self.load(BATCH).map(lambda source, target: target)
 
     def check(self, train):
-        # Noise makes sources of one image differ.
+        # Targets only: noise makes the sources differ even if all images are the same.
         super().check(train.map(lambda source, target: target))
 
     def facts(self):
@@ -100,4 +100,4 @@ class Degraded(Images):
     def __str__(self):
         height, width, _ = self.source_shape
         first, counts, *others = super().__str__().split("\n")
-        return "\n".join([first, f"{counts}, of {width}x{height} made of them", *others])
+        return "\n".join([first, f"{counts}, with sources of {width}x{height} made from them", *others])

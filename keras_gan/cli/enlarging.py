@@ -1,4 +1,4 @@
-"""The task of `train --degrade`: super-resolution, a translation that enlarges."""
+"""The task of `train --degrade`: super-resolution, a translation that enlarges images."""
 
 import shlex
 
@@ -7,7 +7,7 @@ from keras_gan.cli.translating import Translation
 
 
 class Enlargement(Translation):
-    """A translation of small images to large ones, learned from large ones.
+    """A translation of small images to large ones, learned from large images.
 
     Args:
         args: Namespace of the command line.

@@ -1,4 +1,4 @@
-"""`keras-gan evaluate`: says how good a GAN's samples are, or a translation's outputs."""
+"""`keras-gan evaluate`: measures the samples of a GAN, or the outputs of a translation."""
 
 import contextlib
 import math
@@ -24,34 +24,36 @@ from keras_gan.metrics.features.self_supervised import SelfSupervised
 from keras_gan.metrics.frechet import LARGEST
 from keras_gan.translation import default_metrics
 
-# What `DensityCoverage` compares at least.
+# The smallest number of examples that `DensityCoverage` compares.
 _FEWEST = 6
 _MEANINGS = {
     "mae": "mean absolute error of values in [-1, 1]; lower is better",
     "psnr": "in dB; higher is better",
-    "ssim": "structural similarity, higher is better; 1 where all are equal",
+    "ssim": "structural similarity; higher is better; 1 if outputs equal their targets",
     "frechet_distance": "lower is better; 0 for the data themselves",
-    "kernel_distance": "lower is better; 0 is perfect, on average",
-    "kernel_distance_error": "its standard error",
-    "source_kernel_distance": "that of the sources themselves: the number to beat",
-    "bicubic_psnr": "that of sources enlarged by bicubic interpolation: the number to beat",
-    "bicubic_ssim": "likewise",
-    "bicubic_kernel_distance": "likewise",
+    "kernel_distance": "lower is better; 0 on average for a perfect generator",
+    "kernel_distance_error": "standard error of the kernel distance",
+    "source_kernel_distance": "kernel distance of the sources; outputs should be below it",
+    "bicubic_psnr": "PSNR of bicubically enlarged sources; outputs should be above it",
+    "bicubic_ssim": "SSIM of bicubically enlarged sources; outputs should be above it",
+    "bicubic_kernel_distance": "kernel distance of bicubically enlarged sources; outputs should be below it",
     "sliced_wasserstein": "lower is better",
     "precision": "share of samples that look real",
     "recall": "share of real images that could be samples",
-    "density": "1 for a perfect generator, on average",
+    "density": "1 on average for a perfect generator",
     "coverage": "share of real images with a sample nearby",
-    "memorization": "share of samples as near to a training image as 5 % of held-out ones are",
+    "memorization": "share of samples as near to a training image as the nearest 5 % of held-out images",
     "classifier_score": "higher is better; 1 to the number of classes",
 }
-# Figures of two sets end in the set whose images are made, or come back.
+# For two sets, names of figures end in the set whose images are made, or are translated there and back.
 MEANINGS = {
     f"{name}{ending}": way + meaning
     for name, meaning in _MEANINGS.items()
     for ending, way in (("", ""), ("_b", "A to B: "), ("_a", "B to A: "))
 }
-MEANINGS |= {f"cycle_loss_{to}": f"mean absolute error of images of {to.upper()} that come back" for to in "ab"}
+MEANINGS |= {
+    f"cycle_loss_{to}": f"mean absolute error of images of {to.upper()} translated there and back" for to in "ab"
+}
 
 
 def add(commands):
@@ -59,10 +61,11 @@ def add(commands):
         commands,
         "evaluate",
         run,
-        help="say how good a GAN's samples are, or a translation's outputs",
-        description="Compares what a saved GAN generates with real images, or what a saved translation makes of "
-        "sources with their targets, or with the other set, as many as there are, up to 10,000 for the metrics that "
-        "compare all with all. Figures can be compared if data, features and numbers are the same.",
+        help="measure the samples of a GAN, or the outputs of a translation",
+        description="Compares the samples of a saved GAN with real images, or the outputs of a saved translation with "
+        "their targets, or with the images of the other set. It uses all real images, and the same number of samples "
+        "or outputs; metrics that compare all images with all use at most 10,000. Figures can be compared only if the "
+        "data, the features and the number of images are the same.",
     )
     parser.add_argument("gan", help="a .keras file of a GAN, or of a translation")
     data = parser.add_mutually_exclusive_group(required=True)
@@ -71,26 +74,24 @@ def add(commands):
         "--pairs",
         nargs="+",
         metavar="FOLDER",
-        help="for a translation: two folders, A and B, or one of images side by side, as of train",
+        help="for a translation: two folders, A and B, or one folder of images side by side, as in train",
     )
     data.add_argument(
-        "--unpaired", nargs=2, metavar=("A", "B"), help="for a translation of two sets: their folders, as of train"
+        "--unpaired", nargs=2, metavar=("A", "B"), help="for a translation of two sets: their folders, as in train"
     )
     pairs.add_options(parser)
     degraded.add_options(parser)
-    parser.add_argument("--split", help="which part of the data (default: test; of folders, all)")
+    parser.add_argument("--split", help="part of the data (default: test; for folders, all images)")
     parser.add_argument(
         "--features",
         choices=("classifier", "self_supervised", "inception", "none"),
-        help="what is compared: features of a small classifier, which is trained on the labeled data once and kept "
-        "(default, where data have classes); of a network that learns without labels: the one that the file brings, "
-        "or one that is trained once and kept (default of a folder without subfolders, of pairs and of two sets); of "
-        "InceptionV3, whose weights are downloaded once; or, with none, the pixels",
+        help="what to compare. classifier: features of a small classifier, trained once on the labeled data and kept "
+        "(default if the data have classes). self_supervised: features of a network that learns without labels; the "
+        "file has them, or the network is trained once and kept (default for a folder without subfolders, for pairs "
+        "and for two sets). inception: features of InceptionV3, whose weights are downloaded once. none: the pixels",
     )
-    parser.add_argument("--batch-size", type=positive, default=250, metavar="N", help="at once (default: 250)")
-    parser.add_argument(
-        "--skip-bad-images", action="store_true", help="go on without those of a folder that can't be read"
-    )
+    parser.add_argument("--batch-size", type=positive, default=250, metavar="N", help="images per batch (default: 250)")
+    parser.add_argument("--skip-bad-images", action="store_true", help="for folders: skip images that can't be read")
 
 
 def run(args):
@@ -107,7 +108,7 @@ def run(args):
                 features = metrics.features.self_supervised(compared.plain())
         elif kind == "inception":
             features = metrics.features.inception_v3()
-        # Room for no more examples than there are: it is made in advance, and pixels are many.
+        # No more examples than there are: metrics reserve memory for them in advance, and pixels take much.
         room = max(_FEWEST, min(10_000, len(data) * args.batch_size))
         buffered = metrics.KernelDistance, metrics.SlicedWasserstein, metrics.PrecisionRecall, metrics.DensityCoverage
         chosen = [*compared.metrics, *(metric(features, max_examples=room) for metric in buffered)]
@@ -130,7 +131,7 @@ def run(args):
 
 
 def _kind(args):
-    """Returns what is to be compared with the data that are given, a class."""
+    """Returns the class that compares a model with the given data."""
     if args.pairs:
         return _Outputs
     if args.unpaired:
@@ -146,8 +147,8 @@ class _Samples:
         data: `tf.data.Dataset` to evaluate on.
         name: String, what the data are called.
         split: String.
-        noun: String, what is compared.
-        metrics: List of metrics beside those of all.
+        noun: String, the word for the images that are compared.
+        metrics: List of metrics in addition to those that are used for all data.
         options: Dict of other arguments of `compile`.
     """
 
@@ -169,7 +170,7 @@ class _Samples:
         if gan.data_range == (0, 1):
             data = data.map(lambda x, *labels: ((x + 1) / 2, *labels) if labels else (x + 1) / 2)
         self.data = data
-        # It takes no part in an evaluation, but for a condition that compares views `compile` wants one.
+        # An evaluation does not use it, but `compile` requires one for a condition that compares views.
         self.options = {"augmentation": Affine() if gan.condition.compares_views else None}
 
     @property
@@ -177,7 +178,7 @@ class _Samples:
         return "classifier" if _has_classes(self.name) else "self_supervised"
 
     def labeled(self):
-        """Loads what a classifier learns from."""
+        """Loads the data that a classifier learns from."""
         try:
             return self._load(1000, "train", True)
         except ValueError as error:
@@ -187,23 +188,23 @@ class _Samples:
             ) from error
 
     def plain(self):
-        """Loads what features without labels learn from."""
+        """Loads the images that features learn from without labels."""
         return self._load(1000, "train", False)
 
     def figures(self, features, max_examples):
-        """Measures what an evaluation does not, a dict."""
+        """Returns a dict of the figures that an evaluation does not measure."""
         return {}
 
     def _load(self, batch_size, split, labels):
         height, width, channels = self.model.data_shape
         channels = channels if self._is_folder and channels in (1, 4) else None
         options = {"labels": labels, "image_size": (height, width), "channels": channels}
-        # The same order each time: labels then meet the same latents.
+        # The same order each time, so that each label is combined with the same latent.
         return load_images(self.name, batch_size, split, skip_bad=self._args.skip_bad_images, seed=0, **options)
 
 
 class _Outputs:
-    """A translation's outputs, to be compared with targets; as `_Samples`."""
+    """A translation's outputs, to be compared with targets; attributes as in `_Samples`."""
 
     noun, default_features = "outputs", "self_supervised"
 
@@ -232,7 +233,7 @@ class _Outputs:
 
 
 class _Enlarged(_Outputs):
-    """Images that are enlarged, of small ones made of large ones, to be compared with these; as `_Samples`."""
+    """Enlarged images, to be compared with those that their sources were made from; attributes as in `_Samples`."""
 
     def __init__(self, args):
         _check_options(args, "--degrade")
@@ -248,14 +249,14 @@ class _Enlarged(_Outputs):
         found = tuple(loaded.element_spec[0].shape[1:])
         if found != self.model.source_shape:
             raise ValueError(
-                f"--degrade must make sources of {self.model.source_shape}, which {args.gan} takes, of images of "
+                f"--degrade must make sources of {self.model.source_shape}, which {args.gan} takes, from images of "
                 f"{shape}. Received: --degrade {args.degrade}, which makes {found}."
             )
         return loaded
 
 
 class _BothWays:
-    """The outputs of a translation between two sets, to be compared with the images of both; as `_Samples`."""
+    """Outputs of a translation between two sets, to be compared with both sets; attributes as in `_Samples`."""
 
     noun, default_features = "outputs of each set", "self_supervised"
 
@@ -266,8 +267,8 @@ class _BothWays:
         shapes = self.model.shapes
         if shapes["a"] != shapes["b"]:
             raise ValueError(
-                "model must translate between images of as many channels, which features can compare. Received: "
-                f"{args.gan}, of {shapes['a']} and {shapes['b']}. Call evaluate of it in Python."
+                "model must translate between images with the same number of channels, so that features can compare "
+                f"them. Received: {args.gan}, with {shapes['a']} and {shapes['b']}. Call its evaluate in Python."
             )
         self._args, self.name, self.split = args, " and ".join(args.unpaired), args.split or "train"
         data = self._load(args.batch_size, self.split)
@@ -289,7 +290,7 @@ class _BothWays:
 
 
 def _check_options(args, given, foreign=("direction", "group")):
-    """Raises a ValueError for options of other data."""
+    """Raises a ValueError for options that belong to other data."""
     for option in foreign:
         if getattr(args, option) is not None:
             raise ValueError(f"--{option} is for {'--data' if option == 'degrade' else '--pairs'}. Received: {given}.")
@@ -304,7 +305,7 @@ def _check_features(args, given):
 
 
 def _has_classes(data):
-    """Tells if data have the two classes that a classifier needs."""
+    """Tells if data have at least two classes, as a classifier needs."""
     try:
         return len(datasets.class_names(data)) > 1
     except ValueError:  # A set of TensorFlow Datasets without labels.
@@ -312,11 +313,11 @@ def _has_classes(data):
 
 
 def _carried(path):
-    """Returns the features without labels that a GAN's file brings with its metrics; None if there are none."""
+    """Returns the self-supervised features that a GAN's file has in its metrics, or None."""
     try:
         compiled = saving.load_untrusted(path, compile=True).evaluation_metrics
     except ValueError:
-        # It was compiled with something that is not loaded from files of strangers.
+        # The model was compiled with an object that is not loaded from untrusted files.
         return None
     found = (getattr(metric, "features", None) for metric in compiled)
     return next((features for features in found if isinstance(features, SelfSupervised)), None)

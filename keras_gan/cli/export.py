@@ -18,26 +18,33 @@ def add(commands):
         "export",
         run,
         help="write the generator as a file for a phone or a server",
-        description="Writes the generator of a saved GAN as a file for another program, runs the written file beside "
-        "the Keras generator, and leaves nothing behind unless they agree. A model card is written beside the file.",
+        description="Writes the generator of a saved GAN as a file for another program, and compares the outputs of "
+        "the file with those of the Keras generator. The file is kept only if they agree. A model card is written next "
+        "to the file.",
     )
     parser.add_argument("gan", help="the GAN, another model with a generator, or a generator alone: a .keras file")
     parser.add_argument("file", help="what to write: NAME.tflite, NAME.onnx, or NAME for a SavedModel")
     parser.add_argument(
         "--quantize",
         choices=("float16", "dynamic", "int8"),
-        help="smaller weights for a .tflite file: 'dynamic' is a quarter of the size and the fastest on a CPU; "
-        "'float16' half the size; 'int8' for hardware that has integers alone (default: float32)",
+        help="smaller weights for a .tflite file. 'dynamic': a quarter of the size, the first choice for CPUs; "
+        "'float16': half the size; 'int8': for hardware that computes only in integers (default: float32)",
     )
     parser.add_argument(
-        "--batch-sizes", type=int, nargs="+", default=[1], metavar="N", help="images per call, one function for each"
+        "--batch-sizes",
+        type=int,
+        nargs="+",
+        default=[1],
+        metavar="N",
+        help="images per call; the file gets a function for each N (default: 1)",
     )
     parser.add_argument("--sample", action="store_true", help="add sample(seed), which draws the latents itself")
     parser.add_argument("--output", choices=("float32", "uint8"), default="float32", help="images in [-1, 1], or bytes")
     parser.add_argument(
         "--accelerator",
         choices=("gpu",),
-        help="a .tflite file that runs whole on a phone's GPU, proven on a Vulkan driver where there is one",
+        help="write a .tflite file that runs entirely on a phone's GPU; if this machine has a Vulkan driver, the file "
+        "is tested on it",
     )
     parser.add_argument(
         "--data",
@@ -45,9 +52,7 @@ def add(commands):
         help="for a model from images to images: a folder of pictures to translate, on which the file is checked",
     )
     add_direction(parser)
-    parser.add_argument(
-        "--skip-bad-images", action="store_true", help="go on without those of the folder that can't be read"
-    )
+    parser.add_argument("--skip-bad-images", action="store_true", help="skip images of the folder that can't be read")
     parser.add_argument(
         "--card",
         action="append",
@@ -89,11 +94,11 @@ def run(args):
 
 
 def _load(args, shape):
-    """Loads pictures to translate, as many as an export looks at."""
+    """Loads as many pictures to translate as an export uses."""
     if args.data is None:
         raise ValueError(
             f"--data FOLDER must be given for a model from images to images. Received: {args.gan} alone. The file is "
-            "checked on the folder's pictures, since noise passes a broken file."
+            "checked on the folder's pictures, because on noise a broken file may pass."
         )
     if args.sample:
         raise ValueError(f"--sample is for a generator of latents. Received: {args.gan}, which translates images.")

@@ -16,15 +16,15 @@ from keras_gan.cli.evaluate import MEANINGS, table
 
 
 def finish(folder, model, training, task, alarms, export=True):
-    """Writes what a run leaves.
+    """Writes the files that a run leaves in its folder.
 
     Args:
         folder: `keras_gan.cli.run_folder.RunFolder`.
-        model: `keras_gan.AdversarialModel` as training left it.
-        training: What `keras_gan.cli.train` trained: its `settings` and `features`.
+        model: `keras_gan.AdversarialModel` after training.
+        training: Object of `keras_gan.cli.train` that trained the model, with `settings` and `features`.
         task: `keras_gan.cli.generating.Generation`, or another of its kind.
         alarms: List of strings.
-        export: Bool, whether there is to be a .tflite file. Defaults to True.
+        export: Bool, whether to write a .tflite file. Defaults to True.
 
     Returns:
         `Result`.
@@ -38,9 +38,9 @@ def finish(folder, model, training, task, alarms, export=True):
     found |= task.figures(training.features)
     figures = {name: found[name] for name in MEANINGS if name in found}
     files = {"report.html": "pictures, figures, curves, settings: open it in a browser"}
-    files |= {"gan.keras": "the best epoch's model", "last.keras": "the last one's"}
+    files |= {"gan.keras": "the best epoch's model", "last.keras": "the last epoch's model"}
     exports = task.export(best, run_dir) if export else {}
-    files |= {name: f"{e.bytes / 1e6:.1f} MB for a phone, off by {e.mean_error:.4f}" for name, e in exports.items()}
+    files |= {name: f"{e.bytes / 1e6:.1f} MB for a phone, mean error {e.mean_error:.4f}" for name, e in exports.items()}
     files |= {**dict(task.files), "samples/": "pictures after each epoch"}
     opening, sections = task.show(best, run_dir, training.features)
     report.write(
@@ -75,7 +75,7 @@ def _facts(begun, model, monitor, task, curves, exports):
     for name, count in count_parameters(model).items():
         facts.append((name.capitalize(), f"{count:,} parameters"))
     for name, exported in exports.items():
-        facts.append((name, f"{exported.bytes / 1e6:.1f} MB, off by {exported.mean_error:.4f}"))
+        facts.append((name, f"{exported.bytes / 1e6:.1f} MB, mean error {exported.mean_error:.4f}"))
     facts.append(("Machine", machine()))
     versions = f"keras_gan {keras_gan.__version__}, Keras {keras.version()} on {keras.config.backend()}"
     return [*facts, ("Versions", f"{versions}, Python {platform.python_version()}")]

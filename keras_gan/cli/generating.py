@@ -24,11 +24,11 @@ class Generation:
         args: Namespace of the command line.
 
     Attributes:
-        takes: Tuple of strings, the options of data that it has a use for and others have not.
-        choices: Class from `keras_gan.settings`, whose attributes are the settings that there are.
+        takes: Tuple of strings, the data options that only this task uses.
+        choices: Class from `keras_gan.settings`, whose attributes are the available settings.
         source: `keras_gan.cli.source.Source`, the images.
-        title: String, what the run makes.
-        files: Tuple of pairs, the names of other files and what they are.
+        title: String, the title of the report.
+        files: Tuple of pairs, the names of other files and their descriptions.
     """
 
     takes = ("labels",)
@@ -38,19 +38,19 @@ class Generation:
     def __init__(self, args):
         self.source = Images(args)
         self.title = f"A generator of {self.source.title}"
-        # What `Memorization` keeps of the images to train on, which takes a pass over them.
+        # The state of `Memorization` for the training images, computed once: it takes a pass over all of them.
         self._known = None
 
     def settings(self, minutes):
-        """Chooses what to train, `keras_gan.settings.ImageSettings`."""
+        """Returns the chosen settings, `keras_gan.settings.ImageSettings`."""
         return for_images(self.source.shape, self.source.count, minutes, self.source.condition)
 
     def start(self, path):
-        """Loads what to start from."""
+        """Loads the model to start from."""
         return load_gan(path)
 
     def metrics(self, features):
-        """Makes the metrics of evaluations."""
+        """Makes the metrics for evaluations."""
         memorization = Memorization(features)
         if self._known is None:
             self._known = {}
@@ -64,16 +64,16 @@ class Generation:
         return self.source.noise(split=1), _metrics(found, Memorization(found, self.source.noise()))
 
     def figures(self, features):
-        """Measures what evaluations don't, a dict."""
+        """Returns a dict of the figures that evaluations don't measure."""
         return {}
 
     def export(self, gan, run_dir):
-        """Writes what is for phones; returns a dict from names of files to the reports of their exports."""
+        """Writes the files for phones; returns a dict from their names to the reports of their exports."""
         name = "generator.tflite"
         return {name: gan.export(run_dir / name, quantize="dynamic", sample=True)}
 
     def show(self, gan, run_dir, features):
-        """Draws what the GAN makes.
+        """Draws samples of the GAN.
 
         Returns:
             The report's opening, HTML; and its sections, a list of `(heading, HTML)`.
@@ -95,7 +95,7 @@ class Generation:
         ]
 
     def commands(self, gan_file):
-        """Lists commands for the GAN, a list of `(purpose, command)`, strings."""
+        """Returns commands for the GAN, a list of `(purpose, command)`, strings."""
         return [
             ("Draw samples:", f"keras-gan sample {gan_file} --out samples.png"),
             (

@@ -1,4 +1,4 @@
-"""Pairs of images, sources and targets, as the command line names them."""
+"""Pairs of images, sources and targets, given on the command line."""
 
 import functools
 from pathlib import Path
@@ -23,43 +23,46 @@ from keras_gan.cli.source import (
 )
 from keras_gan.metrics.features.self_supervised import FEWEST
 
-# Features need so many to learn from where a third is held out. Distances need two.
+# The smallest number of pairs: a third is held out, and features need the rest. Distances need two held-out pairs.
 _FEWEST, _FEWEST_HELD_OUT = FEWEST * 3 // 2, 2
-# What a discriminator of patches judges at least.
+# The smallest height and width that a discriminator of patches judges.
 SMALLEST = 16
 
 
 def add_options(parser):
-    """Adds the options that say what a pair is, beside `--pairs`."""
+    """Adds the options, other than `--pairs`, that define a pair."""
     parser.add_argument(
         "--direction",
         choices=("a_to_b", "b_to_a"),
-        help="of pairs: b_to_a for sources from B, or the right half (default: a_to_b)",
+        help="for pairs: b_to_a if sources are in B, or in the right half (default: a_to_b)",
     )
     parser.add_argument(
         "--group",
         metavar="REGEX",
-        help="of pairs: what it finds in a name, its first group if it has one, names those that are held out together",
+        help="for pairs: a regular expression. Pairs are held out together if it finds the same text in their names "
+        "(in its first group, if it has one)",
     )
 
 
 def check_folders(folders):
-    """Raises a ValueError unless these are one or two."""
+    """Raises a ValueError unless there are one or two folders."""
     if len(folders) > 2:
-        raise ValueError(f"--pairs takes two folders, or one of images side by side. Received: {', '.join(folders)}.")
+        raise ValueError(
+            f"--pairs takes two folders, or one folder of images side by side. Received: {', '.join(folders)}."
+        )
 
 
 def load_pairs(args, batch_size, split, source_shape, shape, seed, **options):
-    """Loads pairs as `keras_gan.datasets.load_pairs` does, whose errors speak of the command line's options.
+    """Loads pairs as `keras_gan.datasets.load_pairs` does, but errors name options of the command line.
 
     Args:
         args: Namespace of `pairs`, `direction`, `group` and `skip_bad_images`.
         batch_size: Int.
-        split: String, as of `load_pairs`.
-        source_shape: Tuple `(height, width, channels)`.
-        shape: Tuple, the same of a target.
+        split: String, as in `load_pairs`.
+        source_shape: Tuple `(height, width, channels)` of a source.
+        shape: Tuple `(height, width, channels)` of a target.
         seed: Int.
-        **options: Others of `load_pairs`.
+        **options: Other arguments of `load_pairs`.
     """
     check_folders(args.pairs)
     with speaking_of_options("--pairs: "):
@@ -80,7 +83,7 @@ def load_pairs(args, batch_size, split, source_shape, shape, seed, **options):
 
 
 class Pairs(Source):
-    """Pairs to train on, and pairs that are held out.
+    """Pairs to train on, and held-out pairs.
 
     Args:
         args: Namespace of `pairs`, `direction`, `group`, `scale`, `image_size`, `channels`, `target_channels`,
@@ -100,7 +103,7 @@ class Pairs(Source):
         check_folders(args.pairs)
         self._turned = args.direction == "b_to_a"
         names = [Path(path).resolve().name for path in args.pairs]
-        # Of images side by side the halves have no names.
+        # The halves of images side by side have no names.
         names = names if len(names) == 2 else [f"{names[0]}, {half}" for half in ("left", "right")]
         self.names = self._turn(names)
         self.title = " to ".join(self.names)
@@ -119,7 +122,7 @@ class Pairs(Source):
         if self.count < FEWEST or held_out < _FEWEST_HELD_OUT:
             raise ValueError(
                 f"--pairs must leave at least {FEWEST} to train on and {_FEWEST_HELD_OUT} held out. "
-                f"Received: {self.count} and {held_out}{' by --group' if args.group else ''}."
+                f"Received: {self.count} and {held_out}{' with this --group' if args.group else ''}."
             )
         self._sizes, self._modes = self._turn(found.sizes), self._turn(found.modes)
         scale, (height, width) = args.scale or 1, self._size()
@@ -133,11 +136,11 @@ class Pairs(Source):
             return datasets.survey_pairs(*self._args.pairs, split=split, group=self._args.group)
 
     def _turn(self, both):
-        """Returns what belongs to A and B in the order of source and target."""
+        """Returns values for A and B in the order of source and target."""
         return both[::-1] if self._turned else both
 
     def _split(self):
-        """Returns both splits, and the names of the pairs that are held out. Where there are groups, splits count them.
+        """Returns both splits, and the names of the held-out pairs. With `--group`, splits count groups, not pairs.
 
         Raises:
             ValueError: If there are too few groups.
@@ -170,7 +173,7 @@ class Pairs(Source):
         if _wrong(size, scale):
             also = f", and by --scale, {scale}" if scale > 1 else ""
             raise ValueError(
-                f"--image-size, that of targets, must be at least {SMALLEST} and divisible by 4{also}. "
+                f"--image-size, the size of targets, must be at least {SMALLEST} and divisible by 4{also}. "
                 f"Received: {size}."
             )
         return size, size
@@ -193,7 +196,7 @@ class Pairs(Source):
         source, target = map(np.asarray, next(iter(train)))
         if source.shape == target.shape and (source == target).all():
             raise ValueError(
-                "--pairs must hold sources and what is to become of them. Received: "
+                "--pairs must hold sources and targets that differ from them. Received: "
                 f"{' and '.join(self.names)}, which hold the same images."
             )
 
@@ -205,7 +208,7 @@ class Pairs(Source):
         return super().refused
 
     def facts(self):
-        """Returns what `options.json` says of the pairs, a dict."""
+        """Returns a dict of the facts about the pairs for `options.json`."""
         return {
             "total": self.total,
             "train": self.splits[0],
@@ -221,7 +224,7 @@ class Pairs(Source):
         lines = [f"{self.title}: {self.total:,} pairs"]
         sides = zip(("Sources", "Targets"), self.names, self._sizes, self._modes, strict=True)
         lines += [f"{side}: {name}, {describe_sizes(sizes)}, {', '.join(modes)}" for side, name, sizes, modes in sides]
-        groups = f" in {len(found.groups):,} groups, none of them divided" if self._args.group else ""
+        groups = f" ({len(found.groups):,} groups in all, none of them divided)" if self._args.group else ""
         lines.append(f"{self.count:,} to train on, {len(self._withheld):,} held out{groups}, as")
         shapes = (self.source_shape, self.shape)
         texts = [f"{width}x{height} in {COLORS[channels]}" for height, width, channels in shapes]

@@ -1,4 +1,4 @@
-"""The report of a run: one page with its pictures inside."""
+"""The report of a run: one HTML page that contains its pictures."""
 
 import base64
 import html
@@ -26,19 +26,19 @@ _NARROWEST, _WIDEST = 96, 256
 
 
 def _each(*names):
-    """Returns names of logs, and what a model that makes images of two sets calls them."""
+    """Returns names of logs, each also with the endings that a model of two sets adds."""
     return tuple(f"{name}{suffix}" for name in names for suffix in ("", "_a", "_b"))
 
 
-# What is drawn over the epochs, one plot each: title, then names in the logs.
+# One plot over the epochs for each: title, then names in the logs.
 _CURVES = (
     ("Distance from held-out images (lower is better)", _each("val_kernel_distance")),
     ("Precision and recall (higher is better)", ("val_precision", "val_recall")),
-    ("Samples nearer to a training image than held-out ones are", ("val_memorization",)),
+    ("Share of samples as near to a training image as the nearest 5 % of held-out images", ("val_memorization",)),
     ("Mean absolute error (lower is better)", ("val_mae",)),
     ("PSNR in dB (higher is better)", ("val_psnr",)),
     ("Structural similarity (higher is better)", ("val_ssim",)),
-    ("How far images come back from where they were (lower is better)", _each("val_cycle_loss")),
+    ("Error of images translated there and back (lower is better)", _each("val_cycle_loss")),
     ("Losses", _each("discriminator_loss", "generator_loss")),
 )
 
@@ -49,10 +49,10 @@ def write(path, title, opening, figures, sections, curves, choices, facts, alarm
     Args:
         path: Path of the file.
         title: String.
-        opening: String, HTML of what was made, of the functions below.
+        opening: String, HTML that shows what was made, from the functions below.
         figures: List of `(name, value, meaning)`, strings.
         sections: List of `(heading, HTML)`, strings.
-        curves: List of dicts, what each epoch logged.
+        curves: List of dicts, the logs of each epoch.
         choices: List of `(name, value, reason)`, strings: the settings.
         facts: List of `(name, value)`, strings: data, time, machine, versions.
         alarms: List of strings.
@@ -60,11 +60,11 @@ def write(path, title, opening, figures, sections, curves, choices, facts, alarm
     """
     parts = [f"<h1>{text(title)}</h1>"]
     parts += [f'<p class="alarm">{text(alarm)}</p>' for alarm in alarms]
-    parts += [opening, "<h2>How good it is</h2>", _table(figures, numbers=True)]
+    parts += [opening, "<h2>Figures</h2>", _table(figures, numbers=True)]
     parts += [f"<h2>{text(heading)}</h2>\n{content}" for heading, content in sections]
     parts += ["<h2>Training</h2>", _plots(curves)]
     parts += ["<h2>Settings</h2>", _table(choices), "<h2>The run</h2>", _table(facts)]
-    parts += ["<h2>What next</h2>", *(f"<p>{text(why)}</p><pre>{text(line)}</pre>" for why, line in commands)]
+    parts += ["<h2>Next steps</h2>", *(f"<p>{text(why)}</p><pre>{text(line)}</pre>" for why, line in commands)]
     page = (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{text(title)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>\n'
@@ -75,7 +75,7 @@ def write(path, title, opening, figures, sections, curves, choices, facts, alarm
 
 
 def text(value):
-    """Returns what is to be read, as HTML."""
+    """Escapes the text of a value for HTML."""
     return html.escape(str(value))
 
 
@@ -89,7 +89,7 @@ def _table(rows, numbers=False):
 
 
 def picture(pixels, alt, scale):
-    """Returns HTML of one picture `(height, width, channels)`, uint8, so many times as large."""
+    """Returns HTML of one picture `(height, width, channels)`, uint8, enlarged `scale` times."""
     return f'<div class="wide"><img src="{_png(pixels)}" alt="{alt}" style="zoom: {scale}"></div>'
 
 
@@ -97,7 +97,7 @@ def stacks(pictures):
     """Returns HTML of images above each other.
 
     Args:
-        pictures: Dict from what images are to as many of each: arrays `(n, height, width, channels)` in [-1, 1].
+        pictures: Dict from descriptions to images, arrays `(n, height, width, channels)` in [-1, 1] with the same `n`.
     """
     parts = []
     for some in zip(*pictures.values(), strict=True):
@@ -111,7 +111,7 @@ def stacks(pictures):
 
 
 def animation(content, alt):
-    """Returns HTML of a GIF, bytes."""
+    """Returns HTML of a GIF that is given as bytes."""
     return f'<img src="{_uri("gif", content)}" alt="{alt}">'
 
 

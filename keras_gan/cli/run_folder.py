@@ -1,4 +1,4 @@
-"""The folder of a run: its options, and whether it can go on."""
+"""The folder of a run: holds its options, and tells if the run can be resumed."""
 
 import json
 import os
@@ -12,16 +12,16 @@ _OPTIONS, _REPORT = "options.json", "report.html"
 
 
 class RunFolder:
-    """The folder of a run. `options.json` says what the run is, `report.html`, written last, that it is finished.
+    """Folder of a run. `options.json` has the options of the run; `report.html` is written last and marks its end.
 
     Args:
         path: Path of the folder; it need not exist.
-        command: Dict of all options that decide what the run is, as JSON has them.
+        command: Dict of all options that define the run, in types that JSON keeps.
 
     Raises:
-        ValueError: If the path is an address, such as `gs://...`, or the folder holds something else, or a run of other
-            options, which are named.
-        OSError: If it can't be read.
+        ValueError: If the path is an address, such as `gs://...`, or the folder holds something other than a run, or a
+            run with other options, which are named.
+        OSError: If the folder can't be read.
     """
 
     def __init__(self, path, command):
@@ -34,8 +34,8 @@ class RunFolder:
             if names:
                 listed = "; ".join(f"{_flag(n)} {then.get(n)} then, {command.get(n)} now" for n in names)
                 raise ValueError(
-                    f"--run-dir must be a new folder or hold a run of the same options. Received: {self.path}, a run "
-                    f"of others: {listed}. Give those of the run, or another folder."
+                    f"--run-dir must be a new folder or hold a run with the same options. Received: {self.path}, a run "
+                    f"with others: {listed}. Give the options of that run, or another folder."
                 )
         elif self.path.exists() and (not self.path.is_dir() or any(map(_is_foreign, self.path.iterdir()))):
             raise ValueError(
@@ -56,13 +56,13 @@ class RunFolder:
         return self.path / _REPORT
 
     def check_writable(self):
-        """Raises a ValueError if the folder can't be written, or made."""
+        """Raises a ValueError if the folder can't be made, or files can't be written to it."""
         above = next(p for p in (self.path, *self.path.absolute().parents) if p.exists())
         if not (above.is_dir() and os.access(above, os.W_OK)):
             raise ValueError(f"--run-dir must be in a folder that you may write to. Received: {self.path}, in {above}.")
 
     def command_line(self):
-        """Returns the command that began the run, without its folder."""
+        """Returns the command that began the run, without `--run-dir`."""
         words = ["keras-gan", "train"]
         for name, value in self.options["command"].items():
             if name == "source":
@@ -75,17 +75,17 @@ class RunFolder:
         return shlex.join(words)
 
     def note(self, **facts):
-        """Adds facts to `options.json`; those that stand already must be the same.
+        """Adds facts to `options.json`; facts that it has already must not change.
 
         Raises:
-            ValueError: If one is another than it was.
+            ValueError: If a fact differs from the one in the file.
         """
         for name, value in facts.items():
             value = json.loads(json.dumps(value))
             if self.options.setdefault(name, value) != value:
                 raise ValueError(
-                    f"{name} must be what the run in {self.path} began with. Received: others. Restore the data, or "
-                    "give another --run-dir."
+                    f"{name} must be the same as when the run in {self.path} began. Received: other values. Restore "
+                    "the data, or give another --run-dir."
                 )
         self.path.mkdir(parents=True, exist_ok=True)
         with saving.replacing(self.path / _OPTIONS) as part:
@@ -101,7 +101,7 @@ class RunFolder:
 
 
 def _is_foreign(path):
-    # What another worker, or one that was killed, has just begun to write.
+    # Another worker may be writing this file, or a killed one may have left it.
     return path.name != f".part.{_OPTIONS}"
 
 

@@ -1,4 +1,4 @@
-"""`keras-gan sample`: draws what a GAN generates."""
+"""`keras-gan sample`: draws samples of a GAN."""
 
 import numpy as np
 
@@ -12,15 +12,19 @@ def add(commands):
         commands,
         "sample",
         run,
-        help="draw what a GAN generates",
-        description="Generates with a saved GAN, from its averaged weights if it has any, and writes a picture of "
-        "images side by side, or any data as an array.",
+        help="draw samples of a GAN",
+        description="Generates samples with a saved GAN, with its averaged weights if it has any, and writes them as "
+        "one picture of images side by side, or, for data of any kind, as an array.",
     )
     parser.add_argument("gan", help="a .keras file that gan.save wrote")
-    parser.add_argument("--count", type=positive, default=64, metavar="N", help="how many (default: 64)")
-    parser.add_argument("--seed", type=int, default=0, help="another seed gives others (default: 0)")
-    parser.add_argument("--label", type=int, metavar="K", help="of this class alone (default: all classes in turn)")
-    parser.add_argument("--columns", type=positive, metavar="N", help="of the picture (default: a square)")
+    parser.add_argument("--count", type=positive, default=64, metavar="N", help="number of samples (default: 64)")
+    parser.add_argument("--seed", type=int, default=0, help="another seed gives other samples (default: 0)")
+    parser.add_argument(
+        "--label", type=int, metavar="K", help="draw samples of this class only (default: all classes in turn)"
+    )
+    parser.add_argument(
+        "--columns", type=positive, metavar="N", help="columns of the picture (default: a square picture)"
+    )
     parser.add_argument(
         "--out",
         default="samples.png",
@@ -41,7 +45,7 @@ def run(args):
     gan = load_gan(args.gan)
     if not is_array and (len(gan.data_shape) != 3 or gan.data_shape[-1] not in (1, 3)):
         raise ValueError(
-            f"--out must end in .npy for data that are no images with 1 or 3 channels. Received: {out}, for a GAN "
+            f"--out must end in .npy for data other than images with 1 or 3 channels. Received: {out}, for a GAN "
             f"that generates {gan.data_shape}."
         )
     check_condition(gan, args.gan, "sample(n, given=...)")

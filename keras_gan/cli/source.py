@@ -1,4 +1,4 @@
-"""Training data, as the command line names them."""
+"""Training data given on the command line."""
 
 import functools
 import hashlib
@@ -17,9 +17,10 @@ from keras_gan.datasets.split import select
 from keras_gan.metrics.features.self_supervised import FEWEST, SMALLEST
 from keras_gan.settings.base import noise, noise_of_two
 
-# Held out: the last tenth, of which metrics compare so many.
+# The last tenth is held out; metrics compare at most COMPARED of it.
 _HELD_OUT, COMPARED = "train[90%:]", 1000
-# A set of fewer holds out so many images, but never more than a third of them; features need the others.
+# A set smaller than _SMALL holds out _FEW images, but never more than a third of all: features need the others. No set
+# may be smaller than _FEWEST.
 _SMALL, _FEW, _FEWEST = 160, 16, FEWEST * 3 // 2
 DEFAULT_SIZE, LARGEST_OWN_SIZE = 64, 128
 BATCH = 250
@@ -34,13 +35,13 @@ class Source:
         args: Namespace of the command line.
 
     Attributes:
-        option: String, the option that names it.
-        defect: String, what is wrong with examples that are left out.
-        title: String, what it is called.
-        names: List of strings, what the images of each side are called.
+        option: String, the option that names the data.
+        defect: String, the reason why examples are left out.
+        title: String, the name of the data.
+        names: List of strings, the names of each side's images.
         shape: Tuple `(height, width, channels)` of an image to make.
-        count: Int, how many examples there are to train on, those that can't be read left out.
-        splits: Pair of strings, what is trained on, and what metrics compare.
+        count: Int, how many examples there are to train on, without those that can't be read.
+        splits: Pair of strings, the split to train on, and the split that metrics compare.
         unreadable: Dict from the names of examples that can't be read to the reasons.
     """
 
@@ -48,7 +49,7 @@ class Source:
 
     def __init__(self, args):
         self._args = args
-        # They are counted and named.
+        # Such large images can't be read, and are counted and named.
         warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
     def load(self, batch_size, split=0, flip=False, seed=None):
@@ -56,9 +57,9 @@ class Source:
 
         Args:
             batch_size: Int.
-            split: 0 for those to train on, 1 for those that metrics compare. Defaults to `0`.
-            flip: Bool, whether they are mirrored at random. Defaults to False.
-            seed: Int. Defaults to None, as the command line says.
+            split: 0 for the examples to train on, 1 for those that metrics compare. Defaults to `0`.
+            flip: Bool, whether to mirror examples at random. Defaults to False.
+            seed: Int. Defaults to None, the seed of the command line.
 
         Returns:
             `tf.data.Dataset`.
@@ -67,7 +68,7 @@ class Source:
 
     @functools.cached_property
     def held_out(self):
-        """`tf.data.Dataset` of what metrics compare, in one order."""
+        """`tf.data.Dataset` of the examples that metrics compare, always in the same order."""
         import tensorflow as tf
 
         batches = list(self.load(BATCH, split=1, seed=0))
@@ -75,10 +76,10 @@ class Source:
         return tf.data.Dataset.from_tensor_slices(tuple(parts) if len(parts) > 1 else parts[0]).batch(BATCH)
 
     def noise(self, split=0):
-        """Makes noise in the place of examples: `held_out`, or of images as many to train on, without labels.
+        """Makes noise in place of examples, at most `COMPARED`.
 
         Args:
-            split: As in `load`. Defaults to `0`.
+            split: As in `load`. For 0, which only `Images` takes, the noise has no labels. Defaults to `0`.
 
         Returns:
             `tf.data.Dataset`. All batches are the same: memory does not grow with their number.
@@ -86,29 +87,29 @@ class Source:
         raise NotImplementedError
 
     def check(self, train):
-        """Raises a ValueError if the first batch says that nothing can be learned."""
-        # Labels may come last.
+        """Raises a ValueError if the first batch shows that nothing can be learned."""
+        # Not strict: labels may follow the images.
         for name, images in zip(self.names, keras.tree.flatten(next(iter(train))), strict=False):
             if _are_one(np.asarray(images)):
-                raise ValueError(f"{self.option} must hold different images. Received: {name}, where all are one.")
+                raise ValueError(f"{self.option} must hold different images. Received: {name}, where all are the same.")
 
     @property
     def refused(self):
-        """String, why a run would end before it begins, or None."""
+        """String, the reason why a run can't begin, or None."""
         if self.unreadable:
             return f"{len(self.unreadable)} {self.defect}. Repair them, take them out, or give --skip-bad-images."
         return None
 
     def _say_small(self, sizes, shapes):
-        """Says which side has images to enlarge, a list of lines: of each its sizes, and the shape that is made."""
+        """Returns a line for each side with images that are enlarged; both arguments have an entry for each side."""
         return [
-            f"Some of {name} are smaller than that, down to {each[0][1]}x{each[0][0]}: they are enlarged."
+            f"Some images of {name} are smaller, down to {each[0][1]}x{each[0][0]}: they are enlarged."
             for name, each, shape in zip(self.names, sizes, shapes, strict=True)
             if min(each[0]) < min(shape[:2])
         ]
 
     def _say_left_out(self, paths, others):
-        """Says which examples can't be read, and which files of each folder are none, a list of lines."""
+        """Returns lines that name the examples that can't be read, and files of other kinds in each folder."""
         lines = []
         if self.unreadable:
             named = [f"{name} ({reason})" for name, reason in self.unreadable.items()]
@@ -121,24 +122,24 @@ class Source:
 
 
 def _are_one(images):
-    """Tells if all images of a batch are one and the same, mirrored or not."""
+    """Tells if all images of a batch are the same, mirrored or not."""
     symmetric = images + images[:, :, ::-1]
     return len(images) > 1 and bool((symmetric == symmetric[:1]).all())
 
 
 def repeated(batch, count):
-    """Repeats a `tf.data.Dataset` of one batch until it has so many examples."""
+    """Repeats a `tf.data.Dataset` of one batch until it has `count` examples."""
     return batch.unbatch().repeat().take(count).batch(BATCH)
 
 
 def repeated_noise(shape, other, count):
-    """Makes noise in the place of so many pairs, or of those that metrics compare; as `Source.noise`."""
+    """Makes noise in place of `count` pairs, at most of `COMPARED`, as `Source.noise` does."""
     count = min(COMPARED, count)
     return repeated(noise_of_two(shape, other, min(count, BATCH)), count)
 
 
 def hold_out(names):
-    """Returns the splits of files, or of groups of them: a pair of strings, to train on and held out."""
+    """Returns a pair of strings: the split of files, or of groups of files, to train on, and the held-out split."""
     few = min(_FEW, len(names) // 3)
     return ("train[:90%]", _HELD_OUT) if len(names) >= _SMALL else (f"train[:-{few}]", f"train[-{few}:]")
 
@@ -154,30 +155,30 @@ def digest(names):
 
 
 def describe_sizes(sizes):
-    """Says between what sizes images lie, a string."""
+    """Describes the range of image sizes in a string."""
     smallest, median, largest = (f"{width}x{height}" for height, width in sizes)
-    return smallest if smallest == largest else f"{smallest} to {largest} pixels, {median} in the middle"
+    return smallest if smallest == largest else f"{smallest} to {largest} pixels, median {median}"
 
 
 def first_named(names):
-    """Lists the first ten, a string."""
+    """Lists the first ten names in a string."""
     return "; ".join(names[:10]) + ("; ..." if len(names) > 10 else "")
 
 
 class Images(Source):
-    """Images to train on, and images that are held out.
+    """Images to train on, and held-out images.
 
     Args:
         args: Namespace of `source`, `image_size`, `channels`, `labels`, `skip_bad_images`, `seed` and `cache`.
 
     Attributes:
-        smallest: Int, how many pixels an image is high and wide at least.
+        smallest: Int, the smallest height and width of an image, in pixels.
         name: String, as `keras_gan.datasets.load` takes it.
-        title: String, what the images are called.
+        title: String, the name of the images.
         shape: Tuple `(height, width, channels)` of an image to train on.
         condition: `Labels`, or None.
-        count: Int, how many images there are to train on, those that can't be read left out.
-        splits: Pair of strings, what is trained on, and what metrics compare.
+        count: Int, how many images there are to train on, without those that can't be read.
+        splits: Pair of strings, the split to train on, and the split that metrics compare.
 
     Raises:
         ValueError: If there are no such images, too few, or too few of a class.
@@ -193,8 +194,8 @@ class Images(Source):
         found = datasets.survey(self.name, labels=args.labels, download=not args.dry_run)
         if found.count is None:
             raise ValueError(
-                f"source must be at hand for --dry-run. Received: {args.source}, a set that is not downloaded yet; "
-                "without --dry-run it is."
+                f"source must be downloaded already for --dry-run. Received: {args.source}, which is not. A run "
+                "without --dry-run downloads it."
             )
         self._found, self.unreadable = found, found.unreadable
         self.total = found.count - len(found.unreadable)
@@ -213,7 +214,7 @@ class Images(Source):
             )
 
     def _split(self):
-        """Returns both splits, and the images that are held out: their number, or their names."""
+        """Returns both splits, and the number or the names of the held-out images."""
         names = self._found.names
         if names is None:
             test = self._test_split()
@@ -265,13 +266,13 @@ class Images(Source):
         small = [name for name, count in classes.items() if count < 2]
         if small or len(classes) < 2:
             raise ValueError(
-                "--labels need at least two classes, subfolders of two images each. Received: "
-                + (f"{len(classes)}." if len(classes) < 2 else f"{', '.join(small[:10])} with less.")
+                "--labels needs at least two classes, such as subfolders, with at least two images each. Received: "
+                + (f"{len(classes)}." if len(classes) < 2 else f"{', '.join(small[:10])} with fewer.")
             )
         return Labels(len(classes))
 
     def load(self, batch_size, split=0, flip=False, seed=None, labels=None):
-        """Loads images, with `labels` as the command line says by default; as `Source.load`."""
+        """Loads images as `Source.load` does. `labels` defaults to None, the option of the command line."""
         is_folder = self._found.names is not None
         return load_images(
             self.name,
@@ -299,7 +300,7 @@ class Images(Source):
         return self.load(BATCH, labels=False)
 
     def facts(self):
-        """Returns what `options.json` says of the images, a dict."""
+        """Returns a dict of the facts about the images for `options.json`."""
         names = self._found.names
         facts = {"total": self.total, "train": self.splits[0], "compared": self.splits[1], "held_out": self._withheld}
         if names is not None:

@@ -7,7 +7,8 @@ def cut(image, size):
     """Cuts an image into tiles that overlap by at least a quarter.
 
     Args:
-        image: Array `(height, width, channels)`. A smaller one than a tile is continued with the colors of its border.
+        image: Array `(height, width, channels)`. An image smaller than a tile is padded with the colors of
+            its border.
         size: `(height, width)` of a tile.
 
     Returns:
@@ -20,12 +21,12 @@ def cut(image, size):
 
 
 def join(tiles, size, scale=1):
-    """Joins what was made of tiles. Where they overlap, each counts the less, the nearer its border is.
+    """Joins the outputs for tiles. Where tiles overlap, the weight of a tile falls toward its border.
 
     Args:
         tiles: Array `(n, height, width, channels)`, floats, in the order of `cut`.
         size: `(height, width)` of the image that was cut.
-        scale: Int, how many times larger tiles are than those that were cut. Defaults to `1`.
+        scale: Int, how many times as high and wide these tiles are as those that were cut. Defaults to `1`.
 
     Returns:
         Array `(scale * height, scale * width, channels)`, float32.
@@ -43,13 +44,13 @@ def join(tiles, size, scale=1):
 
 
 def _starts(length, size):
-    """Returns where tiles begin, ints, evenly spaced from the first to the last that fits."""
+    """Returns the start positions of tiles, ints, evenly spaced from 0 to the last that fits."""
     step = size - size // 4
     count = 1 - (size - length) // step
     return [round(i * (length - size) / max(1, count - 1)) for i in range(count)]
 
 
 def _ramp(length):
-    """Returns the weights along a side of a tile, float32: they rise over a quarter, and fall over the last one."""
+    """Returns the weights along a side of a tile, float32: they rise over the first quarter, and fall over the last."""
     place = np.arange(length) + 0.5
     return np.minimum(np.minimum(place, place[::-1]) / (length / 4), 1).astype("float32")

@@ -1,4 +1,4 @@
-"""`keras-gan train`: makes a checked generator of images, or a translation from pairs or from two sets of them."""
+"""`keras-gan train`: trains a GAN on images, or a translation on pairs or two sets of images, and exports it."""
 
 import argparse
 import contextlib
@@ -26,40 +26,44 @@ from keras_gan.cli.translating import Translation
 from keras_gan.datasets import memory
 from keras_gan.metrics import features
 
-# What is made of what: options of the command line, what they are called, and what makes it. The first that is given.
+# The tasks by the options that choose them: the name in errors, and the class. The first option that is given decides.
 _TASKS = {
     "pairs": ("--pairs", Translation),
     "unpaired": ("--unpaired", Cycle),
     "degrade": ("images with --degrade", Enlargement),
     "source": ("images", Generation),
 }
-# By default, and at most: a year.
+# The default, and the most: a year.
 _MINUTES, _MOST_MINUTES = 15.0, 525_600
-# The share of the time that features may take to learn.
+# The share of the time that the features may be trained.
 _FEATURES = 0.1
-# More of their steps hardly made them better.
+# Limits of the features' training steps: more hardly improved the features.
 _FEWEST_FEATURE_STEPS, _MOST_FEATURE_STEPS = 20, 1000
-# What comes after training, in times of what comes before its first step: the export compiles, too.
+# The time after training, as a multiple of the time before its first step: the export compiles, too.
 _CLOSING = 2.0
-# Options that change where and how a run is computed, and not what it is.
+# Options that change where and how a run is computed, but not what the run is.
 _NOT_THE_RUN = ("cache", "command", "dry_run", "json", "next_step", "run", "run_dir")
 _CHOICES = {
-    "architecture": (str, "dcgan, modern or resnet; of pairs unet or super_resolution"),
-    "width": (positive, "filters of the networks; of a GAN, the discriminator's"),
-    "generator_width": (positive, "filters of a GAN's generator"),
+    "architecture": (str, "dcgan, modern or resnet; for pairs: unet or super_resolution"),
+    "width": (positive, "base number of filters of the networks; for a GAN: of the discriminator"),
+    "generator_width": (positive, "base number of filters of a GAN's generator"),
     "latent_dim": (positive, "the size of the latent"),
-    "dropout": (float, "of pairs: the share of activations that the generator drops"),
-    "batch_size": (positive, "images, or pairs, for each step; of two sets, of each"),
-    "learning_rate": (float, "of both players, while it is constant"),
-    "loss": (str, "such as hinge or relativistic"),
+    "dropout": (float, "for pairs: the share of activations that the generator drops"),
+    "batch_size": (positive, "images or pairs per step; for --unpaired: images of each set"),
+    "learning_rate": (float, "the learning rate of all networks, before it falls"),
+    "loss": (str, "the loss, such as hinge or relativistic"),
     "r1": (float, "the weight of the gradient penalty, 0 for none"),
-    "reconstruction_weight": (float, "of pairs: the weight of the distance from the target"),
-    "blocks": (positive, "of --unpaired: residual blocks of each generator"),
-    "cycle_weight": (float, "of --unpaired: the weight of how far images come back from where they were"),
-    "identity_weight": (float, "of --unpaired: a share of it, for changes of images that are of the set already"),
-    "ema": (float, "the momentum of the generator's average"),
+    "reconstruction_weight": (float, "for pairs: the weight of the distance from the target"),
+    "blocks": (positive, "for --unpaired: number of residual blocks of each generator"),
+    "cycle_weight": (float, "for --unpaired: the weight of the error of images translated there and back"),
+    "identity_weight": (
+        float,
+        "for --unpaired: the weight of changes to images that are in the target set already, "
+        "as a share of --cycle-weight",
+    ),
+    "ema": (float, "the momentum of the average of the generator's weights"),
 }
-# What an epoch's line shows.
+# Figures in the line of an epoch, and their names there.
 _SHOWN = {"val_kernel_distance": "distance", "val_precision": "precision", "val_recall": "recall"}
 _SHOWN |= {"val_kernel_distance_b": "distance in B", "val_kernel_distance_a": "in A"}
 _SHOWN |= {"val_cycle_loss_a": "back in A", "val_cycle_loss_b": "in B"}
@@ -71,64 +75,76 @@ def add(commands):
         commands,
         "train",
         run,
-        help="make a generator from a folder of images, a translation from pairs or two sets of them, or what enlarges",
-        description="Trains a GAN on images, and writes a report with samples and figures, the GAN, and its generator "
-        "for a phone, checked; with --pairs, --unpaired or --degrade a translation of images in its place. Says first "
-        "what it found and what it will do. A run that was cut off, whatever ended it, goes on when the same command "
-        "is given again with the same --run-dir.",
+        help="train a GAN on images, a translation on pairs or two sets of images, or a model that enlarges images",
+        description="Trains a GAN on images, and writes a report with samples and figures, the GAN, and a checked file "
+        "of its generator for a phone. With --pairs, --unpaired or --degrade it trains a translation of images "
+        "instead. It first prints what it found and what it will do. To resume a run, whatever ended it, give the same "
+        "command with the same --run-dir.",
     )
-    parser.set_defaults(next_step=" The same command goes on where it was.")
+    parser.set_defaults(next_step=" To resume, give the same command with the same --run-dir.")
     kind = parser.add_mutually_exclusive_group(required=True)
     kind.add_argument("source", nargs="?", help="a folder of images, 'digits', or an image set of TensorFlow Datasets")
     kind.add_argument(
         "--pairs",
         nargs="+",
         metavar="FOLDER",
-        help="two folders, A of sources and B of what becomes of them, matched by the files' names; or one folder of "
-        "images that hold both side by side",
+        help="two folders, A with sources and B with their targets, matched by the files' names; or one folder of "
+        "images that hold source and target side by side",
     )
     kind.add_argument(
         "--unpaired",
         nargs=2,
         metavar=("A", "B"),
-        help="two folders of images that don't belong together, each to be translated to the other's kind",
+        help="two folders of images without pairs: images of each are translated to the kind of the other",
     )
-    parser.add_argument("--run-dir", metavar="DIR", help="where to write (default: runs/SOURCE-DATE-TIME)")
-    parser.add_argument("--dry-run", action="store_true", help="only say what would be done; writes nothing")
+    parser.add_argument("--run-dir", metavar="DIR", help="the folder to write to (default: runs/SOURCE-DATE-TIME)")
+    parser.add_argument("--dry-run", action="store_true", help="only print what would be done, and write nothing")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives another run (default: 0)")
-    parser.add_argument("--start-from", metavar="GAN", help="go on from the weights of a .keras file")
-    parser.add_argument("--no-export", action="store_true", help="make no .tflite file")
+    parser.add_argument("--start-from", metavar="GAN", help="start a new run from the weights of a .keras file")
+    parser.add_argument("--no-export", action="store_true", help="write no .tflite file")
 
     length = parser.add_argument_group("how long").add_mutually_exclusive_group()
     length.add_argument(
-        "--minutes", type=_minutes, metavar="N", help=f"of the whole command, by the clock (default: {_MINUTES:g})"
+        "--minutes",
+        type=_minutes,
+        metavar="N",
+        help=f"wall-clock minutes for the whole command (default: {_MINUTES:g})",
     )
-    length.add_argument("--epochs", type=positive, metavar="N", help="times through the images")
-    length.add_argument("--steps", type=positive, metavar="N", help="updates of the generator")
+    length.add_argument("--epochs", type=positive, metavar="N", help="number of passes through the images")
+    length.add_argument("--steps", type=positive, metavar="N", help="number of updates of the generator")
 
     data = parser.add_argument_group("images")
     data.add_argument(
         "--image-size",
         type=positive,
         metavar="N",
-        help="pixels of a side, of pairs the target's (default: the images' own, or 64)",
+        help="height and width in pixels; for pairs: of the target (default: the images' own if all have one that "
+        "fits, else 64)",
     )
-    data.add_argument("--labels", action="store_true", help="learn classes: subfolders, or the set's own")
+    data.add_argument("--labels", action="store_true", help="learn classes: the subfolders, or the classes of the set")
     data.add_argument(
         "--channels",
         type=int,
         choices=(1, 3, 4),
         help="1 for gray, 3 for color, 4 for sources of pairs with transparency (default: the images' own, 1 or 3)",
     )
-    data.add_argument("--target-channels", type=int, choices=(1, 3, 4), help="of pairs: the same of targets")
+    data.add_argument("--target-channels", type=int, choices=(1, 3, 4), help="for pairs: as --channels, for targets")
     data.add_argument(
-        "--scale", type=positive, metavar="N", help="of pairs: how many times as large targets are (default: 1)"
+        "--scale",
+        type=positive,
+        metavar="N",
+        help="for pairs: targets are N times as high and wide as sources (default: 1)",
     )
     pairs.add_options(data)
     degraded.add_options(data)
-    data.add_argument("--skip-bad-images", action="store_true", help="go on without those that can't be read")
+    data.add_argument("--skip-bad-images", action="store_true", help="skip images that can't be read")
     data.add_argument(
-        "--cache", nargs="?", const=True, metavar="DIR", help="keep them on disk, not in memory (default: if many)"
+        "--cache",
+        nargs="?",
+        const=True,
+        metavar="DIR",
+        help="keep decoded images on disk, in DIR or below ~/.keras, not in memory (default: if they need over half of "
+        "the free memory)",
     )
 
     machine = parser.add_argument_group("machine")
@@ -145,7 +161,9 @@ def add(commands):
         help="half precision is faster on GPUs that have it (default: float32)",
     )
 
-    choices = parser.add_argument_group("settings", "Each overrides one choice; the command says the others.")
+    choices = parser.add_argument_group(
+        "settings", "Each sets a value that the command would otherwise choose. The command prints all values."
+    )
     for name, (kind, text) in _CHOICES.items():
         choices.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="X", help=text)
     for name, text in SWITCHES.items():
@@ -191,13 +209,13 @@ def _run(args):
 
 
 def _task(args):
-    """Returns what is to be made, such as `Generation`."""
+    """Returns the task of the command, such as `Generation`."""
     called, kind = next(task for option, task in _TASKS.items() if getattr(args, option) is not None)
     foreign = [name for name in _foreign(kind) if _is_given(getattr(args, name), name)]
     if foreign:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)
         takers = [other for other, task in _TASKS.values() if set(foreign) - set(_foreign(task))]
-        raise ValueError(f"{flags} must be left out for {called}. Received: what is for {' and '.join(takers)} alone.")
+        raise ValueError(f"{flags} must be left out for {called}. Received: options for {' and '.join(takers)} alone.")
     return kind(args)
 
 
@@ -206,14 +224,14 @@ def _is_given(value, name):
 
 
 def _foreign(kind):
-    """Lists the options that a kind of task has no use for."""
+    """Lists the options that a kind of task does not use."""
     own = {*kind.takes, *(field.name for field in dataclasses.fields(kind.choices))}
     of_data = [name for _, task in _TASKS.values() for name in task.takes]
     return [name for name in dict.fromkeys([*of_data, *_CHOICES, *SWITCHES]) if name not in own]
 
 
 def _check_export(args):
-    """Raises an ImportError before anything is trained if the generator's file can't be made in the end."""
+    """Raises an error before training if the generator's file can't be made after it."""
     if args.no_export:
         return
     if keras.config.backend() != "tensorflow":
@@ -237,10 +255,11 @@ def _strategy(args):
         return tf.distribute.MirroredStrategy()
     if not (args.run_dir and "TF_CONFIG" in os.environ and (args.steps or args.epochs)):
         raise ValueError(
-            "--strategy multiworker needs TF_CONFIG in the environment, --run-dir, one folder for all workers, and "
-            "--steps or --epochs, since workers that each measured would disagree; see docs/guides/devices.md."
+            "--strategy multiworker needs TF_CONFIG in the environment; --run-dir, the same folder for all workers; "
+            "and --steps or --epochs, because workers that measure their own speed would disagree on the number of "
+            "steps. See docs/guides/devices.md."
         )
-    # Before anything else of TensorFlow: many workers can't begin later.
+    # Before TensorFlow is used for anything else: later this strategy can't be made.
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
@@ -248,12 +267,12 @@ def _settings(args, task):
     minutes = None if args.steps or args.epochs else args.minutes or _MINUTES
     chosen = {name: getattr(args, name) for name in (*_CHOICES, *SWITCHES) if getattr(args, name) is not None}
     settings = task.settings(minutes).replace(seed=args.seed, **chosen)
-    # Of a batch three are there at once: two are read ahead.
+    # Three batches are in memory at once: two are read ahead.
     needed, free = 3 * 4 * settings.batch_size * math.prod(task.source.shape), memory.free()
     if needed > free:
         raise ValueError(
-            f"--image-size and --batch-size must be smaller: batches take over {needed:,} bytes, and {free:,} are "
-            f"free. Received: {settings.batch_size} images of {task.source.shape}."
+            f"--image-size and --batch-size must be smaller: batches need more than {needed:,} bytes, and "
+            f"{free:,} are free. Received: {settings.batch_size} images of {task.source.shape}."
         )
     if args.epochs:
         return settings.replace(steps=args.epochs * math.ceil(task.source.count / settings.batch_size))
@@ -266,14 +285,14 @@ class _Training:
     Attributes:
         train: `tf.data.Dataset` to train on.
         settings: `keras_gan.settings.ImageSettings`, or another of its kind.
-        features: Model whose features metrics compare.
+        features: Model that computes the features that metrics compare.
     """
 
     def __init__(self, args, folder, task, strategy):
         self._args, self._folder, self._task, self._strategy = args, folder, task, strategy
         self._source = task.source
         self.settings = _settings(args, task)
-        # What does not fit together is said before images are read.
+        # Raises errors for settings that don't fit together, before images are read.
         with self._scope():
             self.settings.build(start_from=self._start())
         self.train = self._source.load(self.settings.batch_size, flip=self.settings.flip)
@@ -284,9 +303,9 @@ class _Training:
         return self._strategy is None or self._strategy.extended.should_checkpoint
 
     def plan(self):
-        """Trains the features, finds the steps, and writes both down, unless a run that goes on has them."""
-        print(f"{'Going on' if self._folder.has_backup else 'Writing'} in {self._folder.path}. If this is cut off, the")
-        print(f"same command with --run-dir {self._folder.path} goes on.", flush=True)
+        """Trains the features, finds the number of steps, and records both, unless a resumed run has them already."""
+        print(f"{'Resuming' if self._folder.has_backup else 'Writing'} in {self._folder.path}. To resume after")
+        print(f"an interruption, give the same command with --run-dir {self._folder.path}.", flush=True)
         self._note(images=self._source.facts())
         self._note(begun=self._folder.options.get("begun", f"{datetime.now():%Y-%m-%d %H:%M}"))
         options = self._folder.options
@@ -295,7 +314,7 @@ class _Training:
             self._note(feature_steps=_feature_steps(self.settings, self._source.shape))
         self.features = features.self_supervised(plain, steps=options["feature_steps"])
         if "steps" not in options and self._args.strategy == "multiworker":
-            # Workers that each timed steps would not make as many.
+            # Workers that measure their own speed would choose different numbers of steps.
             self._note(steps=self.settings.steps, epochs=self.settings.epochs)
             print(f"\n{self.settings}\n", flush=True)
         elif "steps" not in options:
@@ -309,7 +328,7 @@ class _Training:
             self._folder.options.update(facts)
 
     def _measure(self):
-        """Finds the steps that fit into the time, and says how long all will take."""
+        """Finds the number of steps that fits into the time, and prints how long everything will take."""
         print("Measuring how fast this machine is", flush=True)
         settings = self.settings
         with self._scope():
@@ -321,9 +340,9 @@ class _Training:
         print(f"\n{settings}\n\n{_expected(settings, pace, closing, _gone())}\n", flush=True)
 
     def fit(self):
-        """Trains; returns the GAN, and what was alarming, a list of strings."""
+        """Trains the model; returns it, and the alarms, a list of strings."""
         folder = self._folder.path
-        # As if nothing had been made before: a run that goes on has measured nothing.
+        # Clears what measuring left: a resumed run has not measured, and must train the same.
         keras.backend.clear_session()
         keras.utils.set_random_seed(self._args.seed)
         with self._scope():
@@ -339,7 +358,7 @@ class _Training:
         alarms = [text for _, _, text in next(c.alarms for c in following if isinstance(c, TrainingHealth))]
         if self.is_chief and not (folder / "gan.keras").exists():
             raise ValueError(
-                f"Training broke before it made anything. {' '.join(alarms)} Give a lower --learning-rate."
+                f"Training failed before a model was saved. {' '.join(alarms)} Give a lower --learning-rate."
             )
         return gan, alarms
 
@@ -351,7 +370,7 @@ class _Training:
 
 
 def _pace(settings, *data):
-    """Measures with all that the end of an epoch brings; what it writes is removed."""
+    """Measures the speed of training and of all work at the end of an epoch; removes the files that this writes."""
     with tempfile.TemporaryDirectory() as scratch:
         return settings.measure(*data, folder=scratch, seconds=_seconds_to_measure(settings.minutes))
 
@@ -360,7 +379,7 @@ def _dry_run(args, task):
     settings, source = _settings(args, task), task.source
     print("Measuring how fast this machine is, on noise", flush=True)
     pace = _pace(settings, None, *task.rehearse())
-    # Beside training; images are not read here, and their reading is left out.
+    # The time besides training. The time to read the images is missing: a dry run does not read them.
     rest = _learning(settings, source.shape) + _CLOSING * pace.start
     if settings.minutes is not None:
         settings.fit_into(max(settings.minutes - (_gone() + rest) / 60, 0), pace)
@@ -379,7 +398,7 @@ def _feature_steps(settings, shape):
 
 
 def _learning(settings, shape):
-    """Measures how many seconds features will take to learn."""
+    """Measures how many seconds the training of the features will take."""
     step = 60 / features.steps_within(60, shape)
     if settings.minutes is None:
         return step * _feature_steps(settings, shape)
@@ -389,10 +408,10 @@ def _learning(settings, shape):
 def _expected(settings, pace, rest, gone):
     minutes = (gone + pace.seconds(settings.steps, settings.epochs) + rest) / 60
     end = datetime.now() + timedelta(minutes=minutes - gone / 60)
-    steps = f"A step takes {1000 * pace.step:.3g} ms: {settings.steps:,} steps and all else"
+    steps = f"A step takes {1000 * pace.step:.3g} ms: {settings.steps:,} steps and everything else"
     text = f"{steps}\ntake about {minutes:.3g} minutes, until {end:%H:%M}."
     if settings.steps * settings.batch_size < settings.count:
-        text += "\nThat is less than once through the data, too little to\nlearn from: give it more time."
+        text += "\nThat is less than one pass through the data, too little\nto learn from: give it more time."
     return text
 
 

@@ -16,7 +16,7 @@ from keras_gan.datasets import decode, folder
 from keras_gan.datasets.pictures import resize
 
 _BATCH = 16
-# From so many images, or tiles of one image, on there is a progress bar.
+# The smallest numbers of images, and of tiles of one image, that have a progress bar.
 _MANY, _MANY_TILES = 20, 500
 # Larger pictures would take gigabytes, and no command reads them.
 _MAX_PIXELS = decode.MAX_PIXELS
@@ -28,25 +28,33 @@ def add(commands):
         "translate",
         run,
         help="translate images with a saved translation",
-        description="Makes of each image what a model from keras-gan train --pairs or --unpaired makes of it, upright "
-        "and in the colors that the model was trained on. Images that can't be read are named at the end, and the exit "
-        "code is 1.",
+        description="Translates each image with a model from keras-gan train --pairs or --unpaired. Images are read "
+        "upright, in the colors that the model was trained on. Images that can't be read are named at the end, and the "
+        "exit code is 1.",
     )
     parser.add_argument("model", help="a .keras file of a translation")
     parser.add_argument("input", metavar="IN", help="an image, or a folder of images with its subfolders")
     parser.add_argument(
-        "output", metavar="OUT", help="a file, such as NAME.jpg, or a folder, in which names stay and end in .png"
+        "output",
+        metavar="OUT",
+        help="a file, such as NAME.jpg, or a folder; files there have the names of the images, and end in .png",
     )
     add_direction(parser)
     parser.add_argument(
         "--fit",
         choices=("crop", "pad", "stretch", "tile"),
-        help="how an image of another size gets the model's: crop its center; pad it, and take the padding off what is "
-        "made; stretch it; or keep its size, and translate overlapping tiles of it (default: tile for a model that "
-        "enlarges, else crop)",
+        help="how to fit an image of another size to the model. crop: crop its center. pad: pad it, and cut the "
+        "padding off the output. stretch: stretch it. tile: keep its size, and translate overlapping tiles of it "
+        "(default: tile for a model that enlarges, else crop)",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
-    parser.add_argument("--batch-size", type=positive, default=_BATCH, metavar="N", help=f"at once (default: {_BATCH})")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing files")
+    parser.add_argument(
+        "--batch-size",
+        type=positive,
+        default=_BATCH,
+        metavar="N",
+        help=f"images or tiles per batch (default: {_BATCH})",
+    )
 
 
 def run(args):
@@ -99,10 +107,10 @@ def _sources(path):
 
 
 def _outputs(sources, path, out):
-    """Returns the paths of what is made of each source, a list.
+    """Returns a list of the paths of outputs, one for each source.
 
     Raises:
-        ValueError: If OUT lies in IN, can't be a folder or a picture, or two images would be one.
+        ValueError: If OUT lies in IN or can't be a folder or a picture, or two images would be written to one file.
     """
     if path.is_dir():
         if out.resolve().is_relative_to(path.resolve()):
@@ -110,7 +118,7 @@ def _outputs(sources, path, out):
                 f"OUT must not lie in IN, where it would be read the next time. Received: {out}, in {path}."
             )
         if out.exists() and not out.is_dir():
-            raise ValueError(f"OUT must be a folder where IN is one. Received: {out}, which is a file.")
+            raise ValueError(f"OUT must be a folder if IN is a folder. Received: {out}, which is a file.")
         outputs = [(out / source.relative_to(path)).with_suffix(".png") for source in sources]
     elif out.suffix and not out.is_dir():
         images.check_suffix(out)
@@ -139,7 +147,7 @@ def _check_new(outputs, overwrite):
 
 
 def _batches(items, size):
-    """Yields lists of so many items."""
+    """Yields lists of `size` items; the last one may be shorter."""
     batch = []
     for item in items:
         batch.append(item)
@@ -161,8 +169,8 @@ def _read(path, size, channels, fit, target):
         target: `(height, width, channels)` that the model makes.
 
     Returns:
-        Array `(n, *size, channels)`, uint8; and a function that makes an image `(height, width, channels)` of what the
-        model makes of these, `(n, *target)`.
+        Array `(n, *size, channels)`, uint8; and a function that turns the model's outputs for these, `(n, *target)`,
+        into one image `(height, width, channels)`.
     """
     scale = target[0] // size[0]
     if fit == "crop":
@@ -180,16 +188,16 @@ def _read(path, size, channels, fit, target):
     starts = [(n - part) // 2 for n, part in zip(size, inner, strict=True)]
     rows, columns = (slice(scale * k, scale * (k + part)) for k, part in zip(starts, inner, strict=True))
     around = [(k, n - k - part) for k, n, part in zip(starts, size, inner, strict=True)]
-    # The colors of the border go on: an edge would be something to translate.
+    # Padded with the colors of the border: an edge would be translated as a part of the picture.
     return np.pad(resize(image, inner), [*around, (0, 0)], mode="edge")[None], lambda made: made[0][rows, columns]
 
 
 def _translate(model, generator, pictures, batch_size, silent):
-    """Returns what becomes of pictures `(n, height, width, channels)`, uint8: images in [-1, 1]."""
+    """Translates pictures `(n, height, width, channels)`, uint8, to images in [-1, 1]."""
     n, made = len(pictures), []
     progress = keras.utils.Progbar(n, unit_name="tile") if n >= _MANY_TILES and not silent else None
     for start in range(0, n, batch_size):
-        # A last batch of another size would be compiled again.
+        # The last batch is filled: the model would be compiled again for another size.
         batch = pictures[np.arange(start, start + batch_size) % n]
         batch = model.infer(generator, batch / np.float32(127.5) - 1, batch_size)
         made.append(images.signed(batch, generator)[: n - start])

@@ -20,7 +20,7 @@ _SHOWN = 16
 
 
 class Translation:
-    """A translation of images; as `keras_gan.cli.generating.Generation`.
+    """A translation of images, with the interface of `keras_gan.cli.generating.Generation`.
 
     Args:
         args: Namespace of the command line.
@@ -55,13 +55,13 @@ class Translation:
         return {EXPORTED: export_for_phones(model, run_dir / EXPORTED, data=sources)}
 
     def show(self, model, run_dir, features):
-        # No nearest training images: an output is to be near to a target of its own.
+        # Nearest training images are not shown: an output should be near to its own target.
         source, target = first_examples(self.source.held_out, _SHOWN)
         output = images.signed(model.predict(source, verbose=0), model.generator)
         is_enlarged = source.shape != target.shape and source.shape[-1] == target.shape[-1]
         compared = {"bicubic": enlarge(source, target.shape[1:3])} if is_enlarged else {}
         pictures = {"source": source, **compared, "output": output, "target": target}
-        # Transparent ones lie on white.
+        # Transparent images are shown on white.
         stacks = report.stacks({name: images.side_by_side([x]) for name, x in pictures.items()})
         *first, last = pictures
         return f"<p>Held-out pairs: {', '.join(first)} and {last}, from top to bottom.</p>{stacks}", []
@@ -88,7 +88,7 @@ class Translation:
 
 
 def export_for_phones(model, path, **options):
-    """Writes a small file, for GPUs if they can run all of it; returns the report of the export."""
+    """Writes a small file, for GPUs if they can run it entirely; returns the report of the export."""
     try:
         return model.export(path, quantize="dynamic", accelerator="gpu", **options)
     except ValueError:
@@ -100,7 +100,7 @@ def enlarge(images, size):
 
     Args:
         images: Array `(n, height, width, channels)` in [-1, 1].
-        size: Pair of ints, the height and the width to come.
+        size: Pair of ints, the height and the width of the result.
 
     Returns:
         Array `(n, *size, channels)` in [-1, 1].
@@ -110,21 +110,21 @@ def enlarge(images, size):
 
 
 def figures_of_sources(data, features, max_examples):
-    """Measures how far sources themselves are from targets, enlarged where targets are larger: what there is to beat.
+    """Measures how far sources, enlarged if targets are larger, are from targets: outputs should be better.
 
     Args:
         data: `tf.data.Dataset` of `(sources, targets)`.
-        features: What metrics compare.
-        max_examples: Int, how many they compare at most.
+        features: Model that computes the features that metrics compare.
+        max_examples: Int, the most examples that they compare.
 
     Returns:
         Dict of `source_kernel_distance`, or of `bicubic_psnr`, `bicubic_ssim` and `bicubic_kernel_distance`; empty
-        where channels differ, so that nothing can be compared.
+        if channels differ: then nothing can be compared.
     """
     source_shape, shape = (tuple(spec.shape[1:]) for spec in data.element_spec)
     if source_shape[2] != shape[2]:
         return {}
-    # Images of one size that are not meant to be equal have no PSNR to speak of.
+    # Sources as large as targets are not meant to equal them, so their PSNR says nothing.
     name, similarity = ("source", []) if source_shape == shape else ("bicubic", [PSNR(), SSIM()])
     distance = KernelDistance(features, max_examples)
     for source, target in data.as_numpy_iterator():

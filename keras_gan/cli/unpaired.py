@@ -1,4 +1,4 @@
-"""Two sets of images without pairs, as the command line names them."""
+"""Two sets of images without pairs, given on the command line."""
 
 import functools
 import os
@@ -23,22 +23,22 @@ from keras_gan.cli.source import (
 from keras_gan.datasets.split import select
 from keras_gan.metrics.features.self_supervised import FEWEST
 
-# Of each set; features learn from both, and distances need two held-out images.
+# The smallest number of images of each set: features learn from both sets, and distances need two held-out images.
 _FEWEST = FEWEST // 2 * 3 // 2
-# What is read in a batch, of each set: both are looked at together.
+# Images of each set in a batch for features, which see both sets together.
 _HALF = BATCH // 2
 
 
 def load_both(args, batch_size, split, shape, seed, **options):
-    """Loads both sets as `keras_gan.datasets.load_unpaired` does, whose errors speak of the command line's options.
+    """Loads both sets as `keras_gan.datasets.load_unpaired` does, but errors name options of the command line.
 
     Args:
         args: Namespace of `unpaired` and `skip_bad_images`.
         batch_size: Int.
-        split: String, of both.
-        shape: Tuple `(height, width, channels)` of an image of either.
+        split: String, for both sets.
+        shape: Tuple `(height, width, channels)` of an image of either set.
         seed: Int.
-        **options: Others of `load_unpaired`.
+        **options: Other arguments of `load_unpaired`.
     """
     with speaking_of_options("--unpaired: ", cache="cache" in options):
         return datasets.load_unpaired(
@@ -54,28 +54,28 @@ def load_both(args, batch_size, split, shape, seed, **options):
 
 
 def survey_both(args):
-    """Surveys both sets, a list of `keras_gan.datasets.Survey`."""
+    """Returns a list of both sets' `keras_gan.datasets.Survey`."""
     with speaking_of_options("--unpaired: "):
         return [datasets.survey(f"folder:{path}") for path in args.unpaired]
 
 
 def count(found, split="train"):
-    """Counts the images of a part of a set that can be read.
+    """Counts the images that can be read in a part of a set.
 
     Args:
         found: `keras_gan.datasets.Survey` of the whole set.
-        split: String. Defaults to `"train"`, all.
+        split: String. Defaults to `"train"`, the whole set.
     """
     return sum(found.names[i] not in found.unreadable for i in select(found.names, split))
 
 
 def once(data, counts, batch_size):
-    """Ends batches of both sets where images of the smaller one would come again, which metrics take for others.
+    """Ends batches of both sets before images of the smaller set repeat, which metrics would count as others.
 
     Args:
         data: `tf.data.Dataset` of `load_both`.
-        counts: List of ints, how many images `data` has of each.
-        batch_size: Int, of what is returned.
+        counts: List of ints, how many images of each set `data` has.
+        batch_size: Int, the batch size of the result.
 
     Returns:
         `tf.data.Dataset` of known length.
@@ -87,21 +87,21 @@ def once(data, counts, batch_size):
 
 
 def mixed(data):
-    """Makes batches of images of either set, which features learn to tell from each other, of batches of both."""
+    """Joins the images of both sets in each batch: features learn to tell them from each other."""
     import tensorflow as tf
 
     return data.map(lambda a, b: tf.concat([a, b], axis=0))
 
 
 class Unpaired(Source):
-    """Two sets of images to train on, and images of each that are held out, of both as many.
+    """Two sets of images to train on, and held-out images, of which metrics compare as many of each set.
 
     Args:
         args: Namespace of `unpaired`, `image_size`, `channels`, `skip_bad_images`, `seed` and `cache`.
 
     Attributes:
-        names: List of strings, what A and B are called.
-        counts: List of ints, how many images of each there are to train on; `count` is the larger one.
+        names: List of strings, the names of A and B.
+        counts: List of ints, how many images of each set there are to train on; `count` is the larger number.
 
     Raises:
         ValueError: If there are no such folders, too few images, or a size does not fit.
@@ -141,10 +141,10 @@ class Unpaired(Source):
             )
 
     def _split(self):
-        """Returns both splits, each of both sets; and of each set the names of all images that are held out."""
+        """Returns the splits to train on and to compare, for both sets, and the names of each set's held-out images."""
         splits = hold_out(min((found.names for found in self._found), key=len))
         withheld = [[found.names[i] for i in select(found.names, splits[1])] for found in self._found]
-        # The last so many of each: metrics compare as many of one as of the other.
+        # As many from the end of each set: metrics compare the same number of images of both.
         return (splits[0], f"train[-{min(COMPARED, *map(len, withheld))}:]"), withheld
 
     def _size(self):
@@ -181,7 +181,7 @@ class Unpaired(Source):
         return mixed(self.load(_HALF))
 
     def facts(self):
-        """Returns what `options.json` says of the sets, a dict."""
+        """Returns a dict of the facts about the sets for `options.json`."""
         return {
             "total": self.totals,
             "train": self.splits[0],
@@ -202,7 +202,9 @@ class Unpaired(Source):
         lines.append(f"{counts} to train on, {held_out} held out, as {width}x{height} in {COLORS[channels]}")
         lines += self._say_small([found.sizes for found in self._found], [self.shape, self.shape])
         if len({tuple(sorted(map(_stem, found.names))) for found in self._found}) == 1:
-            lines.append("Both hold the same names: if these belong together, --pairs would learn more from them.")
+            lines.append(
+                "Both hold the same names: if images of one name belong together, --pairs would learn more from them."
+            )
         return "\n".join(lines + self._say_left_out(self._args.unpaired, [found.others for found in self._found]))
 
 

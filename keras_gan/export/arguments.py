@@ -84,7 +84,7 @@ def check_options(filepath, format, quantize, batch_sizes, output, card, acceler
         raise ValueError("sample and output are for .tflite files and SavedModels. Received: one of them for ONNX.")
     if sample and quantize == "int8":
         raise ValueError(
-            "sample=True needs float arithmetic for its random numbers, which quantize='int8' leaves none of. Use "
+            "sample=True needs float arithmetic for its random numbers, and quantize='int8' allows only integers. Use "
             "quantize='dynamic', or draw latents in the app."
         )
     _check_accelerator(accelerator, format, quantize, sample)
@@ -106,14 +106,14 @@ def _check_accelerator(accelerator, format, quantize, sample):
         )
     if sample:
         raise ValueError(
-            "accelerator='gpu' leaves no room for sample=True: GPUs lack the integer arithmetic of its random numbers, "
-            "and LiteRT refuses a file that has such a function. Draw latents in the app, as the samples of export/ "
-            "do; or leave accelerator out, and let the app allow the GPU and the CPU."
+            "accelerator='gpu' can't be combined with sample=True: GPUs lack the integer arithmetic of its random "
+            "numbers, and LiteRT refuses a file that has such a function. Draw latents in the app, as the samples in "
+            "export/ do; or leave accelerator out, and let the app use the GPU and the CPU."
         )
 
 
 def _check_place(filepath, format):
-    """Raises an error unless file and card can be written."""
+    """Raises an error unless the file and its card can be written."""
     if not filepath.parent.is_dir():
         raise ValueError(
             f"filepath must lie in a folder that exists. Received: {filepath}. Make {filepath.parent} first."
@@ -123,7 +123,9 @@ def _check_place(filepath, format):
     try:
         str(filepath).encode()
     except UnicodeEncodeError as error:
-        raise ValueError(f"filepath must be valid text, which runtimes read. Received: {str(filepath)!r}.") from error
+        raise ValueError(
+            f"filepath must be valid text: runtimes read it as UTF-8. Received: {str(filepath)!r}."
+        ) from error
     if format == "tf_saved_model":
         runners.check_folder(filepath)
     if format != "tf_saved_model":
@@ -161,10 +163,12 @@ def check_together(metrics, data):
 
 
 def check_data(data, shape, generator, condition):
-    """Returns the data; for a generator, which can't be rewound, a new one that starts with the same batch; and the
-    extra input of the first batch, such as labels, a NumPy array, or None.
+    """Checks real data, and returns them with the extra input of their first batch.
+
+    A Python generator can't be rewound: in its place a new one is returned that starts with the same batch. The extra
+    input, such as labels, is a NumPy array, or None.
     """
-    # An array has no labels.
+    # Arrays have no labels.
     is_array = hasattr(data, "shape")
     expected = checks.Expected(shape, networks.output_activation(generator), None if is_array else condition)
     if isinstance(data, tuple) and len(data) == 2 and all(hasattr(part, "shape") for part in data):
@@ -201,17 +205,17 @@ def check_pictures(data, generator, output):
         output: `"float32"` or `"uint8"`.
 
     Returns:
-        Sources for examples, a NumPy array; batches of all the data; and whether they have targets.
+        Sources for examples, a NumPy array; batches of all data; and a bool, True if the data have targets.
 
     Raises:
-        ValueError: If there are none, or they have another shape, are not finite or out of range.
-        TypeError: If they are of another kind.
+        ValueError: If there are no pictures, or they have another shape, are not finite, or are out of range.
+        TypeError: If the data are of another kind.
     """
     if data is None:
         raise ValueError(
             "data must be given: pictures such as those that the file is for, as an array (n, height, width, channels) "
-            "in [-1, 1], or what fit takes. It is calibrated and checked on them, since noise passes a broken file. "
-            "Received: None."
+            "in [-1, 1], or what fit takes. The file is calibrated and checked on them, because a broken file may pass "
+            "on noise. Received: None."
         )
     expected = networks.image_shape(generator)
 
@@ -238,7 +242,7 @@ def check_pictures(data, generator, output):
         if sum(len(part) for part, _ in head) >= EXAMPLES:
             break
     examples = np.concatenate([keras.ops.convert_to_numpy(part) for part, _ in head])[:EXAMPLES]
-    # A generator can't be rewound.
+    # A Python generator can't be rewound.
     batches = itertools.chain(head, iterator) if iterator is batches else batches
     return examples, batches, head[0][1] is not None
 

@@ -15,7 +15,7 @@ import numpy as np
 from keras_gan.export.tasks import OUTPUT
 from keras_gan.keras_private import layers_of, parse_saved_model, separate_activations
 
-# Fewer clip rare latents: 128 double the largest error. More take long, since calibration uses slow kernels.
+# With fewer, rare latents are clipped: 128 double the largest error. More take long: calibration uses slow kernels.
 _CALIBRATION_EXAMPLES = 256
 _LOOPS = {"For", "StatelessWhile", "While"}
 
@@ -37,7 +37,7 @@ def write_saved_model(generator, signatures, folder):
 
 
 def to_tflite(generator, signatures, quantize=None, accelerator=None):
-    """Converts to .tflite, with builtin operations only.
+    """Converts a generator to .tflite, with builtin operations only.
 
     Args:
         generator: Built `keras.Model` that the signatures call.
@@ -75,7 +75,7 @@ def to_tflite(generator, signatures, quantize=None, accelerator=None):
                 f"generator must consist of operations that .tflite has. Received: {_culprits(generator, str(error))}. "
                 "Replace what uses them, or export a SavedModel."
             ) from error
-    # The delegate takes no fused activation there.
+    # The GPU delegate accepts no activation that is fused into this operation.
     return separate_activations(content, "TRANSPOSE_CONV", 3) if accelerator == "gpu" else content
 
 
@@ -127,7 +127,7 @@ def _mend(graph):
 
     - `Erfc`, of GELU, which is `1 - Erf`.
     - Negative pads of a transposed convolution whose kernel is smaller than its stride. TensorFlow pads only at
-      the end, as zeros at the end of the kernel do; tf2onnx shifts by half.
+      the end, and zeros at the end of the kernel have the same effect; tf2onnx shifts the output by half of the pads.
     """
     from onnx import helper, numpy_helper
 

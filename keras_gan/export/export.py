@@ -33,55 +33,58 @@ def export(
     """Writes a generator as a .tflite file, as ONNX or as a SavedModel, and checks the file.
 
     The file has the signature `generate(latent) -> image`, float32 on both sides; `generate(latent, labels)` with int32
-    labels for a condition on them, or `generate(latent, given)` with float32 vectors. A SavedModel takes any batch, and
-    has the same signature as `serving_default`, too; ONNX takes any batch. A .tflite file takes a batch of 1 and uses
-    builtin operations only; its transposed convolutions and upsamplings are computed as depth-to-space, with batch
-    normalization folded in, which is the same function up to rounding and faster on a device. A generator trained in
-    mixed precision is rebuilt in float32.
+    labels for a condition on them, or `generate(latent, given)` with float32 vectors. A SavedModel takes any
+    batch size, and has the same signature also under the name `serving_default`; ONNX takes any batch size. A .tflite
+    file takes a batch of 1 and uses builtin operations only; its transposed convolutions and upsamplings are computed
+    as depth-to-space, with batch normalization folded in, which is the same function up to rounding and faster on a
+    device. A generator trained in mixed precision is rebuilt in float32.
 
     The written file is compared with the Keras generator on fresh latents. It is kept only if they agree: to 1e-5, with
-    float16 weights to 0.02, and with int8 weights to a PSNR of 25 dB. These are for images in [-1, 1]; for a sigmoid's,
-    and where neither tanh nor sigmoid ends the generator, they are relative to half the range that outputs vary over
-    from sample to sample, but never finer than float32 rounding, 5e-6 of the largest output. A model card is written
-    next to the file, under its name and `.md`, and into the file's metadata.
+    float16 weights to 0.02, and with int8 weights to a PSNR of 25 dB. These limits are for images in [-1, 1]. For other
+    outputs they are relative to half of the output range: [0, 1] for a sigmoid; without tanh or sigmoid, the range over
+    which outputs vary from sample to sample. They are never smaller than float32 rounding, 5e-6 of the largest output.
+    A model card is written next to the file, under its name and `.md`, and into the file's metadata.
 
     Args:
         generator: Built `keras.Model` from latents `(batch, latent_dim)` to data.
         filepath: Path to write, NAME.tflite, NAME.onnx or NAME. An older file and its card are replaced; a
             SavedModel's folder must be new or empty.
-        format: `"litert"`, `"onnx"` or `"tf_saved_model"`. Defaults to None: by suffix.
+        format: `"litert"`, `"onnx"` or `"tf_saved_model"`. Defaults to None, chosen by the suffix.
         quantize: Precision of a .tflite file. None is float32. `"float16"` halves the size. `"dynamic"` takes int8
-            weights, a quarter of the size, and is the fastest on a CPU. `"int8"` computes in integers, calibrated on
-            latents of the prior, for integer-only hardware. Inputs and outputs stay float32. Defaults to None.
+            weights, a quarter of the size: the first choice for CPUs, fast and without calibration. `"int8"` computes
+            in integers, calibrated on latents of the prior, for integer-only hardware. Inputs and outputs stay float32.
+            Defaults to None.
         batch_sizes: Ints > 0, for a .tflite file: one signature each, with shared weights. The first has the plain
             name, others are called `generate_4` and so on. Defaults to `(1,)`.
-        sample: Bool, whether there is a signature `sample(seed) -> image`, too, that draws the latents itself; the
-            seeds `(batch,)` are int32, one for each image. Defaults to False.
+        sample: Bool, whether to add a signature `sample(seed) -> image`, which draws the latents itself; the seeds
+            `(batch,)` are int32, one for each image. Defaults to False.
         output: `"float32"`, or `"uint8"` for images whose values are bytes, `round(x * 127.5 + 127.5)`. Defaults to
             `"float32"`.
         metrics: List of metrics from `keras_gan.metrics`, evaluated on the Keras generator's images and on the file's,
             each by a new metric of the same configuration. Defaults to none.
-        data: Real data for the metrics: an array, or batches of images, or of `(images, labels)` for a condition on
-            labels, which then gets the same ones; with an array it gets all classes cyclically. Vectors are passed in
-            place of labels, and the first batch's are used for calibration and checks, too; without them vectors of
-            standard normal numbers are. Read once; as many images are generated.
+        data: Real data for the metrics: an array, batches of images, or, for a condition on labels, batches of
+            `(images, labels)`. Images are then generated for the same labels; with an array, for all classes in turn.
+            For a condition on vectors, pass vectors in place of labels. Those of the first batch are also used for
+            calibration and checks; without them, vectors of standard normal numbers are used. The data are read once,
+            and the same number of images is generated.
         card: Dict of strings, further facts for the model card, such as
             `{"data": "70,000 faces", "license": "CC BY 4.0"}`.
         prior: `keras_gan.priors.Prior` that the noise is drawn from. Defaults to a standard normal.
         condition: `keras_gan.conditions.Condition` that the generator was trained with. Defaults to None, the one that
             it was built with, if any.
-        accelerator: `"gpu"` for a .tflite file that LiteRT runs entirely on a phone's GPU, or an error. If the machine
-            has a Vulkan driver (a software one is enough, such as that of Debian's `chromium`) the file runs on it and
-            is compared with the CPU, to 1e-3, or 0.02 with float16 weights; otherwise it is checked against the rules
-            of LiteRT's delegate. Defaults to None: the report's `gpu` row has the result of the rules.
+        accelerator: `"gpu"` for a .tflite file that LiteRT runs entirely on a phone's GPU; if that is impossible, an
+            error is raised. If the machine has a Vulkan driver (a software one is enough, such as that of Debian's
+            `chromium`), the file runs on it and is compared with the CPU, to 1e-3, or 0.02 with float16 weights;
+            otherwise it is checked against the rules of LiteRT's delegate. Defaults to None: the file need not run on a
+            GPU, and the report's `gpu` row says if it meets these rules.
 
     Returns:
         `Report`. It prints as a table.
 
     Raises:
         ValueError: If an option is unknown or does not go with the format, the data are not valid for `fit`, a
-            layer can't be converted, the file differs from the generator, or Keras's backend is another than
-            TensorFlow. No file is left then.
+            layer can't be converted, the file differs from the generator, or Keras's backend is not TensorFlow. No
+            file is left then.
         TypeError: If metrics or data are of another kind.
         FileExistsError: If something else exists at the path of the SavedModel or the card.
         OSError: If the folder can't be written, or the disk is full. No file is left then.
@@ -128,13 +131,13 @@ def export_translation(
 ):
     """Writes a generator from images to images as a .tflite file, as ONNX or as a SavedModel, and checks it.
 
-    As `export`, except that the file has the signature `translate(image) -> image`, and that the user's pictures
-    replace random latents: the written file is calibrated on them, and compared with the Keras generator. ONNX, where
-    names must differ, calls the input `source`.
+    It works as `export`, but the file has the signature `translate(image) -> image`, and pictures replace random
+    latents: the written file is calibrated on them, and compared with the Keras generator. In ONNX, where names must
+    differ, the input is called `source`.
 
     Args:
         model: Built `keras.Model` from images `(batch, height, width, channels)` in [-1, 1] to images, or a model that
-            has one as its `best_generator`. Its output for a picture must not depend on the others of its batch.
+            has one as its `best_generator`. Its output for a picture must not depend on other pictures in the batch.
         filepath: Path to write, as in `export`.
         data: Pictures like those that the file will process, required: sources, an array in [-1, 1]; or what `fit`
             takes, batches of `(sources, targets)`, or a pair of arrays. The first 96 sources are used for calibration
@@ -145,7 +148,7 @@ def export_translation(
         output: `"float32"`, or `"uint8"` for images whose values are bytes, `round(x * 127.5 + 127.5)`, in and out.
             Defaults to `"float32"`.
         metrics: List of metrics as in `export`, which compare targets with the Keras generator's outputs for their
-            sources, and with the file's outputs. Defaults to None: those that the model was compiled with, where data
+            sources, and with the file's outputs. Defaults to None: those that the model was compiled with, if the data
             have targets.
         card: As in `export`.
         accelerator: As in `export`.
@@ -193,7 +196,7 @@ def export_translation(
     shape = arguments.check_output(generator(task.symbolic_inputs()), generator, output)
     if len(shape) != 3:
         raise ValueError(f"model must make images, (batch, height, width, channels). Received: outputs of {shape}.")
-    # Not earlier: with other backends nothing else needs TensorFlow.
+    # Imported here: on other backends nothing else needs TensorFlow.
     from keras_gan.export import rewrite
 
     # In half precision rounding depends on the batch size.
@@ -335,7 +338,7 @@ def _check(written, expected, quantize, bounds, filepath):
     except ValueError as error:
         other = ""
         if written.suffix == ".onnx":
-            other = " Write NAME.tflite or a SavedModel, or replace the layer that it is about."
+            other = " Write NAME.tflite or a SavedModel instead, or replace the layer that the message names."
         raise ValueError(f"The export failed its check and {filepath} was not written. {error}{other}") from error
 
 

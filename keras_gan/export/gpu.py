@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_gan.export import gpu_driver, gpu_rules, runners
 
-# The largest difference from the CPU, in units of half the range of outputs. With int8 weights the CPU rounds
+# The largest allowed difference from the CPU, in units of half the range of outputs. With int8 weights the CPU rounds
 # activations, too, and the GPU does not.
 _MAX_ERROR = {None: 1e-3, "float16": 0.02, "dynamic": 0.25}
 # Relative rounding error of sums.
@@ -26,10 +26,10 @@ class Gpu:
         whole: Bool, whether all operations run on the GPU; else LiteRT refuses the file there.
         driver: String, the Vulkan driver on which the file ran and was compared with the CPU; None if only the rules
             were checked.
-        max_error: Float, the largest difference from the CPU, or None where nothing ran.
+        max_error: Float, the largest difference from the CPU, or None if nothing ran.
         stays: Dict of operations that stay on the CPU to the reasons.
-        overflows: Dict of layers to their largest possible sums, where these exceed the range of a GPU that adds in
-            half precision, as phones' do: 65,504. Only `export(accelerator="gpu")` checks this.
+        overflows: Dict of layers to their largest possible sums, if these exceed the range of a GPU that adds in half
+            precision, as phones' GPUs do: 65,504. Only `export(accelerator="gpu")` checks this.
     """
 
     whole: bool
@@ -49,7 +49,7 @@ class Gpu:
     def _row(self):
         by = f"checked against the rules of LiteRT {gpu_rules.LITERT}, not run"
         if self.driver is not None:
-            by = f"run on {self.driver}, off the CPU by {self.max_error:.2g}"
+            by = f"run on {self.driver}, differs from the CPU by {self.max_error:.2g}"
         if self.whole:
             return "gpu", "whole", by
         stays = ", ".join(f"{operation} ({reason})" for operation, reason in self.stays.items())
@@ -77,7 +77,8 @@ def prove(filepath, signatures, quantize, bounds=None):
         `Gpu`, with `whole` True.
 
     Raises:
-        ValueError: If it is refused, crashes the delegate, differs from the CPU, or gives the same for every example.
+        ValueError: If the file is refused, crashes the delegate, differs from the CPU, or gives the same output for
+            every example.
     """
     feeds = {s.name: s.feeds(s.draw(max(_EXAMPLES, s.batch), seed=_SEED)) for s in signatures}
     ran = gpu_driver.run(filepath, feeds)
@@ -103,7 +104,8 @@ def prove(filepath, signatures, quantize, bounds=None):
             )
         if not _variation(received) >= _MIN_VARIATION * _variation(wanted) - rounding:
             raise ValueError(
-                f"The GPU ({ran.driver}) gives nearly the same for each input of {name!r}. {gpu_rules.instead(())}."
+                f"The GPU ({ran.driver}) gives nearly the same output for each input of {name!r}. "
+                f"{gpu_rules.instead(())}."
             )
         largest = max(largest, difference)
     return Gpu(True, ran.driver, largest, stays={}, overflows=_overflows(filepath, feeds))
@@ -124,5 +126,5 @@ def _refusal(stays, where):
 
 
 def _variation(outputs):
-    """Returns how much outputs vary from example to example, the largest over entries."""
+    """Returns the range of outputs from example to example, the largest of all entries."""
     return np.ptp(outputs.reshape(-1, *outputs.shape[2:]), axis=0).max()

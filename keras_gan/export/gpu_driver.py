@@ -29,7 +29,7 @@ class Run:
 
     Attributes:
         driver: String, the driver's name.
-        outputs: Dict of signatures to arrays `(feeds, batch, ...)`; empty where nothing ran.
+        outputs: Dict of signatures to arrays `(feeds, batch, ...)`; empty if nothing ran.
         times: List of floats, seconds of each timed run of the first signature.
         refused: Dict of operations that the delegate leaves to the CPU, to its reasons; empty if there are none.
         failure: String, any other failure, or None.

@@ -80,7 +80,7 @@ _INSTEAD = {
     "CONV_3D": "use layers of two dimensions",
     "CONV_3D_TRANSPOSE": "use layers of two dimensions",
     "BATCH_MATMUL": "give attention a query and a value that differ, as MultiHeadAttention does",
-    "CONCATENATION": "take the parts by slices",
+    "CONCATENATION": "cut out the parts with slices, not with a split",
     "DEPTH_TO_SPACE": "use batch_sizes=(1,)",
 }
 
@@ -108,7 +108,7 @@ def check(content):
 
 
 def instead(operations):
-    """Returns advice on replacements for refused operations, a string."""
+    """Returns a string of advice on replacements for refused operations."""
     known = dict.fromkeys(_INSTEAD[operation] for operation in operations if operation in _INSTEAD)
     text = "; ".join([*known, "leave accelerator out, and run the file on the CPU"])
     return text[0].upper() + text[1:]
@@ -130,21 +130,21 @@ def _reason(node, weights, parts):
         return f"{rank} axes, at most {_MAX_RANK}"
     types = {tensor.type for tensor in values} - {"BOOL", "FLOAT32"}
     if types and not (operation in _INTEGERS and types == {"INT32"}):
-        return f"of type {', '.join(sorted(types)).lower()}"
+        return f"its type is {', '.join(sorted(types)).lower()}"
     if operation == "DEPTH_TO_SPACE" and inputs[0].shape[0] > 1:
-        return "of several images, for which the delegate writes a wrong program"
+        return "its input has several images, for which the delegate writes a wrong program"
     if operation == "GATHER" and inputs[0].name in weights:
-        return "from a table of float16"
+        return "its table is float16"
     if operation == "FULLY_CONNECTED" and (inputs[0].constant or inputs[0].name in weights):
-        return "of a constant"
+        return "its input is a constant"
     if operation == "STRIDED_SLICE" and node.options.shrinkAxisMask:
-        return "a slice that takes an axis away"
+        return "it removes an axis"
     if operation == "BATCH_MATMUL" and inputs[0].name == inputs[1].name:
-        return "of a tensor and itself, on which the delegate crashes"
+        return "both inputs are the same tensor, on which the delegate crashes"
     if operation == "CONCATENATION":
         origins = [parts.get(tensor.name) for tensor in inputs]
         splits = {id(origin[0]) for origin in origins if origin}
         order = [origin[1] for origin in origins if origin]
         if len(splits) < len(order) and order != sorted(order):
-            return "of parts of a SPLIT in another order, which the delegate leaves in theirs"
+            return "it joins parts of a SPLIT in another order, and the delegate keeps the old order"
     return None

@@ -12,8 +12,8 @@ MAX_FLOAT16 = 65504
 def overflowing(filepath, signature, examples):
     """Bounds the intermediate sums of a GPU, for any order of addition.
 
-    A bound is a sum of absolute values, of products of weights and activations, or of the terms of a mean; single
-    activations are bounds, too.
+    A bound is a sum of absolute values: of the products of weights and activations, or of the terms of a mean. The
+    absolute values of single activations are bounds, too.
 
     Args:
         filepath: Path of a .tflite file.
@@ -21,7 +21,7 @@ def overflowing(filepath, signature, examples):
         examples: List of feeds.
 
     Returns:
-        Dict of layers to the largest bound, only of those beyond the range of float16.
+        Dict of layers to their largest bounds, for bounds beyond the range of float16 only.
     """
     nodes = [node for node in nodes_of(filepath.read_bytes()) if node.outputs[0].graph == 0]
     interpreter = Interpreter(
@@ -61,7 +61,7 @@ def overflowing(filepath, signature, examples):
 
 
 def _layer(node):
-    """Returns the path of an operation's layer: converted names list several, the last one is its own."""
+    """Returns the path of an operation's layer: the first path in names that the converter joins when it fuses."""
     path = node.outputs[0].name.split("/", 2)[2].split(";")[0].rpartition("/")[0]
     return path or node.operation
 

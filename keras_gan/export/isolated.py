@@ -1,4 +1,4 @@
-"""Process in which `latency.benchmark` runs a file: its last line is the result, or the error, as JSON."""
+"""Process in which `latency.benchmark` runs a file; it prints the result, or the error, as JSON in its last line."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ def main(filepath, options):
         _bound_memory()
     try:
         result = latency.measure(filepath, threads, seconds, accelerator).to_dict()
-    # On broken files runtimes may raise anything.
+    # Runtimes may raise anything on broken files.
     except Exception as error:
         reason = str(error).strip() or type(error).__name__
         if not isinstance(error, (ImportError, ValueError)) or filepath not in reason:

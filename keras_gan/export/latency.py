@@ -15,7 +15,7 @@ from keras_gan.export import gpu_driver, runners, tables
 
 # Seconds in addition to the requested ones: imports, loading, a few runs of a large network.
 _PATIENCE = 120
-# Seconds for each number of threads, where a file is written.
+# Seconds for each number of threads, when `export` measures the file that it has written.
 BRIEF = 0.1
 
 
@@ -24,10 +24,10 @@ class Latency:
     """Latency for one number of threads, in milliseconds for one batch.
 
     Attributes:
-        threads: Int, or None where the runtime decides.
+        threads: Int, or None if the runtime decides.
         median: Float.
-        minimum: Float, the time when nothing else runs.
-        runs: Int, how many were timed.
+        minimum: Float, the shortest time: nearly the time when nothing else runs on the machine.
+        runs: Int, how many runs were timed.
     """
 
     threads: int | None
@@ -50,7 +50,7 @@ class Benchmark:
             it.
         not_delegated: List of strings, operations of a .tflite file that XNNPACK leaves to slower kernels; None for
             other formats, and on a GPU.
-        driver: String, the Vulkan driver of the GPU that ran the file; None where it ran on the CPU.
+        driver: String, the Vulkan driver of the GPU that ran the file; None if it ran on the CPU.
 
     Example:
 
@@ -97,9 +97,9 @@ def benchmark(filepath, threads=(1, 2), seconds=1.0, accelerator=None):
 
     Args:
         filepath: Path of a `.tflite` file, an `.onnx` file or a SavedModel's folder, from any source.
-        threads: Ints > 0, numbers of threads to time. TensorFlow's can't be changed: a SavedModel is timed with that.
-            Defaults to `(1, 2)`.
-        seconds: Float > 0, how long to run for each. Defaults to `1.0`.
+        threads: Ints > 0, numbers of threads to time. The number of TensorFlow's threads can't be changed: a SavedModel
+            is timed with that number. Defaults to `(1, 2)`.
+        seconds: Float > 0, how long to run for each number of threads. Defaults to `1.0`.
         accelerator: `"gpu"` to time a .tflite file on LiteRT's GPU delegate, without a bound on memory. It needs a
             Vulkan driver; a software one works, but says nothing about a phone's speed. Defaults to None, the CPU.
 
@@ -108,7 +108,7 @@ def benchmark(filepath, threads=(1, 2), seconds=1.0, accelerator=None):
 
     Raises:
         ValueError: If it is not such a file, could do more than compute (untrusted files may try to read and write
-            others), crashes, or takes minutes; if there is no driver, or the GPU refuses the file.
+            other files), crashes, or takes minutes; if there is no driver, or the GPU refuses the file.
         ImportError: If the runtime is missing; the message says what to install.
 
     Example:
@@ -157,7 +157,7 @@ def benchmark(filepath, threads=(1, 2), seconds=1.0, accelerator=None):
 
 
 def measure(filepath, threads=(1, 2), seconds=1.0, accelerator=None):
-    """Times as `benchmark` does, but in this process: for files that were written here."""
+    """Times a file as `benchmark` does, but in this process: for files that this process wrote."""
     filepath = Path(filepath)
     format = runners.format_of(filepath)
     if accelerator is not None:
@@ -184,7 +184,7 @@ def _measure_gpu(filepath, seconds):
     if ran is None:
         raise ValueError(
             "accelerator='gpu' needs a Vulkan driver, and none starts here. On Debian: apt-get install chromium, which "
-            "brings one in software."
+            "has a software driver."
         )
     if ran.failure:
         refused = "; ".join(f"{operation}: {reason}" for operation, reason in ran.refused.items())
@@ -207,14 +207,14 @@ def size(path):
 
 
 def latency_row(latency):
-    """Returns a row of a table."""
+    """Returns a row of a table for a latency."""
     threads = {None: "all threads", 1: "1 thread"}.get(latency.threads, f"{latency.threads} threads")
     note = f"median of {latency.runs} runs, at best {latency.minimum:.3g}"
     return threads, f"{latency.median:.3g} ms", note
 
 
 def not_delegated_row(operations):
-    """Returns a row of a table."""
+    """Returns a row of a table for operations that are not delegated."""
     names = ", ".join(dict.fromkeys(operations)) or "none"
     return "not delegated", names, "operations that XNNPACK leaves to slower kernels"
 

@@ -27,17 +27,17 @@ class Report:
         bytes: Int, size on disk.
         parameters: Int, the generator's number of weights.
         max_error: Float, the largest absolute difference between the written file's output and the Keras
-            generator's, over fresh latents or the pictures that were given; bytes count as images in [-1, 1].
+            generator's, over fresh latents or the pictures that were given; bytes are first rescaled to [-1, 1].
         mean_error: Float, the mean absolute difference.
         psnr: Float, peak signal-to-noise ratio of the two in dB; for outputs not bounded by tanh or sigmoid, the peak
-            is the range that they vary over from sample to sample.
+            is the range over which they vary from sample to sample.
         output_range: Pair of floats, the bounds of a tanh or sigmoid, else the observed range.
         metrics: Dict of names to pairs of floats: for the Keras generator and for the file, against real data or
             targets.
         latencies: List of `keras_gan.export.latency.Latency`, milliseconds for one batch.
         not_delegated: List of strings, operations of a .tflite file that XNNPACK leaves to slower kernels; None for
             other formats.
-        gpu: `keras_gan.export.gpu.Gpu`, whether LiteRT runs a .tflite file on a GPU; None for other formats.
+        gpu: `keras_gan.export.gpu.Gpu`, which says if LiteRT runs a .tflite file on a GPU; None for other formats.
         signatures: Dict of the file's functions to their inputs and their output: shape and dtype.
         card: Dict of facts about data, training and license.
 

@@ -31,7 +31,7 @@ def rebuild(generator, inputs, fast=True, accelerator=None):
         generator: Built `keras.Model`.
         inputs: Symbolic inputs, as `keras_gan.networks.symbolic_inputs` returns them.
         fast: Bool, whether layers may be replaced by others that are equal up to rounding. Defaults to True.
-        accelerator: `"gpu"` to also replace what only a GPU requires. Defaults to None.
+        accelerator: `"gpu"` to also replace layers that only a GPU can't run. Defaults to None.
 
     Returns:
         `keras.Model`.
@@ -51,7 +51,7 @@ def rebuild(generator, inputs, fast=True, accelerator=None):
         copy(inputs)
         copy.set_weights(generator.get_weights())
         for layer in layers_of(copy):
-            # In place: some layers make theirs when they are built.
+            # The class is changed in place: some layers make their embedding only when they are built.
             if accelerator == "gpu" and type(layer) is keras.layers.Embedding:
                 layer.__class__ = _FastEmbedding
     except Exception as error:
@@ -83,7 +83,8 @@ def _convert(config, classes):
 # === Replacements of layers ===
 #
 # A tensor that was only rearranged, by a reshape or a depth-to-space, keeps a reference to the original. The layers
-# that follow are applied to that, where the converter folds them into the layer above. Unused operations are pruned.
+# that follow are applied to the original, so that the converter can fold them into the layer before. Unused operations
+# are pruned.
 
 
 def _lay_out(layout, before):
@@ -239,7 +240,7 @@ class _FastBatchNormalization(keras.layers.BatchNormalization):
         layout, before = getattr(inputs, _BEFORE, (None, None))
         if before is None or self.axis not in (-1, inputs.shape.rank - 1):
             return super().call(inputs, training=training, mask=mask)
-        # As a constant: the converter does not fold a large tile of a small tensor.
+        # As a constant: the converter does not fold an operation that repeats a small tensor many times.
         with tf.init_scope():
             mean, variance = ops.convert_to_numpy(self.moving_mean), ops.convert_to_numpy(self.moving_variance)
             gamma = ops.convert_to_numpy(self.gamma) if self.scale else 1.0

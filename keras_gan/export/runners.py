@@ -226,7 +226,7 @@ def _check_operations(filepath):
     if variable:
         foreign.add("VAR_HANDLE")
     if foreign:
-        hint = " Its weights were left out of it." if variable else ""
+        hint = " Its weights are missing from the file." if variable else ""
         raise _Refused(f"file must have builtin operations only. Received: {', '.join(sorted(foreign))}.{hint}")
 
 
@@ -252,7 +252,7 @@ def _check_graph(folder):
     for graph in saved.meta_graphs:
         # Otherwise TensorFlow would run the graph's initializer.
         if not graph.HasField("object_graph_def"):
-            raise _Refused(f"file must be a SavedModel of TensorFlow 2. Received: {folder}, which is none.")
+            raise _Refused(f"file must be a SavedModel of TensorFlow 2. Received: {folder}, which is not one.")
         functions = {function.signature.name: function for function in graph.graph_def.library.function}
         # Functions that can be called from outside, and those that they call. Others, such as the one that saves the
         # variables, are not run.

@@ -11,8 +11,8 @@ _SECOND_ROUND = 0x5BD1E995
 def uniform(seeds, n):
     """Returns pseudo-random uniform numbers, the same for the same seed on every device.
 
-    A counter-based generator: with `f` the finalizer of MurmurHash3 and `^` exclusive or, number `i` of seed `s` is
-    `(floor(b / 2 ** 9) + 1 / 2) / 2 ** 23`, `b = f(f(f(s) ^ (i * 0x9E3779B9)) ^ 0x5BD1E995)`, in uint32.
+    This is a counter-based generator: with `f` the finalizer of MurmurHash3 and `^` exclusive or, number `i` of seed
+    `s` is `(floor(b / 2 ** 9) + 1 / 2) / 2 ** 23`, `b = f(f(f(s) ^ (i * 0x9E3779B9)) ^ 0x5BD1E995)`, in uint32.
 
     Args:
         seeds: Tensor of any shape, int32.
@@ -33,10 +33,11 @@ def uniform(seeds, n):
 
 
 def latents(prior, seeds):
-    """Draws the latents of seeds, kept off the GPU.
+    """Draws the latents for seeds, in operations that run on the CPU only.
 
     A GPU has no such integers, and half precision is too coarse for the tails of a prior: some GPUs give zeros for
-    every seed. No GPU takes five axes, which leaves all of this to the CPU, and the network to the GPU.
+    every seed. No GPU takes tensors with five axes, so all of this runs on the CPU, and the network on the
+    GPU.
 
     Args:
         prior: `keras_gan.priors.Prior`.

@@ -29,8 +29,8 @@ class Signature:
         name: String, such as `"generate"`.
         inputs: Dict, the inputs by name, in order: shape and dtype.
         function: Function of tensors in that order that returns `{"image": tensor}`.
-        draw: Function of a count and a seed, or None, that returns as many examples, or as many as exist: a dict of
-            NumPy arrays by name.
+        draw: Function of a count and a seed, or None, that returns a dict of NumPy arrays by name: so many
+            examples, or all that exist if these are fewer.
     """
 
     name: str
@@ -120,7 +120,7 @@ class Generation:
         return _of_each_size(kinds, batch_sizes)
 
     def match(self, batch, seed):
-        """Returns the real images of a batch of data, and as many examples that belong to them: a dict of arrays."""
+        """Returns the real images of a batch of data, and examples that belong to them, a dict of arrays."""
         real, given, _ = keras.utils.unpack_x_y_sample_weight(batch)
         examples = self._draw_latents(len(real), seed)
         if self._condition.given_name is not None and given is not None:

@@ -20,7 +20,7 @@ _ALONE, _MAX_ALONE = 4, 1e-4
 
 @dataclasses.dataclass(frozen=True)
 class Errors:
-    """Errors of a file's outputs against the Keras generator's, in their units; bytes count as images in [-1, 1].
+    """Errors of a file's outputs against those of the Keras generator, in their units; bytes are rescaled to [-1, 1].
 
     Attributes:
         max_error: Float, the largest absolute difference.
@@ -37,7 +37,7 @@ class Errors:
     output_range: tuple
 
 
-# The largest error where arithmetic stays float32, in units of half the range, else the smallest PSNR. A trained
+# Limits: the largest error, in units of half the range, if arithmetic stays float32; else the smallest PSNR. A trained
 # generator saturates: single pixels of an edge may differ much although the images look the same.
 _MAX_ERROR = {None: 1e-5, "float16": 0.02}
 _MIN_PSNR = 25.0
@@ -102,7 +102,8 @@ def check_alone(generator, signature, bounds=None):
         bounds: Pair of floats, the range of outputs. Defaults to None, the observed range.
 
     Raises:
-        ValueError: If it does, beyond rounding, or a layer of batch normalization is called with `training=True`.
+        ValueError: If the output depends on them by more than rounding, or a layer of batch normalization is called
+            with `training=True`.
     """
     examples = signature.draw(_ALONE, seed=1)
     # Pictures of one kind have similar statistics; a negative has others.
@@ -115,17 +116,17 @@ def check_alone(generator, signature, bounds=None):
     normalizing = [x for x in layers_of(generator) if isinstance(x, keras.layers.BatchNormalization)]
     named = ", ".join(repr(layer.name) for layer in normalizing if layer.name in names)
     if named:
-        # In inference Keras 3.15 overrides it, and gives other pictures than in training.
+        # In inference Keras 3.15 overrides `training=True`, and gives other pictures than in training.
         received = f"one that calls batch normalization with training=True ({named})"
     elif difference > allowed:
-        received = f"one whose output changes by {difference:.2g} among others"
+        received = f"one whose output changes by {difference:.2g} in a batch with others"
     else:
         # NaN is reported by the check of the file.
         return
     raise ValueError(
-        "generator must make the same of a picture whatever else is in its batch, and each time: on a device pictures "
-        f"come one at a time. Received: {received}. Call layers without training=True, so that they use their moving "
-        "averages and drop nothing, or normalize each picture for itself, as instance normalization does."
+        "generator must give the same output for a picture each time, whatever else is in its batch: on a device "
+        f"pictures come one at a time. Received: {received}. Call layers without training=True: then they use their "
+        "moving averages, and dropout is off. Or normalize each picture separately, as instance normalization does."
     )
 
 
@@ -165,7 +166,7 @@ def _check_bounds(errors, quantize, allowed):
     elif errors.psnr < _MIN_PSNR:
         milder = {"int8": "quantize='dynamic'", "dynamic": "quantize='float16'"}[quantize]
         raise ValueError(
-            f"quantize={quantize!r} takes too much from this generator: PSNR {errors.psnr:.1f} dB, at least "
+            f"quantize={quantize!r} is too coarse for this generator: PSNR {errors.psnr:.1f} dB, at least "
             f"{_MIN_PSNR:g} are needed; mean error {errors.mean_error:.2g} {outputs}. Use {milder}."
         )
 
@@ -180,13 +181,13 @@ def twins(metrics):
         return tuple([metric.from_config(metric.get_config()) for metric in metrics] for _ in range(2))
     except Exception as error:
         raise TypeError(
-            "metrics must be such that from_config(get_config()) makes another one like it: one measures the Keras "
-            f"generator, one the file. Received: {metrics!r}, which fails: {error}"
+            "metrics must be such that from_config(get_config()) copies each: one copy measures the Keras generator, "
+            f"the other the file. Received: {metrics!r}, which fails: {error}"
         ) from error
 
 
 def compare_metrics(file, signature, twins, data, match, data_range):
-    """Evaluates metrics on the Keras generator's images and on the file's, of the same examples.
+    """Evaluates metrics on images of the Keras generator and of the file, from the same examples.
 
     Args:
         file: Result of `keras_gan.export.runners.run`.

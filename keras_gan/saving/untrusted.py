@@ -35,7 +35,7 @@ _REFUSED = {
 def load_untrusted(filepath, compile=False):
     """Loads a GAN or another model from an untrusted file.
 
-    As `keras.saving.load_model(filepath, compile=False)`, and refuses, before anything is built from the file:
+    Works as `keras.saving.load_model(filepath, compile=False)`, but refuses, before anything is built from the file:
 
     - files whose content is not that of a `.keras` file, such as HDF5, whose loader has no safe mode;
     - archives with other members than Keras writes for a model without assets, or with compressed ones;
@@ -84,7 +84,7 @@ def load_untrusted(filepath, compile=False):
             with archive.open("model.weights.h5") as content, h5py.File(content, "r") as weights:
                 _check_weights(weights)
         return keras.saving.load_model(path, compile=bool(compile), safe_mode=True)
-    # On broken content parsers and constructors may raise anything.
+    # Parsers and constructors may raise anything on broken content.
     except Exception as error:
         # Keras's messages contain the whole configuration, and the cause at the end.
         inner = str(error).rpartition("Exception encountered:")[2]
@@ -148,7 +148,7 @@ def _check_weights(weights):
         if array.external or array.is_virtual:
             return f"Its weights must lie in the file. {name!r} lies elsewhere."
         if array.dtype.hasobject or array.nbytes > array.id.get_storage_size():
-            return f"Its weights must be arrays of numbers, stored in full. {name!r} is none."
+            return f"Its weights must be arrays of numbers, stored in full. {name!r} is not."
         return None
 
     # Links first: the second visit opens their targets. Errors must not be raised inside h5py's visits.

@@ -64,7 +64,7 @@ def test_large_images_become_what_enlarges_and_a_report(finished, folder):
     assert page.count("<img ") == page.count('src="data:image/') == 12 * 4 + 1
     assert page.count('alt="bicubic"') == 12 and "source, bicubic, output and target" in page
     assert "source kernel distance" not in page and ", 2 times" in page
-    assert "12 held out, as 16x16 in color, of 8x8 made of them" in page
+    assert "12 held out, as 16x16 in color, with sources of 8x8 made from them" in page
 
 
 def test_the_report_says_what_bicubic_enlargement_gives(finished, folder, capsys):
@@ -115,8 +115,8 @@ def test_a_dry_run_of_large_images_writes_nothing(folder, tmp_path, capsys, monk
     for data, count in ((train, 16), (held_out, 12)):
         assert [part.shape for part in next(iter(data))] == [(count, 5, 5, 1), (count, 20, 20, 1)]
     out = capsys.readouterr().out
-    assert "24 to train on, 12 held out, as 20x20 in gray, of 5x5 made of them" in out
-    assert "are smaller than that, down to 16x16" in out
+    assert "24 to train on, 12 held out, as 20x20 in gray, with sources of 5x5 made from them" in out
+    assert "are smaller, down to 16x16" in out
     assert "24 of 5x5x1 to 20x20x1" in out and "EDSR and patches, width 2" in out and "minutes" in out
     assert [*tmp_path.iterdir()] == []
 
@@ -152,4 +152,4 @@ def test_bad_large_images(finished, folder, make_image_gan, tmp_path, capsys):
     assert "--degrade: a must be a folder that exists" in message
     assert "--group is for --pairs" in fails(capsys, "evaluate", model, *data, "--degrade", 2, "--group", "x")
     message = fails(capsys, "evaluate", tmp_path / "gan.keras", *data, "--degrade", 2)
-    assert "a GAN, which takes latents. Give --data in the place of --degrade." in message
+    assert "a GAN, which takes latents. Give --data instead of --degrade." in message

@@ -96,8 +96,8 @@ def test_each_command_says_which_one_takes_the_file(finished, folders, make_imag
     message = fails(capsys, "sample", finished / "gan.keras", "--out", tmp_path / "x.png")
     assert "which translates images. Translate images with keras-gan translate." in message
     message = fails(capsys, "evaluate", finished / "gan.keras", "--data", f"folder:{folders[0]}")
-    assert "Give --pairs in the place of --data." in message
-    assert "Give --data in the place of --pairs." in fails(capsys, "evaluate", gan, "--pairs", *folders)
+    assert "Give --pairs instead of --data." in message
+    assert "Give --data instead of --pairs." in fails(capsys, "evaluate", gan, "--pairs", *folders)
     assert "Draw samples with keras-gan sample." in fails(capsys, "translate", gan, folders[0], tmp_path / "out")
     message = fails(capsys, "evaluate", finished / "gan.keras", "--pairs", *folders, "--features", "classifier")
     assert "--features must be self_supervised, inception or none for --pairs" in message
@@ -174,10 +174,10 @@ def test_bad_pairs(folders, tmp_path, capsys):
     assert "at least 24 pairs" in message and "with 20. 16 images have no partner." in message
     message = said(a, tmp_path / "some")
     assert "some without a partner" in message and "--skip-bad-images" in message
-    assert "alike, where all are one" in said(a, tmp_path / "alike")
+    assert "alike, where all are the same" in said(a, tmp_path / "alike")
     assert "must be a folder that exists" in said(a, tmp_path / "none")
-    assert "takes two folders, or one" in said(a, b, tmp_path / "copies")
-    assert "--image-size, that of targets, must be at least 16 and divisible by 4" in said(a, b, "--image-size", 30)
+    assert "takes two folders, or one folder" in said(a, b, tmp_path / "copies")
+    assert "--image-size, the size of targets, must be at least 16 and divisible by 4" in said(a, b, "--image-size", 30)
     assert "divisible by 4, and by --scale, 3. Received: 64" in said(a, b, "--scale", 3)
     assert "group must name the group of each pair" in said(a, b, "--group", "^x")
     assert "at least three groups. Received: ^., 2" in said(a, b, "--group", "^.")

@@ -137,7 +137,7 @@ def test_minutes_are_fitted_and_written_before_training(folder, tmp_path, capsys
     gan = keras.models.load_model(tmp_path / "run" / "last.keras")
     assert int(gan.optimizer.iterations) == options["steps"]
     out = capsys.readouterr().out
-    assert "all else\ntake about" in out and f"epoch {options['epochs']}/{options['epochs']}" in out
+    assert "everything else\ntake about" in out and f"epoch {options['epochs']}/{options['epochs']}" in out
     # In a process that has long begun nothing is left but one step: here only that it ends counts.
     assert seconds < 300
 
@@ -176,7 +176,7 @@ def test_a_dry_run_counts_evaluations_and_features(labels, folder, capsys, monke
 @pytest.mark.parametrize(("steps", "is_said"), [(6, True), (7, False)])
 def test_too_little_time_is_said(steps, is_said):
     chosen = keras_gan.settings.for_images((8, 8, 3), 100).replace(steps=steps)
-    assert ("less than once" in cli.train._expected(chosen, pace.Pace(0.0, 1.0, 0.0), rest=0, gone=0)) == is_said
+    assert ("less than one pass" in cli.train._expected(chosen, pace.Pace(0.0, 1.0, 0.0), rest=0, gone=0)) == is_said
 
 
 def test_images_are_read_once_for_memorization(images):
@@ -227,7 +227,7 @@ def test_bad_input(folder, tmp_path, capsys):
     for n in (1, 23):
         message = fails(capsys, images(f"only{n}", n), *SMALL, *run)
         assert "must have at least 24 images that can be read" in message and f", with {n}." in message
-    assert "where all are one" in fails(capsys, images("same", 30, color=9), *SMALL, *run)
+    assert "where all are the same" in fails(capsys, images("same", 30, color=9), *SMALL, *run)
     single = images("single", 30) / "few"
     single.mkdir()
     message = fails(capsys, tmp_path / "single", "--labels", *SMALL, *run)
@@ -236,12 +236,12 @@ def test_bad_input(folder, tmp_path, capsys):
         target = single if path.name == "3.png" else tmp_path / "single" / "many"
         target.mkdir(exist_ok=True)
         path.rename(target / path.name)
-    assert "few with less" in fails(capsys, tmp_path / "single", "--labels", *SMALL, *run)
+    assert "few with fewer" in fails(capsys, tmp_path / "single", "--labels", *SMALL, *run)
     for size, near in ((50, 48), (33, 32), (30, 32), (4, 8), (1, 8)):
         message = fails(capsys, folder, "--image-size", size, *SMALL, *run)
         assert f"--image-size must be divisible by 4, and at least 8. Received: {size}. Give {near}." in message
     message = fails(capsys, folder, "--image-size", 10**6, *SMALL, *run)
-    assert "--image-size and --batch-size must be smaller: batches take over 576,000,000,000,000 bytes" in message
+    assert "--image-size and --batch-size must be smaller: batches need more than 576,000,000,000,000 bytes" in message
     assert "name must be a known dataset" in fails(capsys, tmp_path / "same" / "0.png", *SMALL, *run)
     message = fails(capsys, folder, *SMALL, "--run-dir", tmp_path / "same" / "0.png" / "run")
     assert "--run-dir must be in a folder that you may write to" in message and "0.png." in message
@@ -289,7 +289,7 @@ def test_small_images_are_enlarged_and_said_so(tmp_path, measured, capsys):
     for k in range(24):
         Image.fromarray(np.random.default_rng(k).integers(0, 256, (2, 3, 3), "uint8")).save(tmp_path / f"{k}.png")
     assert cli.main(["train", str(tmp_path), "--dry-run", "--width", "2", "--image-size", "16"]) == 0
-    assert f"Some of {tmp_path.name} are smaller than that, down to 3x2: they are enlarged." in capsys.readouterr().out
+    assert f"Some images of {tmp_path.name} are smaller, down to 3x2: they are enlarged." in capsys.readouterr().out
 
 
 def test_another_folder_is_not_gone_on_with(folder, tmp_path, capsys):
@@ -299,7 +299,7 @@ def test_another_folder_is_not_gone_on_with(folder, tmp_path, capsys):
     command |= {"labels": False, "skip_bad_images": False, "strategy": "none", "precision": "float32"}
     (run / "options.json").write_text(json.dumps({"command": command, "images": {"total": 3}}))
     message = fails(capsys, folder, *SMALL, "--run-dir", run)
-    assert "images must be what the run" in message
+    assert "images must be the same as when the run" in message
 
 
 COMMAND = [sys.executable, "-m", "keras_gan_cli", "train"]
@@ -463,7 +463,7 @@ def test_a_full_disk_ends_in_a_line_and_the_command_goes_on(folder, tmp_path):
         said = done.stderr.splitlines()[-1]
         assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr[-3000:]
         assert said.startswith("keras-gan train: ") and "Make room" in said, said
-        assert said.endswith("The same command goes on where it was."), said
+        assert said.endswith("To resume, give the same command with the same --run-dir."), said
         assert not (run / "report.html").exists() and not list(run.rglob(".part.*"))
         stopped.append(Path(re.search(r"(\S+) was not written", said)[1]).name)
     assert stopped[1:] == ["epoch_0001.png", "gan.keras", "walk.gif", "report.html"] and not any(

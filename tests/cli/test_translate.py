@@ -185,7 +185,7 @@ def test_what_can_not_be_translated(model, tmp_path, capsys):
     assert "does not exist" in fails(capsys, model, tmp_path / "none", tmp_path / "out")
     for out in (source, source / "out"):
         assert "OUT must not lie in IN" in fails(capsys, model, source, out, "--overwrite")
-    assert "OUT must be a folder where IN is one" in fails(capsys, model, source, tmp_path / "x.png", "--overwrite")
+    assert "OUT must be a folder if IN is a folder" in fails(capsys, model, source, tmp_path / "x.png", "--overwrite")
     assert "another file than IN" in fails(capsys, model, tmp_path / "x.png", tmp_path / "x.png", "--overwrite")
     assert "must end in .png" in fails(capsys, model, tmp_path / "x.png", tmp_path / "y.xyz")
     assert "must be a .keras file" in fails(capsys, tmp_path / "x.png", tmp_path / "x.png", tmp_path / "y.png")

@@ -117,16 +117,16 @@ def test_each_command_says_which_one_takes_the_file(finished, folders, make_imag
     message = fails(capsys, "sample", cycle, "--out", tmp_path / "x.png")
     assert "which translates images both ways. Translate images with keras-gan translate." in message
     message = fails(capsys, "evaluate", cycle, "--data", f"folder:{folders[0]}")
-    assert "Give --unpaired in the place of --data." in message
-    assert "Give --unpaired in the place of --pairs." in fails(capsys, "evaluate", cycle, "--pairs", *folders)
-    assert "Give --data in the place of --unpaired." in fails(capsys, "evaluate", gan, "--unpaired", *folders)
+    assert "Give --unpaired instead of --data." in message
+    assert "Give --unpaired instead of --pairs." in fails(capsys, "evaluate", cycle, "--pairs", *folders)
+    assert "Give --data instead of --unpaired." in fails(capsys, "evaluate", gan, "--unpaired", *folders)
     message = fails(capsys, "evaluate", cycle, "--unpaired", *folders, "--features", "classifier")
     assert "inception or none for --unpaired" in message
     assert "--group is for --pairs. Received: --unpaired" in fails(
         capsys, "evaluate", cycle, "--unpaired", *folders, "--group", "x"
     )
     message = fails(capsys, "export", gan, tmp_path / "x.tflite", "--to", "a")
-    assert "--to must be left out but for a model from train --unpaired" in message
+    assert "--to is only for a model from train --unpaired" in message
     message = fails(capsys, "train", "--unpaired", *folders, *SMALL, "--run-dir", tmp_path / "r", "--start-from", gan)
     assert "a GAN, which takes latents" in message or "can't be read" in message
     assert [p.name for p in tmp_path.iterdir()] == ["gan.keras"]
@@ -143,8 +143,8 @@ def test_a_dry_run_of_two_sets_writes_nothing(folders, tmp_path, capsys, monkeyp
     out = capsys.readouterr().out
     assert "A: a, 24 images, 16x16, RGB" in out and "B: gray, 24 images, 40x20, L" in out
     assert "16 and 16 to train on, 8 and 8 held out, as 20x20 in color" in out
-    assert "Some of a are smaller than that, down to 16x16" in out and "Some of gray" not in out
-    assert "Both hold the same names: if these belong together, --pairs would learn more" in out
+    assert "Some images of a are smaller, down to 16x16" in out and "Some images of gray" not in out
+    assert "Both hold the same names: if images of one name belong together, --pairs would learn more" in out
     assert "16 of 20x20x3, 16 of 20x20x3" in out and "minutes" in out
     assert [p.name for p in tmp_path.iterdir()] == ["gray"]
 
@@ -167,7 +167,7 @@ def test_bad_sets(folders, tmp_path, capsys):
     assert "none inside the other" in said(tmp_path / "outer", tmp_path / "outer" / "inner")
     message = said(a, tmp_path / "few")
     assert "at least 12 images" in message and "a with 24 and" in message and "few with 11" in message
-    assert "alike, where all are one" in said(a, tmp_path / "alike")
+    assert "alike, where all are the same" in said(a, tmp_path / "alike")
     assert "none" in said(a, tmp_path / "none")
     assert "--image-size must be at least 16 and divisible by 4. Received: 30" in said(a, b, "--image-size", 30)
     assert "--channels must be 1 or 3 for --unpaired" in said(a, b, "--channels", 4)

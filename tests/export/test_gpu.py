@@ -149,7 +149,7 @@ def test_arguments(options, message, tmp_path):
 def test_a_file_is_run_on_the_gpu(quantize, error, tmp_path):
     report = export(dcgan(), tmp_path, quantize=quantize, accelerator="gpu")
     assert report.gpu.whole and 0 <= report.gpu.max_error < error
-    assert report.gpu.driver and f"run on {report.gpu.driver}, off the CPU by" in " ".join(str(report).split())
+    assert report.gpu.driver and f"run on {report.gpu.driver}, differs from the CPU by" in " ".join(str(report).split())
 
 
 @needs_driver
@@ -172,7 +172,7 @@ def test_labels_in_float16(make, tmp_path):
 
 
 def test_more_classes_than_half_precision_counts(tmp_path, without_driver):
-    with pytest.raises(ValueError, match="GATHER: from a table of float16"):
+    with pytest.raises(ValueError, match="GATHER: its table is float16"):
         export(dcgan(C.Labels(2049)), tmp_path, quantize="float16", accelerator="gpu")
 
 

@@ -268,7 +268,7 @@ def test_each_kind_of_data_is_gone_through_once(network, tmp_path, kind):
 @pytest.mark.parametrize(
     ("data", "error", "message"),
     [
-        (None, ValueError, "data must be given.*noise passes a broken file.*Received: None"),
+        (None, ValueError, "data must be given.*a broken file may pass on noise.*Received: None"),
         (SOURCES[0], ValueError, r"sources must have the shape \(batch, 12, 16, 3\).*x\[None\]"),
         (
             SOURCES[..., :1],
@@ -342,8 +342,8 @@ class ByTheBatch(L.Layer):
     ("norm", "message"),
     [
         (lambda x: L.BatchNormalization()(x, training=True), r"batch normalization with training=True \('batch_"),
-        (lambda x: Noise()(x), r"changes by \d\.\d+ among others\. Call"),
-        (lambda x: ByTheBatch()(x), r"changes by \d\.\d+ among others\. Call"),
+        (lambda x: Noise()(x), r"changes by \d\.\d+ in a batch with others\. Call"),
+        (lambda x: ByTheBatch()(x), r"changes by \d\.\d+ in a batch with others\. Call"),
     ],
     ids=["batch normalization", "noise", "a layer of the user's own"],
 )
