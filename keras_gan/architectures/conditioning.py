@@ -62,7 +62,7 @@ def build_generator(chain, latent_dim, condition):
 
     Raises:
         ValueError: If `latent_dim` is out of range.
-        TypeError: If the condition is something else.
+        TypeError: If the condition is of the wrong type.
     """
     latent_dim = check_integer("latent_dim", latent_dim)
     latent_dim = int(latent_dim)
@@ -98,7 +98,7 @@ def build_discriminator(chain, data_shape, condition, labels_by, stem=(), wrap=a
 
     Raises:
         ValueError: If `labels_by` is unknown.
-        TypeError: If the condition is something else.
+        TypeError: If the condition is of the wrong type.
     """
     _check_condition(condition)
     if labels_by not in _LABELS_BY:

@@ -62,7 +62,8 @@ def check_data(x, y, batch_size, check, smallest_batch=1, later=None):
     )
     if weight is not None:
         raise ValueError(
-            "x must give images or (images, labels): all examples count alike. Received: batches with weights, too."
+            "x must give images or (images, labels): all examples have the same weight. Received: batches with "
+            "weights, too."
         )
     _, checked_y = _same(first_x, *check(first_x, first_y))
     n = len(keras.tree.flatten(first_x)[0])
@@ -148,7 +149,7 @@ def check_real(x, y, expected):
     Raises:
         ValueError: If the data are empty, not finite, of another shape, or out of range; or if what the condition needs
             is missing, out of range or of another shape.
-        TypeError: If the data, or what is given beside them, are of another kind.
+        TypeError: If the data, or what is given with them, are of the wrong type.
     """
     _check_batch(x, y, expected)
     return x, None if expected.given_name is None else ops.convert_to_numpy(y)
@@ -168,7 +169,7 @@ def check_pairs(x, y, source_shape, target):
 
     Raises:
         ValueError: If one is missing, empty, not finite, of another shape or out of range, or there are not as many.
-        TypeError: If one is of another kind.
+        TypeError: If one is of the wrong type.
     """
     if y is None:
         raise ValueError(
@@ -200,7 +201,7 @@ def check_domains(x, y, a, b):
 
     Raises:
         ValueError: If one is missing, empty, not finite, of another shape or out of range, or there are not as many.
-        TypeError: If one is of another kind.
+        TypeError: If one is of the wrong type.
     """
     if y is None:
         raise ValueError(
@@ -238,7 +239,7 @@ def _check_two(first, second, order):
 def _check_apart(x, y, sides, hint=""):
     """Raises a ValueError unless there are as many of both, and warns if both are the same."""
     if len(x) != len(y):
-        raise ValueError(f"y must be as many as x, {len(x)}: each step takes as many. Received: {len(y)}.{hint}")
+        raise ValueError(f"y must be as long as x, {len(x)}: a step takes as many of both. Received: {len(y)}.{hint}")
     if x.shape == y.shape and np.array_equal(x, y):
         logging.getLogger("keras_gan").warning(
             f"x and y are equal, as far as they were looked at: there is nothing to translate. If {sides} "
@@ -358,7 +359,7 @@ def check_sample_given(condition, n, labels, given):
     Raises:
         ValueError: If there is something that the condition does not take, or it is out of range, or not `n`, or only
             the user can know it and did not say.
-        TypeError: If it is of another kind.
+        TypeError: If it is of the wrong type.
     """
     name = condition.given_name
     if labels is not None:

@@ -21,7 +21,7 @@ def check_integer(name, value, low=1, high=None):
         Int.
 
     Raises:
-        ValueError: If `value` is something else.
+        ValueError: If `value` is not an integer within the bounds.
     """
     value = _scalar(value)
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not _is_within(value, low, high):
@@ -48,7 +48,7 @@ def check_number(name, value, low=None, high=None, open_low=False, open_high=Fal
         Float.
 
     Raises:
-        ValueError: If `value` is something else, NaN or infinite.
+        ValueError: If `value` is not a finite number within the bounds.
     """
     value = _scalar(value)
     if (

@@ -29,7 +29,7 @@ class ImageSet(Pictures):
         features = builder.info.features
         _check_features(features, name, size, with_labels)
         _prepare(builder)
-        # Encoded, so that those before the first requested one are not decoded.
+        # Read encoded, so that images before the first requested one are not decoded.
         self._is_encoded = isinstance(features["image"], tfds.features.Image)
         decoders = {"image": tfds.decode.SkipDecoding()} if self._is_encoded else None
         self._examples = _examples(builder, split, decoders)

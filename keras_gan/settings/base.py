@@ -74,8 +74,8 @@ class Settings:
         """Returns settings with other choices.
 
         Args:
-            **changes: Attributes to change. Where the steps change and the epochs are not given, these follow, and so
-                does the generator's width of images where the other does.
+            **changes: Attributes to change. If `steps`, `batch_size` or a count is changed and `epochs` is not,
+                `epochs` is chosen anew; for images, `generator_width` likewise if `width` is changed.
 
         Raises:
             ValueError: If there is no such choice, or a value is out of range.
@@ -93,15 +93,15 @@ class Settings:
         Args:
             metrics: List of metrics from `keras_gan.metrics`, for evaluations. Defaults to none. Pairs are always
                 measured by their mean absolute error, PSNR and SSIM besides.
-            start_from: Model of such images, pairs or sets to train on: its networks and all their weights stay,
-                and `width`, `ema`, `seed` and what else the networks are built by are its own. Defaults to None, new
-                networks.
+            start_from: Model for such images, pairs or sets, to continue its training. Its networks and all their
+                weights are kept, with its own `width`, `ema`, `seed` and all else that the networks were built with.
+                Defaults to None, new networks.
 
         Returns:
             Compiled `keras_gan.GAN`, `keras_gan.Pix2Pix` for pairs, or `keras_gan.CycleGAN` for two sets.
 
         Raises:
-            ValueError: If `start_from` makes other images, or of something else.
+            ValueError: If `start_from` makes other images, or takes other inputs.
         """
         model = self._networks() if start_from is None else self._check_start(start_from)
         self._compile(model, metrics)
@@ -150,15 +150,15 @@ class Settings:
         return train.repeat().take(self.steps_per_epoch)
 
     def measure(self, train=None, validation_data=None, metrics=(), start_from=None, folder=None, seconds=5.0):
-        """Times some steps of a model made for this alone, and sets `steps` and `epochs` to what fits into `minutes`.
+        """Times some steps of a model built for this, and sets `steps` and `epochs` to what fits into `minutes`.
 
         Args:
             train: As for `epoch`. Defaults to None, noise.
             validation_data: As in `fit`. Defaults to None.
             metrics: As for `build`. Defaults to none.
-            start_from: As for `build`: a model of its own, since it is trained. Defaults to None.
-            folder: Path of a folder for this alone, in which callbacks write as they will. Defaults to None, no
-                callbacks.
+            start_from: As for `build`, but a copy, since measuring trains it. Defaults to None.
+            folder: Path of a folder that only the measurement uses: callbacks write into it as in the run. Defaults to
+                None, no callbacks.
             seconds: Float > 0, how long to time steps. Defaults to `5.0`.
 
         Returns:
@@ -182,7 +182,7 @@ class Settings:
         """Sets `steps` and `epochs` to what fits into a time.
 
         Args:
-            minutes: Float, for training alone. Whatever it is, one step fits.
+            minutes: Float, for training alone. However short it is, there is one step.
             pace: `keras_gan.pace.Pace`.
         """
         most = math.floor(_LOOKING * 60 * minutes / max(pace.epoch_end, 1e-3))
@@ -195,11 +195,11 @@ class Settings:
 
         Args:
             run_dir: Path of the run's folder.
-            best: Bool, whether evaluations measure a kernel distance, by which `gan.keras` is the best epoch's model.
-                Else it is the last one's. Defaults to True.
+            best: Bool, whether evaluations measure a kernel distance. If True, `gan.keras` is the model of the epoch
+                with the lowest one, else that of the last epoch. Defaults to True.
             force: As in `keras_gan.callbacks.BackupAndRestore`. Defaults to False.
-            validation_data: As in `fit`; its first pairs are drawn, and without it there are no pictures of pairs. GANs
-                draw from latents and need none. Defaults to None.
+            validation_data: As in `fit`. For pairs or two sets, its first images are drawn; without it there are no
+                pictures. GANs draw from latents and need none. Defaults to None.
 
         Returns:
             List of `keras.callbacks.Callback`: a backup in `backup/`, logs for TensorBoard, `metrics.jsonl`, pictures
