@@ -102,7 +102,7 @@ def discriminator_won(loss, suffix=""):
 
 
 def generator_collapsed():
-    """Returns an `Alarm` for fakes whose `diversity` is below 5 % of the data's.
+    """Returns an `Alarm` for fakes whose `diversity` is below 5 % of that of the data.
 
     Example:
 

@@ -50,7 +50,7 @@ def as_is(layer):
 def build_generator(chain, latent_dim, condition):
     """Puts the inputs before a chain of layers.
 
-    What is given is embedded and joins the latent, unless there are layers in the chain that take it.
+    The condition's input is embedded and joins the latent, unless there are layers in the chain that take it.
 
     Args:
         chain: List of layers, from `(batch, features)` to data.

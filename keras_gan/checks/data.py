@@ -75,7 +75,7 @@ def check_data(x, y, batch_size, check, smallest_batch=1, later=None):
 
 def _same(x, checked_x, checked_y):
     if checked_x is not x:
-        raise ValueError("check_data must return x as it came: of a stream it sees the first batch alone.")
+        raise ValueError("check_data must return x as it came: it sees only the first batch of a stream.")
     return checked_x, checked_y
 
 
@@ -121,8 +121,8 @@ class Expected:
     Attributes:
         shape: Tuple, the shape of one example.
         activation: String, the activation that the generator ends in; it bounds the data.
-        condition: `keras_gan.conditions.Condition`, which says what a batch brings beside its data, such as labels; or
-            None where that is not used.
+        condition: `keras_gan.conditions.Condition`, which defines the extra input of a batch, such as labels; or None
+            if that is not used.
     """
 
     shape: tuple
@@ -131,7 +131,7 @@ class Expected:
 
     @property
     def given_name(self):
-        """String, the name of what a batch brings beside its data, or None."""
+        """String, the name of the extra input that a batch brings, or None."""
         return None if self.condition is None else self.condition.given_name
 
 
@@ -353,12 +353,12 @@ def check_sample_given(condition, n, labels, given):
         given: What `sample` takes as `given`.
 
     Returns:
-        What the generator takes beside its latents; the condition's own choice where nothing was said, and None without
-        a condition.
+        The input of the generator in addition to its latents: the passed one, or else the default of the condition, if
+        there is one; None without a condition.
 
     Raises:
-        ValueError: If there is something that the condition does not take, or it is out of range, or not `n`, or only
-            the user can know it and did not say.
+        ValueError: If an argument is passed that the condition does not take, is out of range, not `n` in number, or
+            missing without a default.
         TypeError: If it is of the wrong type.
     """
     name = condition.given_name

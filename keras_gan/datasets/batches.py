@@ -141,4 +141,4 @@ def check_batch(images, labels, weights, with_labels):
             "data must give images or (images, labels): all examples have the same weight. Received: weights, too."
         )
     if with_labels and labels is None:
-        raise ValueError("labels need data that give (images, labels). Received: images alone.")
+        raise ValueError("labels need data that give (images, labels). Received: only images.")

@@ -199,7 +199,7 @@ def _class(folder, path):
 def _find(folder):
     """Finds all paths of images, and of other files that may be meant as images, both in order.
 
-    Whether a path is a valid image is checked when it is read.
+    An image is checked when it is read.
     """
 
     def fail(error):

@@ -1,4 +1,4 @@
-"""Surveys of image sets and of pairs, which read headers alone."""
+"""Surveys of image sets and of pairs, which only read headers."""
 
 import collections
 import dataclasses
@@ -63,7 +63,7 @@ class PairsSurvey:
 
 
 def survey(name, split="train", labels=False, download=False):
-    """Tells what a set of images holds, from names and headers alone: seconds for thousands of files.
+    """Tells what a set of images holds, only from names and headers: seconds for thousands of files.
 
     Args:
         name: String, as in `load`.
@@ -106,7 +106,7 @@ def _uniform(count, classes, shape):
 
 
 def survey_pairs(a, b=None, split="train", group=None):
-    """Tells what folders of pairs hold, from names and headers alone: seconds for thousands of files.
+    """Tells what folders of pairs hold, only from names and headers: seconds for thousands of files.
 
     Args:
         a: Path of a folder, as in `load_pairs`.
@@ -118,8 +118,8 @@ def survey_pairs(a, b=None, split="train", group=None):
         `PairsSurvey`, with `count`, `names`, `groups`, `sizes`, `modes`, `unreadable`, `unmatched` and `others`.
 
     Raises:
-        ValueError: If there is no such folder or split, a folder holds no image or several of one name, or none has a
-            partner.
+        ValueError: If there is no such folder or split, a folder holds no image or several of one name, or no image
+            has a partner.
         TypeError: If the folders are not paths, or groups are of the wrong type.
 
     Example:

@@ -95,7 +95,7 @@ def describe(name, split, with_labels, download):
         download: Bool, whether to download a set that is not prepared.
 
     Returns:
-        How many images there are, an int; a dict from the names of classes to how many each has; and the shape of an
+        The number of images, an int; a dict from the names of classes to how many images each has; and the shape of an
         image, as far as known. The counts are None if the set is not downloaded.
 
     Raises:

@@ -58,7 +58,7 @@ class PrecisionRecall(_NeighborMetric):
     Example:
 
     ```python
-    # Two clusters, of which the generator draws one.
+    # There are two clusters, and the generator draws one.
     real, fake = np.array([[0.0], [1.0], [10.0], [11.0]]), np.array([[-0.1], [0.1], [0.9], [1.1]])
     metric = keras_gan.metrics.PrecisionRecall(neighbors=1)
     metric.update_state(real, fake)
@@ -124,7 +124,7 @@ class DensityCoverage(_NeighborMetric):
     Example:
 
     ```python
-    # Two clusters, of which the generator draws one.
+    # There are two clusters, and the generator draws one.
     real, fake = np.array([[0.0], [1.0], [10.0], [11.0]]), np.array([[-0.1], [0.1], [0.9], [1.1]])
     metric = keras_gan.metrics.DensityCoverage(neighbors=1)
     metric.update_state(real, fake)

@@ -12,9 +12,9 @@ from keras_gan import callbacks, checks, defaults, losses, pace
 from keras_gan.checks.values import check_integer, check_number
 from keras_gan.schedules import ConstantThenLinear
 
-# How often a run is looked at, at most, and the share of its time that looking may take.
+# The largest number of evaluations of a run, and the largest share of its time that they may take.
 _MOST_EPOCHS, _LOOKING = 40, 0.1
-# Steps of an epoch, at least: fewer say little of where training goes.
+# The fewest steps of an epoch: fewer say little about progress.
 _FEWEST_STEPS = 50
 _DRAWN_PAIRS = 16
 # The smallest side that a discriminator of patches judges.
@@ -28,9 +28,9 @@ class Settings:
     A subclass adds its own choices, documents all attributes, builds the model and gives the reasons.
     """
 
-    # By which the best epoch is chosen.
+    # The log by which the best epoch is chosen.
     monitor = "val_kernel_distance"
-    # What follows from other choices, unless it is given beside them.
+    # Choices that follow from others, unless they are given, too.
     _following: typing.ClassVar = {"epochs": {"steps", "batch_size", "count", "count_a", "count_b"}}
 
     count: int
@@ -225,7 +225,8 @@ class Settings:
         """Lists the choices.
 
         Returns:
-            List of `(name, value, reason)`, strings. What differs from the default for these data is `"your choice"`.
+            List of `(name, value, reason)`, strings. If a choice differs from the default for these data, the reason is
+            `"your choice"`.
         """
         defaults = {name: value for name, value, _ in self._default()._choices()}
         choices = [

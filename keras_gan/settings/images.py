@@ -12,7 +12,7 @@ from keras_gan.gan import GAN
 from keras_gan.settings.base import Settings, noise, yes
 
 _ARCHITECTURES = ("dcgan", "modern", "resnet")
-# Images that are seen more often than so are memorized without augmentation (docs/settings.md).
+# Images that are seen more often than this are memorized without augmentation (docs/settings.md).
 _SEEN = 100
 
 

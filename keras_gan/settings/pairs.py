@@ -9,7 +9,7 @@ from keras_gan.settings.base import Settings, check_size, grid_of_two, noise_of_
 from keras_gan.translation import Pix2Pix, default_metrics
 
 _GENERATORS = ("unet", "super_resolution")
-# How many times as large targets are that `super_resolution_generator` makes.
+# The scales of `super_resolution_generator`: how many times as large targets are.
 _ENLARGED = (2, 4)
 # Beyond this side the networks of pairs have the paper's width.
 _LARGE = 128
@@ -33,7 +33,7 @@ class PairSettings(Settings):
         learning_rate: Float, the rate of both players in the first half of the steps; it falls over the second half.
         loss: Name or object from `keras_gan.losses`.
         reconstruction: Name or object of a loss of Keras, how far an output is from its target.
-        reconstruction_weight: Float, its weight beside the adversarial loss.
+        reconstruction_weight: Float, the weight of this loss, relative to the adversarial loss.
         flip: Bool, whether pairs are mirrored at random, both images alike.
         ema: Float, the momentum of the average of the generator's weights.
         seed: Int, or None.

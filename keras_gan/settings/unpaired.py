@@ -19,18 +19,18 @@ class UnpairedSettings(Settings):
         shape_a: Tuple `(height, width, channels)` of an image of A.
         shape_b: Tuple, the same for B.
         count_a: Int, how many images of A there are to train on.
-        count_b: Int, how many of B.
-        count: Int, how many there are of the larger set.
+        count_b: Int, how many images of B there are.
+        count: Int, how many images the larger set has.
         minutes: Float, what training may take, or None.
         width: Int, the `width` of the residual generators and of the patch discriminators.
         blocks: Int, how many residual blocks each generator has.
         separable: Bool, whether their convolutions are separable, for phones.
-        pool_size: Int, how many former outputs are kept for each discriminator.
+        pool_size: Int, how many earlier outputs are kept for each discriminator.
         batch_size: Int, images of each set for each step.
         learning_rate: Float, the rate of both kinds of networks in the first half of the steps; it falls over the
             second half.
         loss: Name or object from `keras_gan.losses`.
-        cycle_weight: Float, the weight of the cycle loss beside the adversarial loss.
+        cycle_weight: Float, the weight of the cycle loss, relative to the adversarial loss.
         identity_weight: Float, the weight of the identity loss, as a share of `cycle_weight`; None for the default of
             `CycleGAN`.
         flip: Bool, whether images are mirrored at random.
