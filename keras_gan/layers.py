@@ -285,9 +285,9 @@ class ConditionalBatchNormalization(keras.layers.Layer):
 
     `y = (1 + scale(given)) * (x - mean) / sqrt(variance + epsilon) + offset(given)`
 
-    `scale` and `offset` are the condition's embeddings: of labels a table with one row a class, of vectors a dense
-    layer without bias. Both start at zero, so that the layer starts as batch normalization. They are applied in float32
-    under mixed precision, too.
+    `scale` and `offset` are embeddings of the condition: for labels a table with one row for each class, for vectors a
+    dense layer without bias. Both start at zero, so that the layer starts as batch normalization. They are applied in
+    float32 under mixed precision, too.
 
     Args:
         condition: `keras_gan.conditions.Condition` with an extra input, such as `Labels(10)`.

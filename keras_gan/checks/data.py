@@ -28,7 +28,7 @@ def check_data(x, y, batch_size, check, smallest_batch=1, later=None):
         later: `Later`, which checks what belongs to later batches of a stream; or None.
 
     Returns:
-        Both, such as `fit` passes them on; a stream as Keras takes it.
+        `x` and `y` as `fit` passes them on: a stream in a form that Keras takes.
 
     Raises:
         ValueError: If there are no data, or `keras.distribution` has devices that can't share a batch equally.
@@ -144,7 +144,7 @@ def check_real(x, y, expected):
         expected: `Expected`.
 
     Returns:
-        Both; None for a `y` that is not used.
+        `x` and `y`; None for a `y` that is not used.
 
     Raises:
         ValueError: If the data are empty, not finite, of another shape, or out of range; or if what the condition needs
@@ -165,7 +165,7 @@ def check_pairs(x, y, source_shape, target):
         target: `Expected` of a target.
 
     Returns:
-        Both.
+        `x` and `y`.
 
     Raises:
         ValueError: If one is missing, empty, not finite, of another shape or out of range, or there are not as many.
@@ -197,7 +197,7 @@ def check_domains(x, y, a, b):
         b: `Expected` of an image of B.
 
     Returns:
-        Both.
+        `x` and `y`.
 
     Raises:
         ValueError: If one is missing, empty, not finite, of another shape or out of range, or there are not as many.
@@ -218,7 +218,7 @@ def check_domains(x, y, a, b):
 
 
 def check_images(name, images, expected):
-    """Raises an error unless these are images `(n, height, width, channels)` such as are expected, an `Expected`."""
+    """Raises an error unless these are images `(n, height, width, channels)` that meet an `Expected`."""
     if not hasattr(images, "shape"):
         raise TypeError(f"{name} must be one array. Received: a {type(images).__name__}.")
     of = "images of that domain"
@@ -226,7 +226,7 @@ def check_images(name, images, expected):
 
 
 def _check_two(first, second, order):
-    """Returns the arrays of what are `x` and `y`, each a tuple of data, a shape and what that is the shape of."""
+    """Returns the arrays of `x` and `y`, each given as a tuple of data, a shape, and a name for what has this shape."""
     (x, *_), (y, *_) = first, second
     for name, part in (("x", x), ("y", y)):
         if not hasattr(part, "shape"):
@@ -274,7 +274,7 @@ def _check_batch(batch, given, expected):
 
 
 def _check_array(name, batch, shape, of, hint=""):
-    """Returns an array of data as NumPy's, if it has this shape and is finite."""
+    """Returns data as a NumPy array, if they have this shape and are finite."""
     _check_dense(name, batch)
     received = tuple(batch.shape)
     if not same_shape(received[1:], shape) or len(received) == 0:
@@ -302,7 +302,7 @@ def _check_dense(name, part):
 
 
 def _is_sparse_or_ragged(data):
-    # SciPy's, and torch's; the other two are TensorFlow's, and JAX's derive from a class of that name.
+    # Sparse arrays of SciPy and of torch; then two classes of TensorFlow, and the base class of those of JAX.
     kinds = {kind.__name__ for kind in type(data).__mro__}
     return (
         hasattr(data, "tocoo")
@@ -344,7 +344,7 @@ def _check_divisible(*sizes):
 
 
 def check_sample_given(condition, n, labels, given):
-    """Checks what `sample` was told of `n` samples.
+    """Checks the arguments of `sample` that condition `n` samples.
 
     Args:
         condition: `keras_gan.conditions.Condition`.

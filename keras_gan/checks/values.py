@@ -9,7 +9,7 @@ from keras import ops
 
 
 def check_integer(name, value, low=1, high=None):
-    """Returns an integer within bounds as Python's.
+    """Returns an integer within bounds as a Python int.
 
     Args:
         name: String, the name of the argument.
@@ -34,7 +34,7 @@ def check_integer(name, value, low=1, high=None):
 
 
 def check_number(name, value, low=None, high=None, open_low=False, open_high=False):
-    """Returns a finite number within bounds as Python's float.
+    """Returns a finite number within bounds as a Python float.
 
     Args:
         name: String, the name of the argument.
@@ -66,7 +66,7 @@ def check_number(name, value, low=None, high=None, open_low=False, open_high=Fal
 
 
 def check_seed(seed):
-    """Returns a seed that Keras takes as Python's int, or None.
+    """Returns a seed that Keras takes as a Python int, or None.
 
     Raises:
         ValueError: If `seed` is neither None nor an integer from 0 to 2**32 - 1.

@@ -119,7 +119,7 @@ def _from_arrays(data, batch_size, labels, size, seed, data_range):
 
 
 def as_images(data, name="data"):
-    """Returns an array of images as NumPy's `(n, height, width, channels)`; a `numpy.memmap` stays on disk.
+    """Returns images as a NumPy array `(n, height, width, channels)`; a `numpy.memmap` stays on disk.
 
     Raises:
         ValueError: If it is of another shape, or empty; the message calls it `name`.
