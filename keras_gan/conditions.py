@@ -273,7 +273,7 @@ class Labels(Condition):
     def check_given(self, given, n, of):
         if given.dtype.kind not in "biuf" and given.dtype.name != "bfloat16":
             raise TypeError(
-                f"labels must be integers. Received: dtype {given.dtype}. Convert names to class numbers with "
+                f"labels must be integers. Received: dtype {given.dtype}. Convert names to class numbers: "
                 "names, labels = numpy.unique(labels, return_inverse=True)."
             )
         if given.ndim == 0 or given.size != given.shape[0]:

@@ -79,7 +79,7 @@ def dcgan_discriminator(image_shape, width=16, condition=None, labels_by="projec
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
-        width: Int > 0, the number of filters of the first layer; each further stage has twice as many. Defaults to
+        width: Int > 0, the number of filters of the first layer; each further stage doubles them. Defaults to
             `16`; the paper has 64.
         condition: `keras_gan.conditions.Condition`, such as `Labels(10)`; it sets what the discriminator takes in
             addition to data, and returns in addition to logits. Defaults to None.
@@ -123,7 +123,7 @@ def sn_dcgan_discriminator(image_shape, width=16, condition=None, labels_by="pro
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
-        width: Int > 0, the number of filters of the first layer; each further stage has twice as many. Defaults to
+        width: Int > 0, the number of filters of the first layer; each further stage doubles them. Defaults to
             `16`; the paper has 64.
         condition: As in `dcgan_discriminator`. The embedding of `"projection"` is spectrally normalized, too.
         labels_by: As in `dcgan_discriminator`.

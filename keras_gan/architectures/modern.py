@@ -30,8 +30,8 @@ def modern_generator(image_shape, latent_dim, width=64, condition=None):
     Args:
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
         latent_dim: Int > 0, the size of the latent.
-        width: Int > 0, the number of channels at full size; each halving of the size except the last doubles
-            them. Defaults to `64`.
+        width: Int > 0, the number of channels at full size; each halving of the size except the last doubles them.
+            Defaults to `64`.
         condition: As in `dcgan_generator`. Defaults to None.
 
     Returns:
@@ -79,8 +79,8 @@ def modern_discriminator(image_shape, width=64, condition=None, labels_by="proje
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
-        width: Int > 0, the number of channels at full size; each halving of the size except the last doubles
-            them. Defaults to `64`.
+        width: Int > 0, the number of channels at full size; each halving of the size except the last doubles them.
+            Defaults to `64`.
         condition: As in `dcgan_discriminator`.
         labels_by: As in `dcgan_discriminator`.
 

@@ -62,7 +62,7 @@ def resnet_discriminator(image_shape, width=64, condition=None, labels_by="proje
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
-        width: Int > 0, the number of filters of the first block; each further block has twice as many. Defaults to
+        width: Int > 0, the number of filters of the first block; each further block doubles them. Defaults to
             `64`, which gives 64-128-256-512-1024 at 128 pixels, as in the paper.
         condition: As in `dcgan_discriminator`. The embedding of `"projection"` is spectrally normalized, too.
         labels_by: As in `dcgan_discriminator`.

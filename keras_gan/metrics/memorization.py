@@ -37,8 +37,7 @@ class Memorization(BufferedMetric):
             to a dict with `"features"`. Those of `keras_gan.metrics.features.self_supervised` ignore mirroring and
             noise. A function must be registered with `keras.saving.register_keras_serializable` to be loaded again.
         training_set: The images that the GAN learns from, in [-1, 1]: an array, a `tf.data.Dataset` of images, or of
-            `(images, labels)`. Defaults to None, only for loading: the file has the
-            features.
+            `(images, labels)`. Defaults to None, only for loading: the file has the features.
         max_examples: Int > 1, how many held-out and generated images to compare. Defaults to `10000`.
         name: String. Defaults to `"memorization"`.
         dtype: As for any `keras.metrics.Metric`.

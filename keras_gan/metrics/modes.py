@@ -32,8 +32,8 @@ class ModeCoverage(FeatureMetric):
 
     Args:
         centers: Array `(num_modes, dim)`, where the modes are.
-        sigma: Float > 0, the standard deviation of a mode in each dimension. Defaults to None,
-            for `features` of a classifier that assigns the modes: every finite sample is then of high quality.
+        sigma: Float > 0, the standard deviation of a mode in each dimension. Defaults to None, for
+            `features` of a classifier that assigns the modes: every finite sample is then of high quality.
         features: Keras model or function from data `(batch, ...)` to points `(batch, dim)`, or to a dict with
             `"probabilities"`, such as `keras_gan.metrics.features.classifier`: with the unit vectors
             `numpy.eye(num_classes)` as `centers` each class is a mode. A function must be registered with

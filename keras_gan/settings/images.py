@@ -38,7 +38,7 @@ class ImageSettings(Settings):
         r1: Float, the weight of the penalty `R1`; 0 for none.
         simultaneous: Bool, whether both players are updated at once, on the same fakes.
         augment: Bool, whether the reals and fakes that the discriminator sees are augmented by `DiffAugment`. None, the
-            default for images in color: they are if each image is seen more than a hundred times.
+            default for images in color: True if each image is seen more than a hundred times.
         flip: Bool, whether images are mirrored at random.
         ema: Float, the momentum of the average of the generator's weights.
         seed: Int, or None.

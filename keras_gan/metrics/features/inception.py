@@ -92,8 +92,8 @@ class InceptionV3:
             raise OSError(
                 f"The weights of InceptionV3, {self.weights!r}, could not be read or downloaded: {error} "
                 f"On a machine with internet access, download {_URL} and put it into {keras_home() / 'models'}, or "
-                "pass weights='PATH/TO/THE/FILE'. To load a GAN that was saved with this metric without the weights, "
-                "call load_model(..., compile=False)."
+                "pass weights='PATH/TO/THE/FILE'. Without the weights, load_model(..., compile=False) loads a GAN that "
+                "was saved with this metric."
             ) from error
         finally:
             keras.config.set_dtype_policy(policy)
