@@ -22,8 +22,8 @@ _FEWEST = 8
 class Augmentation(keras.Layer):
     """Base class of augmentations: random, differentiable maps of all images that the discriminator sees.
 
-    A subclass implements `transform`. All the randomness of an example is one row of one draw: its parts are
-    independent for any kind of seed.
+    A subclass implements `transform`. All random numbers of an example come from one row of a single draw, so that they
+    are independent of each other for any kind of seed.
 
     Attributes:
         num_uniforms: Int, how many uniform numbers one example takes.
@@ -95,8 +95,8 @@ class Augmentation(keras.Layer):
         """Learns from the discriminator's logits on augmented data. Called once a step, outside any gradient.
 
         Args:
-            real_logits: Tensor `(images, ..., 1)`, counted from the loss's `boundary`, where the discriminator is
-                undecided. Images that are judged together share theirs.
+            real_logits: Tensor `(images, ..., 1)`, the logits minus the loss's `boundary`, the logit at which the
+                discriminator is undecided. Images that are judged together have the same logits.
         """
 
 
@@ -169,8 +169,8 @@ class Affine(Augmentation):
 
     `R(angle) @ [[1, k], [0, 1]] @ diag(s_x, s_y) @ p + t`
 
-    interpolated bilinearly; beyond the image its edge is repeated. All numbers are uniform and centered, `s_x` and
-    `s_y` in their logarithm.
+    interpolated bilinearly; beyond the image its edge is repeated. All numbers are drawn uniformly from intervals
+    around 0; for `s_x` and `s_y` this holds for their logarithms.
 
     Args:
         rotation: Float >= 0, the largest angle either way, in degrees. Defaults to `15.0`.
@@ -223,14 +223,14 @@ class Affine(Augmentation):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class AdaptiveAugmentation(Augmentation):
-    """Augments each example with a probability that follows how much the discriminator overfits (ADA).
+    """Augmentation of each example with a probability that adapts to how much the discriminator overfits (ADA).
 
     Overfitting shows as `r = mean(sign(real_logits - boundary))`, with the loss's `boundary`: near 0 while the
-    discriminator is unsure of the data, 1 once it has memorized them. Each step moves the probability by
-    `sign(r - target) * images / ramp_images`, within [0, 1]; steps of fewer than 8 images move it together, since the
-    signs of a few say little. Relativistic losses and `Wasserstein` have no boundary and are refused. An example is
-    augmented as a whole or not at all: as long as the probability stays well below 1, plain images are the likeliest,
-    and the generator learns to make those.
+    discriminator is unsure of the data, 1 once it has memorized them. Each step changes the probability by
+    `sign(r - target) * images / ramp_images`, within [0, 1]. Steps of fewer than 8 images are pooled until there are 8,
+    since the signs of a few say little. Relativistic losses and `Wasserstein` have no boundary and are refused. An
+    example is augmented as a whole or not at all: as long as the probability stays well below 1, plain images are the
+    likeliest, and the generator learns to make those.
 
     Args:
         augmentation: `Augmentation` to apply. Defaults to None, `DiffAugment()`.

@@ -31,7 +31,7 @@ class Condition:
 
     Attributes:
         given_name: String, the name of a batch's extra input, and of the networks' input; None if there is none.
-        given_shape: Tuple, the shape of one example's: `()` for labels, `(n,)` for a vector.
+        given_shape: Tuple, the shape of that input for one example: `()` for labels, `(n,)` for a vector.
         given_dtype: String, such as `"int32"`.
         given_to_discriminator: Bool, whether the discriminator takes `[data, given]` instead of `data`.
         heads: Dict of the discriminator's outputs other than `"logits"`, name to size. Empty if it returns only logits.
@@ -93,7 +93,9 @@ class Condition:
 
     def _check_count(self, given, n, of):
         if len(given) != n:
-            raise ValueError(f"{self.given_name} must be as many as {of}, {n}. Received: {len(given)}.")
+            raise ValueError(
+                f"{self.given_name} must have length {n}, one entry for each of the {of}. Received: {len(given)}."
+            )
 
     def prepare(self, given):
         """Converts the `given` of a batch to the tensor that networks take."""
@@ -271,7 +273,7 @@ class Labels(Condition):
     def check_given(self, given, n, of):
         if given.dtype.kind not in "biuf" and given.dtype.name != "bfloat16":
             raise TypeError(
-                f"labels must be integers. Received: dtype {given.dtype}. Names become class numbers with "
+                f"labels must be integers. Received: dtype {given.dtype}. Convert names to class numbers: "
                 "names, labels = numpy.unique(labels, return_inverse=True)."
             )
         if given.ndim == 0 or given.size != given.shape[0]:
@@ -282,7 +284,7 @@ class Labels(Condition):
             whole = given.dtype.kind == "b" or (given == np.round(given)).all()
             hint = ' Cast them: labels.astype("int32"), or tf.cast(labels, "int32").'
             if not whole:
-                hint = " Numbers that are no classes are a condition of their own, Vector(1)."
+                hint = " For numbers that are not classes, use the condition Vector(1)."
             raise TypeError(f"labels must be integers. Received: dtype {given.dtype}.{hint}")
         self._check_count(given, n, of)
         low, high = int(given.min()), int(given.max())
@@ -291,7 +293,7 @@ class Labels(Condition):
             if low > 0 and high == self.num_classes:
                 hint = " Classes are counted from 0: if yours are counted from 1, subtract 1."
             elif low >= 0:
-                hint = f" As many classes are {type(self).__name__}({high + 1})."
+                hint = f" For labels up to {high}, use {type(self).__name__}({high + 1})."
             raise ValueError(
                 f"labels must lie in [0, {self.num_classes}). Received: labels from {low} to {high}.{hint}"
             )
@@ -425,13 +427,13 @@ class Codes(Condition):
     that is, `-E[log Q(c | x)]` for categorical distributions and normal ones of unit variance.
 
     That bound ties the codes to the features that fakes show first: on little data often slant or stroke, not class.
-    With a `consistency_weight` the discriminator also sorts real data by code, the same for two random augmentations of
-    one example: it adds, for each categorical code, the contrastive loss NT-Xent of the distributions
-    `q = softmax(codes)` of the `2 * batch` views,
+    With a `consistency_weight` the discriminator also sorts real data by code, so that two random augmentations of one
+    example get the same code. For each categorical code, its objective then also has the contrastive loss NT-Xent of
+    the distributions `q = softmax(codes)` of the `2 * batch` views,
 
     `consistency_weight * mean_i(-log(exp(cos(q_i, q_i') / 0.2) / sum_{j != i} exp(cos(q_i, q_j) / 0.2)))`
 
-    where `i'` is the other view of the same example. What the augmentation changes can then not be a code's meaning.
+    where `i'` is the other view of the same example. A code can then not stand for what the augmentation changes.
     This is the second half of Elastic-InfoGAN, applied to the distributions; its learned class frequencies are not
     included. On several devices each view is compared with those of its own device.
 
@@ -547,5 +549,5 @@ def _rows_hint(given):
     if given.ndim != 2 or not np.isin(given, (0, 1)).all():
         return ""
     if (np.count_nonzero(given, axis=1) <= 1).all():
-        return " One-hot labels become class numbers with numpy.argmax(labels, axis=-1)."
-    return f" Rows of zeros and ones with several ones are a condition of their own: Vector({given.shape[1]})."
+        return " Convert one-hot labels to class numbers with numpy.argmax(labels, axis=-1)."
+    return f" For rows of zeros and ones with several ones, use the condition Vector({given.shape[1]})."

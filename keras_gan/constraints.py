@@ -14,7 +14,7 @@ def __dir__():
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class WeightClipping(keras.constraints.Constraint):
-    """The original WGAN's bound on the slope: each weight is clipped to [-c, c] after each update.
+    """Bound on the slope as in the original WGAN: each weight is clipped to [-c, c] after each update.
 
     A constraint of the discriminator's layers, not a penalty of `GAN.compile`.
 

@@ -36,13 +36,13 @@ class CycleGAN(Match):
         generator_ba: `keras.Model` from images of B to images of A.
         discriminator_a: `keras.Model` from images of A to logits `(batch, 1)` or a map of them `(batch, ..., 1)`: no
             sigmoid at its end.
-        discriminator_b: `keras.Model`, the same of B.
+        discriminator_b: `keras.Model`, the same for B.
         ema: Float in [0, 1), the momentum of moving averages of both generators' weights, as in `GAN`. Defaults to
             None, no averages.
         seed: Int, makes the random numbers of training reproducible. Defaults to None, another seed for each run.
-        pool_size: Int >= 0, how many earlier outputs are kept for each discriminator, which gets one of them in place
-            of every other new one. Files keep them, as float32. Defaults to `50`, the paper's; with 0 it only gets
-            those of the current step.
+        pool_size: Int >= 0, how many earlier outputs are kept for each discriminator. Once there are so many, each new
+            output is replaced by an earlier one with probability one half. Files keep them, as float32. Defaults to
+            `50`, as in the paper; with 0 a discriminator only gets the outputs of the current step.
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
 
     Raises:
@@ -138,33 +138,34 @@ class CycleGAN(Match):
     ):
         """Configures training.
 
-        Both generators together minimize their adversarial losses and, of both domains, `cycle_weight` times the cycle
-        loss, the distance of images from their reconstructions, and `cycle_weight * identity_weight` times the identity
-        loss, how much a generator changes images that are already of its target domain.
+        Both generators share one objective. It is the sum of their adversarial losses and, for each domain,
+        `cycle_weight` times the cycle loss and `cycle_weight * identity_weight` times the identity loss. The cycle loss
+        is the distance of images from their reconstructions. The identity loss is how much a generator changes images
+        that are already of its target domain.
 
         Args:
             generator_optimizer: `keras.optimizers.Optimizer` or its name, for both generators. Defaults to
-                `Adam(2e-4, beta_1=0.5)`, the paper's.
+                `Adam(2e-4, beta_1=0.5)`, as in the paper.
             discriminator_optimizer: Another optimizer, for both discriminators, with the same default.
             loss: Name or object from `keras_gan.losses`. Defaults to `"least_squares"`.
             penalties: List of objects from `keras_gan.penalties`, added to the objective of each discriminator, which
                 gets its own copies.
             generator_penalties: List of objects from `keras_gan.penalties`, added to the generators' objective for
                 each direction. They get sources in place of latents.
-            metrics: List of `keras.metrics.Metric` whose `update_state` takes `(real, fake)`. There is one of each for
-                images of A and one for those of B, named with `_a` and `_b` at the end. `evaluate` and
-                `validation_data` fill them: those of B with the given images of B, and with translations of those of A.
-                Where the two are pairs, metrics of pairs are meaningful, such as `keras_gan.metrics.PSNR()`. Defaults
-                to none.
-            augmentation: `keras_gan.augmentation.Augmentation` of all that the discriminators see in training. Defaults
-                to none.
+            metrics: List of `keras.metrics.Metric` whose `update_state` takes `(real, fake)`. Each is made twice, for
+                images of A and for images of B, with `_a` and `_b` at the end of its name. `evaluate` and
+                `validation_data` update them: the metrics of B compare the given images of B with translations of the
+                given images of A, and the metrics of A vice versa. If the given images of A and B are pairs, metrics of
+                pairs are meaningful, such as `keras_gan.metrics.PSNR()`. Defaults to none.
+            augmentation: `keras_gan.augmentation.Augmentation`, applied to all that the discriminators see in training.
+                Defaults to none.
             cycle: `keras.losses.Loss`, function of `(target, output)`, or name of one from `keras.losses`: the distance
                 in both the cycle loss and the identity loss. Defaults to `"mae"`.
-            cycle_weight: Float >= 0. Defaults to `10.0`, the paper's. (There the generators' adversarial loss is twice
-                that of `"least_squares"`: with this loss `5.0` is the paper's proportion.)
-            identity_weight: Float >= 0, of the identity loss, as a share of `cycle_weight`. It keeps colors where they
-                need not change, and takes two more passes of the generators a step. Must be 0 where A and B differ in
-                channels. Defaults to None, 0.5 as in the paper, and 0 where channels differ.
+            cycle_weight: Float >= 0. Defaults to `10.0`, as in the paper. (The paper's adversarial loss for generators
+                is twice `"least_squares"`. With `"least_squares"`, `5.0` gives the ratio of the paper.)
+            identity_weight: Float >= 0, the weight of the identity loss, as a share of `cycle_weight`. This loss keeps
+                colors that need not change, and takes two more passes of the generators in each step. Must be 0 if A
+                and B differ in channels. Defaults to None: 0.5 as in the paper, or 0 if channels differ.
             run_eagerly: Bool, as in `keras.Model.compile`.
             steps_per_execution: Int, as in `keras.Model.compile`.
             jit_compile: Bool or `"auto"`, as in `keras.Model.compile`.
@@ -172,7 +173,7 @@ class CycleGAN(Match):
         Raises:
             ValueError: If a loss is unknown, both kinds of networks are given one and the same optimizer, a network has
                 no trainable weights, two metrics log a result of the same name, or a number is out of range.
-            TypeError: If a penalty, a metric, the cycle or the augmentation is something else.
+            TypeError: If a penalty, a metric, the cycle or the augmentation is of the wrong type.
         """
         cycle_weight = checks.check_number("cycle_weight", cycle_weight, 0)
         identity_weight = self._check_identity(identity_weight)
@@ -376,8 +377,8 @@ class CycleGAN(Match):
         """
         if given is None or given[1] is None:
             raise ValueError(
-                f"{type(self).__name__} draws images of both domains: pass SampleGrid(..., data=) what fit takes. "
-                "Received: none."
+                f"{type(self).__name__} draws images of both domains: pass SampleGrid(..., data=DATA), with the data "
+                "of fit. Received: none."
             )
         given = self.check_data(*(part[:n] for part in given))
         rows = []
@@ -415,8 +416,8 @@ class CycleGAN(Match):
             NumPy array `(n, height, width, channels)`.
 
         Raises:
-            ValueError: If `to` is something else, the images have another shape or are not finite, or `batch_size` is
-                not a positive integer.
+            ValueError: If `to` is neither `"a"` nor `"b"`, the images have another shape or are not finite, or
+                `batch_size` is not a positive integer.
             TypeError: If the images are not numbers.
 
         Example:
@@ -432,7 +433,7 @@ class CycleGAN(Match):
         return self._made(images, to, batch_size)
 
     def there_and_back(self, images, to="b", batch_size=_BATCH):
-        """Translates images as `translate` does, and what becomes of them back again.
+        """Translates images as `translate` does, and translates the results back.
 
         Args:
             images: As for `translate`.
@@ -454,14 +455,16 @@ class CycleGAN(Match):
         ```
         """
         made = self.translate(images, to, batch_size)
-        # Unlike a user's images, a bright one was not scaled otherwise.
+        # Unchecked: only in a user's images do bright values alone suggest a wrong range.
         return made, self._made(made, _OTHER[to], batch_size)
 
     def _made(self, images, to, batch_size):
         return self.infer(self.best(self.generator_to(to)), images, batch_size)
 
     def export(self, filepath, to="b", data=None, **options):
-        """Writes a generator as a file for another program, checked, with the averaged weights if there is an `ema`.
+        """Exports a generator to a file for another program, and checks the file.
+
+        The file has the averaged weights if there is an `ema`.
 
         Args:
             filepath: Path to write: NAME.tflite for phones, NAME.onnx, or NAME for a SavedModel.
@@ -476,7 +479,7 @@ class CycleGAN(Match):
             `keras_gan.export.Report`. It prints as a table.
 
         Raises:
-            ValueError: If `to` is something else, or the file differs from the generator; see
+            ValueError: If `to` is neither `"a"` nor `"b"`, or the file differs from the generator; see
                 `keras_gan.export.export_translation`. No file is left then.
         """
         _check_to(to)

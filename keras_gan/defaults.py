@@ -11,14 +11,14 @@ from keras_gan.penalties import R1, GradientPenalty
 EMA = 0.998
 # The weight of R1.
 GAMMA = 0.1
-# The learning rate and `beta_1` of Adam for images. That of other data is the DCGAN paper's.
+# The learning rate and `beta_1` of Adam for images. Other data get those of the DCGAN paper.
 LEARNING_RATE, BETA_1 = 1e-3, 0.0
 # The smallest side of color images to augment. Gray ones are mostly writing: augmentation made digits worse.
 SMALLEST_AUGMENTED = 32
 
 
 def adam(shape):
-    """Returns the learning rate and `beta_1` of Adam for data of a shape; an empty dict for the DCGAN paper's."""
+    """Returns the learning rate and `beta_1` of Adam for data of a shape; an empty dict for the values of DCGAN."""
     return {"learning_rate": LEARNING_RATE, "beta_1": BETA_1} if len(shape) == 3 else {}
 
 

@@ -27,12 +27,12 @@ class Game(keras.layers.Layer):
     Attributes:
         loss: Object from `keras_gan.losses`.
         penalties: `PenaltyGroup` of the discriminator's penalties.
-        generator_penalties: `PenaltyGroup` of the generator's.
+        generator_penalties: `PenaltyGroup` of the generator's penalties.
         augmentation: `keras_gan.augmentation.Augmentation`, or None.
 
     Raises:
         ValueError: If the loss is unknown, or a part does not fit another or is part of another model.
-        TypeError: If a penalty or the augmentation is something else.
+        TypeError: If a penalty or the augmentation is of the wrong type.
     """
 
     def __init__(self, model, discriminator, shape, loss, penalties, generator_penalties, augmentation):

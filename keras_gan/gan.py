@@ -20,8 +20,8 @@ _SAMPLE_BATCH = 128
 class GAN(Duel):
     """A generator and a discriminator that train against each other in `fit`.
 
-    Called on latents `(batch, latent_dim)`, or on `[latents, given]` where something is given, such as labels, it
-    returns the generator's output.
+    Called on latents `(batch, latent_dim)`, it returns the generator's output. If its condition has an extra input,
+    such as labels, it is called on `[latents, given]`.
 
     Args:
         generator: `keras.Model` from latents `(batch, latent_dim)` to data, such as images
@@ -42,11 +42,11 @@ class GAN(Duel):
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
 
     Raises:
-        ValueError: If a network, the prior or the condition does not fit the others, a custom network fails on the
-            highest label, or a number is out of range.
+        ValueError: If a network, the prior or the condition does not fit the others, if a custom network fails when it
+            gets the highest label, or if a number is out of range.
 
     Attributes:
-        ema: Float or None, the value of `"auto"`.
+        ema: Float or None, the momentum in use, with `"auto"` resolved.
         ema_generator: `keras.Model`, the generator with averaged weights; None without `ema`.
 
     Example:
@@ -111,9 +111,9 @@ class GAN(Duel):
         and files keep them.
 
         Args:
-            generator_optimizer: `keras.optimizers.Optimizer` or its name. Defaults to `"auto"`, as None:
-                `Adam(1e-3, beta_1=0.0)` for images `(height, width, channels)`, and `Adam(2e-4, beta_1=0.5)`, the
-                DCGAN paper's, for other data.
+            generator_optimizer: `keras.optimizers.Optimizer` or its name. Defaults to `"auto"`, the same as
+                None: `Adam(1e-3, beta_1=0.0)` for images `(height, width, channels)`, and `Adam(2e-4, beta_1=0.5)`, as
+                in the DCGAN paper, for other data.
             discriminator_optimizer: Another optimizer, for the discriminator, with the same default.
             loss: Name or object from `keras_gan.losses`; a custom one needs `get_config` for the GAN to be saved.
                 Defaults to `"non_saturating"`.
@@ -125,7 +125,7 @@ class GAN(Duel):
             generator_penalties: List of objects from `keras_gan.penalties`, such as `ModeSeeking()`, added to the
                 generator's objective.
             metrics: List of `keras.metrics.Metric` whose `update_state` takes `(real, fake)`, such as those of
-                `keras_gan.metrics`. `evaluate` and `validation_data` fill them; training does not.
+                `keras_gan.metrics`. `evaluate` and `validation_data` update them; training does not.
             augmentation: `keras_gan.augmentation.Augmentation`, applied to all reals and fakes that the discriminator
                 sees in training. None for none. Defaults to `"auto"`: `DiffAugment()` for images of 3 or 4 channels, at
                 least 32 pixels high and wide; none for other data.
@@ -141,7 +141,7 @@ class GAN(Duel):
         Raises:
             ValueError: If the loss is unknown, both players are given one and the same optimizer, a network has no
                 trainable weights, two metrics log a result of the same name, or a number is out of range.
-            TypeError: If a penalty, a metric or the augmentation is something else.
+            TypeError: If a penalty, a metric or the augmentation is of the wrong type.
         """
         checks.check_integer("discriminator_steps", discriminator_steps)
         if simultaneous and discriminator_steps > 1:
@@ -245,9 +245,10 @@ class GAN(Duel):
         return objective + self.condition.generator_term(report["fake_heads"], told), report
 
     def simultaneous_objectives(self, real, given=None):
-        """Computes both objectives on the same fakes, judged once: a list of the discriminator's and the generator's.
+        """Computes both objectives on the same fakes, which the discriminator judges only once.
 
-        Each is a pair as in `discriminator_objective`.
+        Returns a list, first for the discriminator, then for the generator. Each is a pair as in
+        `discriminator_objective`.
         """
         fakes = self._generate_fakes(real, given)
         objective, report = self.discriminator_objective(real, given, fakes)
@@ -320,15 +321,15 @@ class GAN(Duel):
     # === Generating ===
 
     def sample(self, n, seed=None, labels=None, given=None, truncation=None):
-        """Generates, with the averaged weights if there is an `ema`.
+        """Generates samples, with the averaged weights if there is an `ema`.
 
         Args:
             n: Int > 0, how many.
             seed: Int, gives the same samples at each call. Defaults to None, different samples at each call.
             labels: Integers `(n,)`, the class of each sample, if there is a condition on labels. Defaults to None,
                 all classes cyclically.
-            given: Array `(n, ...)`, the condition of each sample, of any kind: labels, or the rows of a `Vector`, which
-                must be given. Defaults to None.
+            given: Array `(n, ...)`, the condition of each sample, of any kind: labels, or rows of numbers, which a
+                `Vector` requires. Defaults to None.
             truncation: Float > 0, how many standard deviations a normal latent may lie from its mean: smaller values
                 give samples that look better and vary less. Defaults to None, no bound.
 
@@ -336,9 +337,9 @@ class GAN(Duel):
             NumPy array `(n, ...)` of the generator's output; images lie in [-1, 1].
 
         Raises:
-            ValueError: If `n` is not a positive integer, or `labels` or `given` are out of range, not `n`, missing
-                where they have no default, or passed where the condition takes none.
-            TypeError: If `labels` or `given` are of another kind.
+            ValueError: If `n` is not a positive integer; or if `labels` or `given` are out of range, not `n` in number,
+                missing without a default, or passed although the condition takes none.
+            TypeError: If `labels` or `given` are of the wrong type.
 
         Example:
 
@@ -357,7 +358,9 @@ class GAN(Duel):
         return self.infer(self.best_generator, inputs, _SAMPLE_BATCH)
 
     def export(self, filepath, **options):
-        """Writes the generator as a file for another program, checked, with the averaged weights if there is an `ema`.
+        """Exports the generator to a file for another program, and checks the file.
+
+        The file has the averaged weights if there is an `ema`.
 
         Args:
             filepath: Path to write: NAME.tflite for phones, NAME.onnx, or NAME for a SavedModel.

@@ -102,7 +102,7 @@ def discriminator_won(loss, suffix=""):
 
 
 def generator_collapsed():
-    """Returns an `Alarm` for fakes whose `diversity` is below 5 % of the data's.
+    """Returns an `Alarm` for fakes whose `diversity` is below 5 % of that of the data.
 
     Example:
 
@@ -402,7 +402,7 @@ def culprit(broken, penalties, generator_penalties=(), updates=1):
     Args:
         broken: Set of the names of logs that are not finite; all were finite before this step.
         penalties: List of the discriminator's penalties.
-        generator_penalties: List of the generator's.
+        generator_penalties: List of the generator's penalties.
         updates: Int, number of discriminator updates since then. With several, the first affects the others, and the
             answer is less specific. Defaults to `1`.
 

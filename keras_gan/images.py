@@ -142,7 +142,7 @@ def save(path, image):
         image: Array `(height, width, channels)`, uint8, with 1 or 3 channels.
 
     Raises:
-        ValueError: If the suffix is another, or the path an address, such as `gs://...`.
+        ValueError: If the suffix is none of these, or the path is an address, such as `gs://...`.
 
     Example:
 

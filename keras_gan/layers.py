@@ -21,7 +21,7 @@ def __dir__():
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class SpectralNormalization(keras.layers.Wrapper):
-    """Divides the kernel of a layer by its largest singular value.
+    """Wrapper that divides the kernel of a layer by its largest singular value.
 
     `y = layer(x; W / sigma), sigma = max over u of ||W u|| with ||u|| = 1`
 
@@ -43,7 +43,7 @@ class SpectralNormalization(keras.layers.Wrapper):
     Input and output shapes are those of `layer`.
 
     Raises:
-        ValueError: If the layer is of another kind, or `power_iterations` is not a positive integer.
+        ValueError: If the layer is of the wrong type, or `power_iterations` is not a positive integer.
 
     Example:
 
@@ -128,7 +128,9 @@ class SpectralNormalization(keras.layers.Wrapper):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class MinibatchStandardDeviation(keras.layers.Layer):
-    """Appends how much the examples of a batch differ, so that a discriminator can detect a collapsed generator.
+    """Layer that appends how much the examples of a batch differ.
+
+    A discriminator can thus detect a collapsed generator.
 
     `s = mean over features of sqrt(var over the group of x + 1e-8)`, one number per group of examples, appended as a
     feature at each position.
@@ -189,7 +191,7 @@ class MinibatchStandardDeviation(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class PixelNormalization(keras.layers.Layer):
-    """Scales the feature vector of each pixel to unit mean square.
+    """Layer that scales the feature vector of each pixel to unit mean square.
 
     `y = x / sqrt(mean over channels of x^2 + 1e-8)`
 
@@ -220,7 +222,7 @@ class PixelNormalization(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class InstanceNormalization(keras.layers.Layer):
-    """Normalizes each channel of each image by its own mean and variance over the pixels.
+    """Layer that normalizes each channel of each image by its own mean and variance over the pixels.
 
     `y = gamma * (x - mean) / sqrt(var + epsilon) + beta`
 
@@ -283,9 +285,9 @@ class ConditionalBatchNormalization(keras.layers.Layer):
 
     `y = (1 + scale(given)) * (x - mean) / sqrt(variance + epsilon) + offset(given)`
 
-    `scale` and `offset` are the condition's embeddings: of labels a table with one row a class, of vectors a dense
-    layer without bias. Both start at zero, so that the layer starts as batch normalization. They are applied in float32
-    under mixed precision, too.
+    `scale` and `offset` are embeddings of the condition: for labels a table with one row for each class, for vectors a
+    dense layer without bias. Both start at zero, so that the layer starts as batch normalization. They are applied in
+    float32 under mixed precision, too.
 
     Args:
         condition: `keras_gan.conditions.Condition` with an extra input, such as `Labels(10)`.
@@ -301,7 +303,7 @@ class ConditionalBatchNormalization(keras.layers.Layer):
         That of `x`.
 
     Raises:
-        TypeError: If `condition` is something else.
+        TypeError: If `condition` is of the wrong type.
         ValueError: If the condition has no extra input, or a number is out of range.
 
     Example:

@@ -32,13 +32,14 @@ class AdversarialLoss:
     maps, computed in float32 whatever the dtype of the logits.
 
     Attributes:
-        generator_uses_real: Bool, whether `generator` uses the real logits. False saves the discriminator's pass
-            over the real batch in the generator's update; the argument is None then.
+        generator_uses_real: Bool, whether `generator` uses the real logits. If False, the generator's update leaves out
+            the discriminator's pass over the real batch, and the argument is None.
         needs_lipschitz: Bool, whether the loss is only meaningful for a discriminator with a bounded slope, by a
             gradient penalty, weight clipping or spectral normalization.
         boundary: Float, the logit at which the discriminator is undecided; the threshold of `real_accuracy`,
             `fake_accuracy` and `keras_gan.augmentation.AdaptiveAugmentation`. None for a loss in which a single logit
-            has no meaning, such as one of differences: adding a number to all logits changes nothing then.
+            has no meaning, such as one that depends only on differences of logits: adding a number to all logits then
+            changes nothing.
 
     Example:
 
@@ -112,7 +113,7 @@ class AdversarialLoss:
         return {}
 
     def score(self, logits):
-        """Returns D(x) of the logs: the discriminator's output, unless a loss interprets it differently.
+        """Returns the D(x) that is logged: the discriminator's output, unless a loss interprets it differently.
 
         Args:
             logits: Tensor `(batch, ..., 1)`.
@@ -193,8 +194,8 @@ class Minimax(_Smoothable):
     def implied_jensen_shannon(self, discriminator_loss):
         """Returns the divergence implied by the discriminator's loss without smoothing: `log 2 - loss / 2`, in nats.
 
-        A lower bound of the Jensen-Shannon divergence between data and generator, equal to it for the best
-        discriminator; between 0 and log 2 for one that is better than a guess.
+        It is a lower bound of the Jensen-Shannon divergence between data and generator, and equal to it for the best
+        discriminator. It lies between 0 and log 2 if the discriminator is better than a guess.
 
         Args:
             discriminator_loss: Float or scalar tensor, from `discriminator`.
@@ -314,7 +315,9 @@ class Hinge(AdversarialLoss):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class Wasserstein(AdversarialLoss):
-    """WGAN: minus the discriminator's loss estimates the earth mover's distance, if its slope is at most 1.
+    """WGAN loss: the discriminator estimates the earth mover's distance between reals and fakes.
+
+    The estimate is minus the discriminator's loss, if the discriminator's slope is at most 1.
 
     With `D = logits`,
 
@@ -352,7 +355,8 @@ class Wasserstein(AdversarialLoss):
 class Relativistic(AdversarialLoss):
     """RpGAN, the loss of R3GAN: the real example of a pair should look more real than the fake one.
 
-    With `C = logits`, and each real paired with the fake at the same index of the batch, of maps position by position,
+    With `C = logits`, and each real paired with the fake at the same index of the batch, in maps also at the same
+    position,
 
     - discriminator: `-mean(log sigmoid(C(x) - C(G(z))))`, which is log 2 at equilibrium
     - generator: `-mean(log sigmoid(C(G(z)) - C(x)))`
@@ -399,8 +403,8 @@ class RelativisticAverage(Relativistic):
 
     The accuracies in the logs are the shares of `C(x) > mean(C(G(z)))` and `C(G(z)) < mean(C(x))`, ties counted half.
 
-    The inner means are those of this replica's batch, of maps over all positions. They are inside a nonlinearity, so
-    results depend on the number of replicas: on two it trains as on two batches of half the size.
+    The inner means are over this replica's batch and, for maps, over all positions. They are inside a nonlinearity, so
+    results depend on the number of replicas: training on two replicas is like training on two batches of half the size.
 
     Example:
 

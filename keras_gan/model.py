@@ -25,8 +25,9 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
     `fit` and `evaluate` on TensorFlow, JAX and torch, on several replicas and hosts; one optimizer for each player,
     with loss scaling in float16; callbacks, backups, metrics and means; saving with the random state. It writes
     `get_config`, as any Keras model, and may override `check_data`, `check_given`, `smallest_batch`, `shape_for`,
-    `preview`, `alarms`, `culprit` and `hidden_logs`. Its own options in `compile` are set before
-    `super().compile(optimizers, ...)` is called, and are saved by `get_compile_config`, whose dict it adds them to.
+    `preview`, `alarms`, `culprit` and `hidden_logs`. If it adds options to `compile`, it sets them
+    before it calls `super().compile(optimizers, ...)`, and adds them to the dict of `get_compile_config`, so that they
+    are saved.
 
     Args:
         seed: Int, makes the random numbers of training reproducible. Defaults to None, another seed for each run.
@@ -117,7 +118,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         raise NotImplementedError
 
     def log_names(self):
-        """Returns the list of names that steps log, in order, once `compile` has set its options.
+        """Returns the list of names that steps log, in order. Called once the options of `compile` are set.
 
         Names returned by `evaluation_step` must be among them.
         """
@@ -135,7 +136,10 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         raise NotImplementedError
 
     def evaluation_step(self, data):
-        """Evaluates one batch in inference mode and fills the metrics with `update_metrics`. As `adversarial_step`."""
+        """Evaluates one batch in inference mode, and updates the metrics by `update_metrics`.
+
+        Takes and returns the same as `adversarial_step`.
+        """
         raise NotImplementedError
 
     def check_data(self, x, y):
@@ -146,7 +150,8 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
             y: Likewise, or None.
 
         Returns:
-            Both: `x` unchanged, since only the first batch of a stream is checked; None for `y` drops it.
+            `x` and `y`. `x` must be returned unchanged, since only the first batch of a stream is checked. If None is
+            returned for `y`, training gets no `y`.
 
         Raises:
             ValueError: If the data can't be trained on.
@@ -178,7 +183,10 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         return []
 
     def culprit(self, broken):
-        """Names the part of a step that made the first value that is not finite, of a set of log names."""
+        """Names the part of a step that made the first value that is not finite.
+
+        `broken` is the set of the names of the logs that are not finite.
+        """
         return next((name for name in self.log_names() if name in broken), " and ".join(sorted(broken)))
 
     @property
@@ -198,8 +206,8 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
                 them: `sum(network.losses)`, of the network's last call.
 
         Returns:
-            List of the reports, with `"loss"`, the scalar, unless the report has one, `"gradient_norm"` and, if the
-            optimizer scales the loss, `"loss_scale"`.
+            List of the reports. Each also has `"loss"`, the scalar, unless it has a loss already; `"gradient_norm"`;
+            and, if the optimizer scales the loss, `"loss_scale"`.
         """
         unknown = [name for name in names if name not in self.optimizer.by_player]
         if unknown:
@@ -234,7 +242,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
 
         Args:
             optimizers: Dict, name of each player to a `keras.optimizers.Optimizer` or its name.
-            metrics: List of `keras.metrics.Metric` that evaluation fills; training does not.
+            metrics: List of `keras.metrics.Metric` that evaluation updates; training does not.
             run_eagerly: Bool, as in `keras.Model.compile`.
             steps_per_execution: Int, as in `keras.Model.compile`.
             jit_compile: Bool or `"auto"`, as in `keras.Model.compile`.
@@ -242,7 +250,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         Raises:
             ValueError: If a player has no optimizer, two have the same object, or a network has no trainable weights;
                 or if two metrics log a result of the same name.
-            TypeError: If a metric is something else.
+            TypeError: If a metric is of the wrong type.
         """
         by_player = self._check_optimizers(optimizers)
         checks.check_metrics(metrics)
@@ -262,8 +270,8 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
             if hasattr(metric, "build"):
                 if self.data_shape is None:
                     raise ValueError(
-                        f"data_shape must be set by the constructor of {type(self).__name__}, the shape of one example "
-                        f"that metrics compare. Received: None, and the metric {type(metric).__name__}."
+                        f"data_shape must be set by the constructor of {type(self).__name__}: metrics need the shape "
+                        f"of one example. Received: None, with the metric {type(metric).__name__}."
                     )
                 metric.build(self.shape_for(metric))
         names = self.log_names()
@@ -337,12 +345,11 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
             steps_per_epoch: Int, the number of batches in an epoch, for infinite data.
             validation_steps: Int, likewise for `validation_data`.
             validation_batch_size: Int, if `validation_data` is an array. Defaults to `batch_size`.
-            validation_freq: Int, or list of ints: the epochs that validation follows.
+            validation_freq: Int n, to validate after every n-th epoch; or list of ints, the epochs to validate after.
 
         Returns:
             `keras.callbacks.History` of the logs in `log_names`, and with `validation_data` of the results of
-            evaluation, prefixed with `val_`. Metrics that need finite features are NaN if the losses are not finite
-            either.
+            evaluation, prefixed with `val_`. If the losses are not finite, metrics that need finite features are NaN.
 
         Raises:
             ValueError: Before the first step, if the data can't be trained on, or there are sample or class
@@ -354,9 +361,9 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         for name, optimizer in self.optimizer.by_player.items():
             if not _is_of(optimizer, self._variables(name)):
                 raise ValueError(
-                    f"The trainable weights of {name} must be those of compile(). Received: others, since `trainable` "
-                    "was changed. No network needs freezing: each update moves its own player alone. Call compile() "
-                    "again."
+                    f"The trainable weights of {name} must be the same as in compile(). Received: others, since "
+                    "`trainable` was changed. No network needs freezing: each update changes only the weights of its "
+                    "own player. Call compile() again."
                 )
         if steps_per_epoch is None:
             checks.check_ends(x, "steps_per_epoch")
@@ -649,7 +656,7 @@ def _refuse_weights(class_weight, sample_weight):
     for name, weights in (("class_weight", class_weight), ("sample_weight", sample_weight)):
         if weights is not None:
             raise ValueError(
-                f"{name} must be None: all examples count alike. To learn more from some data, repeat them."
+                f"{name} must be None: all examples have the same weight. To learn more from some data, repeat them."
             )
 
 
@@ -659,7 +666,7 @@ def _warn_of_unsaved_options(kind):
     own -= set(inspect.signature(AdversarialModel.compile).parameters)
     if own and kind.get_compile_config is AdversarialModel.get_compile_config:
         warnings.warn(
-            f"{kind.__name__}.compile has options that no file keeps: {', '.join(sorted(own))}. A loaded model would "
+            f"{kind.__name__}.compile has options that are not saved: {', '.join(sorted(own))}. A loaded model would "
             "train with their defaults. Add them in get_compile_config: {**super().get_compile_config(), ...}.",
             stacklevel=3,
         )
@@ -673,7 +680,7 @@ def _check_not_of_others(name, optimizer, variables):
     moved = keras_private.variables_of(optimizer)
     if moved and not _is_of(optimizer, variables):
         raise ValueError(
-            f"The optimizer of {name} must be new, or one of a compile() before with the same weights. Received: "
+            f"The optimizer of {name} must be new, or come from an earlier compile() with the same weights. Received: "
             f"{optimizer!r}, which moves the weights of another network, such as {moved[0].path}. Make a new optimizer "
             "where the networks are made."
         )

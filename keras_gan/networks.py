@@ -20,7 +20,7 @@ def common_condition(condition, **networks):
 
     Raises:
         ValueError: If two of them differ.
-        TypeError: If `condition` is something else.
+        TypeError: If `condition` is of the wrong type.
     """
     if condition is not None and not _is_condition(condition):
         raise TypeError(
@@ -52,7 +52,7 @@ def _is_condition(thing):
 
 
 def noise_size(generator, prior, condition):
-    """Returns the size of the latent without codes, an int: the prior's, or the rest of the generator's input.
+    """Returns the size of the latent without codes, an int: that of the prior, or the rest of the generator's input.
 
     Raises:
         ValueError: If the generator has other inputs than `(batch, latent_dim)` and the condition's `given`, or the
@@ -170,7 +170,7 @@ def connect_translation(generator, discriminator):
 
     Args:
         generator: `keras.Model` from sources to outputs.
-        discriminator: `keras.Model` of source and target side by side in the channels, or of `[source, target]`.
+        discriminator: `keras.Model` of source and target, concatenated along the channels, or of `[source, target]`.
 
     Returns:
         The shape of a source and that of a target, `(height, width, channels)` each; and a bool, whether the
@@ -203,7 +203,7 @@ def connect_translation(generator, discriminator):
     if received is not None and not (len(received) == len(expected) and all(map(same_shape, received, expected))):
         alone = len(received) == 1 and same_shape(received[0], pair[1])
         raise ValueError(
-            "discriminator must judge source and target side by side in the channels, shape "
+            "discriminator must judge source and target, concatenated along the channels, shape "
             f"(batch, {join(seen)}), or take [source, target], never the target alone: it could not tell what belongs "
             f"to which source. Received: a model with input {', '.join(map(str, received))}"
             f"{', the target alone' if alone else ''}."

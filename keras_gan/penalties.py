@@ -18,9 +18,10 @@ def __dir__():
 class Penalty:
     """Base class of penalties: weighted terms that are added to the discriminator's objective.
 
-    A subclass implements `__call__`. It gets unaugmented data, and the discriminator as a function that augments, packs
-    and judges them, so that it differentiates with respect to the picture, as in the papers. The discriminator judges
-    each example by itself: it runs in inference mode, so that batch statistics neither couple its examples nor change.
+    A subclass implements `__call__`, which gets unaugmented data, and the discriminator as a function that augments,
+    packs and judges them. Gradients are thus those with respect to unaugmented data, as in the papers. The
+    discriminator judges each example by itself: it runs in inference mode, so that batch statistics neither couple its
+    examples nor change.
 
     If a patch discriminator returns a map of logits, `D(x)` is the mean over its entries in all penalties of this
     module: their weights mean the same for a map of any size. (CycleGAN's and StarGAN's code differentiates the sum
@@ -283,7 +284,9 @@ class LipschitzPenalty(GradientPenalty):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class LeCam(Penalty):
-    """Ties the logits to moving averages of the other side's, against overfitting on little data.
+    """Penalty on the distance of the logits of reals from a moving average of those of fakes, and vice versa.
+
+    It reduces overfitting on little data.
 
     `penalty = weight * (mean_i((D(x_i) - f)^2) + mean_i((D(G(z_i)) - r)^2))`, with `D = logits`, `r` and `f` the moving
     averages of the mean logit of reals and of fakes, `r <- decay * r + (1 - decay) * mean_i(D(x_i))`, starting at 0.
@@ -339,7 +342,7 @@ class LeCam(Penalty):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class ModeSeeking(GeneratorPenalty):
-    """Makes samples differ as much as their latents do, against mode collapse.
+    """Penalty on samples that differ little although their latents differ, to reduce mode collapse.
 
     `penalty = weight / (mean|G(z) - G(z')| / mean|z - z'| + 1e-5)`, means over all entries, with `z'` the latents of
     the batch shifted by one example, under the same condition.

@@ -22,9 +22,9 @@ _BELOW_ONE = 1 - 2**-23
 class Prior:
     """Base class of priors: distributions of the latent.
 
-    A subclass implements `from_uniform`, which maps uniform numbers to latents. All the randomness of a latent is thus
-    one row of one draw: its parts are independent for any kind of seed. (Two draws with the same int seed would repeat
-    each other.)
+    A subclass implements `from_uniform`, which maps uniform numbers to latents. All random numbers of a latent thus
+    come from one row of a single draw, so that they are independent of each other for any kind of seed. (Two draws with
+    the same int seed would repeat each other.)
 
     Args:
         latent_dim: Int > 0, the size of one latent.
@@ -59,9 +59,9 @@ class Prior:
         Args:
             n: Int, or scalar integer tensor, how many.
             seed: Int, `keras.random.SeedGenerator`, or None for different numbers at each call.
-            truncation: Float > 0, how many standard deviations a normal latent may lie from its mean. Less gives
-                samples that look better and vary less; the same seed gives latents that move toward the mean.
-                Defaults to None, no bound.
+            truncation: Float > 0, how many standard deviations a normal latent may lie from its mean. Smaller values
+                give samples that look better and vary less. With the same seed, smaller values move the latents toward
+                the mean. Defaults to None, no bound.
 
         Returns:
             Tensor `(n, latent_dim)`, float32.
@@ -82,8 +82,8 @@ class Prior:
         """Maps uniform numbers to latents.
 
         Args:
-            uniform: Tensor `(n, num_uniforms)`, float32, in [0, 1). Exports also try one with axes in between, which
-                keeps a GPU off; a prior need not support it.
+            uniform: Tensor `(n, num_uniforms)`, float32, in [0, 1). Exports also try a tensor with more axes between
+                these two: a phone's GPU then leaves this part to the CPU. A prior need not support it.
             truncation: As in `sample`.
 
         Returns:

@@ -18,10 +18,10 @@ class Pix2Pix(Duel):
     Args:
         generator: `keras.Model` from sources `(batch, height, width, channels)` in [-1, 1] to images of the
             same size, or larger by a whole factor, with any number of channels.
-        discriminator: `keras.Model` from source and target side by side in the channels,
+        discriminator: `keras.Model` from source and target, concatenated along the channels,
             `(batch, height, width, source_channels + target_channels)`, or from `[source, target]`, to logits
-            `(batch, 1)` or a map of them `(batch, ..., 1)`: no sigmoid at its end. If targets are larger, it gets
-            enlarged sources.
+            `(batch, 1)` or a map of them `(batch, ..., 1)`: no sigmoid at its end. If targets are larger than sources,
+            sources are enlarged for it.
         ema: Float in [0, 1), the momentum of a moving average of the generator's weights, as in `GAN`. Defaults to
             None, no average.
         seed: Int, makes the random numbers of training reproducible. Defaults to None, another seed for each run.
@@ -33,7 +33,7 @@ class Pix2Pix(Duel):
 
     Attributes:
         source_shape: Tuple `(height, width, channels)`.
-        data_shape: Tuple, the same of a target.
+        data_shape: Tuple, the same for a target.
         ema_generator: `keras.Model`, the generator with averaged weights; None without `ema`.
 
     Example:
@@ -92,22 +92,23 @@ class Pix2Pix(Duel):
         The generator minimizes its adversarial loss and `reconstruction_weight` times the reconstruction loss.
 
         Args:
-            generator_optimizer: `keras.optimizers.Optimizer` or its name. Defaults to `Adam(2e-4, beta_1=0.5)`, the
-                paper's.
+            generator_optimizer: `keras.optimizers.Optimizer` or its name. Defaults to `Adam(2e-4, beta_1=0.5)`,
+                as in the paper.
             discriminator_optimizer: Another optimizer, for the discriminator, with the same default.
             loss: Name or object from `keras_gan.losses`. Defaults to `"non_saturating"`.
-            penalties: List of objects from `keras_gan.penalties`, added to the discriminator's objective. They see
-                targets and outputs, and the discriminator as a function of these with a fixed source.
+            penalties: List of objects from `keras_gan.penalties`, added to the discriminator's objective. They get
+                targets and outputs, and the discriminator as a function of a target or an output, with the source
+                fixed.
             generator_penalties: List of objects from `keras_gan.penalties`, added to the generator's objective. They
                 get the source in place of latents.
             metrics: List of `keras.metrics.Metric` whose `update_state` takes `(target, output)`. `evaluate` and
-                `validation_data` fill them. Defaults to None: `keras.metrics.MeanAbsoluteError`, named `"mae"`,
+                `validation_data` update them. Defaults to None: `keras.metrics.MeanAbsoluteError`, named `"mae"`,
                 `keras_gan.metrics.PSNR` and `keras_gan.metrics.SSIM`.
-            augmentation: `keras_gan.augmentation.Augmentation` of all that the discriminator sees in training: one
-                draw for a source and its target, or output. Defaults to none.
+            augmentation: `keras_gan.augmentation.Augmentation`, applied to all that the discriminator sees in training.
+                A source and its target, or its output, share one random draw. Defaults to none.
             reconstruction: `keras.losses.Loss`, function of `(target, output)`, or name of one from `keras.losses`:
                 the distance of an output from its target, averaged over the batch. Defaults to `"mae"`.
-            reconstruction_weight: Float >= 0. Defaults to `100.0`, the paper's.
+            reconstruction_weight: Float >= 0. Defaults to `100.0`, as in the paper.
             simultaneous: Bool, whether both players learn from the same outputs and are updated at once, as in `GAN`.
                 Defaults to False, the discriminator first.
             run_eagerly: Bool, as in `keras.Model.compile`.
@@ -117,7 +118,7 @@ class Pix2Pix(Duel):
         Raises:
             ValueError: If a loss is unknown, both players are given one and the same optimizer, a network has no
                 trainable weights, two metrics log a result of the same name, or a number is out of range.
-            TypeError: If a penalty, a metric, the reconstruction or the augmentation is something else.
+            TypeError: If a penalty, a metric, the reconstruction or the augmentation is of the wrong type.
         """
         self.reconstruction_weight = checks.check_number("reconstruction_weight", reconstruction_weight, 0)
         self.reconstruction = get_reconstruction("reconstruction", reconstruction)
@@ -196,9 +197,10 @@ class Pix2Pix(Duel):
         return objective + self.reconstruction_weight * reconstruction, {**report, "reconstruction": reconstruction}
 
     def simultaneous_objectives(self, source, target):
-        """Computes both objectives on the same outputs, judged once: a list of the discriminator's and the generator's.
+        """Computes both objectives on the same outputs, which the discriminator judges only once.
 
-        Each is a pair as in `discriminator_objective`.
+        Returns a list, first for the discriminator, then for the generator. Each is a pair as in
+        `discriminator_objective`.
         """
         output = self._translate(self.generator, source, training=True)
         objective, report = self.discriminator_objective(source, target, output)
@@ -259,7 +261,8 @@ class Pix2Pix(Duel):
         """
         if given is None or given[1] is None:
             raise ValueError(
-                f"{type(self).__name__} draws pairs: pass SampleGrid(..., data=) what fit takes. Received: none."
+                f"{type(self).__name__} draws pairs: pass SampleGrid(..., data=DATA), with the data of fit. "
+                "Received: none."
             )
         source, target = (part[:n] for part in given)
         source, target = self.check_data(source, target)
@@ -278,7 +281,9 @@ class Pix2Pix(Duel):
     # === Exporting ===
 
     def export(self, filepath, **options):
-        """Writes the generator as a file for another program, checked, with the averaged weights if there is an `ema`.
+        """Exports the generator to a file for another program, and checks the file.
+
+        The file has the averaged weights if there is an `ema`.
 
         Args:
             filepath: Path to write: NAME.tflite for phones, NAME.onnx, or NAME for a SavedModel.

@@ -542,7 +542,7 @@ def test_vectors_in_sample():
         gan.sample(2)
     with pytest.raises(ValueError, match=r"labels must be None.*Pass given=, which is for Vector\(n=3\)"):
         gan.sample(2, labels=[0, 1])
-    with pytest.raises(ValueError, match=r"given must be as many as samples, 2\. Received: 3"):
+    with pytest.raises(ValueError, match=r"given must have length 2, one entry for each of the samples\. Received: 3"):
         gan.sample(2, given=np.zeros((3, 3)))
     with pytest.raises(ValueError, match=r"given must have the shape \(batch, 3\)"):
         gan.sample(2, given=[[0, 1]] * 2)

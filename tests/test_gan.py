@@ -68,7 +68,7 @@ def test_weights_are_refused_at_every_door(points, make_gan):
         lambda: gan.evaluate(weighted, verbose=0),
     ]
     for door in doors:
-        with pytest.raises(ValueError, match="all examples count alike"):
+        with pytest.raises(ValueError, match="all examples have the same weight"):
             door()
     assert int(gan.optimizer.iterations) == 0
 
@@ -105,12 +105,12 @@ def test_evaluate_and_metrics_names_are_in_one_order(points, make_gan):
 def test_a_network_that_is_frozen_after_compile_is_refused(points, make_gan):
     gan = make_gan()
     gan.discriminator.trainable = False
-    with pytest.raises(ValueError, match=r"The trainable weights of discriminator must be those of compile"):
+    with pytest.raises(ValueError, match=r"The trainable weights of discriminator must be the same as in compile"):
         gan.fit(points, verbose=0)
     gan.discriminator.trainable = True
     gan.fit(points, batch_size=64, verbose=0)
     gan.generator.layers[0].trainable = False
-    with pytest.raises(ValueError, match=r"The trainable weights of generator must be those of compile"):
+    with pytest.raises(ValueError, match=r"The trainable weights of generator must be the same as in compile"):
         gan.fit(points, verbose=0)
 
 

@@ -314,6 +314,6 @@ def test_options_that_no_file_keeps_are_warned_of():
         def get_compile_config(self):
             return {**super().get_compile_config(), "gamma": 1.0}
 
-    with pytest.warns(UserWarning, match=r"Careless.compile has options that no file keeps: gamma\."):
+    with pytest.warns(UserWarning, match=r"Careless.compile has options that are not saved: gamma\."):
         Careless({"a": weight()[1]}, {"a": 1.0}).compile({"a": "sgd"})
     Careful({"a": weight()[1]}, {"a": 1.0}).compile({"a": "sgd"})

@@ -50,7 +50,7 @@ def as_is(layer):
 def build_generator(chain, latent_dim, condition):
     """Puts the inputs before a chain of layers.
 
-    What is given is embedded and joins the latent, unless there are layers in the chain that take it.
+    The condition's input is embedded and joins the latent, unless there are layers in the chain that take it.
 
     Args:
         chain: List of layers, from `(batch, features)` to data.
@@ -62,7 +62,7 @@ def build_generator(chain, latent_dim, condition):
 
     Raises:
         ValueError: If `latent_dim` is out of range.
-        TypeError: If the condition is something else.
+        TypeError: If the condition is of the wrong type.
     """
     latent_dim = check_integer("latent_dim", latent_dim)
     latent_dim = int(latent_dim)
@@ -98,7 +98,7 @@ def build_discriminator(chain, data_shape, condition, labels_by, stem=(), wrap=a
 
     Raises:
         ValueError: If `labels_by` is unknown.
-        TypeError: If the condition is something else.
+        TypeError: If the condition is of the wrong type.
     """
     _check_condition(condition)
     if labels_by not in _LABELS_BY:

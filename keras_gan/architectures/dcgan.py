@@ -19,21 +19,21 @@ def dcgan_generator(image_shape, latent_dim, width=32, condition=None, synchroni
     Args:
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
         latent_dim: Int > 0, the size of the latent.
-        width: Int > 0, the number of filters before the last layer; each stage below has twice as many. Defaults
-            to `32`; `64` gives the paper's 512-256-128-64 at 64 pixels.
+        width: Int > 0, the number of filters before the last layer; each earlier stage has twice as many as the next.
+            Defaults to `32`; `64` gives 512-256-128-64 at 64 pixels, as in the paper.
         condition: `keras_gan.conditions.Condition`, such as `Labels(10)`: its input, such as labels, is embedded and
             joins the latent. Codes are a part of the latent. Defaults to None.
         synchronized: Bool, whether batch normalization takes the statistics of the global batch under `tf.distribute`,
             not those of each replica's part: slower, but independent of the number of replicas. Defaults to False.
 
     Returns:
-        `keras.Sequential`, latents `(batch, latent_dim)` to images `(batch, height, width, channels)` in [-1, 1]; with
-        a condition, a functional model that keeps it as `condition`, of `[latents, given]` where something is given,
-        such as labels `(batch,)`.
+        `keras.Sequential`, latents `(batch, latent_dim)` to images `(batch, height, width, channels)` in [-1, 1]. With
+        a condition, a functional model that keeps it as `condition`. If the condition has an extra input, such as
+        labels `(batch,)`, the model takes `[latents, given]`.
 
     Raises:
         ValueError: If a size is not positive, or height or width is not divisible by 4.
-        TypeError: If `condition` is something else.
+        TypeError: If `condition` is of the wrong type.
 
     Example:
 
@@ -73,13 +73,13 @@ def dcgan_generator(image_shape, latent_dim, width=32, condition=None, synchroni
 def dcgan_discriminator(image_shape, width=16, condition=None, labels_by="projection"):
     """Builds the discriminator of DCGAN: convolutions, each of which halves the size.
 
-    Unlike the paper's it has no batch normalization. Its statistics would mix reals and fakes and fit neither, so that
-    the discriminator would only work in training mode, and an example's logit would depend on its neighbors, which
+    Unlike in the paper, it has no batch normalization. The statistics would mix reals and fakes and fit neither, so
+    that the discriminator would only work in training mode, and an example's logit would depend on its neighbors, which
     gradient penalties do not allow.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
-        width: Int > 0, the number of filters of the first layer; each stage above has twice as many. Defaults to
+        width: Int > 0, the number of filters of the first layer; each further stage doubles them. Defaults to
             `16`; the paper has 64.
         condition: `keras_gan.conditions.Condition`, such as `Labels(10)`; it sets what the discriminator takes in
             addition to data, and returns in addition to logits. Defaults to None.
@@ -90,13 +90,14 @@ def dcgan_discriminator(image_shape, width=16, condition=None, labels_by="projec
 
     Returns:
         `keras.Sequential`, images `(batch, height, width, channels)` to logits `(batch, 1)`. With a condition, a
-        functional model that keeps it as `condition`: of `[images, given]` where the discriminator is given something,
-        such as labels `(batch,)`; and to a dict of `"logits"` and the condition's `heads` where there are any, such as
-        `"classes"` `(batch, num_classes)` of `AuxiliaryClassifier` and `"codes"` `(batch, num_codes)` of `Codes`.
+        functional model that keeps it as `condition`. If the condition has an extra input for the discriminator, such
+        as labels `(batch,)`, the model takes `[images, given]`. If the condition has `heads`, the model returns a dict
+        of `"logits"` and these heads, such as `"classes"` `(batch, num_classes)` for `AuxiliaryClassifier` and
+        `"codes"` `(batch, num_codes)` for `Codes`.
 
     Raises:
         ValueError: If a size is not positive, height or width is not divisible by 4, or `labels_by` is unknown.
-        TypeError: If `condition` is something else.
+        TypeError: If `condition` is of the wrong type.
 
     Example:
 
@@ -122,7 +123,7 @@ def sn_dcgan_discriminator(image_shape, width=16, condition=None, labels_by="pro
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
-        width: Int > 0, the number of filters of the first layer; each stage above has twice as many. Defaults to
+        width: Int > 0, the number of filters of the first layer; each further stage doubles them. Defaults to
             `16`; the paper has 64.
         condition: As in `dcgan_discriminator`. The embedding of `"projection"` is spectrally normalized, too.
         labels_by: As in `dcgan_discriminator`.

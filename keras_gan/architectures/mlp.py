@@ -27,7 +27,7 @@ def mlp_generator(data_shape, latent_dim, units=(256, 512, 1024), negative_slope
 
     Raises:
         ValueError: If a size is not positive, or the shape is neither a vector's nor an image's.
-        TypeError: If `condition` is something else.
+        TypeError: If `condition` is of the wrong type.
 
     Example:
 
@@ -70,7 +70,7 @@ def mlp_discriminator(
     Raises:
         ValueError: If a size is not positive, the shape is neither a vector's nor an image's, or `labels_by` is
             unknown.
-        TypeError: If `condition` is something else.
+        TypeError: If `condition` is of the wrong type.
 
     Example:
 

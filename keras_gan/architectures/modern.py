@@ -23,13 +23,14 @@ def modern_generator(image_shape, latent_dim, width=64, condition=None):
     A block is a 1x1 convolution to twice the channels, a 3x3 convolution in groups of 16 channels and a 1x1
     convolution back, with leaky ReLUs between, added to its input. There is no normalization; fix-up initialization
     keeps activations in bounds: the last convolution of a block starts at zero, so that each block starts as the
-    identity, and the standard deviation of its others is divided by the fourth root of the number of blocks. Differs
-    from the paper in that a dense layer makes the lowest resolution and a tanh ends the network.
+    identity, and the standard deviation of its others is divided by the fourth root of the number of blocks. The
+    network differs from the paper in two points: a dense layer makes the map of the lowest resolution, and a tanh ends
+    the network.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
         latent_dim: Int > 0, the size of the latent.
-        width: Int > 0, the number of channels at full size; each halving of the size doubles them, but the last.
+        width: Int > 0, the number of channels at full size; each halving of the size except the last doubles them.
             Defaults to `64`.
         condition: As in `dcgan_generator`. Defaults to None.
 
@@ -39,7 +40,7 @@ def modern_generator(image_shape, latent_dim, width=64, condition=None):
 
     Raises:
         ValueError: If a size is not positive, or height or width is not divisible by 4.
-        TypeError: If `condition` is something else.
+        TypeError: If `condition` is of the wrong type.
 
     Example:
 
@@ -78,7 +79,7 @@ def modern_discriminator(image_shape, width=64, condition=None, labels_by="proje
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
-        width: Int > 0, the number of channels at full size; each halving of the size doubles them, but the last.
+        width: Int > 0, the number of channels at full size; each halving of the size except the last doubles them.
             Defaults to `64`.
         condition: As in `dcgan_discriminator`.
         labels_by: As in `dcgan_discriminator`.

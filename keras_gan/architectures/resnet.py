@@ -1,4 +1,4 @@
-"""Residual networks: SNGAN's, from 28 to 128 pixels and beyond."""
+"""Residual networks of SNGAN, from 28 to 128 pixels and beyond."""
 
 import functools
 
@@ -16,8 +16,8 @@ def resnet_generator(image_shape, latent_dim, width=64, condition=None, synchron
     Args:
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
         latent_dim: Int > 0, the size of the latent.
-        width: Int > 0, the number of filters of the last block; each block before has twice as many. Defaults to
-            `64`, which gives the paper's 1024-512-256-128-64 at 128 pixels.
+        width: Int > 0, the number of filters of the last block; each earlier block has twice as many as the next.
+            Defaults to `64`, which gives 1024-512-256-128-64 at 128 pixels, as in the paper.
         condition: `keras_gan.conditions.Condition`; its input sets scale and offset of each batch normalization,
             as in the paper on projection. Defaults to None.
         synchronized: Bool, as in `dcgan_generator`. Defaults to False.
@@ -28,7 +28,7 @@ def resnet_generator(image_shape, latent_dim, width=64, condition=None, synchron
 
     Raises:
         ValueError: If a size is not positive, or height or width is not divisible by 4.
-        TypeError: If `condition` is something else.
+        TypeError: If `condition` is of the wrong type.
 
     Example:
 
@@ -62,8 +62,8 @@ def resnet_discriminator(image_shape, width=64, condition=None, labels_by="proje
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
-        width: Int > 0, the number of filters of the first block; each block above has twice as many. Defaults to
-            `64`, which gives the paper's 64-128-256-512-1024 at 128 pixels.
+        width: Int > 0, the number of filters of the first block; each further block doubles them. Defaults to
+            `64`, which gives 64-128-256-512-1024 at 128 pixels, as in the paper.
         condition: As in `dcgan_discriminator`. The embedding of `"projection"` is spectrally normalized, too.
         labels_by: As in `dcgan_discriminator`.
 

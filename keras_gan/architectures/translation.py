@@ -30,9 +30,9 @@ def unet_generator(source_shape, target_channels=None, width=64, dropout=0.0, sc
             by 4. They are halved as long as both are even, at most eight times.
         target_channels: Int from 1 to 4. Defaults to None, those of the source.
         width: Int > 0, the number of filters of the first layer; each halving doubles them, up to eight times as many.
-            Defaults to `64`, the paper's.
+            Defaults to `64`, as in the paper.
         dropout: Float in [0, 1), the share of activations that is dropped in the three lowest layers on the way up, in
-            training; the paper's is 0.5. Defaults to `0.0`.
+            training; the paper has 0.5. Defaults to `0.0`.
         scale: Int > 0, how many times larger outputs are than sources, in each direction: sources are enlarged first,
             by repeating their pixels. Defaults to `1`.
 
@@ -83,18 +83,19 @@ def unet_generator(source_shape, target_channels=None, width=64, dropout=0.0, sc
 def residual_generator(source_shape, target_channels=None, width=64, blocks=None, separable=False):
     """Builds the residual generator of CycleGAN: down to a quarter, a chain of residual blocks, and up again.
 
-    Differs from the paper in that zeros, not reflections, surround each map, and that kernels of transposed
+    It differs from the paper in two points: zeros, not reflections, surround each map, and kernels of transposed
     convolutions are multiples of their stride.
 
     Args:
         source_shape: Tuple `(height, width, channels)` with 1 to 4 channels; height and width divisible by 4.
         target_channels: Int from 1 to 4. Defaults to None, those of the source.
         width: Int > 0, the number of filters at full size; each of the two halvings doubles them. Defaults to `64`,
-            the paper's.
-        blocks: Int > 0, how many residual blocks. Defaults to None, the paper's: 6 up to 128 pixels, 9 above.
-        separable: Bool, whether convolutions look at each channel alone, and mix channels pixel by pixel, for phones:
-            a ninth of the multiply-adds at the paper's width, an eighth at a third of it. The first one, on few
-            channels, stays, with a kernel of 3 pixels in place of 7; maps grow by repeating pixels. Defaults to False.
+            as in the paper.
+        blocks: Int > 0, how many residual blocks. Defaults to None, as in the paper: 6 up to 128 pixels, 9 above.
+        separable: Bool, whether convolutions are separable, for phones: they filter each channel by itself, and mix
+            channels pixel by pixel. This takes a ninth of the multiply-adds at the paper's width, and an eighth at a
+            third of that width. The first convolution, which has few input channels, stays an ordinary one, with a
+            kernel of 3 pixels in place of 7. Maps are enlarged by repeating pixels. Defaults to False.
 
     Returns:
         `keras.Model`, images `(batch, height, width, channels)` in [-1, 1] to images
@@ -141,15 +142,16 @@ def residual_generator(source_shape, target_channels=None, width=64, blocks=None
 def super_resolution_generator(source_shape, scale, width=32, blocks=4):
     """Builds a generator that enlarges images: it adds a learned residual to the bilinearly enlarged source.
 
-    As in EDSR, residual blocks without normalization, which would take away contrast, work at the source's size, where
-    a convolution costs a fourth or a sixteenth; each transposed convolution then doubles it. The last convolution
-    starts at zero: untrained, the generator enlarges bilinearly. The sum is clipped to black and white.
+    As in EDSR, the residual blocks have no normalization, which would take away contrast. They work at the source's
+    size, where a convolution costs a fourth or a sixteenth of one at the target's size. Transposed convolutions follow,
+    each of which doubles the size. The last convolution starts at zero: untrained, the generator enlarges bilinearly.
+    The sum is clipped to [-1, 1].
 
     Args:
         source_shape: Tuple `(height, width, channels)` with 1 to 4 channels.
         scale: 2 or 4, how many times larger outputs are than sources, in each direction.
-        width: Int > 0, the number of filters. Defaults to `32`, half of the papers': a fourth of the time, for
-            training without a GPU.
+        width: Int > 0, the number of filters. Defaults to `32`, half as many as in the papers: a fourth of the
+            time, for training without a GPU.
         blocks: Int > 0, how many residual blocks. Defaults to `4`, where the papers have 16, for the same reason.
 
     Returns:
@@ -198,16 +200,16 @@ def patch_discriminator(shape, width=64, receptive_field=None):
         shape: Tuple `(height, width, channels)` of the input: for `Pix2Pix` with the channels of source and target
             together, for `GAN` and `CycleGAN` those of an image.
         width: Int > 0, the number of filters of the first layer; each further layer doubles them, up to eight times
-            as many. Defaults to `64`, the paper's.
+            as many. Defaults to `64`, as in the paper.
         receptive_field: 16, 34 or 70, the side in pixels of the patch that a logit sees. Defaults to None, the largest
-            that is at most the shorter side, and whose layers can halve the image.
+            that is at most the shorter side, and whose layers can halve height and width without remainder.
 
     Returns:
         `keras.Sequential`, images `(batch, height, width, channels)` to a map of logits `(batch, rows, columns, 1)`.
 
     Raises:
-        ValueError: If a number is out of range, or the image is smaller than a patch, or not divisible as often as
-            layers halve it: once, twice or three times.
+        ValueError: If a number is out of range, if the image is smaller than a patch, or if height and width can't be
+            halved without remainder as often as the layers do: once, twice or three times.
 
     Example:
 

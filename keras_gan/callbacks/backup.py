@@ -35,24 +35,25 @@ _NO_SETTINGS = {
 
 
 class BackupAndRestore(keras.callbacks.BackupAndRestore):
-    """Resumes an interrupted run exactly, when the same program is started again.
+    """Backup of training, from which an interrupted run resumes exactly when the same program is started again.
 
     After each epoch it writes one `.keras` file with all that the next step depends on: weights, both optimizers,
     averages, random states, running sums of metrics, the position in the data, and the state of other callbacks, such
     as the best value of `ModelCheckpoint`. Files are written atomically, and the previous one is kept: if the last is
     damaged all the same, it is skipped with a warning. Weights that are not finite are not saved.
 
-    Ctrl-C and SIGTERM, which a machine receives before it is preempted, end training after the current step, with a
-    backup of that step, unless several processes train together; a second one ends it at once.
+    Ctrl-C and SIGTERM, which a machine receives before it is preempted, end training after the current step. A backup
+    of that step is made, unless several processes train together. A second signal ends training at once.
 
-    On a CPU the weights are bit for bit those of an uninterrupted run if the data are in order, come from
-    `keras_gan.datasets.load`, or, on TensorFlow, are an array and `keras.utils.set_random_seed` was called. On
-    TensorFlow this requires a new process: a second GAN of the same process may round differently, by 3e-8, unless
-    `keras.backend.clear_session()` was called before it was made.
+    On a CPU the weights are bit for bit those of an uninterrupted run in three cases: the data come in a fixed order;
+    they come from `keras_gan.datasets.load`; or, on TensorFlow, they are an array and `keras.utils.set_random_seed` was
+    called. On TensorFlow this requires a new process: a second GAN of the same process may round differently, by 3e-8,
+    unless `keras.backend.clear_session()` was called before it was made.
 
-    Of other callbacks it keeps the attributes that are numbers, strings, and lists, tuples, sets and dicts of these:
-    not arrays, such as the best weights of `EarlyStopping`; use `ModelCheckpoint` for these. When a run resumes within
-    an epoch, callbacks that write files after a number of batches write some again. `CSVLogger` needs `append=True`.
+    From other callbacks, a backup keeps the attributes that are numbers, strings, or lists, tuples, sets and dicts of
+    these. It does not keep arrays, such as the best weights of `EarlyStopping`: use `ModelCheckpoint` for the best
+    weights. When a run resumes within an epoch, callbacks that write files after a number of batches write some again.
+    `CSVLogger` needs `append=True`.
 
     Args:
         backup_dir: Path of a folder for this run alone; made if it is missing.
@@ -61,9 +62,9 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         force: Bool, whether to resume with other settings than those of the backup. Defaults to False.
 
     Raises:
-        ValueError: If `save_freq` is something else, or `backup_dir` is an address, such as `gs://...`; when training
-            begins, if a backup was made with other settings, each of which is named, if there are backups and none can
-            be read, or if the GAN can't be saved.
+        ValueError: If `save_freq` is neither `"epoch"` nor a positive integer, or `backup_dir` is an address, such as
+            `gs://...`. When training begins: if a backup was made with other settings (the message lists them), if
+            there are backups but none can be read, or if the GAN can't be saved.
         OSError: When training begins, if nothing can be written to the folder; later, if a backup can't be written. The
             one before it stays.
 
@@ -118,7 +119,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         if not self.others:
             raise ValueError(
                 "BackupAndRestore must be in the list of callbacks of keras_gan.GAN.fit. "
-                "Received: it in a CallbackList, or in the fit of another model."
+                "Received: one in a CallbackList, or in the fit of another model."
             )
         self._restored = None
         self._kept = True
@@ -156,7 +157,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
                 f"backup_dir must hold a run with the same settings. Received: {path}, made with others:\n"
                 + "\n".join(f"  {line}" for line in changed[:10])
                 + (f"\n  and {len(changed) - 10} more" if len(changed) > 10 else "")
-                + "\nGo on with those of the backup, choose another folder, or accept the change with force=True."
+                + "\nUse the settings of the backup, choose another folder, or accept the change with force=True."
             )
         self._apply(path, state)
         self._restored = path, state
@@ -166,8 +167,8 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         keras_private.start_at(self.model, epochs if state["stopped"] else state["epoch"])
         if any(getattr(callback, "restore_best_weights", False) for callback in self.others):
             self._log(
-                "EarlyStopping keeps its best weights in memory alone, and from before this start they are lost: use "
-                "ModelCheckpoint(save_best_only=True) for the best ones."
+                "EarlyStopping keeps its best weights only in memory, so those from before this restart are lost: use "
+                "ModelCheckpoint(save_best_only=True) to keep the best weights."
             )
 
     def _apply(self, path, state):
@@ -239,7 +240,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         return sorted(self.folder.glob("epoch_*.keras"))
 
     def _save(self, epoch, batch):
-        # Before only the chief continues: reading sums over processes. Not needed after an epoch.
+        # All processes must read, since a read adds up their values. After an epoch the sums are not needed.
         sums = [float(ops.convert_to_numpy(ops.convert_to_tensor(v))) for v in self._sums()] if batch else []
         if not self.model.is_chief:
             return

@@ -78,7 +78,7 @@ def in_training(callbacks):
 
 
 class _Terminate(keras.callbacks.Callback):
-    """Passes `keras.callbacks.TerminateOnNaN` a `loss` that is NaN if any log is: no log has that name."""
+    """Wrapper of `keras.callbacks.TerminateOnNaN`, which only watches `loss`: it gets the sum of all logs as `loss`."""
 
     def __init__(self, callback):
         super().__init__()

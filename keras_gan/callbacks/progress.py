@@ -12,8 +12,9 @@ _BAR = 12
 class Progress(keras.callbacks.ProgbarLogger):
     """Keras's progress bar with the time left of the whole run, in one line of the terminal, without `hidden_logs`.
 
-    During an epoch it shows as many means as fit into the line: a line that wraps can't be overwritten. The end of an
-    epoch shows all, as Keras does; only that is printed where standard output is a file. `fit` uses it.
+    During an epoch it shows as many means as fit into the line: a line that wraps can't be overwritten. At the end of
+    an epoch it shows all means, as Keras does; if standard output is a file, only these lines are printed. `fit` adds
+    this callback, unless it gets another progress bar.
 
     Args:
         summary: Dict of names of logs to the words shown for them: an epoch's end shows only these, in one line.

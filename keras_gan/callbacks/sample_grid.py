@@ -19,9 +19,9 @@ class SampleGrid(keras.callbacks.Callback):
         seed: Int >= 0, for the latents. Defaults to `0`.
         given: Array `(n, ...)`, the condition of each image, as in `GAN.sample`. Defaults to None, all classes
             cyclically if there is a condition on labels; a condition that is a vector needs it.
-        data: For a model that translates images, such as `Pix2Pix`: what `fit` takes, of which the first `n` pairs are
-            drawn, source, output and target side by side; of `CycleGAN` an image of each domain, its translation and
-            its reconstruction. Fewer are drawn if there are fewer. Defaults to None.
+        data: For a model that translates images, such as `Pix2Pix`: data as `fit` takes them. The first `n` pairs are
+            drawn, with source, output and target side by side. For `CycleGAN`, images of each domain are drawn, with
+            their translations and reconstructions. Fewer are drawn if there are fewer. Defaults to None.
 
     Raises:
         ValueError: If a number is out of range, or `log_dir` is an address, such as `gs://...`; when training begins,

@@ -11,17 +11,18 @@ from keras_gan.checks import check_integer, check_path
 class TrainingHealth(keras.callbacks.Callback):
     """Alarms when training goes wrong: `not_finite` for any model, and those that its `alarms()` lists.
 
-    - `not_finite`: a loss or another logged value is NaN or infinite, with the part of the step that made it: the data,
-      a player's loss, a penalty, a gradient. Watched at each step, and in the losses of `validation_data`, which show
-      the effect of an epoch's last step; it always ends training, since nothing can be learned afterwards.
+    - `not_finite`: a loss or another logged value is NaN or infinite. The message names the part of the step that made
+      it: the data, a player's loss, a penalty, a gradient. Watched at each step, and in the losses of
+      `validation_data`, which show the effect of an epoch's last step; it always ends training, since nothing can be
+      learned afterwards.
 
     For a `GAN`:
 
-    - `discriminator_won`: over `patience` epochs the discriminator's loss is below 5 % of what a guess costs. A loss
-      for which a guess costs nothing (`Wasserstein`) has no alarm, and label smoothing, such as 0.1, keeps those of
-      `Minimax` and `NonSaturating` above it.
-    - `generator_collapsed`: over `patience` epochs the `diversity` of fakes is below 5 % of the data's.
-    - `generator_memorizes`: over `patience` epochs the `val_memorization` of a `keras_gan.metrics.Memorization` in
+    - `discriminator_won`: for `patience` epochs the discriminator's loss is below 5 % of the loss of a discriminator
+      that guesses. A loss that is 0 for a guess (`Wasserstein`) has no alarm. With label smoothing, such as 0.1, the
+      losses `Minimax` and `NonSaturating` stay above 5 %, so that the alarm never sounds.
+    - `generator_collapsed`: for `patience` epochs the `diversity` of fakes is below 5 % of the data's.
+    - `generator_memorizes`: for `patience` epochs the `val_memorization` of a `keras_gan.metrics.Memorization` in
       `compile` is above one half.
 
     Messages go to the logger `keras_gan` between two epochs, and to TensorBoard's text page.
@@ -31,8 +32,8 @@ class TrainingHealth(keras.callbacks.Callback):
         patience: Int > 0, how many epochs in a row must look wrong. Defaults to `3`.
         stop: Bool, whether any alarm ends training. Defaults to False.
         checkpoint: Path of the file that a `keras.callbacks.ModelCheckpoint(..., save_best_only=True)` writes. An alarm
-            then ends training, and the model returns to that file's state, unless it is of an epoch that made values
-            which are not finite. Defaults to None.
+            then ends training, and the model returns to the state in that file, unless the file was written in an epoch
+            that made values which are not finite. Defaults to None.
 
     Attributes:
         alarms: List of `(epoch, name, message)` of all alarms, epochs counted from 0.
@@ -113,7 +114,7 @@ class TrainingHealth(keras.callbacks.Callback):
                 self._unsaid.append(f"The model stays as it is: there is no {self.checkpoint} yet.")
             # `ModelCheckpoint` takes the first value as the best, even NaN.
             elif self._broken and self._when_written() != self._written:
-                self._unsaid.append(f"The model stays as it is: {self.checkpoint} is of the epoch that broke.")
+                self._unsaid.append(f"The model stays as it is: {self.checkpoint} was written in the epoch that broke.")
             else:
                 self.model.load_weights(self.checkpoint)
                 self._unsaid.append(f"The model returns to {self.checkpoint}.")

@@ -28,7 +28,7 @@ def check_data(x, y, batch_size, check, smallest_batch=1, later=None):
         later: `Later`, which checks what belongs to later batches of a stream; or None.
 
     Returns:
-        Both, such as `fit` passes them on; a stream as Keras takes it.
+        `x` and `y` as `fit` passes them on: a stream in a form that Keras takes.
 
     Raises:
         ValueError: If there are no data, or `keras.distribution` has devices that can't share a batch equally.
@@ -62,7 +62,8 @@ def check_data(x, y, batch_size, check, smallest_batch=1, later=None):
     )
     if weight is not None:
         raise ValueError(
-            "x must give images or (images, labels): all examples count alike. Received: batches with weights, too."
+            "x must give images or (images, labels): all examples have the same weight. Received: batches with "
+            "weights, too."
         )
     _, checked_y = _same(first_x, *check(first_x, first_y))
     n = len(keras.tree.flatten(first_x)[0])
@@ -74,7 +75,7 @@ def check_data(x, y, batch_size, check, smallest_batch=1, later=None):
 
 def _same(x, checked_x, checked_y):
     if checked_x is not x:
-        raise ValueError("check_data must return x as it came: of a stream it sees the first batch alone.")
+        raise ValueError("check_data must return x as it came: it sees only the first batch of a stream.")
     return checked_x, checked_y
 
 
@@ -120,8 +121,8 @@ class Expected:
     Attributes:
         shape: Tuple, the shape of one example.
         activation: String, the activation that the generator ends in; it bounds the data.
-        condition: `keras_gan.conditions.Condition`, which says what a batch brings beside its data, such as labels; or
-            None where that is not used.
+        condition: `keras_gan.conditions.Condition`, which defines the extra input of a batch, such as labels; or None
+            if that is not used.
     """
 
     shape: tuple
@@ -130,7 +131,7 @@ class Expected:
 
     @property
     def given_name(self):
-        """String, the name of what a batch brings beside its data, or None."""
+        """String, the name of the extra input that a batch brings, or None."""
         return None if self.condition is None else self.condition.given_name
 
 
@@ -143,12 +144,12 @@ def check_real(x, y, expected):
         expected: `Expected`.
 
     Returns:
-        Both; None for a `y` that is not used.
+        `x` and `y`; None for a `y` that is not used.
 
     Raises:
         ValueError: If the data are empty, not finite, of another shape, or out of range; or if what the condition needs
             is missing, out of range or of another shape.
-        TypeError: If the data, or what is given beside them, are of another kind.
+        TypeError: If the data, or what is given with them, are of the wrong type.
     """
     _check_batch(x, y, expected)
     return x, None if expected.given_name is None else ops.convert_to_numpy(y)
@@ -164,11 +165,11 @@ def check_pairs(x, y, source_shape, target):
         target: `Expected` of a target.
 
     Returns:
-        Both.
+        `x` and `y`.
 
     Raises:
         ValueError: If one is missing, empty, not finite, of another shape or out of range, or there are not as many.
-        TypeError: If one is of another kind.
+        TypeError: If one is of the wrong type.
     """
     if y is None:
         raise ValueError(
@@ -196,11 +197,11 @@ def check_domains(x, y, a, b):
         b: `Expected` of an image of B.
 
     Returns:
-        Both.
+        `x` and `y`.
 
     Raises:
         ValueError: If one is missing, empty, not finite, of another shape or out of range, or there are not as many.
-        TypeError: If one is of another kind.
+        TypeError: If one is of the wrong type.
     """
     if y is None:
         raise ValueError(
@@ -217,7 +218,7 @@ def check_domains(x, y, a, b):
 
 
 def check_images(name, images, expected):
-    """Raises an error unless these are images `(n, height, width, channels)` such as are expected, an `Expected`."""
+    """Raises an error unless these are images `(n, height, width, channels)` that meet an `Expected`."""
     if not hasattr(images, "shape"):
         raise TypeError(f"{name} must be one array. Received: a {type(images).__name__}.")
     of = "images of that domain"
@@ -225,7 +226,7 @@ def check_images(name, images, expected):
 
 
 def _check_two(first, second, order):
-    """Returns the arrays of what are `x` and `y`, each a tuple of data, a shape and what that is the shape of."""
+    """Returns the arrays of `x` and `y`, each given as a tuple of data, a shape, and a name for what has this shape."""
     (x, *_), (y, *_) = first, second
     for name, part in (("x", x), ("y", y)):
         if not hasattr(part, "shape"):
@@ -238,7 +239,7 @@ def _check_two(first, second, order):
 def _check_apart(x, y, sides, hint=""):
     """Raises a ValueError unless there are as many of both, and warns if both are the same."""
     if len(x) != len(y):
-        raise ValueError(f"y must be as many as x, {len(x)}: each step takes as many. Received: {len(y)}.{hint}")
+        raise ValueError(f"y must be as long as x, {len(x)}: a step takes as many of both. Received: {len(y)}.{hint}")
     if x.shape == y.shape and np.array_equal(x, y):
         logging.getLogger("keras_gan").warning(
             f"x and y are equal, as far as they were looked at: there is nothing to translate. If {sides} "
@@ -273,7 +274,7 @@ def _check_batch(batch, given, expected):
 
 
 def _check_array(name, batch, shape, of, hint=""):
-    """Returns an array of data as NumPy's, if it has this shape and is finite."""
+    """Returns data as a NumPy array, if they have this shape and are finite."""
     _check_dense(name, batch)
     received = tuple(batch.shape)
     if not same_shape(received[1:], shape) or len(received) == 0:
@@ -301,7 +302,7 @@ def _check_dense(name, part):
 
 
 def _is_sparse_or_ragged(data):
-    # SciPy's, and torch's; the other two are TensorFlow's, and JAX's derive from a class of that name.
+    # Sparse arrays of SciPy and of torch; then two classes of TensorFlow, and the base class of those of JAX.
     kinds = {kind.__name__ for kind in type(data).__mro__}
     return (
         hasattr(data, "tocoo")
@@ -343,7 +344,7 @@ def _check_divisible(*sizes):
 
 
 def check_sample_given(condition, n, labels, given):
-    """Checks what `sample` was told of `n` samples.
+    """Checks the arguments of `sample` that condition `n` samples.
 
     Args:
         condition: `keras_gan.conditions.Condition`.
@@ -352,13 +353,13 @@ def check_sample_given(condition, n, labels, given):
         given: What `sample` takes as `given`.
 
     Returns:
-        What the generator takes beside its latents; the condition's own choice where nothing was said, and None without
-        a condition.
+        The input of the generator in addition to its latents: the passed one, or else the default of the condition, if
+        there is one; None without a condition.
 
     Raises:
-        ValueError: If there is something that the condition does not take, or it is out of range, or not `n`, or only
-            the user can know it and did not say.
-        TypeError: If it is of another kind.
+        ValueError: If an argument is passed that the condition does not take, is out of range, not `n` in number, or
+            missing without a default.
+        TypeError: If it is of the wrong type.
     """
     name = condition.given_name
     if labels is not None:

@@ -13,7 +13,7 @@ from keras_gan import keras_private
 
 
 class Later:
-    """Check of the labels of later batches; keeps its error, which would be buried in TensorFlow's.
+    """Check of the labels of later batches; keeps its error, which would be buried in an error of TensorFlow.
 
     Args:
         check: Function of the `y` of a batch, such as labels, and of the number of examples; it raises an error.
@@ -70,7 +70,7 @@ def draw(x):
         The batch, or None if there is none; and its iterator, which continues after it.
     """
     if isinstance(x, keras.utils.PyDataset):
-        # Some of Keras's are their own iterators, without an end. An infinite one has no length.
+        # Some datasets of Keras are their own iterators, without an end. An infinite dataset has no length.
         n = x.num_batches
         iterator = (x[i] for i in (itertools.count() if n is None else range(n)))
     else:

@@ -152,7 +152,7 @@ def check_monitors(callbacks, metrics):
         metrics: List of `keras.metrics.Metric`, those of `compile`.
 
     Raises:
-        ValueError: If a callback watches something else and has no mode. Keras raises it after an epoch.
+        ValueError: If a callback watches anything else and has no mode. Keras raises it after an epoch.
     """
     modes = {}
     for metric in metrics:
@@ -181,8 +181,8 @@ def check_trainable(name, networks):
         check_model(name, network)
         if not network.trainable_variables:
             raise ValueError(
-                f"{name} must have trainable weights. No network needs freezing: each update moves its own player "
-                f"alone. Received: a {name} with none. Set {name}.trainable = True."
+                f"{name} must have trainable weights. No network needs freezing: each update changes only the "
+                f"weights of its own player. Received: a {name} with none. Set {name}.trainable = True."
             )
 
 

@@ -14,7 +14,7 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://|^(file|gs|hdfs|hf|https?|s3):/", re
 
 
 def check_integer(name, value, low=1, high=None):
-    """Returns an integer within bounds as Python's.
+    """Returns an integer within bounds as a Python int.
 
     Args:
         name: String, the name of the argument.
@@ -26,7 +26,7 @@ def check_integer(name, value, low=1, high=None):
         Int.
 
     Raises:
-        ValueError: If `value` is something else.
+        ValueError: If `value` is not an integer within the bounds.
     """
     value = _scalar(value)
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not _is_within(value, low, high):
@@ -39,7 +39,7 @@ def check_integer(name, value, low=1, high=None):
 
 
 def check_number(name, value, low=None, high=None, open_low=False, open_high=False):
-    """Returns a finite number within bounds as Python's float.
+    """Returns a finite number within bounds as a Python float.
 
     Args:
         name: String, the name of the argument.
@@ -53,7 +53,7 @@ def check_number(name, value, low=None, high=None, open_low=False, open_high=Fal
         Float.
 
     Raises:
-        ValueError: If `value` is something else, NaN or infinite.
+        ValueError: If `value` is not a finite number within the bounds.
     """
     value = _scalar(value)
     if (
@@ -71,7 +71,7 @@ def check_number(name, value, low=None, high=None, open_low=False, open_high=Fal
 
 
 def check_seed(seed):
-    """Returns a seed that Keras takes as Python's int, or None.
+    """Returns a seed that Keras takes as a Python int, or None.
 
     Raises:
         ValueError: If `seed` is neither None nor an integer from 0 to 2**32 - 1.

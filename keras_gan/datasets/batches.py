@@ -137,6 +137,8 @@ def check_batch(images, labels, weights, with_labels):
     if not hasattr(images, "shape"):
         raise TypeError(f"data must give images or (images, labels), arrays. Received: a {type(images).__name__}.")
     if weights is not None:
-        raise ValueError("data must give images or (images, labels): all count alike. Received: weights, too.")
+        raise ValueError(
+            "data must give images or (images, labels): all examples have the same weight. Received: weights, too."
+        )
     if with_labels and labels is None:
-        raise ValueError("labels need data that give (images, labels). Received: images alone.")
+        raise ValueError("labels need data that give (images, labels). Received: only images.")

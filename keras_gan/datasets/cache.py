@@ -112,7 +112,7 @@ def _lock(log, folder):
     try:
         fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        print(f"Waiting for another process, which has {folder}.", flush=True)
+        print(f"Waiting for another process, which is using {folder}.", flush=True)
         fcntl.flock(log, fcntl.LOCK_EX)
 
 

@@ -22,10 +22,10 @@ def from_dataset(data, batch_size=None, labels=False, image_size=None, seed=None
     one-hot.
 
     Args:
-        data: An array of images, such as `numpy.load(path, mmap_mode="r")`, which stays on disk, or a pair of arrays,
-            images and labels; or a source of batches of images, or of images and labels, repeatable for each epoch: a
-            `tf.data.Dataset`, such as `keras.utils.image_dataset_from_directory` returns, a `keras.utils.PyDataset`, or
-            a torch `DataLoader`.
+        data: Arrays or batches. Arrays are one array of images, or a pair of arrays, images and labels; an array from
+            `numpy.load(path, mmap_mode="r")` stays on disk. Batches, of images or of images and labels, must be
+            readable again in each epoch: a `tf.data.Dataset`, such as `keras.utils.image_dataset_from_directory`
+            returns, a `keras.utils.PyDataset`, or a torch `DataLoader`.
         batch_size: Int > 0, for arrays. Defaults to None: 32 for arrays; other data are in batches.
         labels: Bool, whether to give `(images, labels)` instead of `images`. Defaults to False.
         image_size: Int, or `(height, width)`: crop the center to that shape and resize, with 8 bits. Defaults to None,
@@ -47,7 +47,7 @@ def from_dataset(data, batch_size=None, labels=False, image_size=None, seed=None
     Raises:
         ValueError: If the shape, size or range of the images is not supported, labels are missing or not integers, or a
             stream has no known length or can't be repeated.
-        TypeError: If the data are of another kind.
+        TypeError: If the data are of the wrong type.
 
     Example:
 
@@ -119,11 +119,11 @@ def _from_arrays(data, batch_size, labels, size, seed, data_range):
 
 
 def as_images(data, name="data"):
-    """Returns an array of images as NumPy's `(n, height, width, channels)`; a `numpy.memmap` stays on disk.
+    """Returns images as a NumPy array `(n, height, width, channels)`; a `numpy.memmap` stays on disk.
 
     Raises:
-        ValueError: If it is of another shape, or empty; it is called `name`.
-        TypeError: If it holds no numbers.
+        ValueError: If it is of another shape, or empty; the message calls it `name`.
+        TypeError: If it does not hold numbers.
     """
     images = data if isinstance(data, np.memmap) else ops.convert_to_numpy(streams.plain(data))
     images = channels_last(images, name)
@@ -133,7 +133,7 @@ def as_images(data, name="data"):
 
 
 def at_size(images, size, data_range):
-    """Returns images at a size, in memory unless it is their own, and their values of black and white.
+    """Returns images resized into memory, or as they are if they have the size, and their values of black and white.
 
     Raises:
         ValueError: If they don't fit into memory.

@@ -11,14 +11,14 @@ import numpy as np
 from keras_gan.datasets.pictures import fit
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
-# Regardless of the suffix: Pillow also opens formats that pass their content to other programs.
+# The only formats that are read, whatever the suffix: for others, Pillow may pass the content to other programs.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
 # Cameras and browsers write these under other suffixes, such as .jfif, or none. "BM" alone is too unspecific.
 _SIGNATURES = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBP", re.DOTALL)
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 # A picture of evenly spaced colors.
 _COLORS = np.stack(np.meshgrid(*[np.arange(0, 256, 51, dtype="uint8")] * 3), -1).reshape(-1, 1, 3)
-# Decoding the largest takes 1.6 GB, so those above the second number are decoded one at a time.
+# Decoding an image of the first number takes 1.6 GB, so images above the second are decoded one at a time.
 MAX_PIXELS, _LARGE_PIXELS = 89_000_000, 10_000_000
 
 

@@ -4,7 +4,7 @@ import zlib
 
 import numpy as np
 
-# Standard deviations: of the blur in pixels of the small image, of the noise 2 of 255 steps.
+# Standard deviations of the blur, in pixels of the small image, and of the noise: 2 on the scale from 0 to 255.
 _BLUR, _NOISE = 0.3, 2 / 127.5
 
 
@@ -14,8 +14,8 @@ def degrade(images, scale, numbers=None):
     Args:
         images: Tensor of targets `(batch, height, width, channels)`, float32 in [-1, 1], of known size.
         scale: Int, how many times smaller sources are, in each direction.
-        numbers: Tensor `(batch,)`, int64 >= 0, which noise each gets. Defaults to None: each has its own, which its
-            pixels decide.
+        numbers: Tensor `(batch,)`, int64 >= 0, the seed of each image's noise. Defaults to None: the seed is computed
+            from the image's pixels.
 
     Returns:
         Tensor `(batch, height / scale, width / scale, channels)`, float32 in [-1, 1].
@@ -39,7 +39,7 @@ def degrade(images, scale, numbers=None):
 
 
 def _shrinking(n, scale):
-    """Returns the matrix `(n / scale, n)` that blurs and shrinks a row of pixels; at its ends a pixel has no more."""
+    """Returns the matrix `(n / scale, n)` that blurs and shrinks a row of pixels; at its ends it averages fewer."""
     distances = np.arange(n)[:, None] - np.arange(n)
     weights = np.exp(-0.5 * (distances / (_BLUR * scale)) ** 2)
     weights /= weights.sum(1, keepdims=True)

@@ -130,7 +130,7 @@ def attempts(function, items, at_once=16):
         function: Function of a file.
         items: List of files.
         at_once: Int > 0, how many files a thread takes at a time: handing over each by itself takes a tenth of the
-            time. For each thread, the results of twice as many are in memory. Defaults to `16`.
+            time. For each thread, the results of twice this number are in memory. Defaults to `16`.
 
     Yields:
         In the order of the items: the function's result, or None if it raises; and None, or the reason.
@@ -154,7 +154,7 @@ def attempts(function, items, at_once=16):
 
 
 def report(pictures, bad, trouble):
-    """Raises an error, or logs, that pictures can't be used, depending on their `on_error`.
+    """Raises an error for pictures that can't be used, or logs them, depending on their `on_error`.
 
     Args:
         pictures: `Pictures` with an attribute `on_error`.
@@ -199,7 +199,7 @@ def _class(folder, path):
 def _find(folder):
     """Finds all paths of images, and of other files that may be meant as images, both in order.
 
-    Whether a path is a valid image is checked when it is read.
+    An image is checked when it is read.
     """
 
     def fail(error):
@@ -231,8 +231,8 @@ def _describe(others, files, folder):
     listed = "; ".join(f"{len(found)} {kind}, such as {found[0].relative_to(folder)}" for kind, found in kinds[:10])
     more = f"; and {len(kinds) - 10} more kinds" if len(kinds) > 10 else ""
     return (
-        f"{len(others)} of {len(files) + len(others)} files in {folder} are of a kind that is not read "
-        f"({', '.join(decode.FORMATS)} are): {listed}{more}."
+        f"{len(others)} of {len(files) + len(others)} files in {folder} are in other formats than "
+        f"{', '.join(decode.FORMATS)}: {listed}{more}."
     )
 
 

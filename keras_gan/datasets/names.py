@@ -12,7 +12,7 @@ def class_names(name):
         name: String, as in `load`.
 
     Returns:
-        List of strings; for a folder the names of its subfolders, where `names[label]` holds an image with that label.
+        List of strings. For a folder these are the names of its subfolders: images with a label lie in `names[label]`.
 
     Raises:
         ValueError: If the name is unknown, or the set has no labels.

@@ -73,7 +73,7 @@ class Order:
         order = np.stack(columns, axis=1)
         if not self._with_numbers:
             return order
-        # Drawn after the order, which so does not depend on them.
+        # Drawn after the order, so that the order does not depend on them.
         return np.stack([order, rng.integers(2**63 - 1, size=order.shape, endpoint=True)], axis=2)
 
     def dataset(self):

@@ -41,38 +41,41 @@ def load_pairs(
 
     Args:
         a: Path of a folder of images, or an array of images as `from_dataset` takes it.
-        b: The same of their partners. Two folders are matched by the files' paths below them, without suffixes:
-            `a/x/1.jpg` belongs to `b/x/1.png`. Of two arrays, which stay where they are, also on disk, the images of
-            one index belong to each other. Defaults to None: `a` is a folder of images that hold both side by side,
-            the left half being that of `a`; or, with `degrade`, a folder or an array of targets.
+        b: A folder, or an array, of the partners of the images in `a`. Two folders are matched by the files' paths
+            below them, without suffixes: `a/x/1.jpg` belongs to `b/x/1.png`. In two arrays, images with the same index
+            belong together; the arrays stay where they are, also on disk, unless `image_size` resizes them. Defaults to
+            None: `a` is a folder of images that hold both side by side, the image of `a` on the left and that of `b` on
+            the right; or, with `degrade`, a folder or an array of targets.
         batch_size: Int > 0. The last batch of an epoch may be smaller.
-        split: `"train"` or a part of it, as of folders in `load`: a function of the pairs' names alone, which are the
-            paths by which files are matched; of one folder with their suffixes; of arrays the indices.
+        split: `"train"` or a part of it, as for folders in `load`. It depends only on the names of the pairs: for two
+            folders the paths by which files are matched, for one folder the paths with suffixes, for arrays the
+            indices.
         image_size: Int, or `(height, width)`, of the targets: crop the center to that shape and resize. Defaults to
             None, the images' own size, which must then be the same for all.
         scale: Int > 0, how many times as large as a source its target is, in each direction. Defaults to `1`.
         direction: `"a_to_b"`, or `"b_to_a"` for sources from `b` and targets from `a`. Defaults to `"a_to_b"`.
-        group: Which pairs are never separated by a split, such as photographs of one person: a function from a pair's
-            name to a string, its group; or a regular expression, which must be found in each name, and whose first
-            group, or all that it finds, names the group. For arrays, a list or an array of strings or integers, one for
-            each pair. Splits go by the groups' hashes, and count groups. Defaults to None, each pair alone.
+        group: Groups of pairs that a split never separates, such as photographs of one person: a function from a pair's
+            name to a string, the name of its group; or a regular expression, which must be found in each name. The text
+            that it finds names the group; if it has parentheses, only the text within the first. For arrays, a list or
+            an array of strings or integers, one for each pair. A split is made by the hashes of the groups' names, and
+            its numbers count groups. Defaults to None, each pair alone.
         seed: Int, makes the order reproducible, as in `load`. Defaults to None, drawn at random.
-        on_error: What to do about pairs of a folder that can't be used, since an image can't be read, or both are of
-            different shapes, about images without a partner, and about files of other kinds: `"raise"`, or `"skip"`,
-            which says on the logger `keras_gan` how many were left out and which. Defaults to `"raise"`.
+        on_error: What to do if an image in a folder can't be read, if the two images of a pair have different shapes,
+            if an image has no partner, or if there are files of other kinds: `"raise"`, or `"skip"`, which logs to
+            `keras_gan` how many were left out and which. Defaults to `"raise"`.
         channels: Int, of sources from folders: 1, 3 or 4, as in `load`. Defaults to None, 3; arrays have their own.
-        target_channels: Int, the same of targets. Defaults to None, 3.
+        target_channels: Int, the same for targets. Defaults to None, 3.
         cache: Where decoded pairs are kept, as in `load`. Must be None for arrays.
         flip: Bool, whether to mirror both images of a pair, with probability one half. Defaults to False.
-        crop: Int >= 0: targets are read so many pixels higher and wider than `image_size`, which must be given, sources
-            accordingly, and of both the same window is taken, at random. Defaults to `0`.
-        degrade: Int > 1, for super-resolution: `a` holds targets alone, each a whole image, and sources are made of
-            them, so many times smaller in each direction: blurred a little, by a Gaussian whose standard deviation is
-            0.3 pixels of the source, shrunk by area, and with noise of a standard deviation of 2 of 255 steps. With
-            `flip` or `crop` noise is drawn anew in each pass, as those are; without, as for pairs that are held out,
-            each image has a noise of its own, always the same. `channels` are those of both, `b` and
-            `target_channels` must be None, `scale` and `direction` left out. A cache holds the targets. Defaults to
-            None, sources come with their targets.
+        crop: Int >= 0: targets are read this many pixels higher and wider than `image_size`, which must be given, and
+            sources larger in proportion. The same random window is then cropped from both. Defaults to `0`.
+        degrade: Int > 1, for super-resolution: `a` holds only targets, each a whole image, and sources are made from
+            them, `degrade` times smaller in each direction. A source is the target blurred a little, by a Gaussian
+            whose standard deviation is 0.3 pixels of the source, and shrunk by area, with noise whose standard
+            deviation is 2 on the scale from 0 to 255. With `flip` or `crop`, the noise is drawn anew in each pass, as
+            mirroring and windows are. Without them, as for held-out pairs, each image always has the same noise.
+            `channels` are then those of both sources and targets; `b` and `target_channels` must be None; `scale` and
+            `direction` must be left out. A cache holds the targets. Defaults to None: sources are read, not made.
 
     Returns:
         `tf.data.Dataset` of known length, of `(sources, targets)`, both `(batch, height, width, channels)`, float32 in
@@ -80,8 +83,9 @@ def load_pairs(
 
     Raises:
         ValueError: If images have no partner, are of sizes that don't fit, or can't be read (all are counted, the first
-            ten named), the folders are one or lie in each other, or an argument is none of the above.
-        TypeError: If `a` and `b` are neither folders nor arrays, or groups are of another kind.
+            ten named), if both folders are the same or one is inside the other, or if an argument has another value
+            than those above.
+        TypeError: If `a` and `b` are neither folders nor arrays, or groups are of the wrong type.
         OSError: If a cache can't be written.
 
     Example:
@@ -105,8 +109,8 @@ def load_pairs(
         degrade = _check_degrade(degrade, b, scale, direction, target_channels)
     if size is not None and any(n % scale for n in (*size, crop)):
         raise ValueError(
-            f"image_size and crop must be divisible by scale, here {scale}: they are the targets', and sources are so "
-            f"many times smaller. Received: image_size={image_size!r}, crop={crop}."
+            f"image_size and crop must be divisible by scale, here {scale}: they are for targets, and sources are "
+            f"{scale} times smaller. Received: image_size={image_size!r}, crop={crop}."
         )
     sizes = None if size is None else (tuple(n // scale for n in size), size)
     turned, rows = direction == "b_to_a", None
@@ -133,7 +137,7 @@ def load_pairs(
 
 
 def _check_degrade(degrade, b, scale, direction, target_channels):
-    """Returns `degrade` as an int, unless arguments are given that say what sources are."""
+    """Returns `degrade` as an int. Raises a ValueError if another argument that describes sources is given."""
     degrade = check_integer("degrade", degrade, 2)
     partner = None if b is None else type(b).__name__
     for name, value, default in (
@@ -177,8 +181,8 @@ def _check_divides(degrade, size, crop):
 class Pairs(Pictures):
     """The pairs of two folders, or of one of images side by side, in the order of their names.
 
-    Decoded, a pair is one array `(height, width, channels)` of the source's height and width: in its memory lie the
-    bytes of the source and, behind them, those of the target.
+    A decoded pair is one array `(height, width, channels)` of the source's height and width. It holds the bytes of the
+    source, followed by those of the target.
 
     Args:
         a: Path of a folder.
@@ -199,7 +203,7 @@ class Pairs(Pictures):
 
     Raises:
         ValueError: If there are no such folders, no pairs or no such split, or images have no partner.
-        TypeError: If the folders are no paths, or groups are of another kind.
+        TypeError: If the folders are not paths, or groups are of the wrong type.
     """
 
     def __init__(
@@ -208,8 +212,8 @@ class Pairs(Pictures):
         self.sizes, self.scale, self.channels, self.turned, self.on_error = sizes, scale, channels, turned, on_error
         if b is None and scale > 1 and sizes is None:
             raise ValueError(
-                f"image_size must be given for images side by side, which are of one size, at scale={scale}. "
-                "Received: None."
+                f"image_size must be given for images side by side at scale={scale}, since both halves have the same "
+                "size. Received: None."
             )
         self.folders = [_folder("a", a, on_error)] if b is None else _two_folders(a, b, on_error)
         self.title = " and ".join(each.title for each in self.folders)
@@ -250,11 +254,11 @@ class Pairs(Pictures):
         folder.report(self, bad, f"pairs in {self.title} can't be used")
 
     def headers(self):
-        """Reads what the files say of their images.
+        """Reads the headers of the files.
 
         Yields:
-            Of each pair `(height, width)` and the color mode of the image of `a`, and of that of `b`, or None if the
-            pair can't be used; and None, or the reason.
+            For each pair, two values. First `(height, width)` and the color mode of the image in `a`, and the same for
+            `b`; None if the pair can't be used. Then the reason why it can't be used, or None.
         """
         return folder.attempts(self._header, self._files)
 
@@ -335,7 +339,7 @@ def _two_folders(a, b, on_error):
 
 
 def check_apart(a, b, same_hint=""):
-    """Raises a ValueError if one of two `Folder`s lies in the other; the hint is for one that is given twice."""
+    """Raises a ValueError if one of two `Folder`s lies in the other; the hint is added if both are the same."""
     first, second = (each.folder.resolve() for each in (a, b))
     if first.is_relative_to(second) or second.is_relative_to(first):
         raise ValueError(
@@ -358,7 +362,7 @@ def _match(a, b):
             "a and b must hold images of the same names, apart from suffixes. Received: none in common, such as "
             f"{a.names[0]} in {a.title} and {b.names[0]} in {b.title}."
         )
-    # In one order whichever is `a`.
+    # Sorted, so that the order does not depend on which folder is `a`.
     return dict(sorted(matched.items())), tuple([name for name in each if name not in matched] for each in found)
 
 
@@ -469,7 +473,7 @@ def _groups_of_arrays(group, n):
 
 
 def _check_shapes(source, target):
-    """Raises a ValueError unless two sizes `(height, width)` are of one shape, give or take a pixel of the smaller."""
+    """Raises a ValueError unless two sizes `(height, width)` have one aspect ratio, within a pixel of the smaller."""
     if abs(source[0] * target[1] - target[0] * source[1]) > max(*source, *target):
         raise ValueError(f"{_by(source)} and {_by(target)} pixels are of different shapes")
 
@@ -488,7 +492,7 @@ def _by(size):
 def _unpack(images, channels, scale):
     """Returns sources and targets as views of decoded pairs."""
     n, height, width, _ = images.shape
-    # Without what a memmap adds to each piece of it.
+    # Without the overhead of memmap slices.
     flat, count = np.asarray(images).reshape(n, -1), height * width * channels
     sources = flat[:, :count].reshape(n, height, width, channels)
     return sources, flat[:, count:].reshape(n, scale * height, scale * width, -1)

@@ -36,7 +36,7 @@ class Pictures:
         return f"number {i} of {self.title}"
 
     def report(self, bad):
-        """Raises an error, or logs, that pictures can't be read.
+        """Raises an error for pictures that can't be read, or logs them.
 
         Args:
             bad: List of pairs, the number of a picture and the reason.
@@ -116,7 +116,7 @@ def collect(pictures):
             labels.append(label)
     if bad:
         pictures.report(bad)
-    # Later views of this array then reference the returned object itself.
+    # Not sliced without need: later views reference a slice's base, not the slice that is returned here.
     return stacked[: len(labels)] if bad else stacked, np.array(labels, "int32")
 
 

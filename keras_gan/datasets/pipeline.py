@@ -151,7 +151,7 @@ def _reader(images, data_range, flip, crop, unit=1):
 
 
 def steady(dataset):
-    """Prefetches without `tf.data`'s autotuner, which can make `fit` hang at its end for as long as it ran."""
+    """Prefetches without `tf.data`'s autotuner, with which `fit` may hang when it ends, for as long as it ran."""
     import tensorflow as tf
 
     options = tf.data.Options()

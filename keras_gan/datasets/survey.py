@@ -1,4 +1,4 @@
-"""Surveys of image sets and of pairs, which read headers alone."""
+"""Surveys of image sets and of pairs, which only read headers."""
 
 import collections
 import dataclasses
@@ -13,17 +13,17 @@ class Survey:
     """Contents of a set of images.
 
     Attributes:
-        count: Int, how many images the split has, those that can't be read included; None of a set that is not
+        count: Int, how many images the split has, those that can't be read included; None for a set that is not
             downloaded.
-        names: List of strings, of a folder: the images' paths below it, with slashes, in the order of the set. None of
-            other sets.
+        names: List of strings, for a folder: the images' paths below it, with slashes, in the order of the set. None
+            for other sets.
         classes: Dict from the names of classes, in the order of the labels, to how many images of the split each has,
-            or to None of a set that is not downloaded; empty without labels.
-        sizes: Three pairs `(height, width)`: the smallest, the median and the largest size by area; None where nothing
-            says them.
+            or to None for a set that is not downloaded; empty without labels.
+        sizes: Three pairs `(height, width)`: the smallest, the median and the largest size by area; None if they are
+            unknown.
         modes: Dict from Pillow's color modes, such as `"RGB"`, to how many images have each, the most frequent first.
         unreadable: Dict from the names of images whose headers can't be read to the reasons.
-        others: List of strings, of a folder: files of other kinds, such as .tif, in the whole folder.
+        others: List of strings, for a folder: files of other kinds, such as .tif, in the whole folder.
     """
 
     count: int | None
@@ -43,8 +43,8 @@ class PairsSurvey:
         count: Int, how many pairs the split has, those that can't be used included.
         names: List of strings, the pairs' names, in the order of the set.
         groups: Dict from the names of groups to how many pairs of the split each has; empty without groups.
-        sizes: Pair of three pairs `(height, width)`: the smallest, the median and the largest size by area, of pairs
-            that can be used; or None if there are none.
+        sizes: Three sizes `(height, width)` for `a` and three for `b`: the smallest, the median and the largest by
+            area, of the pairs that can be used. None if there are no such pairs.
         modes: Pair of dicts from Pillow's color modes, such as `"RGB"`, to how many images have each.
         unreadable: Dict from the names of pairs that can't be used, since a header can't be read or the images are of
             different shapes, to the reasons.
@@ -63,14 +63,14 @@ class PairsSurvey:
 
 
 def survey(name, split="train", labels=False, download=False):
-    """Tells what a set of images holds, from names and headers alone: seconds for thousands of files.
+    """Tells what a set of images holds, only from names and headers: seconds for thousands of files.
 
     Args:
         name: String, as in `load`.
         split: String, as in `load`. Defaults to `"train"`.
         labels: Bool, whether each image must have a label, as in `load`. Defaults to False.
-        download: Bool, whether a set of TensorFlow Datasets is downloaded where it is not prepared; else nothing is
-            counted. Defaults to False.
+        download: Bool, whether a set of TensorFlow Datasets that is not prepared is downloaded. If False, the images of
+            such a set are not counted. Defaults to False.
 
     Returns:
         `Survey`, with `count`, `names`, `classes`, `sizes`, `modes`, `unreadable` and `others`.
@@ -106,7 +106,7 @@ def _uniform(count, classes, shape):
 
 
 def survey_pairs(a, b=None, split="train", group=None):
-    """Tells what folders of pairs hold, from names and headers alone: seconds for thousands of files.
+    """Tells what folders of pairs hold, only from names and headers: seconds for thousands of files.
 
     Args:
         a: Path of a folder, as in `load_pairs`.
@@ -118,9 +118,9 @@ def survey_pairs(a, b=None, split="train", group=None):
         `PairsSurvey`, with `count`, `names`, `groups`, `sizes`, `modes`, `unreadable`, `unmatched` and `others`.
 
     Raises:
-        ValueError: If there is no such folder or split, a folder holds no image or several of one name, or none has a
-            partner.
-        TypeError: If the folders are no paths, or groups are of another kind.
+        ValueError: If there is no such folder or split, a folder holds no image or several of one name, or no image
+            has a partner.
+        TypeError: If the folders are not paths, or groups are of the wrong type.
 
     Example:
 

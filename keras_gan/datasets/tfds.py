@@ -29,7 +29,7 @@ class ImageSet(Pictures):
         features = builder.info.features
         _check_features(features, name, size, with_labels)
         _prepare(builder)
-        # Encoded, so that those before the first requested one are not decoded.
+        # Read encoded, so that images before the first requested one are not decoded.
         self._is_encoded = isinstance(features["image"], tfds.features.Image)
         decoders = {"image": tfds.decode.SkipDecoding()} if self._is_encoded else None
         self._examples = _examples(builder, split, decoders)
@@ -95,7 +95,7 @@ def describe(name, split, with_labels, download):
         download: Bool, whether to download a set that is not prepared.
 
     Returns:
-        How many images there are, an int; a dict from the names of classes to how many each has; and the shape of an
+        The number of images, an int; a dict from the names of classes to how many images each has; and the shape of an
         image, as far as known. The counts are None if the set is not downloaded.
 
     Raises:

@@ -14,7 +14,7 @@ from keras_gan.datasets.pairs import check_apart
 from keras_gan.datasets.pipeline import pipeline, together
 from keras_gan.datasets.split import select
 
-# Another seed than that of `a`: equally many images would come in one order.
+# Changes the seed for `b`: with the seed of `a`, sets of the same size would come in the same order.
 _OF_B = 2**31
 
 
@@ -39,10 +39,10 @@ def load_unpaired(
 
     Args:
         a: Path of a folder of images, an array of images as `from_dataset` takes it, or a name that `load` takes.
-        b: The same of the other domain, of any kind and length.
+        b: The other domain, in any of these forms, whatever `a` is, and of any length.
         batch_size: Int > 0, how many images of each domain. The last batch of an epoch may be smaller.
-        split: `"train"` or another part, as in `load`, of both domains; of arrays a function of the indices. Defaults
-            to `"train"`.
+        split: `"train"` or another part of both domains, as in `load`. For arrays it depends only on the indices.
+            Defaults to `"train"`.
         image_size: Int, or `(height, width)`: crop the center to that shape and resize. Defaults to None, the images'
             own size, which must then be the same for all of both domains.
         seed: Int, makes both orders reproducible, as in `load`. Defaults to None, drawn at random.
@@ -57,9 +57,9 @@ def load_unpaired(
         `tf.data.Dataset` of known length, of `(a, b)`, both `(batch, height, width, channels)`, float32 in [-1, 1].
 
     Raises:
-        ValueError: If images are of different sizes or can't be read, the folders are one or lie in each other, or an
-            argument is none of the above.
-        TypeError: If `a` or `b` is of another kind.
+        ValueError: If images are of different sizes or can't be read, if both folders are the same or one is inside the
+            other, or if an argument has another value than those above.
+        TypeError: If `a` or `b` is of the wrong type.
         OSError: If a cache can't be written.
 
     Example:
@@ -80,7 +80,7 @@ def load_unpaired(
     are_arrays = [hasattr(data, "shape") for data in (a, b)]
     if all(are_arrays) and cache is not None:
         raise ValueError(f"cache must be None for arrays, which are taken as they are. Received: {cache!r}.")
-    # Both, before either is decoded.
+    # Both are opened before either is decoded.
     found = [
         data if is_array else _pictures(name, data, split, size, count, on_error)
         for name, data, count, is_array in zip("ab", (a, b), both, are_arrays, strict=True)

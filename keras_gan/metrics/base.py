@@ -24,8 +24,8 @@ def update(metrics, real, fake, data_range=None):
         metrics: List of `keras.metrics.Metric` whose `update_state` takes `(real, fake)`.
         real: Tensor of data `(batch, ...)`.
         fake: Tensor of generated data, of the same shape.
-        data_range: Pair of numbers, the range of the data. Features with a `data_range` get them mapped to it.
-            Defaults to None, not known: features get the data unchanged.
+        data_range: Pair of numbers, the range of the data. Features with a `data_range` get the data mapped to
+            that range. Defaults to None, not known: features get the data unchanged.
     """
     token = _batch.set(({}, data_range))
     try:
@@ -61,13 +61,13 @@ def _rescale(data, data_range, expected):
 class FeatureMetric(keras.metrics.Metric):
     """Base class of metrics that compare features of real and of generated data.
 
-    A subclass names its results in `values`, makes its variables in `create_variables`, fills them in `accumulate` and
-    computes in `compute`. For metrics that need all examples at once, see `BufferedMetric`.
+    A subclass names its results in `values`, makes its variables in `create_variables`, updates them in `accumulate`
+    and computes in `compute`. For metrics that need all examples at once, see `BufferedMetric`.
 
     Attributes:
         values: Tuple of strings, the names of the results. A single one is returned as a float under the metric's own
-            name, several as a dict. A custom `name` is a prefix of each of several, with an underscore; of the default
-            name with a suffix, such as `kernel_distance_b`, each gets the suffix.
+            name, several as a dict. In the dict, a custom `name` is put before each, with an underscore. If `name` is
+            the default one with a suffix, such as `kernel_distance_b`, each gets only the suffix.
         directions: Tuple of `"min"`, `"max"` or None for each of `values`, which way is better: callbacks such as
             `keras.callbacks.EarlyStopping` then need no `mode`. Defaults to none.
         output: String, which of several outputs of `features` to take. Defaults to `"features"`.
@@ -75,9 +75,9 @@ class FeatureMetric(keras.metrics.Metric):
     Args:
         features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict of them;
             None for the raw data. If it has an attribute `data_range`, such as `(-1, 1)`, a GAN whose generator has
-            another range maps its data. It is saved with the metric, and the GAN that this is compiled into: a function
-            must be registered with `keras.saving.register_keras_serializable` to be loaded again, and a lambda can't
-            be.
+            another range maps its data to this one. It is saved with the metric, and with a GAN that has the metric in
+            `compile`. To be loaded again, a function must be registered with
+            `keras.saving.register_keras_serializable`; a lambda can't be loaded.
         name: String.
         dtype: As for any `keras.metrics.Metric`.
 
@@ -266,7 +266,7 @@ class FeatureMetric(keras.metrics.Metric):
 
 
 class BufferedMetric(FeatureMetric):
-    """Base class of metrics that need all examples at once, and keep the first of them.
+    """Base class of metrics that need all examples at once. They keep the first `max_examples`.
 
     A subclass names its results in `values`, and computes in `compare`.
 

@@ -15,7 +15,7 @@ _HALF = {"float64": "float32", "float32": "bfloat16"}
 class FrechetDistance(FeatureMetric):
     """Frechet distance of real and generated features, both modeled as normal distributions. Lower is better.
 
-    `||m_r - m_f||^2 + tr(C_r + C_f - 2 (C_r C_f)^(1/2))`, of means `m` and covariances `C`, normalized by `n - 1`.
+    `||m_r - m_f||^2 + tr(C_r + C_f - 2 (C_r C_f)^(1/2))`, with means `m` and covariances `C`, normalized by `n - 1`.
 
     It streams: memory depends only on the number of features, `16 * features^2` bytes. Fewer examples give larger
     values, so only compare values of equally many examples, 10,000 or more for 2,048 features; with fewer examples than

@@ -16,10 +16,12 @@ class KernelDistance(BufferedMetric):
     `k(a, b) = (a . b / features + 1)^3`.
 
     Its mean is zero for a perfect generator, for any number of examples, so that a value may be negative. The standard
-    error is that of a U-statistic, with the terms of both orders, so that it is also valid near zero.
+    error is that of a U-statistic, with the first-order and the second-order term of its variance, so that it is also
+    valid near zero.
 
     It needs all examples at once. The first `max_examples` of each kind are kept, on every replica under
-    `tf.distribute`, in `8 * max_examples * features` bytes; later ones are left out. Time grows with their square.
+    `tf.distribute`, in `8 * max_examples * features` bytes; later ones are left out. Time grows
+    with the square of the number that is kept.
 
     Args:
         features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict with

@@ -19,23 +19,25 @@ _QUANTILE = 0.05
 class Memorization(BufferedMetric):
     """Share of generated images that are nearer to a training image than real ones are by chance. Lower is better.
 
-    The distance of an image is that of its features from the nearest ones of a training image, or of its mirror image.
-    Generated images count if they are at most as far as the nearest 5 % of held-out images, the `real` of
-    `update_state`; where it is a metric of `gan.compile`, these are the `validation_data` of `fit`. So a generator as
-    good as the data has 0.05, one that repeats training images has 1, and one that makes bad images may have 0. Flat
-    images may have 1, too: see `nearest`. `keras_gan.callbacks.TrainingHealth` sounds an alarm above one half. With few
-    held-out images the figure is rough: a hundred have five among their nearest 5 %.
+    The distance of an image from the training set is that of its features from the nearest features of a training image
+    or its mirror image. A generated image counts if it is at most as far from the training set as the nearest 5 % of
+    held-out images. These are the `real` of `update_state`; for a metric of `gan.compile`, they are the
+    `validation_data` of `fit`. So a generator as good as the data scores 0.05, one that repeats training images scores
+    1, and one that makes bad images may score 0. One that makes flat images may score 1, too, since they can lie near
+    the middle of all features: compare them with the training images that `nearest` finds.
+    `keras_gan.callbacks.TrainingHealth` sounds an alarm above one half. With few held-out images the figure is rough:
+    of a hundred, the nearest 5 % are five images.
 
-    Of over 10,000 training images it uses 10,000, chosen by their hashes: copies of the others are not detected. Only
-    their features are kept, `8 * images * features` bytes in memory and in a saved GAN's file, which so needs no
-    training images.
+    If there are over 10,000 training images, it uses 10,000, chosen by their hashes: copies of the others are not
+    detected. Only their features are kept, `8 * images * features` bytes, in memory and in the file of a saved GAN. A
+    loaded GAN thus needs no training images.
 
     Args:
         features: Keras model or function from images `(batch, height, width, channels)` to features `(batch, ...)`, or
             to a dict with `"features"`. Those of `keras_gan.metrics.features.self_supervised` ignore mirroring and
             noise. A function must be registered with `keras.saving.register_keras_serializable` to be loaded again.
         training_set: The images that the GAN learns from, in [-1, 1]: an array, a `tf.data.Dataset` of images, or of
-            `(images, labels)`. Defaults to None, only for loading: a file has their features.
+            `(images, labels)`. Defaults to None, only for loading: the file has the features.
         max_examples: Int > 1, how many held-out and generated images to compare. Defaults to `10000`.
         name: String. Defaults to `"memorization"`.
         dtype: As for any `keras.metrics.Metric`.
@@ -81,7 +83,7 @@ class Memorization(BufferedMetric):
 
     def compare(self, real, fake):
         if self._training is None:
-            raise ValueError(f"{self.name} needs the training_set that it was to be made with. Received: None.")
+            raise ValueError(f"{self.name} needs a training_set, an argument of its constructor. Received: None.")
         real, fake = self._to_nearest(real), self._to_nearest(fake)
         return [np.mean(fake <= np.quantile(real, _QUANTILE))]
 

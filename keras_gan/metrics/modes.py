@@ -32,8 +32,8 @@ class ModeCoverage(FeatureMetric):
 
     Args:
         centers: Array `(num_modes, dim)`, where the modes are.
-        sigma: Float > 0, the standard deviation of a mode in each dimension. Defaults to None: every finite
-            sample is of high quality, for features of a classifier that assigns the modes.
+        sigma: Float > 0, the standard deviation of a mode in each dimension. Defaults to None, for
+            `features` of a classifier that assigns the modes: every finite sample is then of high quality.
         features: Keras model or function from data `(batch, ...)` to points `(batch, dim)`, or to a dict with
             `"probabilities"`, such as `keras_gan.metrics.features.classifier`: with the unit vectors
             `numpy.eye(num_classes)` as `centers` each class is a mode. A function must be registered with
@@ -81,8 +81,8 @@ class ModeCoverage(FeatureMetric):
     def create_variables(self, size):
         if size != self.centers.shape[1]:
             raise ValueError(
-                f"centers must have the size of what they are compared with, {size} numbers of an example. Received: "
-                f"centers of {self.centers.shape[1]}. For other data pass features, a function from them to points."
+                f"centers must have {size} numbers each, as many as the features of an example. Received: centers of "
+                f"{self.centers.shape[1]}. For other data pass features, a function from them to points."
             )
         self._counts = Sum(self, (len(self.centers),), "counts")
         self._samples = Sum(self, (), "samples")

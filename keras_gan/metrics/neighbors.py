@@ -28,16 +28,17 @@ class PrecisionRecall(_NeighborMetric):
     - `precision`: the share of generated examples within the ball of some real one
     - `recall`: the share of real examples within the ball of some generated one
 
-    Two samples of one distribution do not score 1, but as much as two parts of `real`.
+    Two samples of one distribution do not score 1. They score as much as two parts of `real`, compared with each other.
 
     It needs all examples at once. The first `max_examples` of each kind are kept, on every replica under
-    `tf.distribute`, in `8 * max_examples * features` bytes; later ones are left out. Time grows with their square.
+    `tf.distribute`, in `8 * max_examples * features` bytes; later ones are left out. Time grows
+    with the square of the number that is kept.
 
     Args:
         features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict with
             `"features"`, such as those of `keras_gan.metrics.features`. A function must be registered with
             `keras.saving.register_keras_serializable` to be loaded again. Defaults to None, the raw data.
-        neighbors: Int > 0, the rank of the neighbor. Defaults to `3`, the paper's.
+        neighbors: Int > 0, the rank of the neighbor. Defaults to `3`, as in the paper.
         max_examples: Int > `neighbors`, how many examples to compare. Defaults to `10000`.
         name: String. Defaults to `"precision_recall"`.
         dtype: As for any `keras.metrics.Metric`.
@@ -57,7 +58,7 @@ class PrecisionRecall(_NeighborMetric):
     Example:
 
     ```python
-    # Two clusters, of which the generator draws one.
+    # There are two clusters, and the generator draws one.
     real, fake = np.array([[0.0], [1.0], [10.0], [11.0]]), np.array([[-0.1], [0.1], [0.9], [1.1]])
     metric = keras_gan.metrics.PrecisionRecall(neighbors=1)
     metric.update_state(real, fake)
@@ -88,7 +89,7 @@ class PrecisionRecall(_NeighborMetric):
 class DensityCoverage(_NeighborMetric):
     """Density of generated examples among real ones, and share of reals with fakes nearby. Higher is better.
 
-    Each real example has a ball that reaches its `neighbors`-th nearest real neighbor. Unlike in `PrecisionRecall` an
+    Each real example has a ball that reaches its `neighbors`-th nearest real neighbor. Unlike in `PrecisionRecall`, an
     outlier among the generated examples widens no ball, and one among the reals counts little.
 
     - `density`: in how many balls a generated example lies, on average, divided by `neighbors`; 1 on average for a
@@ -96,13 +97,14 @@ class DensityCoverage(_NeighborMetric):
     - `coverage`: the share of balls with a generated example; `1 - 2^-neighbors` on average for a perfect generator
 
     It needs all examples at once. The first `max_examples` of each kind are kept, on every replica under
-    `tf.distribute`, in `8 * max_examples * features` bytes; later ones are left out. Time grows with their square.
+    `tf.distribute`, in `8 * max_examples * features` bytes; later ones are left out. Time grows
+    with the square of the number that is kept.
 
     Args:
         features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict with
             `"features"`, such as those of `keras_gan.metrics.features`. A function must be registered with
             `keras.saving.register_keras_serializable` to be loaded again. Defaults to None, the raw data.
-        neighbors: Int > 0, the rank of the neighbor. Defaults to `5`, the paper's.
+        neighbors: Int > 0, the rank of the neighbor. Defaults to `5`, as in the paper.
         max_examples: Int > `neighbors`, how many examples to compare. Defaults to `10000`.
         name: String. Defaults to `"density_coverage"`.
         dtype: As for any `keras.metrics.Metric`.
@@ -122,7 +124,7 @@ class DensityCoverage(_NeighborMetric):
     Example:
 
     ```python
-    # Two clusters, of which the generator draws one.
+    # There are two clusters, and the generator draws one.
     real, fake = np.array([[0.0], [1.0], [10.0], [11.0]]), np.array([[-0.1], [0.1], [0.9], [1.1]])
     metric = keras_gan.metrics.DensityCoverage(neighbors=1)
     metric.update_state(real, fake)

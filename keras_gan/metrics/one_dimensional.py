@@ -124,7 +124,7 @@ class JensenShannon(BufferedMetric):
         return [_over_columns(self._divergence, real, fake)]
 
     def _divergence(self, x, y):
-        # The last edge lies just beyond the largest value, which so has a bin even if all values are equal.
+        # The last edge lies just beyond the largest value, so that this value has a bin even if all values are equal.
         edges = np.unique(np.linspace(x.min(), np.nextafter(x.max(), np.inf), self.bins + 1))
         p, q = (np.bincount(np.searchsorted(edges, v, "right"), minlength=len(edges) + 1) / len(v) for v in (x, y))
         m = (p + q) / 2

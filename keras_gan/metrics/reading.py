@@ -46,7 +46,7 @@ def batches(name, dataset, labels=False):
 def _out_of_range(name, low, high, labels):
     arguments = "x, y: (x * 2 - 1, y)" if labels else "x: x * 2 - 1"
     return ValueError(
-        f"{name} must have images in [-1, 1], with dark pixels. Received: values from {low:g} to {high:g}. "
+        f"{name} must have images in [-1, 1], with values below 0. Received: values from {low:g} to {high:g}. "
         f"Map them, such as by dataset.map(lambda {arguments}) from [0, 1]."
     )
 

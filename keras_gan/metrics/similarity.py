@@ -95,8 +95,9 @@ class SSIM(_MeanOfPairs):
 
     The mean over images, channels and windows of
     `(2 m_x m_y + 0.01^2) (2 s_xy + 0.03^2) / ((m_x^2 + m_y^2 + 0.01^2) (s_x^2 + s_y^2 + 0.03^2))`, with means,
-    variances and covariance of pixels in [0, 1] under a Gaussian window of 11 pixels and a deviation of 1.5, or of as
-    many pixels as a smaller image has. Windows lie within the image. Images come as for `PSNR`.
+    variances and covariance of pixels in [0, 1] under a Gaussian window of 11 pixels, with a standard deviation of 1.5.
+    If a side of the image is shorter, the window is as long as that side. Windows lie within the image. Images come as
+    for `PSNR`.
 
     Args:
         name: String. Defaults to `"ssim"`.

@@ -11,9 +11,9 @@ from keras_gan import callbacks, checks, defaults, losses, pace
 from keras_gan.checks.values import check_integer, check_number, check_path
 from keras_gan.schedules import ConstantThenLinear
 
-# How often a run is looked at, at most, and the share of its time that looking may take.
+# The largest number of evaluations of a run, and the largest share of its time that they may take.
 _MOST_EPOCHS, _LOOKING = 40, 0.1
-# Steps of an epoch, at least: fewer say little of where training goes.
+# The fewest steps of an epoch: fewer say little about progress.
 _FEWEST_STEPS = 50
 _DRAWN_PAIRS = 16
 # The smallest side that a discriminator of patches judges.
@@ -27,9 +27,9 @@ class Settings:
     A subclass adds its own choices, documents all attributes, builds the model and gives the reasons.
     """
 
-    # By which the best epoch is chosen.
+    # The log by which the best epoch is chosen.
     monitor = "val_kernel_distance"
-    # What follows from other choices, unless it is given beside them.
+    # Choices that follow from others, unless they are given, too.
     _following: typing.ClassVar = {"epochs": {"steps", "batch_size", "count", "count_a", "count_b"}}
 
     count: int
@@ -73,8 +73,8 @@ class Settings:
         """Returns settings with other choices.
 
         Args:
-            **changes: Attributes to change. Where the steps change and the epochs are not given, these follow, and so
-                does the generator's width of images where the other does.
+            **changes: Attributes to change. If `steps`, `batch_size` or a count is changed and `epochs` is not,
+                `epochs` is chosen anew; for images, `generator_width` likewise if `width` is changed.
 
         Raises:
             ValueError: If there is no such choice, or a value is out of range.
@@ -92,15 +92,15 @@ class Settings:
         Args:
             metrics: List of metrics from `keras_gan.metrics`, for evaluations. Defaults to none. Pairs are always
                 measured by their mean absolute error, PSNR and SSIM besides.
-            start_from: Model of such images, pairs or sets to train on: its networks and all their weights stay,
-                and `width`, `ema`, `seed` and what else the networks are built by are its own. Defaults to None, new
-                networks.
+            start_from: Model for such images, pairs or sets, to continue its training. Its networks and all their
+                weights are kept, with its own `width`, `ema`, `seed` and all else that the networks were built with.
+                Defaults to None, new networks.
 
         Returns:
             Compiled `keras_gan.GAN`, `keras_gan.Pix2Pix` for pairs, or `keras_gan.CycleGAN` for two sets.
 
         Raises:
-            ValueError: If `start_from` makes other images, or of something else.
+            ValueError: If `start_from` makes other images, or takes other inputs.
         """
         model = self._networks() if start_from is None else self._check_start(start_from)
         self._compile(model, metrics)
@@ -149,15 +149,15 @@ class Settings:
         return train.repeat().take(self.steps_per_epoch)
 
     def measure(self, train=None, validation_data=None, metrics=(), start_from=None, folder=None, seconds=5.0):
-        """Times some steps of a model made for this alone, and sets `steps` and `epochs` to what fits into `minutes`.
+        """Times some steps of a model built for this, and sets `steps` and `epochs` to what fits into `minutes`.
 
         Args:
             train: As for `epoch`. Defaults to None, noise.
             validation_data: As in `fit`. Defaults to None.
             metrics: As for `build`. Defaults to none.
-            start_from: As for `build`: a model of its own, since it is trained. Defaults to None.
-            folder: Path of a folder for this alone, in which callbacks write as they will. Defaults to None, no
-                callbacks.
+            start_from: As for `build`, but a copy, since measuring trains it. Defaults to None.
+            folder: Path of a folder that only the measurement uses: callbacks write into it as in the run. Defaults to
+                None, no callbacks.
             seconds: Float > 0, how long to time steps. Defaults to `5.0`.
 
         Returns:
@@ -185,7 +185,7 @@ class Settings:
         """Sets `steps` and `epochs` to what fits into a time.
 
         Args:
-            minutes: Float, for training alone. Whatever it is, one step fits.
+            minutes: Float, for training alone. However short it is, there is one step.
             pace: `keras_gan.pace.Pace`.
         """
         most = math.floor(_LOOKING * 60 * minutes / max(pace.epoch_end, 1e-3))
@@ -198,11 +198,11 @@ class Settings:
 
         Args:
             run_dir: Path of the run's folder.
-            best: Bool, whether evaluations measure a kernel distance, by which `gan.keras` is the best epoch's model.
-                Else it is the last one's. Defaults to True.
+            best: Bool, whether evaluations measure a kernel distance. If True, `gan.keras` is the model of the epoch
+                with the lowest one, else that of the last epoch. Defaults to True.
             force: As in `keras_gan.callbacks.BackupAndRestore`. Defaults to False.
-            validation_data: As in `fit`; its first pairs are drawn, and without it there are no pictures of pairs. GANs
-                draw from latents and need none. Defaults to None.
+            validation_data: As in `fit`. For pairs or two sets, its first images are drawn; without it there are no
+                pictures. GANs draw from latents and need none. Defaults to None.
 
         Returns:
             List of `keras.callbacks.Callback`.
@@ -222,7 +222,8 @@ class Settings:
         """Lists the choices.
 
         Returns:
-            List of `(name, value, reason)`, strings. What differs from the default for these data is `"your choice"`.
+            List of `(name, value, reason)`, strings. If a choice differs from the default for these data, the reason is
+            `"your choice"`.
         """
         defaults = {name: value for name, value, _ in self._default()._choices()}
         choices = [

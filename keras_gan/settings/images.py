@@ -12,7 +12,7 @@ from keras_gan.gan import GAN
 from keras_gan.settings.base import Settings, noise, yes
 
 _ARCHITECTURES = ("dcgan", "modern", "resnet")
-# Images that are seen more often than so are memorized without augmentation (docs/settings.md).
+# Images that are seen more often than this are memorized without augmentation (docs/settings.md).
 _SEEN = 100
 
 
@@ -29,22 +29,22 @@ class ImageSettings(Settings):
         condition: `keras_gan.conditions.Condition`, or None.
         architecture: `"dcgan"`, `"modern"` or `"resnet"`, a pair from `keras_gan.architectures`.
         width: Int, the `width` of the discriminator.
-        generator_width: Int, that of the generator. Follows from `width` unless it is given: twice as much for images
-            in color.
+        generator_width: Int, the `width` of the generator. Follows from `width` unless it is given: twice as much for
+            images in color.
         latent_dim: Int, the size of the latent.
         batch_size: Int, images for each step.
-        learning_rate: Float, of both players, while it is constant.
+        learning_rate: Float, the rate of both players in the first half of the steps; it falls over the second half.
         loss: Name or object from `keras_gan.losses`.
         r1: Float, the weight of the penalty `R1`; 0 for none.
         simultaneous: Bool, whether both players are updated at once, on the same fakes.
-        augment: Bool, whether the discriminator sees both kinds through `DiffAugment`. None, the default for color:
-            if each image is seen more than a hundred times.
+        augment: Bool, whether the reals and fakes that the discriminator sees are augmented by `DiffAugment`. None, the
+            default for images in color: True if each image is seen more than a hundred times.
         flip: Bool, whether images are mirrored at random.
         ema: Float, the momentum of the average of the generator's weights.
         seed: Int, or None.
         steps: Int, how many steps training has.
-        epochs: Int, into how many parts of equal length the steps are divided: after each the GAN is evaluated, drawn
-            from and kept.
+        epochs: Int, how many parts of equal length the steps are divided into. After each part, the GAN is evaluated,
+            samples are drawn, and the GAN is saved.
 
     Example:
 
@@ -138,7 +138,7 @@ class ImageSettings(Settings):
             ("latent_dim", f"{self.latent_dim}", "sizes from 8 to 128 differ little"),
             ("batch_size", f"{self.batch_size}", "small: more steps fit into a time"),
             ("learning_rate", f"{self.learning_rate:g}", "high; falls over the second half"),
-            ("loss", str(self.loss), "learns where the discriminator is sure"),
+            ("loss", str(self.loss), "the generator learns even while it loses"),
             ("r1", f"{self.r1:g}", "keeps the discriminator smooth"),
             ("augment", yes(self._variant), "seen often, images would be memorized" if self._variant else plain),
             ("flip", yes(self.flip), "doubles the images" if self.flip else "mirrored, letters would be wrong"),
@@ -151,8 +151,8 @@ def for_images(shape, count, minutes=None, condition=None):
 
     The choices are those of trials on photographs of clothes, 64x64, of 5 and 15 minutes on one core
     (docs/settings.md); other sizes, hours of training and GPUs are beyond what was tried. Gray images are not mirrored,
-    since they are writing more often than not, nor augmented, nor are both players updated at once: digits became worse
-    by it. Images in color are augmented if each is seen more than a hundred times.
+    since most of them show writing. They are not augmented, and the players are not updated at once, since both made
+    digits worse. Images in color are augmented if each is seen more than a hundred times.
 
     Args:
         shape: Tuple `(height, width, channels)`; height and width divisible by 4.

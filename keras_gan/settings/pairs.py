@@ -9,7 +9,7 @@ from keras_gan.settings.base import Settings, check_size, grid_of_two, noise_of_
 from keras_gan.translation import Pix2Pix, default_metrics
 
 _GENERATORS = ("unet", "super_resolution")
-# How many times as large targets are that `super_resolution_generator` makes.
+# The scales of `super_resolution_generator`: how many times as large targets are.
 _ENLARGED = (2, 4)
 # Beyond this side the networks of pairs have the paper's width.
 _LARGE = 128
@@ -23,23 +23,23 @@ class PairSettings(Settings):
 
     Attributes:
         source_shape: Tuple `(height, width, channels)`.
-        target_shape: Tuple, the same of a target.
+        target_shape: Tuple, the same for a target.
         count: Int, how many pairs there are to train on.
         minutes: Float, what training may take, or None.
         architecture: `"unet"` or `"super_resolution"`, which generator from `keras_gan.architectures`.
         width: Int, the `width` of the generator and of the patch discriminator.
         dropout: Float, the share of activations that the U-Net drops; the other generator drops none.
         batch_size: Int, pairs for each step.
-        learning_rate: Float, of both players, while it is constant.
+        learning_rate: Float, the rate of both players in the first half of the steps; it falls over the second half.
         loss: Name or object from `keras_gan.losses`.
         reconstruction: Name or object of a loss of Keras, how far an output is from its target.
-        reconstruction_weight: Float, its weight beside the adversarial loss.
+        reconstruction_weight: Float, the weight of this loss, relative to the adversarial loss.
         flip: Bool, whether pairs are mirrored at random, both images alike.
         ema: Float, the momentum of the average of the generator's weights.
         seed: Int, or None.
         steps: Int, how many steps training has.
-        epochs: Int, into how many parts of equal length the steps are divided: after each the model is evaluated, drawn
-            from and kept.
+        epochs: Int, how many parts of equal length the steps are divided into. After each part, the model is evaluated,
+            pictures are drawn, and the model is saved.
 
     Example:
 
@@ -77,7 +77,7 @@ class PairSettings(Settings):
     def _check_enlarges(self):
         if not _is_enlarged(self.source_shape, self.target_shape):
             raise ValueError(
-                "architecture must be 'unet' but for targets 2 or 4 times as large as their sources, with as many "
+                "architecture must be 'unet', except for targets 2 or 4 times as large as their sources, with as many "
                 f"channels. Received: 'super_resolution', {self.source_shape} to {self.target_shape}."
             )
         if self.dropout:
@@ -98,7 +98,7 @@ class PairSettings(Settings):
 
     def _compile(self, model, metrics):
         model.compile(
-            # The paper's.
+            # As in the paper.
             **self._optimizers(beta_1=0.5, alpha=0.0),
             loss=self.loss,
             reconstruction=self.reconstruction,
@@ -142,7 +142,7 @@ class PairSettings(Settings):
             *generator,
             ("batch_size", f"{self.batch_size}", "small: more steps fit into a time"),
             ("learning_rate", f"{self.learning_rate:g}", "higher than the paper's; falls over the second half"),
-            ("loss", str(self.loss), "learns where the discriminator is sure"),
+            ("loss", str(self.loss), "the generator learns even while it loses"),
             ("reconstruction", f"{self.reconstruction}, weight {self.reconstruction_weight:g}", "the paper's"),
             ("flip", yes(self.flip), flip if self.flip else "mirrored, letters would be wrong"),
             ("ema", f"{self.ema:g}", "the average of the last weights draws better"),
@@ -150,22 +150,23 @@ class PairSettings(Settings):
 
 
 def for_pairs(source_shape, target_shape, count, minutes=None):
-    """Chooses what to train for pairs of images: sources, and what is to become of them.
+    """Chooses what to train for pairs of images, sources and their targets.
 
-    A U-Net and a discriminator of patches, as in pix2pix, with a quarter of the paper's weights up to 128 pixels. Where
-    targets are 2 or 4 times as large as sources, with as many channels, the generator is that of super-resolution in
-    the U-Net's place: it adds details to the enlarged source, which is most of the target already, and begins where
-    enlargement alone ends; its rate is that of the trials. `replace(architecture="unet")` is for larger targets that
-    look otherwise than their sources.
+    The networks are a U-Net and a patch discriminator, as in pix2pix. For images of up to 128 pixels they have a
+    quarter of the paper's number of weights. If targets are 2 or 4 times as large as sources and have as many channels,
+    a super-resolution generator takes the place of the U-Net. It adds details to the enlarged source, which is most of
+    the target already, so that before training it is as good as enlargement alone. Its learning rate is that of the
+    trials. `replace(architecture="unet")` is for larger targets that look different from their sources.
 
     Pairs are mirrored, both images alike, where both are in color: that is right for photographs and drawings, and
-    wrong for letters, which are gray more often than not. Nothing else is changed at random: a source has one target.
-    The values are those of trials on satellite images and relief, 64x64, at 40 minutes of one core, and of photographs
-    enlarged to 64x64, at five (docs/settings.md); other sizes, hours and GPUs are beyond what was tried.
+    wrong for letters, which are gray more often than not. Nothing else is changed at random, since a source has only
+    one right target. The values are those of trials on satellite images and relief, 64x64, at 40 minutes of one core,
+    and of photographs enlarged to 64x64, at five (docs/settings.md); other sizes, hours and GPUs are beyond what was
+    tried.
 
     Args:
         source_shape: Tuple `(height, width, channels)` with 1 to 4 channels.
-        target_shape: Tuple, the same of a target, at least 16 pixels high and wide and divisible by 4: as large as a
+        target_shape: Tuple, the same for a target, at least 16 pixels high and wide and divisible by 4: as large as a
             source, or larger by one whole factor.
         count: Int > 0, how many pairs there are to train on.
         minutes: Float > 0, what training may take: `measure` finds the steps. Defaults to None; each pair is then seen

@@ -17,26 +17,29 @@ class UnpairedSettings(Settings):
 
     Attributes:
         shape_a: Tuple `(height, width, channels)` of an image of A.
-        shape_b: Tuple, the same of B.
+        shape_b: Tuple, the same for B.
         count_a: Int, how many images of A there are to train on.
-        count_b: Int, how many of B.
-        count: Int, how many there are of the larger set.
+        count_b: Int, how many images of B there are.
+        count: Int, how many images the larger set has.
         minutes: Float, what training may take, or None.
         width: Int, the `width` of the residual generators and of the patch discriminators.
         blocks: Int, how many residual blocks each generator has.
         separable: Bool, whether their convolutions are separable, for phones.
-        pool_size: Int, how many former outputs are kept for each discriminator.
+        pool_size: Int, how many earlier outputs are kept for each discriminator.
         batch_size: Int, images of each set for each step.
-        learning_rate: Float, of both kinds of networks, while it is constant.
+        learning_rate: Float, the rate of both kinds of networks in the first half of the steps; it falls over the
+            second half.
         loss: Name or object from `keras_gan.losses`.
-        cycle_weight: Float, the weight of the cycle loss beside the adversarial loss.
-        identity_weight: Float, that of the identity loss as a share of it; None for the default of `CycleGAN`.
+        cycle_weight: Float, the weight of the cycle loss, relative to the adversarial loss.
+        identity_weight: Float, the weight of the identity loss, as a share of `cycle_weight`; None for the default of
+            `CycleGAN`.
         flip: Bool, whether images are mirrored at random.
         ema: Float, the momentum of the averages of the generators' weights.
         seed: Int, or None.
         steps: Int, how many steps training has.
-        epochs: Int, into how many parts of equal length the steps are divided: after each the model is evaluated, drawn
-            from and kept; the best one by the kernel distance of what becomes of A, if it is measured.
+        epochs: Int, how many parts of equal length the steps are divided into. After each part, the model is evaluated,
+            pictures are drawn, and the model is saved. If the kernel distance of translations of A is measured, the
+            model with the lowest one is kept.
 
     Example:
 
@@ -88,7 +91,7 @@ class UnpairedSettings(Settings):
 
     def _compile(self, model, metrics):
         model.compile(
-            # The paper's.
+            # As in the paper.
             **self._optimizers(beta_1=0.5, alpha=0.0),
             loss=self.loss,
             cycle_weight=self.cycle_weight,
@@ -139,15 +142,16 @@ class UnpairedSettings(Settings):
 def for_unpaired(shape_a, shape_b, count_a, count_b, minutes=None):
     """Chooses what to train for two sets of images without pairs.
 
-    Residual generators and discriminators of patches, as in CycleGAN, with less than a fifth of the paper's weights.
-    Images are mirrored where those of both sets are in color: that is right for photographs and drawings, and wrong for
-    letters, which are gray more often than not. The values are those of one trial on satellite images and relief,
-    64x64, at an hour of one core (docs/settings.md); other sizes, hours and GPUs are beyond what was tried.
+    The networks are residual generators and patch discriminators, as in CycleGAN, with less than a fifth of the paper's
+    number of weights. Images are mirrored where those of both sets are in color: that is right for photographs and
+    drawings, and wrong for letters, which are gray more often than not. The values are those of one trial on satellite
+    images and relief, 64x64, at an hour of one core (docs/settings.md); other sizes, hours and GPUs are beyond what was
+    tried.
 
     Args:
         shape_a: Tuple `(height, width, channels)` of an image of A, with 1 to 4 channels, at least 16 pixels high and
             wide and divisible by 4.
-        shape_b: Tuple, the same of B: of the same size, with any number of channels.
+        shape_b: Tuple, the same for B: of the same size, with any number of channels.
         count_a: Int > 0, how many images of A there are to train on.
         count_b: Int > 0, how many of B.
         minutes: Float > 0, what training may take: `measure` finds the steps. Defaults to None; each image of the

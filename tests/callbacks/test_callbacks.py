@@ -61,7 +61,7 @@ def test_sample_grid_of_given_rows(images, tmp_path):
     steps = int(gan.optimizer.iterations)
     for options, message in (
         ({}, r"given must say.*SampleGrid\(log_dir, given="),
-        ({"n": 5, "given": rows}, "given must be as many as samples, 5"),
+        ({"n": 5, "given": rows}, "given must have length 5, one entry for each of the samples"),
         ({"n": 6, "given": rows[:, :1]}, r"given must have the shape \(batch, 2\)"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -318,7 +318,7 @@ def test_health_returns_to_the_checkpoint_of_a_metric_that_nan_breaks(
         found = [g.evaluate(points[:64], batch_size=64, verbose=0, return_dict=True) for g in kept]
         assert [x["frechet_distance"] for x in found] == pytest.approx([min(good)] * 2, rel=1e-4)
     else:
-        assert f"stays as it is: {best} is of the epoch that broke" in caplog.text
+        assert f"stays as it is: {best} was written in the epoch that broke" in caplog.text
 
 
 def test_fit_itself_ends_a_run_that_is_not_finite(points, make_gan, caplog):

@@ -77,7 +77,7 @@ def test_it_is_saved_with_the_gan_without_the_training_set(make_image_gan, image
     assert metric.result() < 0.9
     new = metrics.Memorization.from_config(metric.get_config())
     new.update_state(HELD_OUT, OTHER[:200])
-    with pytest.raises(ValueError, match="needs the training_set that it was to be made with"):
+    with pytest.raises(ValueError, match="needs a training_set, an argument of its constructor"):
         new.result()
 
 

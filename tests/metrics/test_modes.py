@@ -173,5 +173,5 @@ def test_bad_sigma(sigma):
 
 def test_data_of_another_size_are_refused_when_the_gan_compiles(make_gan):
     make_gan(metrics=[ModeCoverage(CENTERS, 0.1)])
-    with pytest.raises(ValueError, match=r"centers must have the size .* 2 numbers .* Received: centers of 3"):
+    with pytest.raises(ValueError, match=r"centers must have 2 numbers each, .* Received: centers of 3"):
         make_gan(metrics=[ModeCoverage(np.eye(3), 0.1)])

@@ -92,7 +92,10 @@ def test_pairs_are_measured_on_noise_and_start_from_others():
         (lambda: small_pairs((16, 16)), "source_shape must be"),
         (lambda: small_pairs(dropout=1), "dropout must be a number in"),
         (lambda: small_pairs(architecture="resnet"), "architecture must be one of .*'super_resolution'.*'resnet'"),
-        (lambda: small_pairs(architecture="super_resolution"), "must be 'unet' but for .*, .16, 16, 1. to .16, 16, 3."),
+        (
+            lambda: small_pairs(architecture="super_resolution"),
+            "must be 'unet', except for .*, .16, 16, 1. to .16, 16, 3.",
+        ),
         (lambda: small_pairs((8, 8, 3), dropout=0.5), "dropout must be 0 .*Received: 0.5. Choose architecture='unet'"),
         (lambda: small_pairs(reconstruction_weight=-1), "reconstruction_weight must be a finite number >= 0"),
         (lambda: small_pairs(latent_dim=3), "replace takes .*Received: latent_dim"),

@@ -32,7 +32,7 @@ def inception_v3(weights="imagenet"):
     Example:
 
     ```python
-    # Random weights, for where there is no network: inception_v3() downloads ImageNet's.
+    # Random weights, without a connection to the internet: inception_v3() downloads those of ImageNet.
     keras.applications.InceptionV3(weights=None).save_weights("random.weights.h5")
     features = keras_gan.metrics.features.inception_v3("random.weights.h5")
     found = features(np.zeros((2, 28, 28, 1)))
@@ -91,9 +91,9 @@ class InceptionV3:
         except Exception as error:
             raise OSError(
                 f"The weights of InceptionV3, {self.weights!r}, could not be read or downloaded: {error} "
-                f"Where there is a network, fetch {_URL} and put it into {keras_home() / 'models'}, or pass "
-                "weights='PATH/TO/THE/FILE'. A GAN that was saved with this metric loads without it by "
-                "load_model(..., compile=False)."
+                f"On a machine with internet access, download {_URL} and put it into {keras_home() / 'models'}, or "
+                "pass weights='PATH/TO/THE/FILE'. Without the weights, load_model(..., compile=False) loads a GAN that "
+                "was saved with this metric."
             ) from error
         finally:
             keras.config.set_dtype_policy(policy)

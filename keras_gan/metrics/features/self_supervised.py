@@ -37,11 +37,11 @@ class SelfSupervised(keras.Model):
 def self_supervised(dataset, steps=None):
     """Returns a small convolutional network, trained on the user's images without labels and cached on disk.
 
-    It learns to find, among the views of 64 images, the other view of the same one (SimCLR). Views are mirrored,
-    rotated, scaled, sheared and shifted, their channels mixed at random, their brightness and contrast changed, and
-    noise added: features distinguish shapes, but hardly colors. Images with a side over 32 pixels are first averaged
-    over squares of pixels, so that the finest texture is lost. Convolutions of stride 2 until images are smaller than
-    8x8, and a layer of 128 units, the features.
+    For a view of an image, it learns to find the other view of this image among the views of 64 images (SimCLR). Views
+    are mirrored, rotated, scaled, sheared and shifted, their channels mixed at random, their brightness and contrast
+    changed, and noise added: features distinguish shapes, but hardly colors. Images with a side over 32 pixels are
+    first averaged over squares of pixels, so that the finest texture is lost. The network has convolutions of stride 2
+    until images are smaller than 8x8, and a layer of 128 units, whose outputs are the features.
 
     Distances on such features can be compared with each other only if data and `steps` are the same, and not with
     those of a classifier or of Inception. There are no `probabilities`: `ClassifierScore` and `ModeCoverage` need a
@@ -53,8 +53,8 @@ def self_supervised(dataset, steps=None):
 
     Args:
         dataset: Name for `keras_gan.datasets.load`, whose `"train"` split is used, or a `tf.data.Dataset` of images
-            `(batch, height, width, channels)` in [-1, 1], of at least 8x8 pixels; labels are dropped. Of over 10,000
-            images it learns from 10,000, chosen by their hashes; memory does not grow with the others.
+            `(batch, height, width, channels)` in [-1, 1], of at least 8x8 pixels; labels are dropped. If there are
+            over 10,000 images, it learns from 10,000, chosen by their hashes; memory does not grow with the others.
         steps: Int > 0, how many batches of 64 images to learn from; `steps_within` says how many fit into a time.
             Defaults to None, 500.
 
@@ -95,7 +95,9 @@ def self_supervised(dataset, steps=None):
 
 
 def steps_within(seconds, shape):
-    """Measures how many steps of `self_supervised` fit into a time on this machine, which takes a few seconds.
+    """Measures how many steps of `self_supervised` fit into a time on this machine.
+
+    Measuring takes a few seconds.
 
     Args:
         seconds: Float > 0, the time for training, without that for reading the data.
