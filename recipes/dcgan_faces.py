@@ -114,7 +114,7 @@ def main(argv=None):
     args = parser.parse_args(argv)
     run_dir = args.run_dir or Path(time.strftime("runs/dcgan_faces-%Y%m%d-%H%M%S"))
     if run_dir.exists() and not any(run_dir.glob("backup/epoch_*.keras")):
-        parser.error(f"argument --run-dir: {run_dir} holds a finished run or something else; nothing was overwritten")
+        parser.error(f"argument --run-dir: {run_dir} exists, without a backup to go on from; nothing was overwritten")
     keras.utils.set_random_seed(args.seed)
     run_dir.mkdir(parents=True, exist_ok=True)
     data = args.data or f"folder:{run_dir / 'faces'}"

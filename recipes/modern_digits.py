@@ -39,6 +39,8 @@ def main(argv=None):
     parser.add_argument("--quick", action="store_true", help="only to see that it runs: 1 epoch of 2 steps")
     args = parser.parse_args(argv)
     run_dir = args.run_dir or Path(time.strftime("runs/modern_digits-%Y%m%d-%H%M%S"))
+    if run_dir.exists():
+        parser.error(f"argument --run-dir: {run_dir} exists; nothing was overwritten")
     run_dir.mkdir(parents=True)
     keras.utils.set_random_seed(args.seed)
     epochs = 1 if args.quick else args.epochs

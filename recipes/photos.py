@@ -86,6 +86,8 @@ def main(argv=None):
     parser.add_argument("--quick", action="store_true", help="only to see that it runs: 16x16, once through the data")
     args = parser.parse_args(argv)
     run_dir = args.run_dir or Path(time.strftime("runs/photos-%Y%m%d-%H%M%S"))
+    if run_dir.exists():
+        parser.error(f"argument --run-dir: {run_dir} exists; nothing was overwritten")
     run_dir.mkdir(parents=True)
     keras.utils.set_random_seed(args.seed)
 

@@ -93,6 +93,8 @@ def main(argv=None):
     parser.add_argument("--quick", action="store_true", help="only to see that it runs: small networks, 16x16, 1 epoch")
     args = parser.parse_args(argv)
     run_dir = args.run_dir or Path(time.strftime("runs/super_resolution-%Y%m%d-%H%M%S"))
+    if run_dir.exists():
+        parser.error(f"argument --run-dir: {run_dir} exists; nothing was overwritten")
     run_dir.mkdir(parents=True)
     keras.utils.set_random_seed(args.seed)
     epochs = 1 if args.quick else args.epochs

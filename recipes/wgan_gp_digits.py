@@ -40,7 +40,7 @@ def main(argv=None):
     args = parser.parse_args(argv)
     run_dir = args.run_dir or Path(time.strftime("runs/wgan_gp_digits-%Y%m%d-%H%M%S"))
     if run_dir.exists() and not any(run_dir.glob("backup/epoch_*.keras")):
-        parser.error(f"argument --run-dir: {run_dir} holds a finished run or something else; nothing was overwritten")
+        parser.error(f"argument --run-dir: {run_dir} exists, without a backup to go on from; nothing was overwritten")
     print(f"Writing to {run_dir}. If this is cut off, the same command with --run-dir {run_dir} goes on.", flush=True)
     keras.utils.set_random_seed(args.seed)
     epochs = 2 if args.quick else args.epochs

@@ -366,7 +366,7 @@ def test_full_folders_are_refused(run, tmp_path):
     assert run("digits.py", "--quick", "--run-dir", "mine", cwd=tmp_path)[0] == 2
     assert (tmp_path / "mine" / "backup" / "thesis.txt").exists()
     # Where no run goes on, each folder must be new.
-    with pytest.raises(FileExistsError):
-        run("mlp_digits.py", "--quick", "--run-dir", "mine", cwd=tmp_path)
+    code, _, err = run("mlp_digits.py", "--quick", "--run-dir", "mine", cwd=tmp_path)
+    assert code == 2 and "mine exists; nothing was overwritten" in err
     assert {p.name for p in (tmp_path / "mine").iterdir()} == {"thesis.txt", "backup"}
     assert "--run-dir" in run("digits.py", "--help", cwd=tmp_path)[1]
