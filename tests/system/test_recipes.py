@@ -349,7 +349,7 @@ def test_a_run_that_was_cut_off_goes_on(alone, finished, run, tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_is_short_and_says_what_to_expect(name):
     text = (RECIPES / f"{name}.py").read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 160
+    assert len(text.splitlines()) <= 165
     for heading in ("Command:", "Minutes:", "Expected:", "Reference:"):
         assert heading in text
 
