@@ -100,9 +100,9 @@ def main(argv=None):
     parser.add_argument("--epochs", type=int, default=20, help="how often to go through the data (default: 20)")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives another run (default: 0)")
     parser.add_argument("--run-dir", type=Path, help="a new folder (default: runs/optimal_discriminator-DATE-TIME)")
-    parser.add_argument("--quick", action="store_true", help="only to see that it runs: 2 epochs")
+    parser.add_argument("--quick", action="store_true", help="only to see that it runs: 4 epochs")
     args = parser.parse_args(argv)
-    epochs = 2 if args.quick else args.epochs
+    epochs = 4 if args.quick else args.epochs
     run_dir = args.run_dir or Path(time.strftime("runs/optimal_discriminator-%Y%m%d-%H%M%S"))
     if run_dir.exists():
         parser.error(f"argument --run-dir: {run_dir} exists; nothing was overwritten")
