@@ -480,6 +480,27 @@ def test_ctrl_c_leaves_a_gan_that_goes_on(loop, steps, at, points, make_gan, ctr
     assert int(gan.optimizer.iterations) == done + 8
 
 
+def test_ctrl_c_within_a_step_saves_it(points, make_gan, ctrl_c, tmp_path):
+    gan = make_gan()
+
+    def fit(pressed):
+        def batches():
+            for i in range(8):
+                if i == 4 and pressed:
+                    ctrl_c()
+                yield points[:32]
+
+        backup = keras_gan.callbacks.BackupAndRestore(tmp_path / "backup")
+        gan.fit(batches(), steps_per_epoch=8, verbose=0, callbacks=[backup])
+
+    with pytest.raises(KeyboardInterrupt, match="Training ended at epoch 1, step"):
+        fit(pressed=True)
+    assert 0 < int(gan.optimizer.iterations) <= 8
+    fit(pressed=False)
+    assert int(gan.optimizer.iterations) == 8
+    assert np.isfinite(gan.sample(4)).all()
+
+
 def test_summary_shows_both_networks(make_gan):
     lines = []
     make_gan().summary(print_fn=lambda line, **_: lines.append(line))
