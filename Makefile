@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-backends test-versions test-nightly docs lint format dist clean
+.PHONY: help demo test test-long test-backends test-versions test-nightly docs notebooks lint format dist clean
 
 help:
 	@echo "make demo    train on embedded digits for 6 minutes, export a checked generator"
@@ -14,6 +14,7 @@ help:
 	@echo "make test-versions  run the tests on the oldest TensorFlow and Keras that are supported, and on the newest"
 	@echo "make test-nightly  run the tests on Keras's nightly build, and report"
 	@echo "make docs    build the site into docs/_build/html; installs Sphinx"
+	@echo "make notebooks  make notebooks/ from guides, and run them"
 	@echo "make lint    check style: lint, format, import order"
 	@echo "make format  mend style"
 	@echo "make dist    build the package in dist/, install it elsewhere and run README there"
@@ -92,6 +93,12 @@ docs: $(BIN)/.docs
 	rm -rf docs/_build
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --nitpicky docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
+
+# All are made; NOTEBOOK=arrays runs one. To find errors two steps of each training are enough.
+notebooks: export KERAS_MAX_EPOCHS ?= 1
+notebooks: export KERAS_MAX_STEPS_PER_EPOCH ?= 2
+notebooks: $(BIN)/.docs
+	$(BIN)/python docs/notebooks.py $(NOTEBOOK)
 
 lint: $(BIN)/.installed
 	$(BIN)/ruff check .

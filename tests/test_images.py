@@ -44,7 +44,8 @@ def test_grid_refuses_bad_arguments(options):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_save_keeps_the_pixels(channels, tmp_path):
     picture = np.random.default_rng(0).integers(0, 256, (5, 7, channels)).astype("uint8")
-    images.save(tmp_path / "x.png", picture)
+    returned = images.save(tmp_path / "x.png", picture)
+    np.testing.assert_array_equal(np.asarray(returned).reshape(5, 7, channels), picture)
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "x.png")).reshape(5, 7, channels), picture)
 
 

@@ -1,5 +1,9 @@
 """Training on JAX: the step as a pure function of all its state."""
 
+import contextlib
+import signal
+import threading
+
 import jax
 import keras
 import numpy as np
@@ -12,7 +16,7 @@ from keras_gan import keras_private
 _BLOCK = 16
 
 
-class Trainer:
+class Trainer(keras_private.StateStep):
     """Mixin for `keras.Model`: Keras's entry points for a step, and the update of players."""
 
     without_padding = staticmethod(lambda x: x)
@@ -35,6 +39,21 @@ class Trainer:
         if parts is None:
             return data
         return keras_private.own_part(parts(jax.process_index(), jax.process_count()), data)
+
+    def make_step(self, step):
+        """Lets Ctrl-C end a step after it is done: until then it owns the weights, and Keras would lose them."""
+
+        def whole(state, iterator):
+            try:
+                with _interrupted_later() as interrupts:
+                    outputs, state = step(state, iterator)
+            finally:
+                if interrupts:
+                    self.keep_state(state)
+                    raise KeyboardInterrupt
+            return outputs, state
+
+        return whole
 
     def train_step(self, state, data):
         groups = self.trainable_variables, self.non_trainable_variables, self.optimizer.variables
@@ -89,6 +108,28 @@ class Trainer:
                 variable.assign(value)
             norms.append(ops.sqrt(sum(ops.sum(ops.square(g)) for g in gradients)) / scale)
         return list(zip(reports, norms, strict=True))
+
+
+@contextlib.contextmanager
+def _interrupted_later():
+    """Context that collects the first Ctrl-C in a list, if Python's own handler would take it; a second one raises."""
+    interrupts = []
+
+    def hear(number, frame):
+        if interrupts:
+            raise KeyboardInterrupt
+        interrupts.append(number)
+
+    # Python handles signals only in the main thread.
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield interrupts
+        return
+    signal.signal(signal.SIGINT, hear)
+    try:
+        yield interrupts
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _pure(step, groups, state):

@@ -91,6 +91,8 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         # Set by `fit`: its other callbacks, and the one that sets the order of the data.
         self.others, self.order = [], None
         self._signal = self._passing_over = None
+        # Read once: on JAX, to read `self.model` in a signal handler breaks the step that it interrupts.
+        self._chief = True
 
     @contextlib.contextmanager
     def listening(self):
@@ -123,6 +125,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
             )
         self._restored = None
         self._kept = True
+        self._chief = self.model.is_chief
         steps = {"steps per epoch (the data, or batch_size)": self.params.get("steps")}
         self._settings = {**steps, **_settings(self.model)}
         self._first = [memory.of(callback) for callback in self.others]
@@ -272,11 +275,11 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         if self._signal is not None:
             raise _end(
                 self._signal,
-                f"Training ended at {place}. Start the same program again, with backup_dir {self.folder}, to go on.",
+                f"Training ended at {place}. Run the same code again, with backup_dir {self.folder}, to go on.",
             )
 
     def _log(self, *message):
-        if self.model.is_chief:
+        if self._chief:
             logging.getLogger("keras_gan").warning(*message)
 
 

@@ -110,7 +110,7 @@ def test_a_signal_saves_the_step_and_ends(number, code, unbroken, tmp_path):
     _wait_for_steps(process, tmp_path)
     process.send_signal(number)
     assert process.wait(timeout=60) in (code, 130), _log(tmp_path)
-    assert "Training ended at epoch" in _log(tmp_path) and "Start the same program again, with" in _log(tmp_path)
+    assert "Training ended at epoch" in _log(tmp_path) and "Run the same code again, with" in _log(tmp_path)
     (backup,) = (tmp_path / "backup").glob("epoch_*.keras")
     state = json.loads(zipfile.ZipFile(backup).read("state.json"))
     assert (state["batch"] or state["epoch"]) and backup.stem == f"epoch_{state['epoch']:06}_step_{state['batch']:08}"
@@ -372,7 +372,7 @@ def test_one_signal_saves_a_second_ends_at_once_and_a_late_one_waits(number, hea
         gan.fit(points, verbose=0, callbacks=[late, BackupAndRestore(tmp_path)])
     assert late.seen == 8
     once = Send(1)
-    with pytest.raises(error, match="Start the same program again" if number == signal.SIGINT else "143"):
+    with pytest.raises(error, match="Run the same code again" if number == signal.SIGINT else "143"):
         gan.fit(points, verbose=0, callbacks=[once, BackupAndRestore(tmp_path / "backup")])
     (backup,) = (tmp_path / "backup").glob("epoch_*.keras")
     assert once.seen == 1 and backup.stem == "epoch_000000_step_00000001"
