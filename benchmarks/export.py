@@ -10,7 +10,8 @@ Minutes:   1 on 2 CPU cores
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # before TensorFlow: without AVX-512 a step is up to twice as fast
+# Before TensorFlow is imported: on x86 processors without AVX-512, this makes a step up to twice as fast.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import argparse
 import json

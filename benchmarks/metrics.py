@@ -13,7 +13,8 @@ Expected:  1.5 times the product, off by 5e-10, 64 MB and no growth
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # before TensorFlow: without AVX-512 a step is up to twice as fast
+# Before TensorFlow is imported: on x86 processors without AVX-512, this makes a step up to twice as fast.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import argparse
 import json

@@ -18,7 +18,8 @@ _SETUP = """
 import importlib.util
 import os
 
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # before TensorFlow: without AVX-512 a step is up to twice as fast
+# Before TensorFlow is imported: on x86 processors without AVX-512, this makes a step up to twice as fast.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if importlib.util.find_spec("keras_gan") is None:
     %pip install --quiet "..[digits,export]"
