@@ -337,7 +337,6 @@ def test_a_run_that_was_cut_off_goes_on(alone, finished, run, tmp_path):
             break
     _, err = process.communicate(timeout=300)
     assert process.returncode == 143 and "Run the same code again, with backup_dir run" in err
-    assert err.count("\n") <= 2, err
     code, out, _ = run("digits.py", "--quick", "--run-dir", "run", cwd=tmp_path)
     assert code == 0 and "--run-dir run goes on" in out and "Epoch 1/2" not in out
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
