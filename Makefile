@@ -52,7 +52,7 @@ test-backends: export OMP_NUM_THREADS = 1
 test-backends: $(BIN)/.backends
 	$(BIN)/python -m pytest tests/system/test_backends.py
 	KERAS_BACKEND=jax XLA_FLAGS=--xla_backend_optimization_level=0 \
-		$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(JAX_TESTS) tests/system/test_hosts.py
+		$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(JAX_TESTS)
 	KERAS_BACKEND=torch $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(BACKEND_TESTS)
 
 # The tests marked long, and those that draw their cases at random: kills, mutated files, options.
@@ -61,6 +61,7 @@ test-long: $(BIN)/.backends
 	$(BIN)/python -m pytest --long -m long
 	$(BIN)/python -m pytest --long tests/system/test_durability.py tests/system/test_fuzz.py tests/system/test_properties.py
 	KERAS_BACKEND=jax $(BIN)/python -m pytest $(filter-out $(JAX_TESTS),$(BACKEND_TESTS))
+	KERAS_BACKEND=jax $(BIN)/python -m pytest --long tests/system/test_hosts.py
 	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/system/test_durability.py -k killed
 	KERAS_BACKEND=torch $(BIN)/python -m pytest tests/system/test_durability.py -k killed
 

@@ -454,7 +454,7 @@ class Direction(Condition):
         (A.dcgan_generator, "projection"),
         (A.dcgan_generator, "concatenation"),
         (A.resnet_generator, "projection"),
-        (A.modern_generator, "projection"),
+        pytest.param(A.modern_generator, "projection", marks=pytest.mark.long),
         pytest.param(A.resnet_generator, "concatenation", marks=pytest.mark.long),
         pytest.param(A.modern_generator, "concatenation", marks=pytest.mark.long),
     ],

@@ -31,7 +31,7 @@ _MEANINGS = {
     "psnr": "in dB; higher is better",
     "ssim": "structural similarity; higher is better; 1 if outputs equal their targets",
     "frechet_distance": "lower is better; 0 for the data themselves",
-    "kernel_distance": "lower is better; 0 on average for a perfect generator",
+    "kernel_distance": "lower is better; 0 on average if perfect",
     "kernel_distance_error": "standard error of the kernel distance",
     "source_kernel_distance": "kernel distance of the sources; outputs should be below it",
     "bicubic_psnr": "PSNR of bicubically enlarged sources; outputs should be above it",
@@ -42,7 +42,7 @@ _MEANINGS = {
     "recall": "share of real images that could be samples",
     "density": "1 on average for a perfect generator",
     "coverage": "share of real images with a sample nearby",
-    "memorization": "share of samples as near to a training image as the nearest 5 % of held-out images",
+    "memorization": "share of near-copies; 0.05 for unseen images",
     "classifier_score": "higher is better; 1 to the number of classes",
 }
 # For two sets, names of figures end in the set whose images are made, or are translated there and back.

@@ -69,6 +69,7 @@ def test_coverage_refuses(coverage, tmp_path, capsys):
     assert (tmp_path / "mine.json").read_text() == "precious"
 
 
+@pytest.mark.long
 def test_a_step_of_translation_beside_the_same_by_hand(tmp_path, capsys):
     benchmark = runpy.run_path(str(BENCHMARKS / "translation.py"))
     benchmark["main"](["--quick", "--json", str(tmp_path / "f.json")])

@@ -324,7 +324,7 @@ def test_a_finished_run_is_not_overwritten(finished, run):
     _, _, folder = finished("digits")
     before = (folder / "gan.keras").read_bytes()
     code, _, err = run("digits.py", "--quick", "--run-dir", str(folder), cwd=folder.parent)
-    assert code == 2 and "holds a finished run" in err
+    assert code == 2 and "without a backup to go on from" in err
     assert (folder / "gan.keras").read_bytes() == before
 
 
