@@ -46,7 +46,6 @@ def main(argv=None):
 
     train = keras_gan.datasets.load("digits", batch_size=64, labels=True, seed=args.seed)
     train = train.take(2) if args.quick else train
-    test = keras_gan.datasets.load("digits", batch_size=250, split="test", labels=True)
     classifier = keras_gan.metrics.features.classifier("digits", epochs=1 if args.quick else 10)
     condition = keras_gan.conditions.Labels(10)
     gan = keras_gan.GAN(
@@ -62,6 +61,7 @@ def main(argv=None):
         penalties=[keras_gan.penalties.R1(0.1)],
         metrics=[keras_gan.metrics.FrechetDistance(classifier)],
     )
+    test = keras_gan.datasets.load("digits", batch_size=250, split="test", labels=True)
     callbacks = keras_gan.callbacks.for_run(run_dir, "val_frechet_distance", grid={"n": 80, "columns": 10})
     history = gan.fit(train, epochs=epochs, validation_data=test, callbacks=callbacks).history
 

@@ -45,7 +45,6 @@ def main(argv=None):
 
     train = keras_gan.datasets.load("digits", batch_size=64, seed=args.seed)
     train = train.take(16) if args.quick else train
-    test = keras_gan.datasets.load("digits", batch_size=250, split="test")
     classifier = keras_gan.metrics.features.classifier("digits", epochs=1 if args.quick else 10)
     gan = keras_gan.GAN(
         generator=keras_gan.architectures.dcgan_generator(SHAPE, latent_dim=8, width=64),
@@ -61,6 +60,7 @@ def main(argv=None):
         penalties=[keras_gan.penalties.R1(0.05)],
         metrics=[keras_gan.metrics.FrechetDistance(classifier)],
     )
+    test = keras_gan.datasets.load("digits", batch_size=250, split="test")
     start = time.time()
     # Backups, logs for TensorBoard, a picture after each epoch, alarms, and the best epoch's GAN.
     callbacks = keras_gan.callbacks.for_run(run_dir, "val_frechet_distance")

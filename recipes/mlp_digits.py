@@ -46,8 +46,6 @@ def main(argv=None):
 
     train = keras_gan.datasets.load("digits", batch_size=64, seed=args.seed)
     train = train.take(2) if args.quick else train
-    test = keras_gan.datasets.load("digits", batch_size=250, split="test")
-    digits = np.concatenate(list(test.as_numpy_iterator()))
     classifier = keras_gan.metrics.features.classifier("digits", epochs=1 if args.quick else 10)
     networks = {
         "mlp": (
@@ -56,6 +54,8 @@ def main(argv=None):
         ),
         "dcgan": (A.dcgan_generator(SHAPE, LATENT_DIM, width=64), A.dcgan_discriminator(SHAPE, width=64)),
     }
+    test = keras_gan.datasets.load("digits", batch_size=250, split="test")
+    digits = np.concatenate(list(test.as_numpy_iterator()))
     watch, samples, curves, found = keras_gan.callbacks.Stopwatch(), {}, {}, {}
     for name, pair in networks.items():
         print(name + (f", for the same {watch.limit:.0f} seconds" if watch.limit else ""), flush=True)
