@@ -334,7 +334,7 @@ class GAN(Duel):
                 give samples that look better and vary less. Defaults to None, no bound.
 
         Returns:
-            NumPy array `(n, ...)` of the generator's output; images lie in [-1, 1].
+            NumPy array `(n, ...)` of the generator's output; images of this library's generators lie in [-1, 1].
 
         Raises:
             ValueError: If `n` is not a positive integer; or if `labels` or `given` are out of range, not `n` in number,

@@ -132,7 +132,7 @@ def check_batch(images, labels, weights, with_labels):
     if isinstance(images, dict):
         raise TypeError(
             f"data must give images or (images, labels). Received: a dict of {', '.join(map(repr, images))}. Take both "
-            "out of it, as dataset.map(lambda batch: (batch[KEY], batch[KEY])) does."
+            "out of it, as dataset.map(lambda batch: (batch[IMAGES], batch[LABELS])) does."
         )
     if not hasattr(images, "shape"):
         raise TypeError(f"data must give images or (images, labels), arrays. Received: a {type(images).__name__}.")
