@@ -1,5 +1,6 @@
 import gc
 import os
+import re
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Off by default on processors without AVX-512, where TensorFlow then has no dilated transposed convolution.
@@ -146,6 +147,13 @@ def make_sigmoid_gan():
         return keras_gan.GAN(generator, keras_gan.architectures.mlp_discriminator((2, 2, 1), units=(4,)), ema=None)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def without_notes():
+    """A function that drops from stderr what TensorFlow writes there when it is imported."""
+    notes = re.compile(r"^(WARNING: All log messages before absl|[IW]0000 ).*\n", re.M)
+    return lambda text: notes.sub("", text)
 
 
 @pytest.fixture

@@ -1,15 +1,13 @@
 """The notebooks are what their guides give. `make notebooks` makes and runs them."""
 
 import re
-import runpy
-from pathlib import Path
 
 import nbformat
 import pytest
 
-DOCS = Path(__file__).parents[2] / "docs"
-MADE = runpy.run_path(str(DOCS / "notebooks.py"))
-FOLDER, NAMES = MADE["NOTEBOOKS"], MADE["NAMES"]
+import notebooks
+
+FOLDER, NAMES = notebooks.NOTEBOOKS, notebooks.NAMES
 
 
 def read(name):
@@ -28,18 +26,18 @@ def test_there_are_five():
 def test_a_notebook_is_what_its_guide_gives(name):
     nbformat.validate(read(name))
     # Its cells have no outputs, and were not run.
-    assert read(name).cells == MADE["make"](name).cells, "run: make notebooks"
+    assert read(name).cells == notebooks.make(name).cells, "run: make notebooks"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_cells_are_the_python_of_the_guide(name):
-    text = (DOCS / "guides" / f"{name}.md").read_text(encoding="utf-8")
+    text = (notebooks.GUIDES / f"{name}.md").read_text(encoding="utf-8")
     blocks = [block.strip() for block in re.findall(r"^```python\n(.*?)^```", text, re.S | re.M)]
     setup, *cells = sources(name, "code")
     # Before anything imports TensorFlow.
     assert "TF_ENABLE_ONEDNN_OPTS" in setup and "%pip install" in setup and "import keras" not in setup
     given = len(cells) - len(blocks)
-    assert cells[given:] == blocks and given == (name in MADE["_GIVEN"])
+    assert cells[given:] == blocks and given == (name in notebooks._GIVEN)
     # Commands are to be read.
     assert "\n".join(sources(name, "markdown")).count("```shell") == text.count("```bash")
 

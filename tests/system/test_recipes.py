@@ -328,7 +328,7 @@ def test_a_finished_run_is_not_overwritten(finished, run):
     assert (folder / "gan.keras").read_bytes() == before
 
 
-def test_a_run_that_was_cut_off_goes_on(alone, finished, run, tmp_path):
+def test_a_run_that_was_cut_off_goes_on(alone, finished, run, tmp_path, without_notes):
     command = [sys.executable, str(alone("digits.py")), "--quick", "--run-dir", "run"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for line in process.stdout:
@@ -337,6 +337,7 @@ def test_a_run_that_was_cut_off_goes_on(alone, finished, run, tmp_path):
             break
     _, err = process.communicate(timeout=300)
     assert process.returncode == 143 and "Run the same code again, with backup_dir run" in err
+    assert without_notes(err).count("\n") <= 2, err
     code, out, _ = run("digits.py", "--quick", "--run-dir", "run", cwd=tmp_path)
     assert code == 0 and "--run-dir run goes on" in out and "Epoch 1/2" not in out
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
