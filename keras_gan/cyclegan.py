@@ -28,7 +28,8 @@ class CycleGAN(Match):
     translated there and back must be the original.
 
     Called on images of A, or in `predict`, it returns their translations to B; `translate` does either direction. Names
-    that end in `_a` are about images of A, real ones and outputs of `generator_ba`, and `_b` about those of B.
+    that end in `_a` refer to images of A, both real images and outputs of `generator_ba`. Names that end in `_b` refer
+    to images of B.
 
     Args:
         generator_ab: `keras.Model` from images of A `(batch, height, width, channels)` to images of B of that size,
@@ -40,9 +41,9 @@ class CycleGAN(Match):
         ema: Float in [0, 1), the momentum of moving averages of both generators' weights, as in `GAN`. Defaults to
             None, no averages.
         seed: Int, makes the random numbers of training reproducible. Defaults to None, another seed for each run.
-        pool_size: Int >= 0, how many earlier outputs are kept for each discriminator. Once there are so many, each new
-            output is replaced by an earlier one with probability one half. Files keep them, as float32. Defaults to
-            `50`, as in the paper; with 0 a discriminator only gets the outputs of the current step.
+        pool_size: Int >= 0, how many earlier outputs are kept for each discriminator. When the pool is full, each new
+            output is replaced by an earlier one with probability 0.5. Files keep them, as float32. Defaults to `50`, as
+            in the paper; with 0 a discriminator only gets the outputs of the current step.
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
 
     Raises:
@@ -161,8 +162,8 @@ class CycleGAN(Match):
                 Defaults to none.
             cycle: `keras.losses.Loss`, function of `(target, output)`, or name of one from `keras.losses`: the distance
                 in both the cycle loss and the identity loss. Defaults to `"mae"`.
-            cycle_weight: Float >= 0. Defaults to `10.0`, as in the paper. (The paper's adversarial loss for generators
-                is twice `"least_squares"`. With `"least_squares"`, `5.0` gives the ratio of the paper.)
+            cycle_weight: Float >= 0. Defaults to `10.0`, the paper's number. The paper's adversarial loss is twice
+                `"least_squares"`, so with `"least_squares"`, `5.0` gives the paper's ratio of the two losses
             identity_weight: Float >= 0, the weight of the identity loss, as a share of `cycle_weight`. This loss keeps
                 colors that need not change, and takes two more passes of the generators in each step. Must be 0 if A
                 and B differ in channels. Defaults to None: 0.5 as in the paper, or 0 if channels differ.
@@ -250,9 +251,9 @@ class CycleGAN(Match):
             b: Tensor of images of B.
 
         Returns:
-            The objective, a scalar tensor; and a dict of `"a"` and `"b"` to the report of `Game.generator_objective` on
-            images of that domain, with the `fake` ones, the reconstructed ones (`back`), the `cycle_loss` and, where it
-            has a weight, the `identity_loss`.
+            The objective, a scalar tensor; and a dict with the keys `"a"` and `"b"`. Each value is the report of
+            `Game.generator_objective` for that domain, plus `fake` (generated images), `back` (reconstructed images),
+            `cycle_loss` and, if it has a weight, `identity_loss`.
         """
         real = {"a": a, "b": b}
         fakes = {to: self._translate(self.generator_to(to), real[_OTHER[to]], training=True) for to in _DOMAINS}
@@ -299,7 +300,8 @@ class CycleGAN(Match):
         return total, reports
 
     def _distances(self, generator, real, back, training):
-        """Computes the distances of images to their reconstructions, and to their own generator's outputs on them."""
+        """Computes the cycle loss (images against their reconstructions), and the identity loss (images against the
+        outputs of the generator of the same domain)."""
         found = {"cycle_loss": reconstruct(self.cycle, real, back)}
         if self.identity_weight:
             same = self._translate(generator, real, training)
@@ -324,7 +326,7 @@ class CycleGAN(Match):
         return logs
 
     def _judge(self, domain, augmented=True):
-        """Returns a discriminator as a function of images, in training augmented, and of `training`."""
+        """Returns a discriminator as a function of images and `training`. In training, the images are augmented."""
 
         def judge(image, training):
             image = self._of("game", domain).augment(image) if augmented else image

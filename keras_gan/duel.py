@@ -214,7 +214,7 @@ class Duel(Match):
             penalties: As for `Game`.
             generator_penalties: As for `Game`.
             augmentation: As for `Game`.
-            simultaneous: Bool, whether both players are updated at once.
+            simultaneous: Bool, whether both players are updated simultaneously.
             **options: Those of `AdversarialModel.compile`.
         """
         # Made before the attribute is set, so that an error keeps the old one.

@@ -20,8 +20,8 @@ _SAMPLE_BATCH = 128
 class GAN(Duel):
     """A generator and a discriminator that train against each other in `fit`.
 
-    Called on latents `(batch, latent_dim)`, it returns the generator's output. If its condition has an extra input,
-    such as labels, it is called on `[latents, given]`.
+    Called on latents `(batch, latent_dim)`, it returns the generator's output. With a condition that adds an input,
+    such as labels, call the GAN on `[latents, given]`.
 
     Args:
         generator: `keras.Model` from latents `(batch, latent_dim)` to data, such as images
@@ -30,8 +30,8 @@ class GAN(Duel):
             `(batch, ..., 1)`, one for each patch: no sigmoid at its end.
         prior: `keras_gan.priors.Prior`, the distribution of latents. Defaults to a standard normal of the size that the
             generator takes.
-        condition: `keras_gan.conditions.Condition`, such as `Labels(10)`; it sets the further inputs and outputs
-            of both networks. Defaults to None, the one that the networks were built with, if any.
+        condition: `keras_gan.conditions.Condition`, such as `Labels(10)`; it sets the further inputs and outputs of
+            both networks. Defaults to None: the condition that the networks were built with, or no condition.
         pack: Int > 0, how many examples the discriminator judges together, concatenated along the last axis of its
             input, so that it can detect a lack of variety (PacGAN). Defaults to `1`.
         ema: Float in [0, 1), the momentum of a moving average of the generator's weights, such as `0.999`: after the
@@ -107,8 +107,8 @@ class GAN(Duel):
     ):
         """Configures training.
 
-        Arguments left at `"auto"` get values that trials found safe for images; attributes of the same names hold them,
-        and files keep them.
+        Arguments left at `"auto"` get values that trained reliably in trials on images. The chosen values are in
+        attributes of the same names, and are saved with the GAN.
 
         Args:
             generator_optimizer: `keras.optimizers.Optimizer` or its name. Defaults to `"auto"`, the same as
@@ -129,11 +129,12 @@ class GAN(Duel):
             augmentation: `keras_gan.augmentation.Augmentation`, applied to all reals and fakes that the discriminator
                 sees in training. None for none. Defaults to `"auto"`: `DiffAugment()` for images of 3 or 4 channels, at
                 least 32 pixels high and wide; none for other data.
-            discriminator_steps: Int > 0, how often the discriminator is updated before the generator is, each time
-                on the same real batch and on new fakes. Defaults to `1`.
-            simultaneous: Bool, whether both players learn from the same fakes and are updated at once, neither seeing
-                the other's update: a different game from the alternating one, with a step that takes a sixth less time.
-                Defaults to False, the discriminator first and then the generator on new fakes.
+            discriminator_steps: Int > 0, number of discriminator updates for each generator update, all on the same
+                real batch, each on new fakes. Defaults to `1`.
+            simultaneous: Bool, whether both players learn from the same fakes and are updated simultaneously, each from
+                the other's old weights. A step then takes a sixth less time, but the training dynamics differ from
+                those of alternating updates. Defaults to False, the discriminator first and then the generator on new
+                fakes.
             run_eagerly: Bool, as in `keras.Model.compile`.
             steps_per_execution: Int, as in `keras.Model.compile`.
             jit_compile: Bool or `"auto"`, as in `keras.Model.compile`.
@@ -255,7 +256,7 @@ class GAN(Duel):
         return [(objective, report), self.generator_objective(real, given, fakes, report)]
 
     def _judge(self, told):
-        """Returns the discriminator as a function of data, in training augmented, and of `training`."""
+        """Returns the discriminator as a function of data and `training`. In training, the data are augmented."""
 
         def judge(data, training, augmented=True):
             data = _pack(self.game.augment(data) if augmented else data, self.pack)
@@ -328,8 +329,8 @@ class GAN(Duel):
             seed: Int, gives the same samples at each call. Defaults to None, different samples at each call.
             labels: Integers `(n,)`, the class of each sample, if there is a condition on labels. Defaults to None,
                 all classes cyclically.
-            given: Array `(n, ...)`, the condition of each sample, of any kind: labels, or rows of numbers, which a
-                `Vector` requires. Defaults to None.
+            given: Array `(n, ...)`, the condition of each sample: labels, or rows of numbers. Required with the
+                condition `Vector`. Defaults to None.
             truncation: Float > 0, how many standard deviations a normal latent may lie from its mean: smaller values
                 give samples that look better and vary less. Defaults to None, no bound.
 

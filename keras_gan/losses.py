@@ -28,8 +28,8 @@ class AdversarialLoss:
     """Base class of adversarial losses: what each player minimizes, given the discriminator's logits.
 
     A subclass implements `discriminator` and `generator`. Logits are `(batch, 1)`, or a map `(batch, ..., 1)`, such as
-    a patch discriminator's `(batch, height, width, 1)`. Losses are means over the batch and over each entry of its
-    maps, computed in float32 whatever the dtype of the logits.
+    a patch discriminator's `(batch, height, width, 1)`. Losses are means over all examples and all entries of the logit
+    maps. They are computed in float32, whatever the dtype of the logits.
 
     Attributes:
         generator_uses_real: Bool, whether `generator` uses the real logits. If False, the generator's update leaves out
@@ -78,7 +78,8 @@ class AdversarialLoss:
             fake_logits: Tensor `(batch, ..., 1)`, its output on generated data.
 
         Returns:
-            Scalar tensor: the term of the reals plus the term of the fakes, or the one term of their pairs.
+            Scalar tensor: the sum of a term for reals and a term for fakes, or, for paired losses, one term over the
+            pairs.
         """
         raise NotImplementedError
 
@@ -103,7 +104,8 @@ class AdversarialLoss:
             fake_logits: Tensor `(batch, ..., 1)`.
 
         Returns:
-            Two scalar tensors, the shares of reals and of fakes on their side of `boundary`; None without one.
+            Two scalar tensors: the share of real logits above `boundary`, and the share of fake logits below it. None
+            if `boundary` is None.
         """
         if self.boundary is None:
             return None
@@ -181,7 +183,7 @@ class Minimax(_Smoothable):
         return -_mean_softplus(_float32(fake_logits))
 
     def score(self, logits):
-        """Returns the probability that the discriminator gives an example of being real.
+        """Returns the probability of being real that the discriminator assigns to each example.
 
         Args:
             logits: Tensor `(batch, ..., 1)`.
@@ -317,7 +319,7 @@ class Hinge(AdversarialLoss):
 class Wasserstein(AdversarialLoss):
     """WGAN loss: the discriminator estimates the earth mover's distance between reals and fakes.
 
-    The estimate is minus the discriminator's loss, if the discriminator's slope is at most 1.
+    The estimate is the negative of the discriminator's loss, and is valid if the discriminator is 1-Lipschitz.
 
     With `D = logits`,
 

@@ -21,13 +21,12 @@ _EVALUATION_SEED = 1406_2661
 class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
     """Base class of models with any number of players, each with its own optimizer and objective.
 
-    A subclass names its players, and defines a step of training and one of evaluation. It inherits the rest:
-    `fit` and `evaluate` on TensorFlow, JAX and torch, on several replicas and hosts; one optimizer for each player,
-    with loss scaling in float16; callbacks, backups, metrics and means; saving with the random state. It writes
+    A subclass names its players, and defines a step of training and one of evaluation. It inherits the rest: `fit` and
+    `evaluate` on TensorFlow, JAX and torch, on several replicas and hosts; one optimizer for each player, with loss
+    scaling in float16; callbacks, backups, metrics and means; saving with the random state. A subclass must define
     `get_config`, as any Keras model, and may override `check_data`, `check_given`, `smallest_batch`, `shape_for`,
-    `preview`, `alarms`, `culprit` and `hidden_logs`. If it adds options to `compile`, it sets them
-    before it calls `super().compile(optimizers, ...)`, and adds them to the dict of `get_compile_config`, so that they
-    are saved.
+    `preview`, `alarms`, `culprit` and `hidden_logs`. If it adds options to `compile`, it sets them before it calls
+    `super().compile(optimizers, ...)`, and adds them to the dict of `get_compile_config`, so that they are saved.
 
     Args:
         seed: Int, makes the random numbers of training reproducible. Defaults to None, another seed for each run.
@@ -118,7 +117,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         raise NotImplementedError
 
     def log_names(self):
-        """Returns the list of names that steps log, in order. Called once the options of `compile` are set.
+        """Returns the list of names that steps log, in order. It is called after the options of `compile` are set.
 
         Names returned by `evaluation_step` must be among them.
         """
@@ -146,7 +145,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         """Checks data before the first step.
 
         Args:
-            x: The `x` of `fit` if that is arrays, else the `x` of its first batch.
+            x: The `x` of `fit` if it consists of arrays; otherwise the `x` of the first batch.
             y: Likewise, or None.
 
         Returns:
@@ -201,9 +200,9 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
 
         Args:
             names: List of names of players.
-            objectives: Function of no argument, called once. It returns for each of them a pair: a scalar tensor, and
-                a dict of tensors to report. Losses of layers, such as regularizers, count only if the scalar includes
-                them: `sum(network.losses)`, of the network's last call.
+            objectives: Function of no argument, called once. It returns for each of them a pair: a scalar tensor, and a
+                dict of tensors to report. Losses of layers, such as regularizers, are not added automatically: add
+                `sum(network.losses)`, which holds the losses of the network's last call, to the scalar.
 
         Returns:
             List of the reports. Each also has `"loss"`, the scalar, unless it has a loss already; `"gradient_norm"`;
@@ -524,7 +523,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
     def metrics_names(self):
         """List of names of the results of `evaluate`, in order.
 
-        Before the first evaluation it assumes the logs of steps, except `hidden_logs`.
+        Before the first evaluation, these are the names of the training logs, without `hidden_logs`.
         """
         evaluated = self._evaluated or [m.name for m in self.step_means if m.name not in self.hidden_logs]
         names = {*evaluated, *(name for m in self.evaluation_metrics for name in checks.result_names(m))}
@@ -535,8 +534,8 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
     def final_logs(self, logs):
         """Returns an epoch's logs: the means of the logs of steps, and after an evaluation the metrics.
 
-        Keras takes results of metrics only if each step returned them all: for a metric of a whole set that would be
-        expensive and meaningless. Here they are computed once, at the end.
+        Keras reports a metric only if every step returns its result. For a metric of a whole dataset, computing a
+        result at each step would be expensive and meaningless. Here they are computed once, at the end.
         """
         logs = _means(self._trackers(logs))
         if self._evaluating is None:
@@ -681,6 +680,6 @@ def _check_not_of_others(name, optimizer, variables):
     if moved and not _is_of(optimizer, variables):
         raise ValueError(
             f"The optimizer of {name} must be new, or come from an earlier compile() with the same weights. Received: "
-            f"{optimizer!r}, which moves the weights of another network, such as {moved[0].path}. Make a new optimizer "
-            "where the networks are made."
+            f"{optimizer!r}, which was built for the weights of another network, such as {moved[0].path}. Create a "
+            "new optimizer each time you create networks."
         )

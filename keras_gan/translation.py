@@ -97,8 +97,8 @@ class Pix2Pix(Duel):
             discriminator_optimizer: Another optimizer, for the discriminator, with the same default.
             loss: Name or object from `keras_gan.losses`. Defaults to `"non_saturating"`.
             penalties: List of objects from `keras_gan.penalties`, added to the discriminator's objective. They get
-                targets and outputs, and the discriminator as a function of a target or an output, with the source
-                fixed.
+                targets as `real` and outputs as `fake`. Their `discriminator` takes only a target or an output; the
+                source is fixed.
             generator_penalties: List of objects from `keras_gan.penalties`, added to the generator's objective. They
                 get the source in place of latents.
             metrics: List of `keras.metrics.Metric` whose `update_state` takes `(target, output)`. `evaluate` and
@@ -109,7 +109,8 @@ class Pix2Pix(Duel):
             reconstruction: `keras.losses.Loss`, function of `(target, output)`, or name of one from `keras.losses`:
                 the distance of an output from its target, averaged over the batch. Defaults to `"mae"`.
             reconstruction_weight: Float >= 0. Defaults to `100.0`, as in the paper.
-            simultaneous: Bool, whether both players learn from the same outputs and are updated at once, as in `GAN`.
+            simultaneous: Bool, whether both players learn from the same outputs and are updated simultaneously, as in
+                `GAN`.
                 Defaults to False, the discriminator first.
             run_eagerly: Bool, as in `keras.Model.compile`.
             steps_per_execution: Int, as in `keras.Model.compile`.
@@ -219,7 +220,7 @@ class Pix2Pix(Duel):
         return {**self.game.evaluate(*logits), "reconstruction_loss": self.reconstruct(target, output)}
 
     def _judge(self, source, augmented=True):
-        """Returns the discriminator as a function of targets or outputs of these sources, and of `training`."""
+        """Returns the discriminator with these sources fixed, as a function of (targets or outputs, `training`)."""
         source = self._enlarge(source)
 
         def judge(image, training):

@@ -1,18 +1,20 @@
 """Faces, 64x64 in color: DCGAN's samples, interpolation between them, and arithmetic with their latents.
 
-Without `--data` the faces are drawn, not photographed: 4,000 from the parts of Avataaars, by Pablo Stanley, which the
-package dicebear-styles ships (`pip install 'keras-gan[faces]'`). Photographs are harder: `--data folder:PATH`, or
-`--data celeb_a`, which takes 8 GB of memory, require a GPU, more epochs, and the paper's `--width 64`.
+Without `--data`, the script makes 4,000 drawn faces. It combines the parts of Avataaars, by Pablo Stanley, which are
+included in the package dicebear-styles (`pip install 'keras-gan[faces]'`). Photographs are harder to learn. For `--data
+folder:PATH` or `--data celeb_a` (8 GB of memory) you need a GPU, more epochs, and `--width 64` as in the paper.
 
-Arithmetic: the mean latent of three samples with glasses and long hair, minus that of three with only long hair, plus
-that of three with neither, should be glasses and short hair. With three of each, the sum has the variance of one
-latent. A classifier of the drawn faces picks them and judges the sum. For other data you pick nine by their numbers
-in `faces.png`, and run the script again with `--gan` and `--pick`. Quality is not measured: the last epoch is kept.
+Arithmetic: take the mean latent of three samples with glasses and long hair, subtract the mean latent of three with
+long hair and no glasses, and add the mean latent of three with short hair and no glasses. The result should generate a
+face with glasses and short hair. With the mean of three latents each, the result has the same variance as a single
+latent, so the generator can handle it. A classifier that is trained on the drawn faces selects these samples and
+classifies the result. For other data, choose nine samples by their numbers in `faces.png`, and run the script again
+with `--gan` and `--pick`. Quality is not measured: the last epoch is kept.
 
 Command:   python recipes/dcgan_faces.py
 Minutes:   6 on 2 busy CPU cores
-Expected:  a classifier that is right about all of 500 faces it has not seen finds each class in 19 to 28 % of 1,000
-           samples; 81 % of 200 sums (96 % with seed 1) have glasses and short hair, where chance would be 25 %
+Expected:  A classifier, which is correct on all of 500 unseen faces, assigns 19 to 28 % of 1,000 samples to each class.
+           Of 200 results of the arithmetic, 81 % (96 % with seed 1) have glasses and short hair; chance would give 25 %
 
 Reference: [Radford et al., 2015](https://arxiv.org/abs/1511.06434), the networks and figure 7;
            [Zhao et al., 2020](https://arxiv.org/abs/2006.10738), the augmentation, since there are few faces

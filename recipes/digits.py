@@ -6,8 +6,9 @@ a phone (`generator.tflite`, checked against the Keras generator after it was wr
 
 Command:   python recipes/digits.py
 Minutes:   6 on 2 CPU cores
-Expected:  on 2 CPU cores a classifier of real digits finds all ten classes in 1,000 samples, each between 7 and 13 %,
-           with a mean top probability of 0.91 (it gives real digits 0.98), and a Frechet distance of 9 on its features
+Expected:  On 2 CPU cores: a classifier that was trained on real digits finds all ten classes in 1,000 samples, each
+           with a share of 7 to 13 %. Its mean confidence is 0.91 (on real digits: 0.98). The Frechet distance on its
+           features is 9
 
 Reference: [Radford et al., 2015](https://arxiv.org/abs/1511.06434)
 """

@@ -1,17 +1,18 @@
 """A variational autoencoder against a GAN: the same network draws digits from the same latents in both.
 
-The decoder of the variational autoencoder is the GAN's generator, its encoder the discriminator with another last
-layer. It minimizes `-log p(x | z) + KL(q(z | x) || p(z))`, in nats, where each pixel is white with a probability, and
-shows that probability: the mean of all the digits that a latent could stand for. Both train equally long. Each keeps
-the best epoch on test digits, the VAE by its loss, the GAN, whose losses don't measure quality, by Frechet distance.
+The autoencoder's decoder has the architecture of the GAN's generator, its encoder that of the discriminator, with
+another last layer. It minimizes `-log p(x | z) + KL(q(z | x) || p(z))`, in nats. It outputs the probability that a
+pixel is white: the mean of all digits that a latent could stand for. Both train equally long. The best epoch on test
+digits is kept: by its loss for the VAE, and by Frechet distance for the GAN, whose losses don't measure quality.
 
 Sharpness is relative to real digits: blur gives less than 1, noise would give more. A GAN has no encoder. Its
 reconstruction of a real digit is the nearest of 10,000 samples.
 
 Command:   python recipes/gan_vs_vae.py
 Minutes:   4 on 2 busy CPU cores
-Expected:  of the VAE, in 1.3 times as many steps, a sharpness of 0.34, a Frechet distance of 76 and reconstructions
-           off by 0.26 (RMS, of pixels in [-1, 1]); of the GAN 1.00, 14 and 0.41
+Expected:  The VAE, which makes 1.3 times as many steps, has a sharpness of 0.34, a Frechet distance of 76 and a
+           reconstruction error of 0.26 (RMS, pixels in [-1, 1]). The GAN has a sharpness of 1.00, a Frechet distance of
+           14 and a reconstruction error of 0.41
 
 Reference: [Kingma and Welling, 2013](https://arxiv.org/abs/1312.6114);
            [Larsen et al., 2015](https://arxiv.org/abs/1512.09300), who compare both and join them

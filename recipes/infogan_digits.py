@@ -1,16 +1,18 @@
 """Classes without labels: InfoGAN finds the ten digits on its own.
 
 In addition to noise the generator gets a code, one of ten, and the discriminator's second head must recover that code
-from the image. The pair maximizes a bound on the information that images carry about their code. With 4,000 digits this
-alone ties codes to slant and stroke, which fakes show before they are digits. So the head must also sort real digits:
-the same code for a digit and its rotated, slanted, scaled or shifted copy, other codes for other digits, as in
-Elastic-InfoGAN. Codes can then mean little else than the digit. No label is used in training; afterwards a classifier
-of real digits assigns a digit to each code.
+from the image. Together, the generator and this head maximize a lower bound of the mutual information between images
+and their codes. With only 4,000 digits, this objective alone makes codes stand for slant and stroke width, since
+generated images show these properties before they look like digits. So the head must also sort real digits: the same
+code for a digit and its rotated, slanted, scaled or shifted copy, other codes for other digits, as in Elastic-InfoGAN.
+Then codes can represent hardly anything but the class of the digit. No label is used in training; afterwards a
+classifier of real digits assigns a digit to each code.
 
 Command:   python recipes/infogan_digits.py
 Minutes:   3 on 2 CPU cores
-Expected:  codes match digit classes on 70, 86 and 87 % of 1,000 samples, with seeds 0, 1 and 2 (chance gives about
-           10 %): most codes have one digit; sometimes one has two that look alike, or two share one
+Expected:  codes match digit classes on 70, 86 and 87 % of 1,000 samples, with seeds 0, 1 and 2 (chance gives about 10
+           %). Most codes stand for one digit. Sometimes one code stands for two similar digits, or two codes stand for
+           the same digit
 
 Reference: [Chen et al., 2016](https://arxiv.org/abs/1606.03657); consistency on real digits,
            [Ojha et al., 2019](https://arxiv.org/abs/1910.01112)

@@ -6,8 +6,9 @@ time, latents, rates and penalty. A classifier of real digits compares them by F
 
 Command:   python recipes/mlp_digits.py
 Minutes:   2 on 2 CPU cores
-Expected:  in 43 seconds each, 1,890 steps of the MLP and a Frechet distance of 23, 911 steps of the DCGAN and 19.
-           A step of the DCGAN costs twice as much; `digits.py` gives it more of them and reaches 6.7
+Expected:  In 43 seconds, the MLP makes 1,890 steps and reaches a Frechet distance of 23. In the same time, the DCGAN
+           makes 911 steps and reaches 19. A step of the DCGAN takes twice as long. With more steps, `digits.py` reaches
+           a Frechet distance of 6.7
 
 Reference: [Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661);
            [Radford et al., 2015](https://arxiv.org/abs/1511.06434), the convolutions

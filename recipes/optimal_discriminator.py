@@ -1,17 +1,18 @@
 """The optimal discriminator: the ratio of two densities, and their divergence.
 
 For a fixed generator the optimal discriminator is known: `D*(x) = p_data(x) / (p_data(x) + p_g(x))`. Its loss implies a
-divergence: `V(D*, G) = -log 4 + 2 JSD(p_data, p_g)`, where V is minus the loss. If the generator equals the data, it
-can only guess, D = 1/2 with loss log 4. In one dimension all this can be computed, and compared with a trained
-discriminator.
+divergence: `V(D*, G) = -log 4 + 2 JSD(p_data, p_g)`, where V is minus the loss. If the generator's distribution equals
+that of the data, the optimal discriminator can only guess: D = 1/2, with a loss of log 4. In one dimension all this can
+be computed, and compared with a trained discriminator.
 
-The data are N(0, 1), the generators N(t, (1 - 0.3 t)^2) for t from 0 to 2. A learning rate of 0 keeps each fixed.
+The data are N(0, 1), the generators N(t, (1 - 0.3 t)^2) for t from 0 to 2. Each generator is kept fixed, by a learning
+rate of 0.
 
 Command:   python recipes/optimal_discriminator.py
 Minutes:   0.5 on a CPU
-Expected:  with each of the seeds 0 to 2: where data and generator have 98 % of their mass, D is within 0.041 of D*; the
-           JSD from the loss is at most 0.0013 nats below the true one, of up to 0.507, and never above; for t = 0,
-           D = 0.500 and the loss 1.3863 = log 4
+Expected:  with each of the seeds 0 to 2: in the region that contains 98 % of the mass of data and generator, D differs
+           from D* by at most 0.041. The JSD that is computed from the loss is never above the true JSD (up to 0.507
+           nats), and at most 0.0013 nats below it; for t = 0, D = 0.500 and the loss 1.3863 = log 4
 
 Reference: [Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661), section 4.1
 """

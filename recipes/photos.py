@@ -1,15 +1,16 @@
-"""Photographs of your own: what `settings.for_images` trains on a folder, and what held-out photographs say of it.
+"""Trains a GAN on a folder of photographs, and evaluates it on held-out ones.
 
 A tenth of the folder is held out, by hashes of the files' paths. Samples are compared with it in features that are
-learned without labels: by the kernel distance, and by how many samples are copies. `--labels` makes classes of
-subfolders: a classifier of the photographs says how many samples are of the class that was asked for, beside how often
-it is right about held-out photographs. It and the features learn from all that is not held out, so that runs with
-`--count` can be compared: `--count 300`, and again with `--no-augmentation`. Without `--data` shapes are drawn.
+learned without labels: by the kernel distance, and by how many samples are copies. `--labels` uses the subfolders as
+classes: a classifier trained on the photographs then says how many samples are of the requested class and, for
+comparison, how accurate it is on held-out photographs. The classifier and the features are always trained on all
+photographs that are not held out, whatever `--count` is. So runs with different options can be compared, for example
+`--count 300` with and without `--no-augmentation`. Without `--data`, the script makes its own images of simple shapes.
 
 Command:   python recipes/photos.py --data FOLDER, with --labels for classes
 Minutes:   15 of training, or --minutes, and two or three before and after it
-Expected:  see docs/settings.md; the photographs are the small "clothing dataset", 3,781 in 10 classes, CC0, from
-           https://github.com/alexeygrigorev/clothing-dataset-small, with what its three folders hold put into one
+Expected:  see docs/settings.md. The photographs there are the small "clothing dataset", 3,781 in 10 classes, CC0, from
+           https://github.com/alexeygrigorev/clothing-dataset-small; the contents of its three folders were merged
 
 Reference: [Zhao et al., 2020](https://arxiv.org/abs/2006.10738), the augmentation, since photographs are few
 """

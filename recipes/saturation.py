@@ -4,16 +4,16 @@ Both raise D on generated samples; they differ in their gradients while the disc
 logit, the slope of log(1 - D) is -D, and that of -log D is D - 1: where D is near 0, as on early samples, the first
 objective (minimax) is flat and the second (non-saturating) is steepest.
 
-The data lie around (4, 4), the generator's samples around (0, 0). In the first half a learning rate of 0 fixes the
-generator while the discriminator learns to win: both objectives have the same discriminator at each step, and their
-gradients can be compared. In the second half both players move, the generator by plain SGD; Adam, which divides by the
-size of past gradients, would hide much of the difference.
+The data lie around (4, 4), the generator's samples around (0, 0). In the first half of training, a learning rate of 0
+keeps the generator fixed while the discriminator learns to win. So both objectives see the same discriminator at each
+step, and their gradients can be compared. In the second half both players move, the generator by plain SGD; Adam, which
+divides by the size of past gradients, would hide much of the difference.
 
 Command:   python recipes/saturation.py
 Minutes:   0.3 on a CPU
-Expected:  with each of the seeds 0 to 2: after 1,000 steps D(G(z)) is 7e-4 on average and the gradient's norm 4e-3 to
-           6e-3 for minimax, 5 for the other. The minimax generator then stays 5.7 from the data; the other comes
-           within 0.3
+Expected:  with each of the seeds 0 to 2: after 1,000 steps, D(G(z)) is 7e-4 on average. The norm of the gradient is
+           4e-3 to 6e-3 for the minimax objective and 5 for the non-saturating objective. The minimax generator then
+           stays 5.7 from the data; the other comes within 0.3
 
 Reference: [Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661), section 3;
            [Arjovsky & Bottou, 2017](https://arxiv.org/abs/1701.04862), figure 2

@@ -1,11 +1,11 @@
 """The smallest GAN worth watching: points on a curve.
 
-Each example is a pair (x1, x2) with x2 = sin(x1) and x1 between 0 and 2 pi. The generator has to bend its plane of
-latents into that line. The discriminator has far more weights than 1,024 points need; dropout keeps it from memorizing
-them. The weights of such a game circle a solution rather than converge to it. R1, a penalty, damps the circling; a
-learning rate that decays from 0.001 narrows it; a moving average of the generator's weights (`ema`), which samples are
-drawn with, is at its center. Without the three, one seed of three missed the curve by 0.15 on average, and left out one
-of its ends.
+Each example is a pair (x1, x2) with x2 = sin(x1) and x1 between 0 and 2 pi. The generator has to map two-dimensional
+latents onto this curve. The discriminator has far more weights than 1,024 points need; dropout keeps it from memorizing
+them. The weights of such a game circle a solution rather than converge to it. The R1 penalty damps this circling. A
+learning rate that decays from 0.001 makes the circles smaller. A moving average of the generator's weights (`ema`) is
+close to the center of the circles, and samples are drawn with these averaged weights. Without these three measures, one
+run of three (with different seeds) had a mean distance of 0.15 from the curve and did not cover one end of it.
 
 Command:   python recipes/sine.py
 Minutes:   0.6 on a CPU

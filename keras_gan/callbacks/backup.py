@@ -35,12 +35,13 @@ _NO_SETTINGS = {
 
 
 class BackupAndRestore(keras.callbacks.BackupAndRestore):
-    """Backup of training, from which an interrupted run resumes exactly when the same program is started again.
+    """Backup of training. If the same program is started again after an interruption, the run resumes exactly where it
+    stopped.
 
     After each epoch it writes one `.keras` file with all that the next step depends on: weights, both optimizers,
     averages, random states, running sums of metrics, the position in the data, and the state of other callbacks, such
-    as the best value of `ModelCheckpoint`. Files are written atomically, and the previous one is kept: if the last is
-    damaged all the same, it is skipped with a warning. Weights that are not finite are not saved.
+    as the best value of `ModelCheckpoint`. Files are written atomically, and the previous backup is kept. If the latest
+    one is damaged anyway, it is skipped with a warning. Weights that are not finite are not saved.
 
     Ctrl-C and SIGTERM, which a machine receives before it is preempted, end training after the current step. A backup
     of that step is made, unless several processes train together. A second signal ends training at once.
@@ -52,12 +53,13 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
 
     From other callbacks, a backup keeps the attributes that are numbers, strings, or lists, tuples, sets and dicts of
     these. It does not keep arrays, such as the best weights of `EarlyStopping`: use `ModelCheckpoint` for the best
-    weights. When a run resumes within an epoch, callbacks that write files after a number of batches write some again.
-    `CSVLogger` needs `append=True`.
+    weights. If a run resumes within an epoch, callbacks that write files every few batches may write the same files
+    again. `CSVLogger` needs `append=True`.
 
     Args:
         backup_dir: Path of a folder for this run alone; made if it is missing.
-        save_freq: `"epoch"`, or an int > 0: also every `save_freq` steps, for long epochs. Defaults to `"epoch"`.
+        save_freq: `"epoch"` to save after each epoch, or an int n > 0 to save also every n steps within epochs.
+            Defaults to `"epoch"`.
         delete_checkpoint: Bool, whether the backups are removed when `fit` ends. Defaults to True.
         force: Bool, whether to resume with other settings than those of the backup. Defaults to False.
 
@@ -136,7 +138,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
                     path.touch()
                 (self.folder / "writable").unlink()
         except OSError as error:
-            raise OSError(error.errno, f"backup_dir must be a folder to write to. {error.strerror}") from error
+            raise OSError(error.errno, f"backup_dir must be a writable folder. {error.strerror}") from error
         backups = self._backups()
         for path in reversed(backups):
             try:
@@ -243,7 +245,8 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         return sorted(self.folder.glob("epoch_*.keras"))
 
     def _save(self, epoch, batch):
-        # All processes must read, since a read adds up their values. After an epoch the sums are not needed.
+        # All processes must read these variables, since reading them sums the values of all processes. After an epoch
+        # the sums are not needed.
         sums = [float(ops.convert_to_numpy(ops.convert_to_tensor(v))) for v in self._sums()] if batch else []
         if not self.model.is_chief:
             return
@@ -335,7 +338,7 @@ def _flatten(path, value):
 
 def _differences(then, now):
     names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
-    return [f"{name}: {_short(then.get(name))} then, {_short(now.get(name))} now" for name in names]
+    return [f"{name}: was {_short(then.get(name))}, is {_short(now.get(name))}" for name in names]
 
 
 def _short(value):

@@ -4,8 +4,8 @@ import contextlib
 
 import numpy as np
 
-# Keras flips the sign of the first at the first comparison; the second is true while a profiler runs; the third is a
-# time of a clock that begins anew with the machine.
+# Attributes that are not saved. Keras changes the sign of the first one when it first compares values; the second is
+# true while a profiler runs; the third is a clock time that restarts at each boot.
 _OF_A_PROCESS = {"min_delta", "_is_tracing", "_moment"}
 
 
@@ -55,7 +55,8 @@ def remember(callback, memory):
 
 
 def pair(callbacks, first, saved):
-    """Yields callbacks with their initial and their saved state, matched by class: the saved ones may differ."""
+    """Yields each callback with its initial state and its saved state. They are matched by class, since the saved list
+    of callbacks may differ from the current list."""
     saved = list(saved)
     for callback, beginning in zip(callbacks, first, strict=True):
         for i, (name, memory) in enumerate(saved):

@@ -17,8 +17,8 @@ class Progress(keras.callbacks.ProgbarLogger):
     this callback, unless it gets another progress bar.
 
     Args:
-        summary: Dict of names of logs to the words shown for them: an epoch's end shows only these, in one line.
-            Defaults to None, all logs.
+        summary: Dict from names of logs to display names. At the end of an epoch, only these logs are shown, in one
+            line. Defaults to None, all logs.
 
     Example:
 
@@ -40,7 +40,7 @@ class Progress(keras.callbacks.ProgbarLogger):
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
-        # Times and steps to measure the pace from: the start of the last epoch, and of this one.
+        # Times and steps at the start of the previous epoch and of the current epoch, from which the pace is computed.
         self._marks = []
         self._printed = 0.0
 

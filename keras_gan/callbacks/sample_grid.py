@@ -17,8 +17,8 @@ class SampleGrid(keras.callbacks.Callback):
         n: Int > 0, how many images. Defaults to `64`.
         columns: Int > 0. Defaults to None, as square as possible.
         seed: Int >= 0, for the latents. Defaults to `0`.
-        given: Array `(n, ...)`, the condition of each image, as in `GAN.sample`. Defaults to None, all classes
-            cyclically if there is a condition on labels; a condition that is a vector needs it.
+        given: Array `(n, ...)`, the condition of each image, as in `GAN.sample`. Defaults to None: with labels, all
+            classes in turn. Required with the condition `Vector`.
         data: For a model that translates images, such as `Pix2Pix`: data as `fit` takes them. The first `n` pairs are
             drawn, with source, output and target side by side. For `CycleGAN`, images of each domain are drawn, with
             their translations and reconstructions. Fewer are drawn if there are fewer. Defaults to None.

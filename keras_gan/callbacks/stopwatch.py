@@ -1,4 +1,4 @@
-"""The time that training takes, and an end to it."""
+"""A stopwatch for training."""
 
 import time
 
@@ -8,15 +8,17 @@ from keras_gan.checks import check_number
 
 
 class Stopwatch(keras.callbacks.Callback):
-    """Stopwatch of training, which can end it: it runs from the end of the first step, except during evaluations.
+    """Stopwatch of training, which can also end it at a limit. Time counts from the end of the first step; evaluations
+    are not counted.
 
     The first step is left out because it compiles. To compare models at equal time, time the first of them and limit
     the others. A run that resumes from a `BackupAndRestore` goes on counting.
 
     Args:
         limit: Float > 0, the seconds after which training ends, also within an epoch. Defaults to None, no limit.
-        learning_rate: Float > 0: the learning rate begins at it and falls linearly to 0 over the second half of the
-            limit, as nobody knows the number of steps in advance. Defaults to None, the rate of `compile`.
+        learning_rate: Float > 0, the initial learning rate. It falls linearly to 0 over the second half of the time
+            limit. (A schedule by steps is impossible, since the number of steps is not known in advance.) Defaults to
+            None, the rate of `compile`.
 
     Attributes:
         seconds: Float, how long training has taken so far.

@@ -12,15 +12,16 @@ class TrainingHealth(keras.callbacks.Callback):
     """Alarms when training goes wrong: `not_finite` for any model, and those that its `alarms()` lists.
 
     - `not_finite`: a loss or another logged value is NaN or infinite. The message names the part of the step that made
-      it: the data, a player's loss, a penalty, a gradient. Watched at each step, and in the losses of
-      `validation_data`, which show the effect of an epoch's last step; it always ends training, since nothing can be
-      learned afterwards.
+      it: the data, a player's loss, a penalty, a gradient. This alarm is checked at each step, and on the validation
+      losses, which show the effect of an epoch's last step. It always ends training, since nothing can be learned
+      afterwards.
 
     For a `GAN`:
 
     - `discriminator_won`: for `patience` epochs the discriminator's loss is below 5 % of the loss of a discriminator
-      that guesses. A loss that is 0 for a guess (`Wasserstein`) has no alarm. With label smoothing, such as 0.1, the
-      losses `Minimax` and `NonSaturating` stay above 5 %, so that the alarm never sounds.
+      that guesses. There is no such alarm for a loss that is 0 when the discriminator guesses (`Wasserstein`). With
+      label smoothing, such as 0.1, the losses `Minimax` and `NonSaturating` stay above 5 %, so that the alarm never
+      sounds.
     - `generator_collapsed`: for `patience` epochs the `diversity` of fakes is below 5 % of the data's.
     - `generator_memorizes`: for `patience` epochs the `val_memorization` of a `keras_gan.metrics.Memorization` in
       `compile` is above one half.
@@ -56,7 +57,7 @@ class TrainingHealth(keras.callbacks.Callback):
     ```
     """
 
-    _CALMER = "Try lower learning rates, a smaller penalty or, with a loss without bound, a gradient penalty"
+    _CALMER = "Try lower learning rates, a smaller penalty weight or, if the loss is unbounded, a gradient penalty"
 
     def __init__(self, log_dir=None, patience=3, stop=False, checkpoint=None):
         super().__init__()
@@ -85,7 +86,8 @@ class TrainingHealth(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         logs = logs or {}
         broken = _not_finite(logs, logs)
-        # After a step, not before: when several processes train, the chief has then written its files.
+        # Training ends after a step, not before it: with several processes, the chief has then already written its
+        # files.
         self._written = self._when_written()
         if broken and not self.model.stop_training:
             culprit = self.model.culprit(broken)
@@ -99,8 +101,8 @@ class TrainingHealth(keras.callbacks.Callback):
         # Otherwise a step has already reported it.
         if broken and not _not_finite(logs, names):
             self._end(
-                "Validation made a loss that is not finite, where all steps made finite ones: most likely the epoch's "
-                "last step broke the weights.",
+                "A validation loss is not finite, although the losses of all steps were: most likely the epoch's last "
+                "step broke the weights.",
                 self._CALMER,
                 broken,
             )

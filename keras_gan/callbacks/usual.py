@@ -14,10 +14,10 @@ def for_run(run_dir, monitor=None, grid=(), force=False, delete_checkpoint=True)
 
     Args:
         run_dir: Path of the run's folder; made if it is missing.
-        monitor: String, the log that is lowest after the best epoch, such as `"val_frechet_distance"`. Defaults to
-            None: the last epoch's model is kept.
-        grid: Dict of arguments for `SampleGrid`, or None for models that make no images. Defaults to none of them: 64
-            samples.
+        monitor: String, the log that defines the best epoch: the lowest value wins. Example: `"val_frechet_distance"`.
+            Defaults to None: the last epoch's model is kept.
+        grid: Dict of arguments for `SampleGrid`, or None for models that make no images. Defaults to an empty dict: a
+            grid of 64 samples.
         force: As in `BackupAndRestore`. Defaults to False.
         delete_checkpoint: Likewise. Defaults to True.
 

@@ -56,13 +56,14 @@ class _Stopped(KeyboardInterrupt):
 def _stoppable():
     """Lets SIGTERM and Ctrl-C end the command at any time; half-written files are removed.
 
-    Python drops an exception that a signal raises in a callback that can't fail, such as `__del__` or a callback of the
-    garbage collector. TensorFlow drops one that is raised while it examines an argument. So the signal is repeated
-    until the command ends.
+    Python ignores an exception that a signal handler raises inside a callback whose exceptions are not propagated, such
+    as `__del__` or a callback of the garbage collector. TensorFlow drops one that is raised while it examines an
+    argument. So the signal is repeated until the command ends.
     """
 
     def stop(number, frame):
-        # Not with `threading`: the main thread may hold its locks here.
+        # Starts the thread with `_thread`, not with `threading`: the main thread may hold the locks of `threading`
+        # here.
         _thread.start_new_thread(again, (number,))
         error = sys.exc_info()[1]
         while error is not None:

@@ -33,7 +33,7 @@ _KINDS = {
 SWITCHES = {
     "augment": "the discriminator sees images changed at random",
     "flip": "images are mirrored at random",
-    "simultaneous": "the generator and the discriminator are updated at once",
+    "simultaneous": "the generator and the discriminator are updated simultaneously",
 }
 # The start of the command, from which its duration is measured.
 BEGUN = time.monotonic()
@@ -67,8 +67,8 @@ def load_gan(path, given=None):
 
     Args:
         path: String.
-        given: String, the option that the user named the data with: if another option fits the file, the error names
-            that one. Defaults to None: the error names a command that takes the file.
+        given: String, the option with which the user gave the data. If the file needs a different option, the error
+            message names the option that it needs. Defaults to None: the error names a command that takes the file.
 
     Raises:
         ValueError: If there is no such file, or it holds something other than a GAN.
@@ -111,7 +111,7 @@ def _load(path, kinds, expected, writers, given):
 
 
 def add_direction(parser):
-    """Adds the option that chooses the set that a model of two sets translates to."""
+    """Adds the option `--to`, the target set for a model that translates between two sets."""
     parser.add_argument(
         "--to", choices=("a", "b"), help="for a model from train --unpaired: the set to translate to (default: b)"
     )
@@ -167,7 +167,8 @@ def load_images(name, batch_size, split, skip_bad, **options):
 
 @contextlib.contextmanager
 def speaking_of_options(prefix="", cache=True):
-    """Rewords errors of `datasets`: options replace arguments, `--cache` only if the command has that option."""
+    """Rewords errors of `datasets`: names of arguments are replaced by command-line options. Advice about `--cache` is
+    given only if the command has that option."""
     try:
         yield
     except (OSError, TypeError, ValueError) as error:
@@ -179,7 +180,7 @@ def speaking_of_options(prefix="", cache=True):
 
 
 def check_condition(gan, path, instead):
-    """Raises a ValueError if the GAN has a condition that a command line can't give: any but labels."""
+    """Raises a ValueError if the GAN has a condition other than labels, which can't be given on the command line."""
     if gan.condition.given_name not in (None, "labels"):
         raise ValueError(
             f"gan must have a condition on labels, or none. Received: {path}, with {gan.condition!r}. "

@@ -56,7 +56,7 @@ class Degraded(Images):
         source_shape: Tuple `(height, width, channels)` of a source; `shape` is that of a target.
 
     Raises:
-        ValueError: If the source is not a folder, or `Images` raises one.
+        ValueError: If `args.source` is not a folder, or if `Images` raises a ValueError.
     """
 
     smallest = SMALLEST

@@ -39,13 +39,14 @@ _MEANINGS = {
     "bicubic_kernel_distance": "kernel distance of bicubically enlarged sources; outputs should be below it",
     "sliced_wasserstein": "lower is better",
     "precision": "share of samples that look real",
-    "recall": "share of real images that could be samples",
+    "recall": "share of real images that samples cover",
     "density": "1 on average for a perfect generator",
     "coverage": "share of real images with a sample nearby",
-    "memorization": "share of near-copies; 0.05 for unseen images",
-    "classifier_score": "higher is better; 1 to the number of classes",
+    "memorization": "share of near-copies; 0.05 without copying",
+    "classifier_score": "higher is better; from 1 to the number of classes",
 }
-# For two sets, names of figures end in the set whose images are made, or are translated there and back.
+# For two sets, the name of a figure ends in `_a` or `_b`: the set that images are translated to, or, for cycle losses,
+# the set whose images are translated there and back.
 MEANINGS = {
     f"{name}{ending}": way + meaning
     for name, meaning in _MEANINGS.items()
@@ -64,7 +65,7 @@ def add(commands):
         help="measure the samples of a GAN, or the outputs of a translation",
         description="Compares the samples of a saved GAN with real images, or the outputs of a saved translation with "
         "their targets, or with the images of the other set. It uses all real images, and the same number of samples "
-        "or outputs; metrics that compare all images with all use at most 10,000. Figures can be compared only if the "
+        "or outputs; metrics that compare images one by one use at most 10,000. Figures can be compared only if the "
         "data, the features and the number of images are the same.",
     )
     parser.add_argument("gan", help="a .keras file of a GAN, or of a translation")
@@ -86,8 +87,8 @@ def add(commands):
         "--features",
         choices=("classifier", "self_supervised", "inception", "none"),
         help="what to compare. classifier: features of a small classifier, trained once on the labeled data and kept "
-        "(default if the data have classes). self_supervised: features of a network that learns without labels; the "
-        "file has them, or the network is trained once and kept (default for a folder without subfolders, for pairs "
+        "(default if the data have classes). self_supervised: features of a network trained without labels, which "
+        "is read from the file, or else trained once and kept (default for a folder without subfolders, for pairs "
         "and for two sets). inception: features of InceptionV3, whose weights are downloaded once. none: the pixels",
     )
     parser.add_argument("--batch-size", type=positive, default=250, metavar="N", help="images per batch (default: 250)")
@@ -108,7 +109,8 @@ def run(args):
                 features = metrics.features.self_supervised(compared.plain())
         elif kind == "inception":
             features = metrics.features.inception_v3()
-        # No more examples than there are: metrics reserve memory for them in advance, and pixels take much.
+        # `max_examples` is limited to the number of examples that exist: metrics reserve memory in advance, and raw
+        # pixels need a lot of memory.
         room = max(_FEWEST, min(10_000, len(data) * args.batch_size))
         buffered = metrics.KernelDistance, metrics.SlicedWasserstein, metrics.PrecisionRecall, metrics.DensityCoverage
         chosen = [*compared.metrics, *(metric(features, max_examples=room) for metric in buffered)]
@@ -120,7 +122,9 @@ def run(args):
         elif values <= LARGEST:
             chosen.append(metrics.FrechetDistance())
         else:
-            print(f"frechet_distance is left out: it takes up to {LARGEST:,} values, and an image here has {values:,}.")
+            print(
+                f"frechet_distance is left out: it takes up to {LARGEST:,} values per image, and these have {values:,}."
+            )
         model.compile(metrics=chosen, **compared.options)
         logs = model.evaluate(data, verbose=0, return_dict=True) | compared.figures(features, room)
     found = {name: logs[name] for name in MEANINGS if name in logs}
@@ -170,7 +174,8 @@ class _Samples:
         if gan.data_range == (0, 1):
             data = data.map(lambda x, *labels: ((x + 1) / 2, *labels) if labels else (x + 1) / 2)
         self.data = data
-        # An evaluation does not use it, but `compile` requires one for a condition that compares views.
+        # Evaluation does not use an augmentation, but `compile` requires one for a condition that compares two
+        # augmented views of an image.
         self.options = {"augmentation": Affine() if gan.condition.compares_views else None}
 
     @property

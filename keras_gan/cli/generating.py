@@ -13,7 +13,8 @@ from keras_gan.metrics.features.self_supervised import untrained
 from keras_gan.settings import ImageSettings, for_images
 
 _SAMPLES, _NEIGHBORS = 64, 16
-# A walk: pictures side by side, stops, and pictures from each stop to the next.
+# Settings of the walk: the number of pictures side by side, the number of stops, and the number of frames between two
+# stops.
 _COLUMNS, _STOPS, _FRAMES = 6, 6, 10
 
 
@@ -59,7 +60,8 @@ class Generation:
         return _metrics(features, memorization)
 
     def rehearse(self):
-        """Returns noise in place of held-out images, and metrics as costly as those of evaluations."""
+        """Returns what is needed to time an evaluation without reading images: random noise in place of the held-out
+        images, and metrics that take as long as the real ones."""
         found = untrained(self.source.shape)
         return self.source.noise(split=1), _metrics(found, Memorization(found, self.source.noise()))
 

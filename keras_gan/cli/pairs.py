@@ -39,8 +39,8 @@ def add_options(parser):
     parser.add_argument(
         "--group",
         metavar="REGEX",
-        help="for pairs: a regular expression. Pairs are held out together if it finds the same text in their names "
-        "(in its first group, if it has one)",
+        help="for pairs: a regular expression. Pairs in whose names it matches the same text are held out together, or "
+        "none of them is (if it has parentheses, only the text in the first ones counts)",
     )
 
 

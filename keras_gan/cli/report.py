@@ -26,7 +26,8 @@ _NARROWEST, _WIDEST = 96, 256
 
 
 def _each(*names):
-    """Returns names of logs, each also with the endings that a model of two sets adds."""
+    """Returns the names of logs, and for each name also the variants with the suffixes `_a` and `_b` that a model of
+    two sets uses."""
     return tuple(f"{name}{suffix}" for name in names for suffix in ("", "_a", "_b"))
 
 
@@ -34,7 +35,7 @@ def _each(*names):
 _CURVES = (
     ("Distance from held-out images (lower is better)", _each("val_kernel_distance")),
     ("Precision and recall (higher is better)", ("val_precision", "val_recall")),
-    ("Share of samples as near to a training image as the nearest 5 % of held-out images", ("val_memorization",)),
+    ("Share of near-copies: as close to a training image as the closest 5 % of held-out images", ("val_memorization",)),
     ("Mean absolute error (lower is better)", ("val_mae",)),
     ("PSNR in dB (higher is better)", ("val_psnr",)),
     ("Structural similarity (higher is better)", ("val_ssim",)),

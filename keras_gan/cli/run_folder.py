@@ -19,8 +19,8 @@ class RunFolder:
         command: Dict of all options that define the run, in types that JSON keeps.
 
     Raises:
-        ValueError: If the path is an address, such as `gs://...`, or the folder holds something other than a run, or a
-            run with other options, which are named.
+        ValueError: If the path is a URL, such as `gs://...`, or the folder holds something other than a run, or a run
+            with different options. The message names these options.
         OSError: If the folder can't be read.
     """
 
@@ -32,10 +32,10 @@ class RunFolder:
             then = self.options["command"]
             names = [name for name in {**then, **command} if then.get(name) != command.get(name)]
             if names:
-                listed = "; ".join(f"{_flag(n)} {then.get(n)} then, {command.get(n)} now" for n in names)
+                listed = "; ".join(f"{_flag(n)} was {then.get(n)}, is {command.get(n)}" for n in names)
                 raise ValueError(
                     f"--run-dir must be a new folder or hold a run with the same options. Received: {self.path}, a run "
-                    f"with others: {listed}. Give the options of that run, or another folder."
+                    f"with other options: {listed}. Give the options of that run, or another folder."
                 )
         elif self.path.exists() and (not self.path.is_dir() or any(map(_is_foreign, self.path.iterdir()))):
             raise ValueError(

@@ -13,8 +13,8 @@ def add(commands):
         "sample",
         run,
         help="draw samples of a GAN",
-        description="Generates samples with a saved GAN, with its averaged weights if it has any, and writes them as "
-        "one picture of images side by side, or, for data of any kind, as an array.",
+        description="Draws samples of a saved GAN, with its averaged weights if it has any. Images are written side by "
+        "side as one picture, any data as an array.",
     )
     parser.add_argument("gan", help="a .keras file that gan.save wrote")
     parser.add_argument("--count", type=positive, default=64, metavar="N", help="number of samples (default: 64)")

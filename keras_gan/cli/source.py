@@ -49,7 +49,7 @@ class Source:
 
     def __init__(self, args):
         self._args = args
-        # Such large images can't be read, and are counted and named.
+        # Images above Pillow's pixel limit can't be read. They are counted and listed as unreadable.
         warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
     def load(self, batch_size, split=0, flip=False, seed=None):

@@ -26,7 +26,8 @@ def join(tiles, size, scale=1):
     Args:
         tiles: Array `(n, height, width, channels)`, floats, in the order of `cut`.
         size: `(height, width)` of the image that was cut.
-        scale: Int, how many times as high and wide these tiles are as those that were cut. Defaults to `1`.
+        scale: Int, the ratio of the height and width of these tiles to those of the tiles that were cut. Defaults to
+            `1`.
 
     Returns:
         Array `(scale * height, scale * width, channels)`, float32.

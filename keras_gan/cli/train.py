@@ -33,13 +33,14 @@ _TASKS = {
     "degrade": ("images with --degrade", Enlargement),
     "source": ("images", Generation),
 }
-# The default, and the most: a year.
+# The default number of minutes, and the maximum, which is one year.
 _MINUTES, _MOST_MINUTES = 15.0, 525_600
-# The share of the time that the features may be trained.
+# The maximum share of the total time that may be spent on training the features.
 _FEATURES = 0.1
-# Limits of the features' training steps: more hardly improved the features.
+# Limits on the number of training steps of the features: additional steps hardly improved them.
 _FEWEST_FEATURE_STEPS, _MOST_FEATURE_STEPS = 20, 1000
-# The time after training, as a multiple of the time before its first step: the export compiles, too.
+# Estimate of the time after training, as a multiple of the time before the first step. Both include compilation, since
+# the export also compiles.
 _CLOSING = 2.0
 # Options that change where and how a run is computed, but not what the run is.
 _NOT_THE_RUN = ("cache", "command", "dry_run", "json", "next_step", "run", "run_dir")
@@ -50,7 +51,7 @@ _CHOICES = {
     "latent_dim": (positive, "the size of the latent"),
     "dropout": (float, "for pairs: the share of activations that the generator drops"),
     "batch_size": (positive, "images or pairs per step; for --unpaired: images of each set"),
-    "learning_rate": (float, "the learning rate of all networks, before it falls"),
+    "learning_rate": (float, "the initial learning rate of all networks"),
     "loss": (str, "the loss, such as hinge or relativistic"),
     "r1": (float, "the weight of the gradient penalty, 0 for none"),
     "reconstruction_weight": (float, "for pairs: the weight of the distance from the target"),
@@ -58,8 +59,8 @@ _CHOICES = {
     "cycle_weight": (float, "for --unpaired: the weight of the error of images translated there and back"),
     "identity_weight": (
         float,
-        "for --unpaired: the weight of changes to images that are in the target set already, "
-        "as a share of --cycle-weight",
+        "for --unpaired: the weight of the identity loss, for images that are in the target "
+        "set already, as a share of --cycle-weight",
     ),
     "ema": (float, "the momentum of the average of the generator's weights"),
 }
@@ -118,8 +119,8 @@ def add(commands):
         "--image-size",
         type=positive,
         metavar="N",
-        help="height and width in pixels; for pairs: of the target (default: the images' own if all have one that "
-        "fits, else 64)",
+        help="height and width in pixels; for pairs: of the target (default: the size of the images, if all have "
+        "the same and the networks can make it, else 64)",
     )
     data.add_argument("--labels", action="store_true", help="learn classes: the subfolders, or the classes of the set")
     data.add_argument(
@@ -143,8 +144,8 @@ def add(commands):
         nargs="?",
         const=True,
         metavar="DIR",
-        help="keep decoded images on disk, in DIR or below ~/.keras, not in memory (default: if they need over half of "
-        "the free memory)",
+        help="keep decoded images on disk, in DIR or below ~/.keras, not in memory (default: only if they need over "
+        "half of the free memory)",
     )
 
     machine = parser.add_argument_group("machine")
@@ -215,7 +216,7 @@ def _task(args):
     if foreign:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)
         takers = [other for other, task in _TASKS.values() if set(foreign) - set(_foreign(task))]
-        raise ValueError(f"{flags} must be left out for {called}. Received: options for {' and '.join(takers)} alone.")
+        raise ValueError(f"{flags} must be left out for {called}: only for {' and '.join(takers)}.")
     return kind(args)
 
 
@@ -342,7 +343,8 @@ class _Training:
     def fit(self):
         """Trains the model; returns it, and the alarms, a list of strings."""
         folder = self._folder.path
-        # Clears what measuring left: a resumed run has not measured, and must train the same.
+        # Clears the state that the speed measurement left. A resumed run does not measure its speed, and must still
+        # train identically.
         keras.backend.clear_session()
         keras.utils.set_random_seed(self._args.seed)
         with self._scope():
@@ -379,7 +381,8 @@ def _dry_run(args, task):
     settings, source = _settings(args, task), task.source
     print("Measuring how fast this machine is, on noise", flush=True)
     pace = _pace(settings, None, *task.rehearse())
-    # The time besides training. The time to read the images is missing: a dry run does not read them.
+    # The time of everything except the training steps. It does not include the time to read the images, since a dry run
+    # does not read them.
     rest = _learning(settings, source.shape) + _CLOSING * pace.start
     if settings.minutes is not None:
         settings.fit_into(max(settings.minutes - (_gone() + rest) / 60, 0), pace)

@@ -28,9 +28,9 @@ def add(commands):
         "translate",
         run,
         help="translate images with a saved translation",
-        description="Translates each image with a model from keras-gan train --pairs or --unpaired. Images are read "
-        "upright, in the colors that the model was trained on. Images that can't be read are named at the end, and the "
-        "exit code is 1.",
+        description="Translates each image with a model from keras-gan train --pairs or --unpaired. Images are "
+        "turned upright, and made gray or color as the model requires. Images that can't be read are named at the end, "
+        "and the exit code is 1.",
     )
     parser.add_argument("model", help="a .keras file of a translation")
     parser.add_argument("input", metavar="IN", help="an image, or a folder of images with its subfolders")
@@ -129,8 +129,8 @@ def _outputs(sources, path, out):
     for source, output in zip(sources, outputs, strict=True):
         if first.setdefault(output, source) != source:
             raise ValueError(
-                f"IN must hold one image of each name, whatever its suffix. Received: {first[output]} and {source}. "
-                "Rename one of them."
+                f"IN must not hold images whose names differ only in the suffix. Received: {first[output]} and "
+                f"{source}. Rename one of them."
             )
         if output.resolve() == source.resolve():
             raise ValueError(f"OUT must be another file than IN. Received: {output} for both.")
@@ -164,7 +164,7 @@ def _read(path, size, channels, fit, target):
     Args:
         path: Path of the file.
         size: `(height, width)` that the model takes.
-        channels: Int, how many it takes.
+        channels: Int, the number of channels that the model takes.
         fit: String, the option of that name.
         target: `(height, width, channels)` that the model makes.
 
@@ -188,7 +188,8 @@ def _read(path, size, channels, fit, target):
     starts = [(n - part) // 2 for n, part in zip(size, inner, strict=True)]
     rows, columns = (slice(scale * k, scale * (k + part)) for k, part in zip(starts, inner, strict=True))
     around = [(k, n - k - part) for k, n, part in zip(starts, size, inner, strict=True)]
-    # Padded with the colors of the border: an edge would be translated as a part of the picture.
+    # Padded with the border colors. Padding with one fixed color would make an edge, which the model would translate as
+    # part of the picture.
     return np.pad(resize(image, inner), [*around, (0, 0)], mode="edge")[None], lambda made: made[0][rows, columns]
 
 

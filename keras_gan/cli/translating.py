@@ -110,7 +110,8 @@ def enlarge(images, size):
 
 
 def figures_of_sources(data, features, max_examples):
-    """Measures how far sources, enlarged if targets are larger, are from targets: outputs should be better.
+    """Measures the distance between sources and targets, as a baseline that outputs should beat. If targets are larger,
+    the sources are enlarged first.
 
     Args:
         data: `tf.data.Dataset` of `(sources, targets)`.
@@ -124,7 +125,8 @@ def figures_of_sources(data, features, max_examples):
     source_shape, shape = (tuple(spec.shape[1:]) for spec in data.element_spec)
     if source_shape[2] != shape[2]:
         return {}
-    # Sources as large as targets are not meant to equal them, so their PSNR says nothing.
+    # If sources and targets have the same size, the task is not enlargement, and sources are not expected to equal
+    # targets. So the PSNR of sources is meaningless.
     name, similarity = ("source", []) if source_shape == shape else ("bicubic", [PSNR(), SSIM()])
     distance = KernelDistance(features, max_examples)
     for source, target in data.as_numpy_iterator():

@@ -70,7 +70,8 @@ def count(found, split="train"):
 
 
 def once(data, counts, batch_size):
-    """Ends batches of both sets before images of the smaller set repeat, which metrics would count as others.
+    """Stops the batches of both sets before images of the smaller set are repeated, since metrics would count repeated
+    images as additional images.
 
     Args:
         data: `tf.data.Dataset` of `load_both`.
@@ -94,7 +95,8 @@ def mixed(data):
 
 
 class Unpaired(Source):
-    """Two sets of images to train on, and held-out images, of which metrics compare as many of each set.
+    """Two sets of images to train on, and held-out images. Metrics compare the same number of held-out images from each
+    set.
 
     Args:
         args: Namespace of `unpaired`, `image_size`, `channels`, `skip_bad_images`, `seed` and `cache`.
@@ -144,7 +146,7 @@ class Unpaired(Source):
         """Returns the splits to train on and to compare, for both sets, and the names of each set's held-out images."""
         splits = hold_out(min((found.names for found in self._found), key=len))
         withheld = [[found.names[i] for i in select(found.names, splits[1])] for found in self._found]
-        # As many from the end of each set: metrics compare the same number of images of both.
+        # Takes the same number of images from the end of each set, since metrics compare equal numbers of images.
         return (splits[0], f"train[-{min(COMPARED, *map(len, withheld))}:]"), withheld
 
     def _size(self):

@@ -23,7 +23,7 @@ import numpy as np
 from keras_gan.datasets.pictures import decoded
 from keras_gan.saving.home import keras_home
 
-# Another number invalidates all caches: change it with the file format or the decoding.
+# Version number. Change it whenever the file format or the decoding changes: this invalidates all caches.
 _VERSION = 1
 # Pictures in a chunk.
 _CHUNK = 256

@@ -26,10 +26,10 @@ def from_dataset(data, batch_size=None, labels=False, image_size=None, seed=None
             `numpy.load(path, mmap_mode="r")` stays on disk. Batches, of images or of images and labels, must be
             readable again in each epoch: a `tf.data.Dataset`, such as `keras.utils.image_dataset_from_directory`
             returns, a `keras.utils.PyDataset`, or a torch `DataLoader`.
-        batch_size: Int > 0, for arrays. Defaults to None: 32 for arrays; other data are in batches.
+        batch_size: Int > 0, only for arrays. Defaults to None: 32 for arrays. Other data must already be batched.
         labels: Bool, whether to give `(images, labels)` instead of `images`. Defaults to False.
-        image_size: Int, or `(height, width)`: crop the center to that shape and resize, with 8 bits. Defaults to None,
-            the images' own size.
+        image_size: Int, or `(height, width)`: images are cropped at the center to that aspect ratio and resized.
+            Resized images have 8 bits per channel. Defaults to None, the images' own size.
         seed: Int, for arrays: makes their order reproducible, as in `load`. Defaults to None, drawn at random; other
             data keep their own order.
         data_range: `(low, high)`, the values of black and white. Defaults to None: `(0, 255)` for unsigned bytes; for
@@ -133,7 +133,8 @@ def as_images(data, name="data"):
 
 
 def at_size(images, size, data_range):
-    """Returns images resized into memory, or as they are if they have the size, and their values of black and white.
+    """Resizes images and keeps the result in memory; images that already have the requested size are returned
+    unchanged. Also returns their value range `(black, white)`.
 
     Raises:
         ValueError: If they don't fit into memory.
@@ -144,7 +145,8 @@ def at_size(images, size, data_range):
     if pictures.nbytes > memory.free():
         raise ValueError(
             f"image_size must be None, or smaller, for an array whose images don't fit into memory at that size, "
-            f"{pictures.nbytes:,} bytes. Received: {size}. Write an array of that size, or load a folder of images."
+            f"{pictures.nbytes:,} bytes. Received: {size}. Save an array of that size to disk, or load a "
+            "folder of images."
         )
     return collect(pictures)[0], (0, 255)
 
@@ -227,6 +229,6 @@ def _batches(data):
     if not again or isinstance(data, (list, tuple, dict, str)):
         raise TypeError(
             "data must be an array, a pair of arrays, a tf.data.Dataset, a keras.utils.PyDataset or a torch DataLoader "
-            f"of known length; others can't begin again in each epoch. Received: a {type(data).__name__}."
+            f"of known length; others can't be restarted for each epoch. Received: a {type(data).__name__}."
         )
     return lambda: iter(data), n

@@ -18,7 +18,8 @@ _SIGNATURES = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEB
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 # A picture of evenly spaced colors.
 _COLORS = np.stack(np.meshgrid(*[np.arange(0, 256, 51, dtype="uint8")] * 3), -1).reshape(-1, 1, 3)
-# Decoding an image of the first number takes 1.6 GB, so images above the second are decoded one at a time.
+# Limits in pixels. Decoding an image with the first number of pixels needs 1.6 GB, so images with more than the second
+# number of pixels are decoded one at a time.
 MAX_PIXELS, _LARGE_PIXELS = 89_000_000, 10_000_000
 
 
@@ -81,7 +82,7 @@ def _opened(path):
 
     # Opening a named pipe would wait forever.
     if path.exists() and not path.is_file():
-        raise ValueError("no regular file")
+        raise ValueError("not a regular file")
     with Image.open(path, formats=FORMATS) as image:
         if not 0 < image.width * image.height <= MAX_PIXELS:
             raise ValueError(f"{image.width}x{image.height} pixels; at most {MAX_PIXELS:,} are read")
@@ -167,5 +168,5 @@ def reason(error):
     from PIL import UnidentifiedImageError
 
     if isinstance(error, UnidentifiedImageError):
-        return "no image, or of another format"
+        return "not an image, or of an unsupported format"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

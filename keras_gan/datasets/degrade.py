@@ -1,4 +1,5 @@
-"""Small images made of large ones: blurred, shrunk and noisy, as cameras and files leave them."""
+"""Makes small images from large ones by blurring, shrinking and adding noise, similar to the effects of cameras and of
+compression."""
 
 import zlib
 

@@ -56,7 +56,7 @@ class Folder(Pictures):
             loose = next((p for p in files if p.parent == self.folder), None)
             if loose is not None:
                 raise ValueError(
-                    f"labels need every image in a subfolder that names its class. Received: {loose} outside of any."
+                    f"with labels, every image must be in a subfolder named after its class. Received: {loose} outside."
                 )
         self.classes = _classes(self.folder, files + self.others)
         names = [p.relative_to(self.folder).as_posix() for p in files]
@@ -87,7 +87,8 @@ class Folder(Pictures):
         """Reads the headers of the files.
 
         Yields:
-            For each file `(height, width)` and the color mode, or None if it can't be read; and None, or the reason.
+            Two values for each file. First `(height, width)` and the color mode, or None if the file can't be read.
+            Then the reason why it can't be read, or None.
         """
         return attempts(decode.header, self.files)
 
@@ -129,8 +130,8 @@ def attempts(function, items, at_once=16):
     Args:
         function: Function of a file.
         items: List of files.
-        at_once: Int > 0, how many files a thread takes at a time: handing over each by itself takes a tenth of the
-            time. For each thread, the results of twice this number are in memory. Defaults to `16`.
+        at_once: Int > 0, number of files that a thread processes at a time. With 1, the handover between threads would
+            cost a tenth of the time. For each thread, the results of twice this number are in memory. Defaults to `16`.
 
     Yields:
         In the order of the items: the function's result, or None if it raises; and None, or the reason.

@@ -40,20 +40,20 @@ def load(
             for testing; the name of an image set of TensorFlow Datasets, such as `"mnist"`, `"fashion_mnist"`,
             `"cifar10"` or `"celeb_a"`; or `"folder:PATH"`, the images in a folder and in its subfolders.
         batch_size: Int > 0. The last batch of an epoch may be smaller.
-        split: `"train"`, `"test"`, or for TensorFlow Datasets any split such as `"train[:90%]"`. A folder is one split,
-            `"train"`, whose parts depend only on the files' paths below the folder: `"train[90%:]"` holds out a tenth,
-            by hashes of the paths, and files added later do not move others; `"train[-16:]"` holds out the 16 with the
-            highest hashes. In every part, labels are numbered by the classes of the whole folder.
+        split: `"train"`, `"test"`, or for TensorFlow Datasets any split such as `"train[:90%]"`. A folder has one
+            split, `"train"`. Its parts are chosen by hashes of the files' relative paths: `"train[90%:]"` is a tenth,
+            and `"train[-16:]"` the 16 files with the highest hashes. With percentages, files added later don't move
+            other files to another part. In every part, labels are numbered by the classes of the whole folder.
         labels: Bool, whether to give `(images, labels)` instead of `images`. A folder's labels are its subfolders, in
             alphabetical order; `class_names` lists them. Defaults to False.
         image_size: Int, or `(height, width)`: crop the center to that shape and resize. Defaults to None, the
             images' own size, which must then be the same for all.
         stack: Int > 0, how many images, redrawn at random for each epoch, are stacked into one along the channels. With
             `stack=3` digits are the standard test of mode coverage, stacked MNIST, with 1,000 modes. Defaults to `1`.
-        seed: Int, makes the order reproducible: in `fit` it depends on the seed and on the GAN's step at the start of
-            the epoch, also after `take`, `map` or `zip`, so that a GAN restored from a file or a backup sees the same
-            order. With `repeat` each pass of an epoch has its own order. Defaults to None, drawn by Python's `random`,
-            which `keras.utils.set_random_seed` seeds.
+        seed: Int, makes the order reproducible. In `fit`, the order depends on the seed and on the number of training
+            steps before the epoch, so a GAN restored from a file or a backup sees the same order. This also holds after
+            `take`, `map` or `zip`. With `repeat` each pass of an epoch has its own order. Defaults to None, drawn by
+            Python's `random`, which `keras.utils.set_random_seed` seeds.
         on_error: What to do if a folder has images that can't be read, or files of other kinds, such as .tif:
             `"raise"`, or `"skip"`, which logs to `keras_gan` how many were left out and which. Defaults to `"raise"`.
         channels: Int, for a folder: 1 for gray (ITU-R 601 luma), 3 for RGB or 4 for RGBA. Defaults to None, 3; the
@@ -71,11 +71,10 @@ def load(
 
     Images in a folder are read as viewers show them, with 8 bits: upright (EXIF orientation), in sRGB colors, the first
     frame of an animation, transparent areas on white, except for RGBA, and 16-bit gray scaled to 8 bits. BMP, GIF,
-    JPEG, PNG and WebP are read; all but BMP also under other suffixes. JPEGs of at least four times the requested size
-    are decoded at a fraction of their size, which is still at least twice the requested size, and resized from there.
-    Images of more than 89 million pixels are not read, nor are files whose names begin with a dot. Notes, tables and
-    system files, such as .txt, .json, .csv and Thumbs.db, may lie next to them. Links are followed, except to a parent
-    folder.
+    JPEG, PNG and WebP are read; all but BMP also under other suffixes. JPEGs at least four times as large as requested
+    are decoded at 1/2, 1/4 or 1/8 of their size, but never below twice the requested size, and then resized. Images of
+    more than 89 million pixels are not read, nor are files whose names begin with a dot. Notes, tables and system
+    files, such as .txt, .json, .csv and Thumbs.db, may lie next to them. Links are followed, except to a parent folder.
 
     Returns:
         `tf.data.Dataset` of known length, of images `(batch, height, width, stack * channels)`, float32 in [-1, 1], or
@@ -83,8 +82,8 @@ def load(
 
     Raises:
         ValueError: If the name or the split is unknown, the images are of different sizes, some can't be read (all are
-            counted, the first ten named), files are of another kind (counted by suffix), or there are no labels, as
-            for stacks of several.
+            counted, the first ten named), files are of another kind (counted by suffix), or labels are requested but
+            there are none, or `stack` is greater than 1 with `labels=True`.
         OSError: If a cache can't be written; the message says how many bytes it needs.
         ImportError: If the package with the data is missing; the message says what to install.
 

@@ -24,8 +24,8 @@ class Order:
         stack: Int > 0, how many examples each index stands for. Defaults to `1`.
         with_numbers: Bool, whether each index has a random number, for random changes of its example. Defaults to
             False.
-        length: Int >= n, the number of indices of a pass: after the last one all are repeated, in another order.
-            Defaults to None, n.
+        length: Int >= n, the number of indices in a pass. If it is larger than n, all n examples are drawn once, then
+            again in another order, and so on. Defaults to None, n.
 
     Attributes:
         steps: Int >= 0, the model's step at the start of the epoch; None outside of training.
@@ -61,11 +61,13 @@ class Order:
         """Draws the next pass.
 
         Returns:
-            NumPy array `(length, stack)`, int64: each n rows of a column hold every index from 0 to n - 1 once. With
-            numbers `(length, stack, 2)`: after each index a number from 0 to 2**63 - 1.
+            NumPy array `(length, stack)`, int64. In each column, every block of n rows is a permutation of 0 to n - 1.
+            If `with_numbers` is True, the shape is `(length, stack, 2)`: each index is followed by a random number from
+            0 to 2**63 - 1.
         """
         steps, passes = self._now
-        # NumPy reads a missing last number as 0: an epoch's first pass depends only on the seed and the steps.
+        # NumPy treats a missing last number of a seed as 0. So in the first pass of an epoch (number 0) the order
+        # depends only on the seed and the steps.
         rng = np.random.default_rng([self._seed, *([] if steps is None else [steps]), next(passes)])
         length, stack = self._shape
         rounds = range(-(-length // self._n))

@@ -52,13 +52,14 @@ def load_pairs(
             indices.
         image_size: Int, or `(height, width)`, of the targets: crop the center to that shape and resize. Defaults to
             None, the images' own size, which must then be the same for all.
-        scale: Int > 0, how many times as large as a source its target is, in each direction. Defaults to `1`.
+        scale: Int > 0, the ratio of target size to source size, in height and in width. Defaults to `1`.
         direction: `"a_to_b"`, or `"b_to_a"` for sources from `b` and targets from `a`. Defaults to `"a_to_b"`.
         group: Groups of pairs that a split never separates, such as photographs of one person: a function from a pair's
-            name to a string, the name of its group; or a regular expression, which must be found in each name. The text
-            that it finds names the group; if it has parentheses, only the text within the first. For arrays, a list or
-            an array of strings or integers, one for each pair. A split is made by the hashes of the groups' names, and
-            its numbers count groups. Defaults to None, each pair alone.
+            name to a string, the name of its group; or a regular expression, which must be found in each name. The
+            matched text is the name of the group. If the expression has parentheses, the first captured group is used
+            instead. For arrays, a list or an array of strings or integers, one for each pair. The split is then chosen
+            by hashes of the groups' names, and its bounds, such as 16 in `"train[-16:]"`, count groups and not pairs.
+            Defaults to None, each pair alone.
         seed: Int, makes the order reproducible, as in `load`. Defaults to None, drawn at random.
         on_error: What to do if an image in a folder can't be read, if the two images of a pair have different shapes,
             if an image has no partner, or if there are files of other kinds: `"raise"`, or `"skip"`, which logs to
@@ -148,7 +149,7 @@ def _check_degrade(degrade, b, scale, direction, target_channels):
     ):
         if value != default:
             raise ValueError(
-                f"{name} must be {default!r} with degrade, which makes sources of the targets in a. "
+                f"{name} must be {default!r} with degrade, which makes sources from the targets in a. "
                 f"Received: {value!r}, degrade={degrade}."
             )
     return degrade
@@ -179,7 +180,7 @@ def _check_divides(degrade, size, crop):
 
 
 class Pairs(Pictures):
-    """The pairs of two folders, or of one of images side by side, in the order of their names.
+    """Pairs from two folders, or from one folder of side-by-side images, in the order of their names.
 
     A decoded pair is one array `(height, width, channels)` of the source's height and width. It holds the bytes of the
     source, followed by those of the target.
@@ -300,7 +301,7 @@ class Pairs(Pictures):
         return [fit(half, size) for half, size in zip(halves, sizes, strict=True)]
 
     def _turn(self, both):
-        """Returns what belongs to `a` and `b` in the order of source and target, and the other way round."""
+        """Converts a pair from the order (a, b) to (source, target), or back."""
         return both[::-1] if self.turned else both
 
     def _attempt(self, i, function, file, *args):
@@ -376,7 +377,7 @@ def _by_name(each):
         found[name] = file
     if twice:
         raise ValueError(
-            f"{each.title} must hold one image of each name, whatever its suffix. Received: {len(twice)} more "
+            f"{each.title} must not hold images whose names differ only in the suffix. Received: {len(twice)} such "
             f"({_some(twice)}). Rename them or take them out."
         )
     return found

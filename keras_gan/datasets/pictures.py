@@ -116,7 +116,7 @@ def collect(pictures):
             labels.append(label)
     if bad:
         pictures.report(bad)
-    # Not sliced without need: later views reference a slice's base, not the slice that is returned here.
+    # Slice only if necessary: later views would refer to the base array of the slice, not to the slice itself.
     return stacked[: len(labels)] if bad else stacked, np.array(labels, "int32")
 
 

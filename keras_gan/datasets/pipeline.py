@@ -151,7 +151,8 @@ def _reader(images, data_range, flip, crop, unit=1):
 
 
 def steady(dataset):
-    """Prefetches without `tf.data`'s autotuner, with which `fit` may hang when it ends, for as long as it ran."""
+    """Prefetches with `tf.data`'s autotuner turned off. With the autotuner, `fit` may hang at its end, for as long as
+    the training took."""
     import tensorflow as tf
 
     options = tf.data.Options()
@@ -172,7 +173,7 @@ def _vary(images, picks, flip, crop, unit):
     _, height, width, channels = images.shape
     batch = np.empty((len(picks), height - crop, width - crop, channels), images.dtype)
     for image, (index, number) in zip(batch, picks.tolist(), strict=True):
-        # The lowest of 63 bits, the next 31, and the rest.
+        # Splits the 63-bit random number into three: the lowest bit, the next 31 bits and the remaining bits.
         top, left = (unit * (n % (crop // unit + 1)) for n in ((number >> 1) % 2**31, number >> 32))
         window = images[index, top : top + height - crop, left : left + width - crop]
         image[:] = window[:, ::-1] if flip and number & 1 else window

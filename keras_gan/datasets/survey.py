@@ -46,8 +46,8 @@ class PairsSurvey:
         sizes: Three sizes `(height, width)` for `a` and three for `b`: the smallest, the median and the largest by
             area, of the pairs that can be used. None if there are no such pairs.
         modes: Pair of dicts from Pillow's color modes, such as `"RGB"`, to how many images have each.
-        unreadable: Dict from the names of pairs that can't be used, since a header can't be read or the images are of
-            different shapes, to the reasons.
+        unreadable: Dict from the names of unusable pairs to the reasons: a header can't be read, or the two images have
+            different shapes.
         unmatched: Pair of lists of strings, the names of images without a partner, of the whole folders.
         others: Pair of lists of strings, files of other kinds, such as .tif, of the whole folders.
     """

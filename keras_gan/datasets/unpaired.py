@@ -34,8 +34,8 @@ def load_unpaired(
 ):
     """Loads images of two domains, which need not belong together, for `CycleGAN`: shuffled, batched and prefetched.
 
-    Each domain has an order of its own. An epoch takes each image of the larger set once, and those of the smaller one
-    again and again, each time in another order, until there are as many; the logger `keras_gan` says how often.
+    Each domain has an order of its own. An epoch uses each image of the larger set once. The smaller set is repeated,
+    in a new order each time, up to the same number of images; the logger `keras_gan` reports how many times.
 
     Args:
         a: Path of a folder of images, an array of images as `from_dataset` takes it, or a name that `load` takes.
@@ -76,7 +76,7 @@ def load_unpaired(
     size = check_reading(batch_size, image_size, seed, on_error, cache, flip, crop)
     both = tuple(channels) if np.iterable(channels) and not isinstance(channels, str) else (channels, channels)
     if len(both) != 2:
-        raise ValueError(f"channels must be 1, 3 or 4, or a pair of such, of a and of b. Received: {channels!r}.")
+        raise ValueError(f"channels must be 1, 3 or 4, or a pair of these, for a and for b. Received: {channels!r}.")
     are_arrays = [hasattr(data, "shape") for data in (a, b)]
     if all(are_arrays) and cache is not None:
         raise ValueError(f"cache must be None for arrays, which are taken as they are. Received: {cache!r}.")

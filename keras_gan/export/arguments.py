@@ -1,4 +1,4 @@
-"""Checks of `export`'s arguments, before work is spent."""
+"""Checks the arguments of `export` before any expensive work begins."""
 
 import dataclasses
 import itertools

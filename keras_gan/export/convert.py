@@ -15,7 +15,8 @@ import numpy as np
 from keras_gan.export.tasks import OUTPUT
 from keras_gan.keras_private import layers_of, parse_saved_model, separate_activations
 
-# With fewer, rare latents are clipped: 128 double the largest error. More take long: calibration uses slow kernels.
+# With fewer calibration examples, rare latents are clipped: with 128, the largest error is twice as large. With more,
+# calibration takes long, since it uses slow kernels.
 _CALIBRATION_EXAMPLES = 256
 _LOOPS = {"For", "StatelessWhile", "While"}
 
@@ -181,7 +182,7 @@ def _calibration(signatures):
 
 def _culprits(generator, error):
     """Returns the operations named in a converter's error, and their layers."""
-    # Classes of `rewrite` replace Keras's.
+    # The classes in `rewrite` have replaced those of Keras, so their names are mapped back.
     layers = {layer.name: type(layer).__name__.removeprefix("_Fast") for layer in layers_of(generator)}
     found = []
     for path, operation in re.findall(r'"([^"@\n]+)@[^"\n]*"\][^\n]*\'tf\.(\w+)\' op is neither', error):

@@ -39,11 +39,12 @@ def export(
     as depth-to-space, with batch normalization folded in, which is the same function up to rounding and faster on a
     device. A generator trained in mixed precision is rebuilt in float32.
 
-    The written file is compared with the Keras generator on fresh latents. It is kept only if they agree: to 1e-5, with
-    float16 weights to 0.02, and with int8 weights to a PSNR of 25 dB. These limits are for images in [-1, 1]. For other
-    outputs they are relative to half of the output range: [0, 1] for a sigmoid; without tanh or sigmoid, the range over
-    which outputs vary from sample to sample. They are never smaller than float32 rounding, 5e-6 of the largest output.
-    A model card is written next to the file, under its name and `.md`, and into the file's metadata.
+    The written file is compared with the Keras generator on fresh latents. The file is kept only if the outputs agree:
+    the largest error is at most 1e-5 for float32 and 0.02 for float16 weights; for int8 weights, the PSNR is at least
+    25 dB. These limits are for images in [-1, 1]. For other outputs, the limits are relative to half of the output
+    range. The range is [0, 1] for a sigmoid; without tanh or sigmoid it is the range over which outputs vary between
+    samples. They are never smaller than float32 rounding, 5e-6 of the largest output. A model card is written next to
+    the file, under its name and `.md`, and into the file's metadata.
 
     Args:
         generator: Built `keras.Model` from latents `(batch, latent_dim)` to data.
@@ -60,12 +61,12 @@ def export(
             `(batch,)` are int32, one for each image. Defaults to False.
         output: `"float32"`, or `"uint8"` for images whose values are bytes, `round(x * 127.5 + 127.5)`. Defaults to
             `"float32"`.
-        metrics: List of metrics from `keras_gan.metrics`, evaluated on the Keras generator's images and on the file's,
-            each by a new metric of the same configuration. Defaults to none.
+        metrics: List of metrics from `keras_gan.metrics`. Copies of each are evaluated on images of the Keras generator
+            and on images of the file. Defaults to none.
         data: Real data for the metrics: an array, batches of images, or, for a condition on labels, batches of
             `(images, labels)`. Images are then generated for the same labels; with an array, for all classes in turn.
-            For a condition on vectors, pass vectors in place of labels. Those of the first batch are also used for
-            calibration and checks; without them, vectors of standard normal numbers are used. The data are read once,
+            For a condition on vectors, pass vectors in place of labels. The vectors of the first batch are also used
+            for calibration and checks. If no data are given, standard normal vectors are used. The data are read once,
             and the same number of images is generated.
         card: Dict of strings, further facts for the model card, such as
             `{"data": "70,000 faces", "license": "CC BY 4.0"}`.
@@ -321,7 +322,7 @@ def export_gan(gan, filepath, card=None, **options):
 
 
 def _training(model):
-    """Returns the fact `training` of a model card, if the model has been trained, from a GAN's settings."""
+    """Returns the entry `training` of the model card of a trained model, computed from the settings of the GAN."""
     steps = int(model.optimizer.iterations) if hasattr(model, "best_generator") and model.compiled else 0
     if not steps:
         return {}

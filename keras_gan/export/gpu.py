@@ -14,7 +14,7 @@ _ROUNDING = 5e-6
 _EXAMPLES = 4
 # Different from the seeds of calibration and of the check on the CPU.
 _SEED = 2
-# Outputs that vary less than this share of the CPU's from example to example count as constant.
+# GPU outputs count as constant if their variation between examples is less than this share of the variation on the CPU.
 _MIN_VARIATION = 0.5
 
 
@@ -126,5 +126,5 @@ def _refusal(stays, where):
 
 
 def _variation(outputs):
-    """Returns the range of outputs from example to example, the largest of all entries."""
+    """Computes for each entry of the output its range over the examples, and returns the largest range."""
     return np.ptp(outputs.reshape(-1, *outputs.shape[2:]), axis=0).max()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-# Seconds. A software driver takes one for a large image.
+# Time limit in seconds. A software driver needs about one second for a large image.
 PATIENCE = 300
 _DRIVERS = (
     "/etc/vulkan/icd.d/*.json",

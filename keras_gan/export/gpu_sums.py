@@ -61,7 +61,8 @@ def overflowing(filepath, signature, examples):
 
 
 def _layer(node):
-    """Returns the path of an operation's layer: the first path in names that the converter joins when it fuses."""
+    """Returns the path of the layer that an operation belongs to. When the converter fuses operations, it joins their
+    names; the first path is used."""
     path = node.outputs[0].name.split("/", 2)[2].split(";")[0].rpartition("/")[0]
     return path or node.operation
 

@@ -16,7 +16,8 @@ from keras_gan.keras_private import layers_of
 from keras_gan.layers import GroupedConv2D
 
 _BEFORE = "_keras_gan_before"
-# Kernels are zero-padded to a multiple of their stride. From 3x3 to 4x4 this is still twice as fast on x86.
+# Kernels are zero-padded to a multiple of their stride. Even when a 3x3 kernel is padded to 4x4, the rewritten layer is
+# twice as fast on x86.
 _MAX_GROWTH = 2
 
 
@@ -31,7 +32,7 @@ def rebuild(generator, inputs, fast=True, accelerator=None):
         generator: Built `keras.Model`.
         inputs: Symbolic inputs, as `keras_gan.networks.symbolic_inputs` returns them.
         fast: Bool, whether layers may be replaced by others that are equal up to rounding. Defaults to True.
-        accelerator: `"gpu"` to also replace layers that only a GPU can't run. Defaults to None.
+        accelerator: `"gpu"` to also replace layers that run on a CPU but not on a GPU. Defaults to None.
 
     Returns:
         `keras.Model`.

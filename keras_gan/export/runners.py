@@ -110,7 +110,8 @@ class TFLite:
         """Returns the operations of the first signature that XNNPACK leaves to slower kernels, by name."""
         operations = operations_of(self._interpreter)
         delegates = [op for op in operations if op["op_name"] == "DELEGATE"]
-        # The list keeps the original operations: those between a delegate's inputs and outputs are run by it.
+        # The interpreter's list still contains the original operations. Operations between the inputs and outputs of a
+        # delegate are run by the delegate.
         makers = {tensor: op for op in operations if op["op_name"] != "DELEGATE" for tensor in op["outputs"]}
         delegated = set()
         for delegate in delegates:
@@ -153,7 +154,7 @@ class SavedModel:
         # The module must live as long as its signatures.
         self._module = self._tensorflow.saved_model.load(str(folder))
         functions = dict(self._module.signatures)
-        # The first of several also has this name.
+        # If there are several signatures, the first one is also stored under this name.
         self._functions = {k: f for k, f in functions.items() if k != "serving_default" or len(functions) == 1}
         if not functions:
             raise _Refused(f"file must have a signature. Received: {folder}, which has none.")

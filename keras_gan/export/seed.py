@@ -35,9 +35,9 @@ def uniform(seeds, n):
 def latents(prior, seeds):
     """Draws the latents for seeds, in operations that run on the CPU only.
 
-    A GPU has no such integers, and half precision is too coarse for the tails of a prior: some GPUs give zeros for
-    every seed. No GPU takes tensors with five axes, so all of this runs on the CPU, and the network on the
-    GPU.
+    A GPU lacks these operations on integers, and half precision is too coarse for the tails of a prior: some GPUs give
+    zeros for every seed. GPUs refuse tensors with five axes, so the latents are computed with five, on the CPU, while
+    the network runs on the GPU.
 
     Args:
         prior: `keras_gan.priors.Prior`.

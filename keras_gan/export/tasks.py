@@ -29,8 +29,8 @@ class Signature:
         name: String, such as `"generate"`.
         inputs: Dict, the inputs by name, in order: shape and dtype.
         function: Function of tensors in that order that returns `{"image": tensor}`.
-        draw: Function of a count and a seed, or None, that returns a dict of NumPy arrays by name: so many
-            examples, or all that exist if these are fewer.
+        draw: Function `(count, seed)`, where `seed` may be None. Returns a dict from names to NumPy arrays with `count`
+            examples, or with all examples if there are fewer.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Signature:
 
     @functools.cached_property
     def expected(self):
-        """Returns the reference of each check of a file: a list of feeds, and the images of all."""
+        """Returns the reference data that each check of a file uses: a list of feeds and the Keras images for them."""
         feeds = self.feeds(self.draw(_CHECKED, seed=_SEED))
         return feeds, np.concatenate([self.compiled(feed) for feed in feeds])
 

@@ -9,12 +9,12 @@ import numpy as np
 from keras_gan.keras_private import layers_of
 from keras_gan.metrics.base import update
 
-# One byte step, for values that round to either neighbor.
+# Tolerance of one byte level, since a value near .5 may be rounded up or down.
 _BYTE = 1 / 127.5
-# Relative rounding error: sums of a thousand float32 numbers have a fifth of it.
+# Tolerance for relative rounding errors. The error of a sum of a thousand float32 numbers is a fifth of this tolerance.
 _ROUNDING = 5e-6
-# How many pictures share a batch with one, and how much that may change its output, in units of half the range: the
-# order of additions depends on the batch size.
+# The number of other pictures in the batch of a picture, and the largest allowed change that they cause in its output,
+# in units of half the range: the order of additions depends on the batch size.
 _ALONE, _MAX_ALONE = 4, 1e-4
 
 
@@ -80,8 +80,8 @@ def check(file, signatures, quantize, bounds=None):
         differences.append(np.abs(to_float(received) - outputs[-1]))
     outputs, difference = np.concatenate(outputs), np.concatenate(differences)
     rounding = _ROUNDING * float(np.abs(outputs).max())
-    # Errors are relative to the variation, not to the mean: heights lie around 190 and vary by 40. One scale for all
-    # entries: those that never vary, such as a border, have none.
+    # Errors are relative to the variation, not to the mean: heights lie around 190 and vary by 40. All entries share
+    # one scale, since entries that never vary, such as a border, have no scale of their own.
     spread = bounds[1] - bounds[0] if bounds else float(np.ptp(outputs, axis=0).max())
     # Outputs that vary by no more than rounding are constant. The floors keep exact results finite, and JSON valid.
     spread = max(spread, 2 * rounding, 1e-30)
@@ -106,7 +106,8 @@ def check_alone(generator, signature, bounds=None):
             with `training=True`.
     """
     examples = signature.draw(_ALONE, seed=1)
-    # Pictures of one kind have similar statistics; a negative has others.
+    # Pictures of one kind have similar batch statistics. Negatives have different statistics, so they are used as the
+    # other pictures.
     crowd = {name: np.concatenate([x, -x[:1]]) for name, x in examples.items()}
     among = signature(crowd).astype("float64")
     difference = np.abs(signature({name: x[:1] for name, x in examples.items()})[0] - among[0]).max()
@@ -203,7 +204,8 @@ def compare_metrics(file, signature, twins, data, match, data_range):
     if hasattr(data, "shape"):
         data = [data[i : i + 128] for i in range(0, len(data), 128)]
     generators = signature.compiled, lambda feed: file.run(signature.name, feed)
-    # In one pass: in a second one shuffled data would be in another order, and a generator exhausted.
+    # Uses one pass over the data: in a second pass, shuffled data would have another order, and a Python generator
+    # would be exhausted.
     for i, batch in enumerate(data):
         real, examples = match(batch, i)
         feeds = signature.feeds(examples)

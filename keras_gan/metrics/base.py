@@ -47,7 +47,8 @@ def _extract(features, data):
 
 
 def in_range(data, expected):
-    """Maps data within `update` from their range, or else from [-1, 1], to the expected one, `(low, high)`."""
+    """Maps data to the expected range `(low, high)`: from the range passed to `update`, or from [-1, 1] if it is not
+    known."""
     return _rescale(data, (_batch.get() or (None, None))[1] or (-1, 1), expected)
 
 
@@ -66,17 +67,17 @@ class FeatureMetric(keras.metrics.Metric):
 
     Attributes:
         values: Tuple of strings, the names of the results. A single one is returned as a float under the metric's own
-            name, several as a dict. In the dict, a custom `name` is put before each, with an underscore. If `name` is
-            the default one with a suffix, such as `kernel_distance_b`, each gets only the suffix.
+            name, several as a dict. In the dict, a custom `name` and an underscore come before each key. If `name` is
+            the default name plus a suffix, such as `kernel_distance_b`, only the suffix is added to each key.
         directions: Tuple of `"min"`, `"max"` or None for each of `values`, which way is better: callbacks such as
             `keras.callbacks.EarlyStopping` then need no `mode`. Defaults to none.
         output: String, which of several outputs of `features` to take. Defaults to `"features"`.
 
     Args:
         features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict of them;
-            None for the raw data. If it has an attribute `data_range`, such as `(-1, 1)`, a GAN whose generator has
-            another range maps its data to this one. It is saved with the metric, and with a GAN that has the metric in
-            `compile`. To be loaded again, a function must be registered with
+            None for the raw data. If `features` has an attribute `data_range`, such as `(-1, 1)`, a GAN with another
+            output range maps its data to that range first. It is saved with the metric, and with a GAN that has the
+            metric in `compile`. To be loaded again, a function must be registered with
             `keras.saving.register_keras_serializable`; a lambda can't be loaded.
         name: String.
         dtype: As for any `keras.metrics.Metric`.
@@ -170,8 +171,8 @@ class FeatureMetric(keras.metrics.Metric):
             self._size = size
         if size != self._size:
             raise ValueError(
-                f"{self.name} was built for {self._size} features of an example and can't go on with {size}. "
-                "Make a metric of its own for each kind of data."
+                f"{self.name} was built for data with {self._size} features per example. Received: {size}. "
+                "Create a separate metric for each kind of data."
             )
 
     def create_variables(self, size):

@@ -1,4 +1,5 @@
-"""Samples as a classifier sees them: their classes, and its score, the Inception Score if it is Inception."""
+"""The classes that a classifier finds in samples, and the classifier score (the Inception Score if the classifier is
+Inception)."""
 
 import dataclasses
 
@@ -36,12 +37,12 @@ class ClassifierScore(FeatureMetric):
 
     Raises:
         TypeError: If `features` can't be called.
-        ValueError: From `result()`, if these are not probabilities.
+        ValueError: From `result()`, if `features` does not return probabilities.
 
     Example:
 
     ```python
-    # As if of a classifier with 5 classes: it is certain of each example, and all classes are there.
+    # Like the output of a classifier with 5 classes that is certain of each example and finds all classes.
     metric = keras_gan.metrics.ClassifierScore(keras.layers.Identity())
     probabilities = np.eye(5)
     metric.update_state(None, probabilities)

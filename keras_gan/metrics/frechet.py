@@ -17,9 +17,10 @@ class FrechetDistance(FeatureMetric):
 
     `||m_r - m_f||^2 + tr(C_r + C_f - 2 (C_r C_f)^(1/2))`, with means `m` and covariances `C`, normalized by `n - 1`.
 
-    It streams: memory depends only on the number of features, `16 * features^2` bytes. Fewer examples give larger
-    values, so only compare values of equally many examples, 10,000 or more for 2,048 features; with fewer examples than
-    features it is finite and mostly this bias. Sums have the precision of float64 on every backend.
+    It streams: memory depends only on the number of features, `16 * features^2` bytes. With few examples, the estimate
+    is biased upward. So compare only values from the same number of examples, at least 10,000 for 2,048 features. With
+    fewer examples than features, the value is finite, but mostly bias. Sums have the precision of float64 on every
+    backend.
 
     Args:
         features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict with
@@ -70,8 +71,8 @@ class FrechetDistance(FeatureMetric):
     def create_variables(self, size):
         if size > LARGEST:
             raise ValueError(
-                f"{self.name} takes up to {LARGEST} features, whose covariances fill 1 GB. Received: {size}. "
-                "Pass features, a model that maps the data to fewer."
+                f"{self.name} takes at most {LARGEST} features, whose covariances fill 1 GB. Received: {size}. "
+                "Pass a model with fewer outputs as features."
             )
         self._real, self._fake = _Moments(self, size, "real"), _Moments(self, size, "fake")
 

@@ -17,14 +17,15 @@ _QUANTILE = 0.05
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class Memorization(BufferedMetric):
-    """Share of generated images that are nearer to a training image than real ones are by chance. Lower is better.
+    """Share of generated images that are unusually close to a training image, compared with held-out real images. Lower
+    is better.
 
-    The distance of an image from the training set is that of its features from the nearest features of a training image
-    or its mirror image. A generated image counts if it is at most as far from the training set as the nearest 5 % of
-    held-out images. These are the `real` of `update_state`; for a metric of `gan.compile`, they are the
+    The distance of an image from the training set is the distance in feature space to the nearest training image.
+    Mirrored training images count, too. A generated image counts if it is at most as far from the training set as the
+    nearest 5 % of held-out images. These are the `real` of `update_state`; for a metric of `gan.compile`, they are the
     `validation_data` of `fit`. So a generator as good as the data scores 0.05, one that repeats training images scores
-    1, and one that makes bad images may score 0. One that makes flat images may score 1, too, since they can lie near
-    the middle of all features: compare them with the training images that `nearest` finds.
+    1, and one that makes bad images may score 0. A generator of nearly uniform images may also score 1, since their
+    features can lie near the mean of all features. To check, look at the training images that `nearest` finds.
     `keras_gan.callbacks.TrainingHealth` sounds an alarm above one half. With few held-out images the figure is rough:
     of a hundred, the nearest 5 % are five images.
 
@@ -37,7 +38,8 @@ class Memorization(BufferedMetric):
             to a dict with `"features"`. Those of `keras_gan.metrics.features.self_supervised` ignore mirroring and
             noise. A function must be registered with `keras.saving.register_keras_serializable` to be loaded again.
         training_set: The images that the GAN learns from, in [-1, 1]: an array, a `tf.data.Dataset` of images, or of
-            `(images, labels)`. Defaults to None, only for loading: the file has the features.
+            `(images, labels)`. Defaults to None, which only `load_model` uses: the features are then read from the
+            file.
         max_examples: Int > 1, how many held-out and generated images to compare. Defaults to `10000`.
         name: String. Defaults to `"memorization"`.
         dtype: As for any `keras.metrics.Metric`.
@@ -126,7 +128,8 @@ class Neighbors(typing.NamedTuple):
 
 
 def nearest(features, samples, training_set, n=1):
-    """Finds the training images whose features are nearest to those of samples, original or mirrored.
+    """Finds the training images that are nearest to samples in feature space. Each training image is compared as it is
+    and mirrored.
 
     It reads the training set once, a batch at a time: memory does not grow with it.
 

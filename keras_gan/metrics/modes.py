@@ -16,24 +16,27 @@ class ModeCoverage(FeatureMetric):
     """Number of known modes that samples reach, share of samples that lie in one, and evenness of their spread.
 
     A sample belongs to the mode whose center is nearest, and it is of high quality if it lies there:
-    `||x - center|| < 3 * sigma`. Of these samples alone, `n_k` in mode `k` and `n` in all, with `p_k = n_k / n`,
+    `||x - center|| < 3 * sigma`. Let `n_k` be the number of high-quality samples in mode `k`, `n` their total, and
+    `p_k = n_k / n`. Then:
 
-    - `modes`: how many have `n_k > 0`
+    - `modes`: number of modes with `n_k > 0`
     - `high_quality`: `n` divided by the number of samples
     - `reverse_kl`: `KL(p || uniform) = sum_k p_k log(p_k * num_modes)`, in nats, with `0 log 0 = 0`
 
-    So a missing mode leaves the divergence finite: at most `log(num_modes)`, for samples of one mode or for none.
+    So the divergence stays finite if modes are missing. Its maximum is `log(num_modes)`, if all samples are in one mode
+    or no sample is of high quality.
 
-    A perfect sampler is not at the ends of these scales. Of a 2-D normal mode `1 - exp(-9 / 2) = 98.9 %` lies within 3
-    sigma; a share well above it means modes that have shrunk. And `n` samples have a divergence of about
-    `(num_modes - 1) / (2 * n)` by chance: 0.005 for 2,500 in 25 modes, 0.019 for 26,000 in 1,000.
+    A perfect sampler is not at the ends of these scales. For a 2-D normal mode, 98.9 % of the probability (`1 - exp(-9
+    / 2)`) lies within 3 sigma. A much higher share of high-quality samples means that the generated modes are too
+    narrow. And `n` samples have a divergence of about `(num_modes - 1) / (2 * n)` by chance: 0.005 for 2,500 in 25
+    modes, 0.019 for 26,000 in 1,000.
 
     Only counts are kept: memory does not grow with the number of samples.
 
     Args:
         centers: Array `(num_modes, dim)`, where the modes are.
-        sigma: Float > 0, the standard deviation of a mode in each dimension. Defaults to None, for
-            `features` of a classifier that assigns the modes: every finite sample is then of high quality.
+        sigma: Float > 0, the standard deviation of a mode in each dimension. Defaults to None, for use with a
+            classifier as `features`, which assigns samples to modes: every finite sample then counts as high quality.
         features: Keras model or function from data `(batch, ...)` to points `(batch, dim)`, or to a dict with
             `"probabilities"`, such as `keras_gan.metrics.features.classifier`: with the unit vectors
             `numpy.eye(num_classes)` as `centers` each class is a mode. A function must be registered with

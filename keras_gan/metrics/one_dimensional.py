@@ -11,9 +11,10 @@ from keras_gan.metrics.base import BufferedMetric
 class SlicedWasserstein(BufferedMetric):
     """Mean Wasserstein-1 distance of real and generated features along random lines. Lower is better.
 
-    `mean_u integral |F_u(t) - G_u(t)| dt`, with `F_u` and `G_u` the distribution functions of the features' products
-    with directions `u` drawn uniformly from the unit sphere; in units of the features. The directions are the same at
-    each call. For data of one dimension it is the Wasserstein-1 distance itself.
+    `mean_u integral |F_u(t) - G_u(t)| dt`. `F_u` and `G_u` are the distribution functions of real and generated
+    features, projected onto directions `u` that are drawn uniformly from the unit sphere. The result is in the units of
+    the features. The directions are the same at each call. For data of one dimension it is the Wasserstein-1 distance
+    itself.
 
     It needs all examples at once. The first `max_examples` of each kind are kept, on every replica under
     `tf.distribute`, in `8 * max_examples * features` bytes; later ones are left out.
@@ -102,12 +103,9 @@ class JensenShannon(BufferedMetric):
 
     Example:
 
-    ```python
-    real = np.array([0.0, 0.25, 0.75, 1.0])
-    metric = keras_gan.metrics.JensenShannon(bins=2)
-    metric.update_state(real, real / 4)  # halves of the data against all in the first bin
-    metric.result()  # 0.2158
-    ```
+    ```python real = np.array([0.0, 0.25, 0.75, 1.0]) metric = keras_gan.metrics.JensenShannon(bins=2)
+    metric.update_state(real, real / 4)  # real: half of the values in each bin; fake: all in the first bin
+    metric.result()  # 0.2158 ```
 
     Reference:
         [Lin, 1991](https://doi.org/10.1109/18.61115)
@@ -169,12 +167,9 @@ class KolmogorovSmirnov(BufferedMetric):
 
     Example:
 
-    ```python
-    real = np.array([0.0, 1.0, 2.0, 3.0])
-    metric = keras_gan.metrics.KolmogorovSmirnov()
-    metric.update_state(real, real + 2.0)  # at 1, half of the reals and none of the others
-    metric.result()  # 0.5
-    ```
+    ```python real = np.array([0.0, 1.0, 2.0, 3.0]) metric = keras_gan.metrics.KolmogorovSmirnov()
+    metric.update_state(real, real + 2.0)  # up to t = 1: half of the real values, none of the generated ones
+    metric.result()  # 0.5 ```
 
     Reference:
         [Smirnov, 1948](https://doi.org/10.1214/aoms/1177730256)

@@ -47,7 +47,7 @@ def _out_of_range(name, low, high, labels):
     arguments = "x, y: (x * 2 - 1, y)" if labels else "x: x * 2 - 1"
     return ValueError(
         f"{name} must have images in [-1, 1], with values below 0. Received: values from {low:g} to {high:g}. "
-        f"Map them, such as by dataset.map(lambda {arguments}) from [0, 1]."
+        f"Rescale them, for example from [0, 1] by dataset.map(lambda {arguments})."
     )
 
 
@@ -58,8 +58,8 @@ def read(name, dataset, labels=False, limit=None, store=lambda images: images):
         name: String, the name of the argument in errors.
         dataset: As for `batches`.
         labels: Bool, as for `batches`.
-        limit: Int, how many images to keep: those with the smallest hashes, which depend only on the images. Memory
-            does not grow with the others. Defaults to None, all.
+        limit: Int, how many images to keep: those with the smallest hashes, which depend only on the images. The images
+            that are not kept take no memory. Defaults to None, all.
         store: Function of images, float32 `(batch, height, width, channels)`, that returns the part of them to keep.
 
     Returns:

@@ -58,9 +58,9 @@ class _MeanOfPairs(FeatureMetric):
 class PSNR(_MeanOfPairs):
     """Peak signal-to-noise ratio of outputs against their targets, in decibels. Higher is better.
 
-    `mean_i(-10 log10(mean((x_i - y_i)^2)))` over images, of pixels in [0, 1], equal to that of pixels 0 to 255. An
-    image that equals its target counts 100 dB. Images come in [-1, 1], or in the range of the generator's sigmoid;
-    values beyond are clipped, as on a screen.
+    Mean over images of `-10 log10(mean((x_i - y_i)^2))`, with pixels in [0, 1]. Pixels from 0 to 255 would give the
+    same PSNR. An image that equals its target counts 100 dB. Pass images in [-1, 1], or in [0, 1] if the generator ends
+    in a sigmoid. Values outside of the range are clipped.
 
     Args:
         name: String. Defaults to `"psnr"`.

@@ -59,7 +59,7 @@ class Settings:
         self._divide(check_integer("steps", self.steps), self.epochs)
 
     def _divide(self, steps, epochs=None):
-        """Sets the steps, a little fewer so that all epochs have as many."""
+        """Sets the number of steps, rounded down so that all epochs have the same number."""
         most = max(1, min(_MOST_EPOCHS, steps // _FEWEST_STEPS))
         self.epochs = most if epochs is None else min(steps, check_integer("epochs", epochs))
         self.steps = steps // self.epochs * self.epochs
@@ -90,8 +90,8 @@ class Settings:
         """Builds the model and compiles it.
 
         Args:
-            metrics: List of metrics from `keras_gan.metrics`, for evaluations. Defaults to none. Pairs are always
-                measured by their mean absolute error, PSNR and SSIM besides.
+            metrics: List of metrics from `keras_gan.metrics`, for evaluations. Defaults to none. For pairs, the mean
+                absolute error, PSNR and SSIM are always added.
             start_from: Model for such images, pairs or sets, to continue its training. Its networks and all their
                 weights are kept, with its own `width`, `ema`, `seed` and all else that the networks were built with.
                 Defaults to None, new networks.
@@ -114,7 +114,7 @@ class Settings:
 
     @property
     def _variant(self):
-        """Returns what a step does that depends on how many steps there are, or None."""
+        """Returns a setting that changes the time of a step and depends on the number of steps, or None."""
         return None
 
     def _networks(self):

@@ -36,7 +36,7 @@ class ImageSettings(Settings):
         learning_rate: Float, the rate of both players in the first half of the steps; it falls over the second half.
         loss: Name or object from `keras_gan.losses`.
         r1: Float, the weight of the penalty `R1`; 0 for none.
-        simultaneous: Bool, whether both players are updated at once, on the same fakes.
+        simultaneous: Bool, whether both players are updated simultaneously, on the same fakes.
         augment: Bool, whether the reals and fakes that the discriminator sees are augmented by `DiffAugment`. None, the
             default for images in color: True if each image is seen more than a hundred times.
         flip: Bool, whether images are mirrored at random.
@@ -126,28 +126,28 @@ class ImageSettings(Settings):
         return "images", f"{self.count:,} of {'x'.join(map(str, self.shape))}", self._passes
 
     def _choices(self):
-        worse = "digits became worse by it"
+        worse = "made digits worse in trials"
         plain = worse if _is_gray(self.shape) else "seen too seldom to be memorized"
         return [
             (
                 "networks",
                 f"{self.architecture}, width {self.generator_width} and {self.width}",
-                "narrow: more steps fit into a time",
+                "narrow: more steps fit into the time",
             ),
             ("simultaneous", yes(self.simultaneous), "a step takes less time" if self.simultaneous else worse),
             ("latent_dim", f"{self.latent_dim}", "sizes from 8 to 128 differ little"),
-            ("batch_size", f"{self.batch_size}", "small: more steps fit into a time"),
+            ("batch_size", f"{self.batch_size}", "small: more steps fit into the time"),
             ("learning_rate", f"{self.learning_rate:g}", "high; falls over the second half"),
             ("loss", str(self.loss), "the generator learns even while it loses"),
             ("r1", f"{self.r1:g}", "keeps the discriminator smooth"),
             ("augment", yes(self._variant), "seen often, images would be memorized" if self._variant else plain),
-            ("flip", yes(self.flip), "doubles the images" if self.flip else "mirrored, letters would be wrong"),
+            ("flip", yes(self.flip), "doubles the images" if self.flip else "mirrored letters would be wrong"),
             ("ema", f"{self.ema:g}", "the average of the last weights draws better"),
         ]
 
 
 def for_images(shape, count, minutes=None, condition=None):
-    """Chooses what to train for images.
+    """Chooses the networks and training settings for images.
 
     The choices are those of trials on photographs of clothes, 64x64, of 5 and 15 minutes on one core
     (docs/settings.md); other sizes, hours of training and GPUs are beyond what was tried. Gray images are not mirrored,
@@ -157,8 +157,8 @@ def for_images(shape, count, minutes=None, condition=None):
     Args:
         shape: Tuple `(height, width, channels)`; height and width divisible by 4.
         count: Int > 0, how many images there are to train on.
-        minutes: Float > 0, what training may take: `measure` finds the steps. Defaults to None; each image is then
-            seen a hundred times.
+        minutes: Float > 0, time limit for training in minutes: `measure` then sets the number of steps that fit.
+            Defaults to None; each image is then seen a hundred times.
         condition: `keras_gan.conditions.Condition`, such as `Labels(10)`. Defaults to None.
 
     Returns:

@@ -140,11 +140,11 @@ class PairSettings(Settings):
             ]
         return [
             *generator,
-            ("batch_size", f"{self.batch_size}", "small: more steps fit into a time"),
+            ("batch_size", f"{self.batch_size}", "small: more steps fit into the time"),
             ("learning_rate", f"{self.learning_rate:g}", "higher than the paper's; falls over the second half"),
             ("loss", str(self.loss), "the generator learns even while it loses"),
             ("reconstruction", f"{self.reconstruction}, weight {self.reconstruction_weight:g}", "the paper's"),
-            ("flip", yes(self.flip), flip if self.flip else "mirrored, letters would be wrong"),
+            ("flip", yes(self.flip), flip if self.flip else "mirrored letters would be wrong"),
             ("ema", f"{self.ema:g}", "the average of the last weights draws better"),
         ]
 
@@ -154,15 +154,15 @@ def for_pairs(source_shape, target_shape, count, minutes=None):
 
     The networks are a U-Net and a patch discriminator, as in pix2pix. For images of up to 128 pixels they have a
     quarter of the paper's number of weights. If targets are 2 or 4 times as large as sources and have as many channels,
-    a super-resolution generator takes the place of the U-Net. It adds details to the enlarged source, which is most of
-    the target already, so that before training it is as good as enlargement alone. Its learning rate is that of the
-    trials. `replace(architecture="unet")` is for larger targets that look different from their sources.
+    a super-resolution generator takes the place of the U-Net. This generator adds a residual to the enlarged source,
+    which is already close to the target. So even before training, its output is as good as plain enlargement. With it,
+    the learning rate is 5e-4, as in the trials. `replace(architecture="unet")` is for larger targets that look
+    different from their sources.
 
     Pairs are mirrored, both images alike, where both are in color: that is right for photographs and drawings, and
     wrong for letters, which are gray more often than not. Nothing else is changed at random, since a source has only
-    one right target. The values are those of trials on satellite images and relief, 64x64, at 40 minutes of one core,
-    and of photographs enlarged to 64x64, at five (docs/settings.md); other sizes, hours and GPUs are beyond what was
-    tried.
+    one right target. The values come from trials: on satellite images and relief, 64x64, with 40 minutes on one core,
+    and on photographs enlarged to 64x64, with five minutes. Other sizes, longer training and GPUs were not tried.
 
     Args:
         source_shape: Tuple `(height, width, channels)` with 1 to 4 channels.

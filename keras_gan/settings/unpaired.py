@@ -119,7 +119,11 @@ class UnpairedSettings(Settings):
 
     def _data(self):
         a, b = ("x".join(map(str, shape)) for shape in (self.shape_a, self.shape_b))
-        return "images", f"{self.count_a:,} of {a}, {self.count_b:,} of {b}", f"of the larger set {self._passes}"
+        return (
+            "images",
+            f"{self.count_a:,} of {a}, {self.count_b:,} of {b}",
+            f"each of the larger set is seen {self._seen:.3g} times",
+        )
 
     def _choices(self):
         flip = "doubles the images; right for photographs and drawings"
@@ -129,12 +133,12 @@ class UnpairedSettings(Settings):
         return [
             ("networks", f"{kind}{self.blocks} blocks and patches, width {self.width}", "narrow: more steps fit"),
             ("pool_size", f"{self.pool_size}", "the paper's"),
-            ("batch_size", f"{self.batch_size}", "small: more steps fit into a time"),
+            ("batch_size", f"{self.batch_size}", "small: more steps fit into the time"),
             ("learning_rate", f"{self.learning_rate:g}", "higher than the paper's; falls over the second half"),
             ("loss", str(self.loss), "the paper's"),
             ("cycle_weight", f"{self.cycle_weight:g}", "the paper's"),
             ("identity_weight", f"{identity:g}", "keeps colors that need not change" if alike else "channels differ"),
-            ("flip", yes(self.flip), flip if self.flip else "mirrored, letters would be wrong"),
+            ("flip", yes(self.flip), flip if self.flip else "mirrored letters would be wrong"),
             ("ema", f"{self.ema:g}", "the average of the last weights draws better"),
         ]
 

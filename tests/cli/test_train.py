@@ -89,7 +89,7 @@ def test_a_finished_run_stays_as_it_is(finished, folder, capsys):
     assert cli.main(["train", str(folder), "--run-dir", str(finished), *TINY]) == 0
     assert "is finished" in capsys.readouterr().out
     message = fails(capsys, folder, "--run-dir", finished, *TINY, "--seed", "3", "--r1", "0.5")
-    assert "--seed 0 then, 3 now" in message and "--r1 None then, 0.5 now" in message
+    assert "--seed was 0, is 3" in message and "--r1 was None, is 0.5" in message
     assert before == {p: p.stat().st_mtime_ns for p in finished.rglob("*")}
 
 

@@ -217,7 +217,7 @@ def test_it_trains(kind, make_image_gan):
         (Sequence([]), {}, ValueError, "at least one batch"),
         (Sequence([{"image": X, "label": Y}]), {}, TypeError, "Received: a dict of 'image', 'label'. Take both out"),
         (Sequence([X[0]]), {}, ValueError, "Put images into batches"),
-        ((x for x in X), {}, TypeError, "can't begin again in each epoch. Received: a generator"),
+        ((x for x in X), {}, TypeError, "can't be restarted for each epoch. Received: a generator"),
         ([[1, 2]], {}, TypeError, "Received: a list"),
         (None, {}, TypeError, "Received: a NoneType"),
         (X, {"data_range": (1, 0)}, ValueError, r"data_range must be \(low, high\)"),

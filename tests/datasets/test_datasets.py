@@ -472,7 +472,12 @@ def test_all_bad_images_are_named_at_once(folder):
     message = str(caught.value)
     assert all(name in message for name in names[:10]) and not any(name in message for name in names[10:])
     assert f"; and {len(names) - 10} more. Repair" in message and "on_error='skip'" in message
-    for reason in ("(no image, or of another format)", "20000x20000 pixels", "9500x9500 pixels", "No such file"):
+    for reason in (
+        "(not an image, or of an unsupported format)",
+        "20000x20000 pixels",
+        "9500x9500 pixels",
+        "No such file",
+    ):
         assert reason in message.replace("400000000", "20000x20000"), reason
 
 

@@ -144,7 +144,10 @@ def test_bad_folders(a, b, tmp_path):
         with pytest.raises(error, match=message):
             load(first, second)
     Image.fromarray(TARGETS[0]).save(b / "x" / "00.png")
-    with pytest.raises(ValueError, match=r"b must hold one image of each name.*Received: 1 more \(x/00\.png\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"b must not hold images whose names differ only in the suffix. Received: 1 such \(x/00\.png\)",
+    ):
         load(a, b, on_error="skip")
 
 

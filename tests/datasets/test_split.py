@@ -149,7 +149,10 @@ def test_survey_of_a_folder(tmp_path):
         # As a viewer shows them: the last is 100 high.
         "sizes": ((4, 5), (20, 30), (40, 50)),
         "modes": {"RGB": 2, "RGBA": 1, "L": 1, "P": 1},
-        "unreadable": {"dog/empty.jpg": "no image, or of another format", "dog/pipe.png": "no regular file"},
+        "unreadable": {
+            "dog/empty.jpg": "not an image, or of an unsupported format",
+            "dog/pipe.png": "not a regular file",
+        },
         "others": ["dog/scan.tif"],
     }
     assert datasets.survey(f"folder:{tmp_path / 'dog'}").sizes[2] == (100, 10)

@@ -112,7 +112,7 @@ def _reasons(chosen):
 def test_reasons_are_true_of_gray_images_and_color():
     color, gray = (_reasons(settings.for_images((8, 8, channels), 20)) for channels in (3, 1))
     assert color["augment"] == "seen often, images would be memorized" and "less time" in color["simultaneous"]
-    assert gray["augment"] == gray["simultaneous"] == "digits became worse by it"
+    assert gray["augment"] == gray["simultaneous"] == "made digits worse in trials"
     assert color["flip"] == "doubles the images" and "letters" in gray["flip"]
     # Built without for_images, too.
     built = _reasons(settings.ImageSettings(shape=(8, 8, 1), count=20))

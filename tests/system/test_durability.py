@@ -225,14 +225,14 @@ def test_other_settings_are_named_and_refused_or_forced(points, make_gan, tmp_pa
 
     _cut(make_gan(), points, (1, 0), epochs=2, backup_dir=tmp_path)
     changes = {
-        r"loss: NonSaturating then, Hinge now": {"loss": "hinge"},
-        r"discriminator_optimizer.learning_rate: 0.0002 then, 0.1 now": {
+        r"loss: was NonSaturating, is Hinge": {"loss": "hinge"},
+        r"discriminator_optimizer.learning_rate: was 0.0002, is 0.1": {
             "discriminator_optimizer": keras.optimizers.Adam(0.1, beta_1=0.5)
         },
-        r"penalties.0.gamma: None then, 3 now": {"penalties": [keras_gan.penalties.R1(3.0)]},
-        r"steps per epoch .*: 8 then, 16 now": {"batch_size": 16},
-        r"seed: 0 then, 5 now": {"seed": 5},
-        r"discriminator.layers.3: Dense then, Dropout now": {"dropout": 0.5},
+        r"penalties.0.gamma: was None, is 3": {"penalties": [keras_gan.penalties.R1(3.0)]},
+        r"steps per epoch .*: was 8, is 16": {"batch_size": 16},
+        r"seed: was 0, is 5": {"seed": 5},
+        r"discriminator.layers.3: was Dense, is Dropout": {"dropout": 0.5},
     }
     for message, change in changes.items():
         with pytest.raises(ValueError, match=f"(?s)same settings.*{message}.*force=True"):
@@ -282,7 +282,7 @@ def test_a_folder_that_can_not_be_written_is_told_before_the_first_step(place, p
     (tmp_path / "file").write_text("")
     folder = tmp_path / "file" if place == "a file" else tmp_path / "file" / "backup"
     gan = make_gan()
-    with pytest.raises(OSError, match="backup_dir must be a folder to write to"):
+    with pytest.raises(OSError, match="backup_dir must be a writable folder"):
         gan.fit(points, verbose=0, callbacks=[BackupAndRestore(folder)])
     assert int(gan.optimizer.iterations) == 0
 
