@@ -356,7 +356,8 @@ def test_a_run_that_was_cut_off_ends_as_an_unbroken_one(folder, tmp_path, rounds
         else:
             wait_for_a_backup(cut, run)
         cut.send_signal(number)
-        assert cut.wait() in (-signal.SIGKILL, 143)
+        # The signal may come while Python imports, before the command handles it.
+        assert cut.wait() in (-number, 143)
         assert not (run / "report.html").exists()
         assert start(run, tmp_path / "home", *options).wait() == 0
         found = arrays(run / "last.keras")
