@@ -103,9 +103,12 @@ class JensenShannon(BufferedMetric):
 
     Example:
 
-    ```python real = np.array([0.0, 0.25, 0.75, 1.0]) metric = keras_gan.metrics.JensenShannon(bins=2)
+    ```python
+    real = np.array([0.0, 0.25, 0.75, 1.0])
+    metric = keras_gan.metrics.JensenShannon(bins=2)
     metric.update_state(real, real / 4)  # real: half of the values in each bin; fake: all in the first bin
-    metric.result()  # 0.2158 ```
+    metric.result()  # 0.2158
+    ```
 
     Reference:
         [Lin, 1991](https://doi.org/10.1109/18.61115)
@@ -167,9 +170,12 @@ class KolmogorovSmirnov(BufferedMetric):
 
     Example:
 
-    ```python real = np.array([0.0, 1.0, 2.0, 3.0]) metric = keras_gan.metrics.KolmogorovSmirnov()
+    ```python
+    real = np.array([0.0, 1.0, 2.0, 3.0])
+    metric = keras_gan.metrics.KolmogorovSmirnov()
     metric.update_state(real, real + 2.0)  # up to t = 1: half of the real values, none of the generated ones
-    metric.result()  # 0.5 ```
+    metric.result()  # 0.5
+    ```
 
     Reference:
         [Smirnov, 1948](https://doi.org/10.1214/aoms/1177730256)
