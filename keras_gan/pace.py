@@ -125,5 +125,5 @@ def measure(gan, data, validation_data=None, callbacks=(), seconds=5.0):
     _, *steps, done = fit(max(4, min(500, math.ceil(seconds / max(second - first, 1e-3)))))
     times = sorted(b - a for a, b in itertools.pairwise(steps))
     # The mean, since slow steps count too: the median is some 5 % lower. The slowest ones may have compiled something.
-    step = statistics.fmean(times[: -math.ceil(len(times) / 50)])
+    step = statistics.fmean(times[: -math.ceil(len(times) / 50)] or times)
     return Pace(end - begin, step, done - steps[-1])

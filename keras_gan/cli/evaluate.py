@@ -43,7 +43,7 @@ _MEANINGS = {
     "density": "1 on average for a perfect generator",
     "coverage": "share of real images with a sample nearby",
     "memorization": "share of near-copies; 0.05 without copying",
-    "classifier_score": "higher is better; from 1 to the number of classes",
+    "classifier_score": "higher is better; 1 to the number of classes",
 }
 # For two sets, the name of a figure ends in `_a` or `_b`: the set that images are translated to, or, for cycle losses,
 # the set whose images are translated there and back.

@@ -365,7 +365,7 @@ def test_evaluate_leaves_out_what_takes_fewer_pixels(make_image_gan, folder, tmp
     assert cli.main(command) == 0
     out, err = capfd.readouterr()
     assert "frechet_distance" not in json.loads(out) and json.loads(out)["sliced_wasserstein"] > 0
-    assert "frechet_distance is left out: it takes up to 191 values, and an image here has 192.\n" in err
+    assert "frechet_distance is left out: it takes up to 191 values per image, and these have 192.\n" in err
 
 
 def test_evaluate_makes_room_for_as_many_as_there_are(make_image_gan, folder, tmp_path, monkeypatch):

@@ -195,5 +195,5 @@ def test_what_can_not_be_translated(model, tmp_path, capsys):
     (tmp_path / "other.keras").unlink()
     assert sorted(tmp_path.rglob("*")) == before
     Image.fromarray(picture(16, 16)).save(source / "a.jpg")
-    assert "one image of each name" in fails(capsys, model, source, tmp_path / "out")
+    assert "names differ only in the suffix" in fails(capsys, model, source, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -111,7 +111,7 @@ def test_another_set_is_another_cache(folder, place, decoded, change):
 
 def test_what_can_not_be_read_is_said_each_time(folder, place, decoded):
     for _ in range(2):
-        with pytest.raises(ValueError, match=r"1 of 60 images in .* can't be read: a/07\.png \(no image"):
+        with pytest.raises(ValueError, match=r"1 of 60 images in .* can't be read: a/07\.png \(not an image"):
             load(folder, cache=place, on_error="raise")
     load(folder, cache=place)
     assert len(decoded) == 60

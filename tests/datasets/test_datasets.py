@@ -694,7 +694,7 @@ def test_bad_folders(folder, tmp_path_factory):
     with pytest.raises(ValueError, match="a folder is one split"):
         datasets.load(f"folder:{folder}", 2, split="test")
     Image.new("RGB", (30, 20)).save(folder / "loose.png")
-    with pytest.raises(ValueError, match=r"subfolder that names its class.*loose\.png"):
+    with pytest.raises(ValueError, match=r"subfolder named after its class.*loose\.png"):
         datasets.load(f"folder:{folder}", 2, labels=True)
 
 

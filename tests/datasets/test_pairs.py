@@ -161,7 +161,7 @@ def test_what_can_not_be_read_in_either_folder(a, b, tmp_path, caplog, cached):
         with pytest.raises(ValueError, match=r"^3 of 24 pairs in .*a and .*b can't be used: x/02 ") as caught:
             load(a, b, cache=place)
     message = str(caught.value)
-    assert "x/02 (x/02.png of a: no image" in message and "y/05 (y/05.bmp of b: " in message
+    assert "x/02 (x/02.png of a: not an image" in message and "y/05 (y/05.bmp of b: " in message
     assert "y/07 (10x8 and 5x8 pixels are of different shapes)" in message and "on_error='skip'" in message
     with caplog.at_level(logging.WARNING, "keras_gan"):
         found = epoch(load(a, b, cache=place, on_error="skip", direction="b_to_a"))
@@ -645,7 +645,7 @@ def test_survey(a, b):
     assert (found.count, found.names, found.groups) == (23, names, {"x": 11, "y": 12})
     assert found.sizes == (((8, 10),) * 3, ((8, 10), (8, 10), (32, 40)))
     assert found.modes == ({"RGB": 21}, {"RGB": 20, "L": 1})
-    assert list(found.unreadable) == ["x/02", "x/04"] and "of a: no image" in found.unreadable["x/04"]
+    assert list(found.unreadable) == ["x/02", "x/04"] and "of a: not an image" in found.unreadable["x/04"]
     assert found.unreadable["x/02"] == "10x8 and 40x40 pixels are of different shapes"
     assert found.unmatched == (["x/06"], ["x/more"]) and found.others == ([], ["x/scan.tif"])
     json.dumps(found.unreadable)

@@ -397,7 +397,7 @@ def test_arguments_are_checked():
         assert cls(neighbors=4, max_examples=5).max_examples == 5
     with pytest.raises(ValueError, match="neighbors must be"):
         metrics.PrecisionRecall(neighbors=1.5)
-    with pytest.raises(ValueError, match=r"takes up to 8192.*Pass features"):
+    with pytest.raises(ValueError, match=r"takes at most 8192.*Pass a model"):
         metrics.FrechetDistance().build((64, 64, 3))
     with pytest.raises(ValueError, match=r"must return probabilities.*softmax"):
         evaluate(metrics.ClassifierScore(keras.layers.Identity()), *pair(n=9))
