@@ -403,7 +403,7 @@ def test_arguments_are_checked():
         evaluate(metrics.ClassifierScore(keras.layers.Identity()), *pair(n=9))
     metric = metrics.FrechetDistance()
     metric.build((3,))
-    with pytest.raises(ValueError, match="built for 3"):
+    with pytest.raises(ValueError, match="built for data with 3"):
         metric.build((4,))
     with pytest.raises(ValueError, match=r"must take data of shape \(None, 8, 8, 1\)"):
         metrics.FrechetDistance(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])).build((8, 8, 1))
