@@ -33,6 +33,7 @@ setup(
     entry_points={"console_scripts": ["keras-gan = keras_gan_cli:main"]},
     install_requires=[
         "keras>=3.15,<4",
+        # 2.20 trains as well, but its graph optimizer prints an error for each discriminator.
         "tensorflow>=2.21",
         "tensorflow-datasets",
         "importlib_resources",
