@@ -58,10 +58,13 @@ def _stoppable():
 
     Python ignores an exception that a signal handler raises inside a callback whose exceptions are not propagated, such
     as `__del__` or a callback of the garbage collector. TensorFlow drops one that is raised while it examines an
-    argument. So the signal is repeated until the command ends.
+    argument. So the signal is repeated until the command ends. C code may turn the exception into another one, which
+    then stands for the signal.
     """
+    received = []
 
     def stop(number, frame):
+        received.append(number)
         # Starts the thread with `_thread`, not with `threading`: the main thread may hold the locks of `threading`
         # here.
         _thread.start_new_thread(again, (number,))
@@ -92,6 +95,10 @@ def _stoppable():
     handlers = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
+    except Exception as error:
+        if received:
+            raise _Stopped(received[0]) from error
+        raise
     finally:
         sys.unraisablehook = hook
         for number, handler in handlers.items():

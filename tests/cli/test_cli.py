@@ -472,6 +472,19 @@ def test_a_signal_that_is_dropped_comes_again(number, lose, monkeypatch, capsys)
     assert sys.unraisablehook is hook and signal.getsignal(signal.SIGTERM) is handler
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (None, 1)])
+def test_an_error_that_a_signal_became_is_the_signal(number, code, monkeypatch, capsys):
+    def work(path):
+        with contextlib.suppress(KeyboardInterrupt):
+            if number is not None:
+                signal.raise_signal(number)
+        raise TypeError("what C code made of it")
+
+    monkeypatch.setattr(saving, "load_untrusted", work)
+    assert cli.main(["sample", "gan.keras", "--out", "new.png"]) == code
+    assert ("stopped" if number else "what C code made of it") in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", [[], ["Training ended at epoch 2, step 1."]], ids=["python", "fit"])
 def test_ctrl_c_is_told_in_a_line(words, monkeypatch, capsys):
     def stop(path):

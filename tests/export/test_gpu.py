@@ -205,7 +205,7 @@ def test_every_builder_runs_whole(name, size, labelled, quantize, tmp_path):
     condition = C.Labels(10) if labelled else None
     generator = BUILDERS[name]((size, size, 3), latent_dim=64, condition=condition, **options)
     with_contrast(generator, None)
-    if size == 128:
+    if name == "dcgan" and size == 128:
         # So many untrained layers make nearly gray images.
         last = [weight for weight in generator.trainable_weights if len(weight.shape) > 1][-1]
         last.assign(4 * last)
