@@ -162,8 +162,8 @@ class CycleGAN(Match):
                 Defaults to none.
             cycle: `keras.losses.Loss`, function of `(target, output)`, or name of one from `keras.losses`: the distance
                 in both the cycle loss and the identity loss. Defaults to `"mae"`.
-            cycle_weight: Float >= 0. Defaults to `10.0`, the paper's number. The paper's adversarial loss is twice
-                `"least_squares"`, so with `"least_squares"`, `5.0` gives the paper's ratio of the two losses
+            cycle_weight: Float >= 0. Defaults to `10.0`, the paper's number. The paper's adversarial loss for
+                generators is twice `"least_squares"`, so with `"least_squares"`, `5.0` gives the paper's ratio.
             identity_weight: Float >= 0, the weight of the identity loss, as a share of `cycle_weight`. This loss keeps
                 colors that need not change, and takes two more passes of the generators in each step. Must be 0 if A
                 and B differ in channels. Defaults to None: 0.5 as in the paper, or 0 if channels differ.

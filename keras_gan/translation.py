@@ -110,8 +110,7 @@ class Pix2Pix(Duel):
                 the distance of an output from its target, averaged over the batch. Defaults to `"mae"`.
             reconstruction_weight: Float >= 0. Defaults to `100.0`, as in the paper.
             simultaneous: Bool, whether both players learn from the same outputs and are updated simultaneously, as in
-                `GAN`.
-                Defaults to False, the discriminator first.
+                `GAN`. Defaults to False, the discriminator first.
             run_eagerly: Bool, as in `keras.Model.compile`.
             steps_per_execution: Int, as in `keras.Model.compile`.
             jit_compile: Bool or `"auto"`, as in `keras.Model.compile`.

@@ -1,8 +1,8 @@
 """Faces, 64x64 in color: DCGAN's samples, interpolation between them, and arithmetic with their latents.
 
 Without `--data`, the script makes 4,000 drawn faces. It combines the parts of Avataaars, by Pablo Stanley, which are
-included in the package dicebear-styles (`pip install 'keras-gan[faces]'`). Photographs are harder to learn. For `--data
-folder:PATH` or `--data celeb_a` (8 GB of memory) you need a GPU, more epochs, and `--width 64` as in the paper.
+included in the package dicebear-styles (`pip install 'keras-gan[faces]'`). Photographs are harder to learn. With
+`--data folder:PATH` or `--data celeb_a` (8 GB of memory) you need a GPU, more epochs, and the paper's `--width 64`.
 
 Arithmetic: take the mean latent of three samples with glasses and long hair, subtract the mean latent of three with
 long hair and no glasses, and add the mean latent of three with short hair and no glasses. The result should generate a

@@ -1,10 +1,10 @@
 """Generative and discriminative classifiers of digits: models of p(x | y) and of p(y | x).
 
 Gaussians of classes, on the 40 first principal components, draw digits, and Bayes' rule makes them a classifier. If all
-classes share one covariance, the classifier is linear, with weights `w_c = Sigma^-1 mu_c` and biases `log p(c) - mu_c .
-w_c / 2`. With a separate covariance for each class it is quadratic. The naive variant uses diagonal covariances. 5 % of
-the mean variance is added to each diagonal, so that covariances of few examples can be inverted. Logistic regression
-fits the linear form directly, and can't draw. A GAN draws but has no density: classifiers learn from its digits alone.
+classes share one covariance, it is linear, with weights `w_c = Sigma^-1 mu_c` and biases `log p(c) - mu_c . w_c / 2`.
+With a separate covariance for each class it is quadratic. The naive variant uses diagonal covariances. 5 % of the mean
+variance is added to each diagonal, so that covariances of few examples can be inverted. Logistic regression fits the
+linear form directly, and can't draw. A GAN draws but has no density: classifiers learn from its digits alone.
 
 Command:   python recipes/generative_vs_discriminative.py
 Minutes:   2 of one CPU core

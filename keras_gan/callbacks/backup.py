@@ -15,6 +15,7 @@ from keras import ops
 from keras_gan import keras_private
 from keras_gan.callbacks import memory
 from keras_gan.checks import check_integer, check_path
+from keras_gan.checks.values import differences
 from keras_gan.saving import replacing
 
 _STATE = "state.json"
@@ -156,7 +157,8 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
             )
 
     def _restore(self, path, state):
-        changed = _differences(state["settings"], self._settings)
+        found = differences(state["settings"], self._settings)
+        changed = [f"{name}: was {_short(then)}, is {_short(now)}" for name, then, now in found]
         if changed and not self.force:
             raise ValueError(
                 f"backup_dir must hold a run with the same settings. Received: {path}, made with others:\n"
@@ -334,11 +336,6 @@ def _flatten(path, value):
             yield from _flatten([*path, str(i)], part)
     else:
         yield ".".join(path), value
-
-
-def _differences(then, now):
-    names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
-    return [f"{name}: was {_short(then.get(name))}, is {_short(now.get(name))}" for name in names]
 
 
 def _short(value):

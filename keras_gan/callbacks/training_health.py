@@ -86,8 +86,7 @@ class TrainingHealth(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         logs = logs or {}
         broken = _not_finite(logs, logs)
-        # Training ends after a step, not before it: with several processes, the chief has then already written its
-        # files.
+        # Read after a step, not before it: when several processes train, the chief has written its files by then.
         self._written = self._when_written()
         if broken and not self.model.stop_training:
             culprit = self.model.culprit(broken)

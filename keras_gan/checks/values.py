@@ -133,6 +133,20 @@ def is_auto(value):
     return isinstance(value, str) and value == "auto"
 
 
+def differences(then, now):
+    """Lists the entries in which two dicts differ.
+
+    Args:
+        then: Dict.
+        now: Dict. An entry that one of them lacks counts as None.
+
+    Returns:
+        List of `(name, then, now)`: a name, and its two values.
+    """
+    values = [(name, then.get(name), now.get(name)) for name in {**then, **now}]
+    return [(name, before, after) for name, before, after in values if before != after]
+
+
 def same_shape(received, expected):
     """Compares two shapes where both are known."""
     if len(received) != len(expected):

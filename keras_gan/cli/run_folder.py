@@ -5,7 +5,7 @@ import os
 import shlex
 
 from keras_gan import saving
-from keras_gan.checks.values import check_path
+from keras_gan.checks.values import check_path, differences
 from keras_gan.cli.common import SWITCHES
 
 _OPTIONS, _REPORT = "options.json", "report.html"
@@ -29,10 +29,9 @@ class RunFolder:
         self.options = {"command": command}
         if (self.path / _OPTIONS).is_file():
             self.options = json.loads((self.path / _OPTIONS).read_text("utf-8"))
-            then = self.options["command"]
-            names = [name for name in {**then, **command} if then.get(name) != command.get(name)]
-            if names:
-                listed = "; ".join(f"{_flag(n)} was {then.get(n)}, is {command.get(n)}" for n in names)
+            changed = differences(self.options["command"], command)
+            if changed:
+                listed = "; ".join(f"{_flag(name)} was {then}, is {now}" for name, then, now in changed)
                 raise ValueError(
                     f"--run-dir must be a new folder or hold a run with the same options. Received: {self.path}, a run "
                     f"with other options: {listed}. Give the options of that run, or another folder."

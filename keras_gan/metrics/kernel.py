@@ -19,9 +19,9 @@ class KernelDistance(BufferedMetric):
     error is that of a U-statistic, with the first-order and the second-order term of its variance, so that it is also
     valid near zero.
 
-    It needs all examples at once. Only the first `max_examples` real and generated examples are kept. They need `8 *
-    max_examples * features` bytes, under `tf.distribute` on every replica. Time grows with the square of the number
-    that is kept.
+    It needs all examples at once. Only the first `max_examples` real and generated examples are kept. They need
+    `8 * max_examples * features` bytes, under `tf.distribute` on every replica. Time grows with the square of the
+    number that is kept.
 
     Args:
         features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict with

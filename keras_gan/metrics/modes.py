@@ -26,10 +26,10 @@ class ModeCoverage(FeatureMetric):
     So the divergence stays finite if modes are missing. Its maximum is `log(num_modes)`, if all samples are in one mode
     or no sample is of high quality.
 
-    A perfect sampler is not at the ends of these scales. For a 2-D normal mode, 98.9 % of the probability (`1 - exp(-9
-    / 2)`) lies within 3 sigma. A much higher share of high-quality samples means that the generated modes are too
-    narrow. And `n` samples have a divergence of about `(num_modes - 1) / (2 * n)` by chance: 0.005 for 2,500 in 25
-    modes, 0.019 for 26,000 in 1,000.
+    A perfect sampler is not at the ends of these scales. For a 2-D normal mode, 98.9 % of the probability, or
+    `1 - exp(-9 / 2)`, lies within 3 sigma. A much higher share of high-quality samples means that the generated modes
+    are too narrow. And `n` samples have a divergence of about `(num_modes - 1) / (2 * n)` by chance: 0.005 for 2,500 in
+    25 modes, 0.019 for 26,000 in 1,000.
 
     Only counts are kept: memory does not grow with the number of samples.
 

@@ -252,7 +252,7 @@ class Settings:
 
     @property
     def _passes(self):
-        return f"each is seen {self._seen:.3g} times"
+        return f"seen {self._seen:.3g} times"
 
 
 def check_size(name, shape):

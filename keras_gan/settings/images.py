@@ -123,7 +123,7 @@ class ImageSettings(Settings):
         return default.replace(steps=math.ceil(self.steps * self.batch_size / default.batch_size))
 
     def _data(self):
-        return "images", f"{self.count:,} of {'x'.join(map(str, self.shape))}", self._passes
+        return "images", f"{self.count:,} of {'x'.join(map(str, self.shape))}", f"each is {self._passes}"
 
     def _choices(self):
         worse = "made digits worse in trials"

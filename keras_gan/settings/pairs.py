@@ -126,7 +126,7 @@ class PairSettings(Settings):
 
     def _data(self):
         source, target = ("x".join(map(str, shape)) for shape in (self.source_shape, self.target_shape))
-        return "pairs", f"{self.count:,} of {source} to {target}", self._passes
+        return "pairs", f"{self.count:,} of {source} to {target}", f"each is {self._passes}"
 
     def _choices(self):
         flip = "doubles the pairs; right for photographs and drawings"

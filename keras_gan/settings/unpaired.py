@@ -119,11 +119,8 @@ class UnpairedSettings(Settings):
 
     def _data(self):
         a, b = ("x".join(map(str, shape)) for shape in (self.shape_a, self.shape_b))
-        return (
-            "images",
-            f"{self.count_a:,} of {a}, {self.count_b:,} of {b}",
-            f"each of the larger set is seen {self._seen:.3g} times",
-        )
+        counts = f"{self.count_a:,} of {a}, {self.count_b:,} of {b}"
+        return "images", counts, f"each of the larger set is {self._passes}"
 
     def _choices(self):
         flip = "doubles the images; right for photographs and drawings"
