@@ -6,7 +6,7 @@ import os
 from keras_gan import datasets
 from keras_gan.cli.common import speaking_of_options
 from keras_gan.cli.pairs import SMALLEST
-from keras_gan.cli.source import BATCH, Images, repeated_noise
+from keras_gan.cli.source import Images, repeated_noise
 
 
 def add_options(parser):
@@ -68,7 +68,7 @@ class Degraded(Images):
         height, width, channels = self.shape
         self.source_shape = (height // args.degrade, width // args.degrade, channels)
 
-    def load(self, batch_size, split=0, flip=False, seed=None):
+    def load(self, batch_size, split=0, flip=False, crop=0, seed=None):
         args, seed = self._args, self._args.seed if seed is None else seed
         return load_degraded(
             args.source,
@@ -79,6 +79,7 @@ class Degraded(Images):
             args.skip_bad_images,
             seed,
             flip=flip,
+            crop=crop,
             cache=args.cache,
         )
 
@@ -88,11 +89,11 @@ class Degraded(Images):
     @functools.cached_property
     def plain(self):
         """`tf.data.Dataset` of the targets to train on, as they are."""
-        return self.load(BATCH).map(lambda source, target: target)
+        return self.unvaried.map(lambda source, target: target)
 
-    def check(self, train):
+    def check(self):
         # Targets only: noise makes the sources differ even if all images are the same.
-        super().check(train.map(lambda source, target: target))
+        self._check_differ(self.plain)
 
     def facts(self):
         return {**super().facts(), "source_shape": self.source_shape}

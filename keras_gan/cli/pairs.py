@@ -8,7 +8,6 @@ import numpy as np
 from keras_gan import datasets
 from keras_gan.cli.common import speaking_of_options
 from keras_gan.cli.source import (
-    BATCH,
     COLORS,
     COMPARED,
     DEFAULT_SIZE,
@@ -178,10 +177,10 @@ class Pairs(Source):
             )
         return size, size
 
-    def load(self, batch_size, split=0, flip=False, seed=None):
+    def load(self, batch_size, split=0, flip=False, crop=0, seed=None):
         seed = self._args.seed if seed is None else seed
-        shapes, cache = (self.source_shape, self.shape), self._args.cache
-        return load_pairs(self._args, batch_size, self.splits[split], *shapes, seed, flip=flip, cache=cache)
+        options = {"flip": flip, "crop": crop, "cache": self._args.cache}
+        return load_pairs(self._args, batch_size, self.splits[split], self.source_shape, self.shape, seed, **options)
 
     def noise(self, split=1):
         return repeated_noise(self.source_shape, self.shape, len(self._withheld))
@@ -189,11 +188,11 @@ class Pairs(Source):
     @functools.cached_property
     def plain(self):
         """`tf.data.Dataset` of the targets to train on, as they are."""
-        return self.load(BATCH).map(lambda source, target: target)
+        return self.unvaried.map(lambda source, target: target)
 
-    def check(self, train):
-        super().check(train)
-        source, target = map(np.asarray, next(iter(train)))
+    def check(self):
+        super().check()
+        source, target = map(np.asarray, next(iter(self.unvaried)))
         if source.shape == target.shape and (source == target).all():
             raise ValueError(
                 "--pairs must hold sources and targets that differ from them. Received: "

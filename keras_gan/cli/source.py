@@ -52,13 +52,14 @@ class Source:
         # Images above Pillow's pixel limit can't be read. They are counted and listed as unreadable.
         warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
-    def load(self, batch_size, split=0, flip=False, seed=None):
+    def load(self, batch_size, split=0, flip=False, crop=0, seed=None):
         """Loads examples.
 
         Args:
             batch_size: Int.
             split: 0 for the examples to train on, 1 for those that metrics compare. Defaults to `0`.
             flip: Bool, whether to mirror examples at random. Defaults to False.
+            crop: Int, how many pixels larger to read images, to crop random windows from them. Defaults to `0`.
             seed: Int. Defaults to None, the seed of the command line.
 
         Returns:
@@ -86,11 +87,20 @@ class Source:
         """
         raise NotImplementedError
 
-    def check(self, train):
+    @functools.cached_property
+    def unvaried(self):
+        """`tf.data.Dataset` of the examples to train on, neither mirrored nor cropped at random."""
+        return self.load(BATCH)
+
+    def check(self):
         """Raises a ValueError if the first batch shows that nothing can be learned."""
+        self._check_differ(self.unvaried)
+
+    def _check_differ(self, examples):
+        first = map(np.asarray, keras.tree.flatten(next(iter(examples))))
         # Not strict: labels may follow the images.
-        for name, images in zip(self.names, keras.tree.flatten(next(iter(train))), strict=False):
-            if _are_one(np.asarray(images)):
+        for name, images in zip(self.names, first, strict=False):
+            if len(images) > 1 and (images == images[:1]).all():
                 raise ValueError(f"{self.option} must hold different images. Received: {name}, where all are the same.")
 
     @property
@@ -119,12 +129,6 @@ class Source:
             for path, names in zip(paths, others, strict=False)
             if names
         ]
-
-
-def _are_one(images):
-    """Tells if all images of a batch are the same, mirrored or not."""
-    symmetric = images + images[:, :, ::-1]
-    return len(images) > 1 and bool((symmetric == symmetric[:1]).all())
 
 
 def repeated(batch, count):
@@ -271,19 +275,19 @@ class Images(Source):
             )
         return Labels(len(classes))
 
-    def load(self, batch_size, split=0, flip=False, seed=None, labels=None):
-        """Loads images as `Source.load` does. `labels` defaults to None, the option of the command line."""
+    def load(self, batch_size, split=0, flip=False, crop=0, seed=None):
         is_folder = self._found.names is not None
         return load_images(
             self.name,
             batch_size,
             self.splits[split],
             skip_bad=self._args.skip_bad_images,
-            labels=self._args.labels if labels is None else labels,
+            labels=self._args.labels,
             image_size=self.shape[:2],
             seed=self._args.seed if seed is None else seed,
             channels=self.shape[2] if is_folder else None,
             flip=flip,
+            crop=crop,
             cache=self._args.cache,
         )
 
@@ -297,7 +301,7 @@ class Images(Source):
     @functools.cached_property
     def plain(self):
         """`tf.data.Dataset` of the images to train on, without labels, as they are."""
-        return self.load(BATCH, labels=False)
+        return self.unvaried.map(lambda images, labels: images) if self._args.labels else self.unvaried
 
     def facts(self):
         """Returns a dict of the facts about the images for `options.json`."""

@@ -62,6 +62,7 @@ _CHOICES = {
         "for --unpaired: the weight of the identity loss, for images that are in the target "
         "set already, as a share of --cycle-weight",
     ),
+    "crop": (int, "how many pixels larger images are read, to crop random windows from them; 0 for none"),
     "ema": (float, "the momentum of the average of the generator's weights"),
 }
 # Figures in the line of an epoch, and their names there.
@@ -296,8 +297,9 @@ class _Training:
         # Raises errors for settings that don't fit together, before images are read.
         with self._scope():
             self.settings.build(start_from=self._start())
-        self.train = self._source.load(self.settings.batch_size, flip=self.settings.flip)
-        self._source.check(self.train)
+        varied = {"flip": self.settings.flip, "crop": self.settings.crop}
+        self.train = self._source.load(self.settings.batch_size, **varied)
+        self._source.check()
 
     @property
     def is_chief(self):

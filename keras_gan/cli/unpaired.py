@@ -8,7 +8,6 @@ from keras_gan import datasets
 from keras_gan.cli.common import speaking_of_options
 from keras_gan.cli.pairs import SMALLEST
 from keras_gan.cli.source import (
-    BATCH,
     COLORS,
     COMPARED,
     DEFAULT_SIZE,
@@ -25,8 +24,6 @@ from keras_gan.metrics.features.self_supervised import FEWEST
 
 # The smallest number of images of each set: features learn from both sets, and distances need two held-out images.
 _FEWEST = FEWEST // 2 * 3 // 2
-# Images of each set in a batch for features, which see both sets together.
-_HALF = BATCH // 2
 
 
 def load_both(args, batch_size, split, shape, seed, **options):
@@ -168,9 +165,9 @@ class Unpaired(Source):
         # One number for both: features compare one set with the other.
         return self._args.channels or (1 if all(is_gray(found.modes) for found in self._found) else 3)
 
-    def load(self, batch_size, split=0, flip=False, seed=None):
+    def load(self, batch_size, split=0, flip=False, crop=0, seed=None):
         seed = self._args.seed if seed is None else seed
-        options = {"flip": flip, "cache": self._args.cache}
+        options = {"flip": flip, "crop": crop, "cache": self._args.cache}
         data = load_both(self._args, batch_size, self.splits[split], self.shape, seed, **options)
         return once(data, [count(found, self.splits[1]) for found in self._found], batch_size) if split else data
 
@@ -180,7 +177,7 @@ class Unpaired(Source):
     @functools.cached_property
     def plain(self):
         """`tf.data.Dataset` of the images of both sets to train on, as they are."""
-        return mixed(self.load(_HALF))
+        return mixed(self.unvaried)
 
     def facts(self):
         """Returns a dict of the facts about the sets for `options.json`."""

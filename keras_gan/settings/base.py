@@ -39,6 +39,7 @@ class Settings:
     learning_rate: float = defaults.LEARNING_RATE
     loss: object = "non_saturating"
     flip: bool = True
+    crop: int = 0
     ema: float = defaults.EMA
     seed: int | None = None
     steps: int | None = None
@@ -47,6 +48,7 @@ class Settings:
     def __post_init__(self):
         for name in ("count", "width", "batch_size"):
             setattr(self, name, check_integer(name, getattr(self, name)))
+        self.crop = check_integer("crop", self.crop, 0)
         self.learning_rate = check_number("learning_rate", self.learning_rate, 0, open_low=True)
         self.ema = check_number("ema", self.ema, 0, 1, open_high=True)
         self.seed = checks.check_seed(self.seed)
@@ -141,7 +143,7 @@ class Settings:
 
         Args:
             train: `tf.data.Dataset`, what `keras_gan.datasets.load`, `load_pairs` or `load_unpaired` gave for
-                `batch_size` and `flip`.
+                `batch_size`, `flip` and `crop`.
 
         Returns:
             `tf.data.Dataset` of known length.
@@ -245,6 +247,14 @@ class Settings:
     def _choices(self):
         """Lists choices with the reasons for their defaults, as `reasons` does."""
         raise NotImplementedError
+
+    def _varied(self, kind):
+        """Lists the choices that vary examples at random; `kind` says in the plural what they are."""
+        flip = f"doubles the {kind}; right for photographs and drawings"
+        return [
+            ("flip", yes(self.flip), flip if self.flip else "mirrored letters would be wrong"),
+            ("crop", f"{self.crop}", "random windows of enlarged images" if self.crop else "whole images"),
+        ]
 
     @property
     def _seen(self):

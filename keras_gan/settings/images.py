@@ -40,6 +40,7 @@ class ImageSettings(Settings):
         augment: Bool, whether the reals and fakes that the discriminator sees are augmented by `DiffAugment`. None, the
             default for images in color: True if each image is seen more than a hundred times.
         flip: Bool, whether images are mirrored at random.
+        crop: Int >= 0: images are read this many pixels higher and wider, and windows cropped from them at random.
         ema: Float, the momentum of the average of the generator's weights.
         seed: Int, or None.
         steps: Int, how many steps training has.
@@ -141,7 +142,7 @@ class ImageSettings(Settings):
             ("loss", str(self.loss), "the generator learns even while it loses"),
             ("r1", f"{self.r1:g}", "keeps the discriminator smooth"),
             ("augment", yes(self._variant), "seen often, images would be memorized" if self._variant else plain),
-            ("flip", yes(self.flip), "doubles the images" if self.flip else "mirrored letters would be wrong"),
+            *self._varied("images"),
             ("ema", f"{self.ema:g}", "the average of the last weights draws better"),
         ]
 

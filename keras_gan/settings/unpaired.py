@@ -6,7 +6,7 @@ from keras_gan import architectures
 from keras_gan.architectures.shapes import check_data_shape
 from keras_gan.checks.values import check_integer, check_number
 from keras_gan.cyclegan import CycleGAN
-from keras_gan.settings.base import Settings, check_size, grid_of_two, noise_of_two, yes
+from keras_gan.settings.base import Settings, check_size, grid_of_two, noise_of_two
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -34,6 +34,7 @@ class UnpairedSettings(Settings):
         identity_weight: Float, the weight of the identity loss, as a share of `cycle_weight`; None for the default of
             `CycleGAN`.
         flip: Bool, whether images are mirrored at random.
+        crop: Int >= 0: images are read this many pixels higher and wider, and windows cropped from them at random.
         ema: Float, the momentum of the averages of the generators' weights.
         seed: Int, or None.
         steps: Int, how many steps training has.
@@ -123,7 +124,6 @@ class UnpairedSettings(Settings):
         return "images", counts, f"each of the larger set is {self._passes}"
 
     def _choices(self):
-        flip = "doubles the images; right for photographs and drawings"
         kind = "separable, " if self.separable else ""
         alike = self.shape_a == self.shape_b
         identity = (0.5 if alike else 0.0) if self.identity_weight is None else self.identity_weight
@@ -135,7 +135,7 @@ class UnpairedSettings(Settings):
             ("loss", str(self.loss), "the paper's"),
             ("cycle_weight", f"{self.cycle_weight:g}", "the paper's"),
             ("identity_weight", f"{identity:g}", "keeps colors that need not change" if alike else "channels differ"),
-            ("flip", yes(self.flip), flip if self.flip else "mirrored letters would be wrong"),
+            *self._varied("images"),
             ("ema", f"{self.ema:g}", "the average of the last weights draws better"),
         ]
 

@@ -179,6 +179,42 @@ def test_too_little_time_is_said(steps, is_said):
     assert ("less than one pass" in cli.train._expected(chosen, pace.Pace(0.0, 1.0, 0.0), rest=0, gone=0)) == is_said
 
 
+@pytest.mark.parametrize(
+    ("data", "images_of"),
+    [
+        (["{a}"], lambda images: images),
+        (["{a}", "--degrade", "2"], lambda pair: pair[1]),
+        (["--pairs", "{a}", "{b}"], lambda pair: pair[0]),
+        (["--unpaired", "{a}", "{b}"], lambda pair: pair[1]),
+    ],
+)
+@pytest.mark.parametrize("crop", [0, 4])
+def test_crop_takes_windows_of_larger_images(data, images_of, crop, tmp_path, monkeypatch):
+    slope = np.broadcast_to(np.arange(16, dtype="uint8")[:, None, None] * 12, (16, 16, 3))
+    for k, name in enumerate([f"{k:02}.png" for k in range(40)]):
+        for folder, image in ((tmp_path / "a", slope), (tmp_path / "b", slope + 40)):
+            folder.mkdir(exist_ok=True)
+            # The last column makes each image another one.
+            Image.fromarray(np.concatenate([image[:, :15], np.full((16, 1, 3), k, "uint8")], 1)).save(folder / name)
+    found = []
+
+    def plan(training):
+        found.append(training.train)
+        raise ValueError("enough")
+
+    monkeypatch.setattr(cli.train._Training, "plan", plan)
+    data = [part.format(a=tmp_path / "a", b=tmp_path / "b") for part in data]
+    options = ["--width", "2", "--steps", "1", "--no-export", "--no-flip", "--crop", str(crop)]
+    assert cli.main(["train", *data, *options, "--run-dir", str(tmp_path / "run")]) == 1
+    images = np.concatenate([np.asarray(images_of(batch)) for batch in found[0].repeat(2)])
+    assert images.shape[1:] == (16, 16, 3)
+    # Windows begin at one of five rows, and each shows 16 of 20 rows.
+    tops = np.unique(images[:, 0, 4, 0].round(3))
+    assert len(tops) == crop + 1
+    height = images[:, -1, 4, 0] - images[:, 0, 4, 0]
+    assert abs(height.mean() - 15 * 12 / 127.5 * 16 / (16 + crop)) < 0.05
+
+
 def test_images_are_read_once_for_memorization(images):
     class Plain:
         passes = 0

@@ -100,7 +100,7 @@ def test_a_gan_to_start_from_keeps_its_weights(images):
 
 def test_text_gives_each_choice_with_its_reason():
     lines = str(small()).splitlines()
-    assert len(lines) == len(small().reasons()) == 12
+    assert len(lines) == len(small().reasons()) == 13
     assert lines[0].startswith("images") and "20 of 8x8x3" in lines[0] and "each is seen 1.2 times" in lines[0]
     assert all(len(line) <= 100 for line in lines)
 
@@ -113,7 +113,7 @@ def test_reasons_are_true_of_gray_images_and_color():
     color, gray = (_reasons(settings.for_images((8, 8, channels), 20)) for channels in (3, 1))
     assert color["augment"] == "seen often, images would be memorized" and "less time" in color["simultaneous"]
     assert gray["augment"] == gray["simultaneous"] == "made digits worse in trials"
-    assert color["flip"] == "doubles the images" and "letters" in gray["flip"]
+    assert color["flip"] == "doubles the images; right for photographs and drawings" and "letters" in gray["flip"]
     # Built without for_images, too.
     built = _reasons(settings.ImageSettings(shape=(8, 8, 1), count=20))
     assert built["augment"] == "your choice" and built["ema"] == gray["ema"]

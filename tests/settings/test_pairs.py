@@ -42,8 +42,12 @@ def test_choices_of_pairs_follow_their_shapes():
 
     assert [chosen(size).width for size in (16, 64, 128, 132, 256)] == [32, 32, 32, 64, 64]
     assert [chosen(16, *channels).flip for channels in ((3, 3), (1, 3), (3, 1), (4, 4))] == [True, False, False, True]
+    # An eighth of the smaller side, in whole pixels of the source.
+    assert [chosen(size).crop for size in (16, 20, 64, 256)] == [2, 2, 8, 32]
+    sizes = ((64, 96), (64, 96)), ((8, 8), (24, 24)), ((20, 20), (60, 60)), ((32, 32), (64, 64))
+    assert [settings.for_pairs((*a, 3), (*b, 3), 20).crop for a, b in sizes] == [8, 3, 6, 0]
     assert small_pairs().replace(dropout=0.5).build().generator.output_shape == (None, 16, 16, 3)
-    assert len(str(small_pairs()).splitlines()) == 10 and "20 of 16x16x1 to 16x16x3" in str(small_pairs())
+    assert len(str(small_pairs()).splitlines()) == 11 and "20 of 16x16x1 to 16x16x3" in str(small_pairs())
 
 
 @pytest.mark.parametrize(
@@ -97,6 +101,7 @@ def test_pairs_are_measured_on_noise_and_start_from_others():
             "must be 'unet', except for .*, .16, 16, 1. to .16, 16, 3.",
         ),
         (lambda: small_pairs((8, 8, 3), dropout=0.5), "dropout must be 0 .*Received: 0.5. Choose architecture='unet'"),
+        (lambda: small_pairs(crop=-1), "crop must be an integer >= 0"),
         (lambda: small_pairs(reconstruction_weight=-1), "reconstruction_weight must be a finite number >= 0"),
         (lambda: small_pairs(latent_dim=3), "replace takes .*Received: latent_dim"),
     ],
