@@ -297,8 +297,7 @@ class _Training:
         # Raises errors for settings that don't fit together, before images are read.
         with self._scope():
             self.settings.build(start_from=self._start())
-        varied = {"flip": self.settings.flip, "crop": self.settings.crop}
-        self.train = self._source.load(self.settings.batch_size, **varied)
+        self.train = self._source.load(self.settings.batch_size, flip=self.settings.flip, crop=self.settings.crop)
         self._source.check()
 
     @property
