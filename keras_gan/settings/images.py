@@ -151,9 +151,10 @@ def for_images(shape, count, minutes=None, condition=None):
     """Chooses the networks and training settings for images.
 
     The choices are those of trials on photographs of clothes, 64x64, of 5 and 15 minutes on one core
-    (docs/settings.md); other sizes, hours of training and GPUs are beyond what was tried. Gray images are not mirrored,
-    since most of them show writing. They are not augmented, and the players are not updated at once, since both made
-    digits worse. Images in color are augmented if each is seen more than a hundred times.
+    (docs/settings.md). They were then trained for two hours, with classes, and on emoji and satellite images of this
+    size; other sizes and GPUs are beyond what was tried. Gray images are not mirrored, since most of them show writing.
+    They are not augmented, and the players are not updated at once, since both made digits worse. Images in color are
+    augmented if each is seen more than a hundred times.
 
     Args:
         shape: Tuple `(height, width, channels)`; height and width divisible by 4.
