@@ -141,7 +141,10 @@ def _builder(name):
         # A folder is more likely meant than a set with a similar name.
         if os.path.isdir(os.path.expanduser(name)):
             close = [f"folder:{name}"]
-        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+        if close:
+            hint = f" Did you mean {' or '.join(map(repr, close))}?"
+        else:
+            hint = " There is no such folder." if os.sep in name else ""
         raise ValueError(
             f"name must be a known dataset: {', '.join(map(repr, known))}, another image set of TensorFlow Datasets, "
             f"or 'folder:PATH'. Received: {name!r}.{hint}"
