@@ -143,8 +143,10 @@ def _builder(name):
             close = [f"folder:{name}"]
         if close:
             hint = f" Did you mean {' or '.join(map(repr, close))}?"
+        elif os.sep in name:
+            hint = " There is no such folder."
         else:
-            hint = " There is no such folder." if os.sep in name else ""
+            hint = ""
         raise ValueError(
             f"name must be a known dataset: {', '.join(map(repr, known))}, another image set of TensorFlow Datasets, "
             f"or 'folder:PATH'. Received: {name!r}.{hint}"

@@ -279,7 +279,8 @@ def test_bad_input(folder, tmp_path, capsys):
         assert f"--image-size must be divisible by 4, and at least 8. Received: {size}. Give {near}." in message
     message = fails(capsys, folder, "--image-size", 10**6, *SMALL, *run)
     assert "--image-size and --batch-size must be smaller: batches need more than 576,000,000,000,000 bytes" in message
-    assert "0.png'. There is no such folder." in fails(capsys, tmp_path / "same" / "0.png", *SMALL, *run)
+    message = fails(capsys, tmp_path / "same" / "0.png", *SMALL, *run)
+    assert "name must be a known dataset" in message and "0.png'. There is no such folder." in message
     message = fails(capsys, folder, *SMALL, "--run-dir", tmp_path / "same" / "0.png" / "run")
     assert "--run-dir must be in a folder that you may write to" in message and "0.png." in message
     message = fails(capsys, folder, *SMALL, *run, "--start-from", tmp_path / "none.keras")
