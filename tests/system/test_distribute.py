@@ -32,6 +32,10 @@ def test_two_replicas_train_as_one_does(kind, mirrored):
         np.testing.assert_allclose(two[name], one[name], atol=1e-5)
 
 
+def test_each_replica_traces_the_step_once(mirrored):
+    assert [result["traced"] for result in mirrored[1].values()] == [1, 2]
+
+
 def test_metrics_are_those_of_the_global_batch(mirrored):
     _, results = mirrored
     # Diversity and gradient norms are measured on each replica's part.

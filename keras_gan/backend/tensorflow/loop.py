@@ -19,6 +19,8 @@ class ReplicaLoop(keras_private.StepLoop):
         if strategy.num_replicas_in_sync == 1:
             return super().make_step_loop(step_function)
 
+        # As in Keras's loop: converting the code of a step would double the time until the first one.
+        @tf.autograph.experimental.do_not_convert
         def one(batch):
             logs = strategy.run(step_function, args=(batch,))
             return {
@@ -30,6 +32,8 @@ class ReplicaLoop(keras_private.StepLoop):
 
         def several(iterator):
             logs = one(next(iterator))
+            if self.steps_per_execution == 1:
+                return logs
             for _ in tf.range(self.steps_per_execution - 1):
                 batch = iterator.get_next_as_optional()
                 if not batch.has_value():
