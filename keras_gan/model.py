@@ -12,6 +12,7 @@ from keras import ops
 from keras_gan import backend, checks, keras_private, networks
 from keras_gan.callbacks import fitting
 from keras_gan.metrics import base as metrics
+from keras_gan.metrics.step_means import StepMeans
 from keras_gan.optimizers import OptimizerGroup, get_optimizer, scales_loss, serialize
 from keras_gan.saving import random_state, replacing
 
@@ -86,8 +87,8 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         self.training_seed = keras.random.SeedGenerator(self.seed)
         self.evaluation_seed = keras.random.SeedGenerator(_EVALUATION_SEED)
         self.evaluation_metrics = []
-        # `keras.metrics.Mean` of the logs of training steps.
-        self.step_means = []
+        # `StepMeans` of the logs of training steps; None before `compile`.
+        self.step_means = None
         # For comparisons of backups: learning rates change in training.
         self.first_settings = None
         self._jit_option = "auto"
@@ -276,7 +277,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         names = self.log_names()
         checks.check_names(names, metrics)
         self.evaluation_metrics = list(metrics)
-        self.step_means = [keras.metrics.Mean(name=name) for name in names]
+        self.step_means = StepMeans(names)
         self.first_settings = None
         # Called here because every process runs `compile`.
         keras_private.remember_what_saving_skips()
@@ -414,30 +415,21 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         """Checks if a batch has enough examples for a step: a bool, or a tensor if sizes are unknown."""
         return self.smallest_batch == 1 or backend.length(keras.tree.flatten(data)[0]) >= self.smallest_batch
 
-    def _means_so_far(self):
-        return _means(self.step_means)
-
     def _log_means(self, values, data):
-        """Updates the means with the results of a step, and returns the means so far."""
-        trackers = self._trackers(values)
-        unknown = set(values) - {tracker.name for tracker in trackers}
+        """Updates the means with the results of a step, and returns those means so far."""
+        unknown = set(values) - set(self.step_means.names)
         if unknown:
             raise ValueError(
-                f"A step must return what log_names() lists, {[mean.name for mean in self.step_means]}. "
+                f"A step must return what log_names() lists, {self.step_means.names}. "
                 f"Received: {', '.join(sorted(unknown))}."
             )
         examples = next(x for x in keras.tree.flatten(data) if x is not None)
-        n = backend.length(self.without_padding(examples))
-        for tracker in trackers:
-            tracker.update_state(values[tracker.name], sample_weight=n)
-        return _means(trackers)
-
-    def _trackers(self, names):
-        return [tracker for tracker in self.step_means if tracker.name in names]
+        self.step_means.update_state(values, backend.length(self.without_padding(examples)))
+        return {name: mean for name, mean in self.step_means.result().items() if name in values}
 
     @property
     def metrics(self):
-        return [*self.step_means, *self.evaluation_metrics]
+        return [*([] if self.step_means is None else [self.step_means]), *self.evaluation_metrics]
 
     # === Evaluation ===
 
@@ -496,16 +488,18 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         self._evaluating = "in fit" if in_fit else "alone"
         try:
             with contextlib.nullcontext() if in_fit else self._later.shown():
-                return super().evaluate(
-                    x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict=return_dict, **kwargs
+                logs = super().evaluate(
+                    x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict=True, **kwargs
                 )
         finally:
             self._evaluating = None
+        return logs if return_dict else self._in_order(logs, self.metrics_names)
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
         """Trains on one batch, as `keras.Model.train_on_batch` does, with the checks of `fit`."""
         _refuse_weights(class_weight, sample_weight)
-        return super().train_on_batch(*self._check(x, y, None), return_dict=return_dict)
+        logs = super().train_on_batch(*self._check(x, y, None), return_dict=True)
+        return logs if return_dict else self._in_order(logs, self.step_means.names)
 
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
         """Evaluates on one batch, as `keras.Model.test_on_batch` does, with the metrics of `compile`."""
@@ -516,8 +510,13 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
             logs = {name: float(value) for name, value in self.final_logs(logs).items()}
         finally:
             self._evaluating = None
-        values = [logs[name] for name in self.metrics_names]
-        return logs if return_dict else values if len(values) > 1 else values[0]
+        return logs if return_dict else self._in_order(logs, self.metrics_names)
+
+    def _in_order(self, logs, names):
+        # Keras would sort the names of logs: none is that of a metric in `metrics`.
+        known = [name for name in names if name in logs]
+        values = [logs[name] for name in [*known, *sorted(set(logs) - set(known))]]
+        return values if len(values) > 1 else values[0]
 
     @property
     def metrics_names(self):
@@ -525,10 +524,11 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
 
         Before the first evaluation, these are the names of the training logs, without `hidden_logs`.
         """
-        evaluated = self._evaluated or [m.name for m in self.step_means if m.name not in self.hidden_logs]
+        logged = [] if self.step_means is None else self.step_means.names
+        evaluated = self._evaluated or [name for name in logged if name not in self.hidden_logs]
         names = {*evaluated, *(name for m in self.evaluation_metrics for name in checks.result_names(m))}
         # Keras's order: names of metrics, then the rest.
-        own = [metric.name for metric in self.metrics if metric.name in names]
+        own = [name for name in [*logged, *(metric.name for metric in self.evaluation_metrics)] if name in names]
         return [*own, *sorted(names - set(own))]
 
     def final_logs(self, logs):
@@ -537,11 +537,11 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         Keras reports a metric only if every step returns its result. For a metric of a whole dataset, computing a
         result at each step would be expensive and meaningless. Here they are computed once, at the end.
         """
-        logs = _means(self._trackers(logs))
+        logs = {name: mean for name, mean in self.step_means.read().items() if name in logs}
         if self._evaluating is None:
             return logs
         self._evaluated = list(logs)
-        finite = all(math.isfinite(float(value)) for value in logs.values())
+        finite = all(map(math.isfinite, logs.values()))
         for metric in self.evaluation_metrics:
             try:
                 result = metric.result()
@@ -645,10 +645,6 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
 
     def load_own_variables(self, store):
         super().load_own_variables(random_state.load(self, store))
-
-
-def _means(trackers):
-    return {tracker.name: tracker.result() for tracker in trackers}
 
 
 def _refuse_weights(class_weight, sample_weight):

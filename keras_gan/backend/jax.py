@@ -62,7 +62,7 @@ class Trainer(keras_private.StateStep):
         def step():
             # A last batch may be too small.
             if not self._fits(data):
-                return self._means_so_far()
+                return self.step_means.result()
             return self._log_means(self.adversarial_step(data), data)
 
         return _pure(step, groups, state)

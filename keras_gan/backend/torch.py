@@ -15,7 +15,7 @@ class Trainer:
     def train_step(self, data):
         # A last batch may be too small.
         if not self._fits(data):
-            return self._means_so_far()
+            return self.step_means.result()
         data = _tensors(data)
         # Unseeded Keras dropout draws from torch's global state, which no file keeps: seed it from this model's state.
         devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []

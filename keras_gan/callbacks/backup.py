@@ -199,7 +199,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         # `fit` has just reset them.
         for variable, value in zip(self._sums(), state["sums"], strict=True):
             variable.assign(value)
-        logs = {mean.name: float(mean.result()) for mean in model.step_means}
+        logs = model.step_means.read()
         self._passing_over = path, state, model.train_function
         model.train_function = functools.partial(model.skip_batches, logs)
 
@@ -240,7 +240,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
 
     def _sums(self):
         """Returns the variables of the means that a step logs, which Keras does not save."""
-        return [variable for mean in self.model.step_means for variable in mean.variables]
+        return self.model.step_means.variables
 
     def _backups(self):
         """Returns all backups, the oldest first."""
@@ -249,7 +249,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
     def _save(self, epoch, batch):
         # All processes must read these variables, since reading them sums the values of all processes. After an epoch
         # the sums are not needed.
-        sums = [float(ops.convert_to_numpy(ops.convert_to_tensor(v))) for v in self._sums()] if batch else []
+        sums = [ops.convert_to_numpy(ops.convert_to_tensor(v)).tolist() for v in self._sums()] if batch else []
         if not self.model.is_chief:
             return
         self._kept = all(np.isfinite(ops.convert_to_numpy(ops.sum(w.value))) for w in self.model.weights)

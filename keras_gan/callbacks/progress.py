@@ -102,7 +102,7 @@ class Progress(keras.callbacks.ProgbarLogger):
     def _brief(self, logs):
         """Returns the logs that are not hidden, in the model's order: Keras sorts by name."""
         logs, hidden = logs or {}, self.model.hidden_logs
-        names = dict.fromkeys([*(mean.name for mean in self.model.step_means), *logs])
+        names = dict.fromkeys([*self.model.step_means.names, *logs])
         return {name: logs[name] for name in names if name in logs and name not in hidden}
 
 

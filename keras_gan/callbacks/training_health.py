@@ -95,7 +95,7 @@ class TrainingHealth(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         logs = logs or {}
-        names = [mean.name for mean in self.model.step_means]
+        names = self.model.step_means.names
         broken = _not_finite(logs, [f"val_{name}" for name in names])
         # Otherwise a step has already reported it.
         if broken and not _not_finite(logs, names):

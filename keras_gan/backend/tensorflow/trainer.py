@@ -24,7 +24,7 @@ class Trainer(ReplicaLoop):
         if fits is True or replica()[1] > 1:
             return self._log_means(self.adversarial_step(data), data)
         # A last batch may be too small.
-        return tf.cond(fits, lambda: self._log_means(self.adversarial_step(data), data), self._means_so_far)
+        return tf.cond(fits, lambda: self._log_means(self.adversarial_step(data), data), self.step_means.result)
 
     def test_step(self, data):
         data = own_part(data)
