@@ -12,9 +12,9 @@ from keras import ops
 from keras_gan import backend, checks, keras_private, networks
 from keras_gan.callbacks import fitting
 from keras_gan.metrics import base as metrics
-from keras_gan.metrics.step_means import StepMeans
 from keras_gan.optimizers import OptimizerGroup, get_optimizer, scales_loss, serialize
 from keras_gan.saving import random_state, replacing
+from keras_gan.step_means import StepMeans
 
 _EVALUATION_SEED = 1406_2661
 

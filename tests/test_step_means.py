@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 
-from keras_gan.metrics.step_means import StepMeans
+from keras_gan.step_means import StepMeans
 
 
 def test_means_are_weighted_and_of_each_log_alone():
