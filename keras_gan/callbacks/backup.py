@@ -197,7 +197,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         self._start = state["start"]
         self.order.begin(self._start)
         # `fit` has just reset them.
-        for variable, value in zip(self._sums(), state["sums"], strict=True):
+        for variable, value in zip(model.step_means.variables, state["sums"], strict=True):
             variable.assign(value)
         logs = model.step_means.read()
         self._passing_over = path, state, model.train_function
@@ -238,18 +238,15 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
                 # The folder may hold other files.
                 self.folder.rmdir()
 
-    def _sums(self):
-        """Returns the variables of the means that a step logs, which Keras does not save."""
-        return self.model.step_means.variables
-
     def _backups(self):
         """Returns all backups, the oldest first."""
         return sorted(self.folder.glob("epoch_*.keras"))
 
     def _save(self, epoch, batch):
-        # All processes must read these variables, since reading them sums the values of all processes. After an epoch
-        # the sums are not needed.
-        sums = [ops.convert_to_numpy(ops.convert_to_tensor(v)).tolist() for v in self._sums()] if batch else []
+        # Keras does not save the means that a step logs. All processes must read their variables, since reading sums
+        # the values of all processes. After an epoch they are not needed.
+        means = self.model.step_means.variables if batch else []
+        sums = [ops.convert_to_numpy(ops.convert_to_tensor(v)).tolist() for v in means]
         if not self.model.is_chief:
             return
         self._kept = all(np.isfinite(ops.convert_to_numpy(ops.sum(w.value))) for w in self.model.weights)

@@ -32,6 +32,7 @@ class ReplicaLoop(keras_private.StepLoop):
 
         def several(iterator):
             logs = one(next(iterator))
+            # Even a loop of no rounds is traced, and the step in it again.
             if self.steps_per_execution == 1:
                 return logs
             for _ in tf.range(self.steps_per_execution - 1):
