@@ -41,6 +41,19 @@ class StepMeans(keras.metrics.Metric):
 
     def read(self):
         """Returns the means as `result` does, as a dict of floats: outside of a step, without an operation for each."""
-        total, count = (ops.convert_to_numpy(ops.convert_to_tensor(x)) for x in (self._total, self._count))
+        total, count = self._sums()
         means = np.divide(total, count, out=np.zeros_like(total), where=count != 0)
         return dict(zip(self.names, means.tolist(), strict=True))
+
+    def get_sums(self):
+        """Returns what `set_sums` takes: a dict from names to the weighted sum of values and the sum of weights."""
+        return {name: sums.tolist() for name, sums in zip(self.names, self._sums().T, strict=True)}
+
+    def set_sums(self, sums):
+        """Sets the sums of all logs. Those that a name is missing for start at zero; unknown names are ignored."""
+        total, count = zip(*(sums.get(name, (0.0, 0.0)) for name in self.names), strict=True)
+        self._total.assign(total)
+        self._count.assign(count)
+
+    def _sums(self):
+        return np.stack([ops.convert_to_numpy(ops.convert_to_tensor(x)) for x in (self._total, self._count)])

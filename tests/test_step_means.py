@@ -22,3 +22,14 @@ def test_means_are_weighted_and_of_each_log_alone():
     means.update_state({"b": 3.0}, 5)
     assert [float(value) for value in means.result().values()] == [0.0, 3.0, 0.0]
     assert means.read() == {"a": 0.0, "b": 3.0, "c": 0.0}
+
+
+def test_sums_go_to_another_set_of_logs_by_name():
+    means, other = StepMeans(["a", "b"]), StepMeans(["c", "b"])
+    means.update_state({"a": 1.0, "b": 4.0}, 3)
+    assert means.get_sums() == {"a": [3.0, 3.0], "b": [12.0, 3.0]}
+    other.update_state({"c": 7.0}, 2)
+    other.set_sums(means.get_sums())
+    assert other.read() == {"c": 0.0, "b": 4.0}
+    other.update_state({"c": 5.0, "b": 8.0}, 1)
+    assert other.read() == {"c": 5.0, "b": 5.0}

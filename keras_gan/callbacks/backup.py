@@ -197,8 +197,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         self._start = state["start"]
         self.order.begin(self._start)
         # `fit` has just reset them.
-        for variable, value in zip(model.step_means.variables, state["sums"], strict=True):
-            variable.assign(value)
+        model.step_means.set_sums(state["sums"])
         logs = model.step_means.read()
         self._passing_over = path, state, model.train_function
         model.train_function = functools.partial(model.skip_batches, logs)
@@ -245,8 +244,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
     def _save(self, epoch, batch):
         # Keras does not save the means that a step logs. All processes must read their variables, since reading sums
         # the values of all processes. After an epoch they are not needed.
-        means = self.model.step_means.variables if batch else []
-        sums = [ops.convert_to_numpy(ops.convert_to_tensor(v)).tolist() for v in means]
+        sums = self.model.step_means.get_sums() if batch else {}
         if not self.model.is_chief:
             return
         self._kept = all(np.isfinite(ops.convert_to_numpy(ops.sum(w.value))) for w in self.model.weights)

@@ -242,6 +242,17 @@ def test_other_settings_are_named_and_refused_or_forced(points, make_gan, tmp_pa
     assert not list(tmp_path.glob("epoch_*.keras"))
 
 
+def test_new_logs_of_a_forced_run_are_means_of_their_own_steps(points, make_gan, tmp_path):
+    _cut(make_gan(), points, (1, 5), epochs=2, backup_dir=tmp_path, save_freq=4)
+    gan, own = make_gan(penalties=[keras_gan.penalties.R1(3.0)]), []
+    watch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: own.append(dict(logs)))
+    history = gan.fit(points, epochs=2, verbose=0, callbacks=[watch, BackupAndRestore(tmp_path, force=True)])
+    assert history.epoch == [0, 1]
+    assert [logs["r1"] > 0 for logs in own] == [False] * 4 + [True] * 4
+    # The mean of the backup goes on: it moves little, unlike that of the first new step.
+    assert 0 < abs(own[4]["discriminator_loss"] / own[3]["discriminator_loss"] - 1) < 0.3
+
+
 def test_what_is_not_finite_is_not_kept(points, make_gan, tmp_path, caplog):
     gan = make_gan()
 
