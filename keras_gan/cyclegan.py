@@ -57,10 +57,10 @@ class CycleGAN(Match):
 
     ```python
     model = keras_gan.CycleGAN(
-        generator_ab=keras_gan.architectures.residual_generator((32, 32, 3), width=16, blocks=2),
-        generator_ba=keras_gan.architectures.residual_generator((32, 32, 3), width=16, blocks=2),
-        discriminator_a=keras_gan.architectures.patch_discriminator((32, 32, 3), width=16),
-        discriminator_b=keras_gan.architectures.patch_discriminator((32, 32, 3), width=16),
+        generator_ab=keras_gan.architectures.unet_generator((32, 32, 3), width=16),
+        generator_ba=keras_gan.architectures.unet_generator((32, 32, 3), width=16),
+        discriminator_a=keras_gan.architectures.patch_discriminator((32, 32, 3), width=16, normalize=False),
+        discriminator_b=keras_gan.architectures.patch_discriminator((32, 32, 3), width=16, normalize=False),
     )
     model.compile()
     a, b = np.random.uniform(-1, 1, (2, 8, 32, 32, 3)).astype("float32")

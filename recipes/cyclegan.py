@@ -113,7 +113,7 @@ def main(argv=None):
     features = keras_gan.metrics.features.self_supervised(both, steps=2 if args.quick else None)
     shape, count = tuple(train.element_spec[0].shape[1:]), 4 * int(train.cardinality())
     settings = keras_gan.settings.for_unpaired(shape, shape, count, count)
-    small = {"width": 4, "blocks": 1} if args.quick else {}
+    small = {"width": 4} if args.quick else {}
     settings = settings.replace(steps=epochs * int(train.cardinality()), epochs=epochs, seed=args.seed, **small)
     a, b = map(np.concatenate, zip(*test.as_numpy_iterator(), strict=True))
     metric = keras_gan.metrics.KernelDistance(features, max_examples=1000)

@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from keras_gan.architectures.shapes import check_data_shape, halvings
-from keras_gan.checks.values import check_integer, check_number
+from keras_gan.checks.values import check_bool, check_integer, check_number
 from keras_gan.layers import InstanceNormalization, Residual
 
 # A multiple of the stride, as in DCGAN: no checkerboard shows.
@@ -119,8 +119,7 @@ def residual_generator(source_shape, target_channels=None, width=64, blocks=None
     source_shape, target_channels, width = _check(source_shape, target_channels, width)
     halvings(source_shape)
     blocks = (6 if max(source_shape[:2]) <= 128 else 9) if blocks is None else check_integer("blocks", blocks)
-    if not isinstance(separable, bool):
-        raise ValueError(f"separable must be True or False. Received: {separable!r}.")
+    check_bool("separable", separable)
     kind = layers.SeparableConv2D if separable else layers.Conv2D
     inputs = keras.Input(source_shape, name="source")
     x = layers.ReLU()(_normalize(layers.Conv2D(width, 3 if separable else 7, padding="same")(inputs)))
@@ -191,10 +190,12 @@ def super_resolution_generator(source_shape, scale, width=32, blocks=4):
     return keras.Model(inputs, outputs, name="generator")
 
 
-def patch_discriminator(shape, width=64, receptive_field=None):
+def patch_discriminator(shape, width=64, receptive_field=None, normalize=True):
     """Builds the discriminator of pix2pix, PatchGAN: a logit for each of many overlapping patches.
 
-    Instance normalization takes the place of batch normalization, so that an image's logits depend on it alone.
+    Instance normalization takes the place of batch normalization, so that an image's logits depend on it alone. It also
+    takes away the mean color of an image: green seas pass for blue ones. With pairs, the reconstruction loss corrects
+    colors. Without pairs nothing else does: `normalize=False` is for them.
 
     Args:
         shape: Tuple `(height, width, channels)` of the input: for `Pix2Pix` with the channels of source and target
@@ -208,8 +209,8 @@ def patch_discriminator(shape, width=64, receptive_field=None):
         `keras.Sequential`, images `(batch, height, width, channels)` to a map of logits `(batch, rows, columns, 1)`.
 
     Raises:
-        ValueError: If a number is out of range, if the image is smaller than a patch, or if height and width can't be
-            halved without remainder as often as the layers do: once, twice or three times.
+        ValueError: If a number is out of range, `normalize` is not a bool, if the image is smaller than a patch, or if
+            height and width can't be halved without remainder as often as the layers do: once, twice or three times.
 
     Example:
 
@@ -223,6 +224,7 @@ def patch_discriminator(shape, width=64, receptive_field=None):
     """
     shape = check_data_shape("shape", shape, ranks=(3,))
     width = check_integer("width", width)
+    check_bool("normalize", normalize)
     side = min(shape[:2])
     if receptive_field is None:
         fields = [f for f, n in _FIELDS.items() if f <= side and not any(size % _STRIDE**n for size in shape[:2])]
@@ -243,7 +245,7 @@ def patch_discriminator(shape, width=64, receptive_field=None):
     for stage in range(strided + 1):
         stride = _STRIDE if stage < strided else 1
         chain.append(layers.Conv2D(width * min(2**stage, _WIDEST), _KERNEL, stride, padding="same"))
-        if stage > 0:
+        if normalize and stage > 0:
             chain.append(InstanceNormalization())
         chain.append(layers.LeakyReLU(_SLOPE))
     chain.append(layers.Conv2D(1, _KERNEL, padding="same", dtype="float32"))

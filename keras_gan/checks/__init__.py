@@ -28,7 +28,7 @@ from keras_gan.checks.training import (
     result_names,
     warn_without_lipschitz_control,
 )
-from keras_gan.checks.values import check_integer, check_number, check_path, check_seed
+from keras_gan.checks.values import check_bool, check_integer, check_number, check_path, check_seed
 
 __all__ = [
     "RANGES",
@@ -36,6 +36,7 @@ __all__ = [
     "Later",
     "bounds_slope",
     "check_adaptive",
+    "check_bool",
     "check_data",
     "check_domains",
     "check_ends",

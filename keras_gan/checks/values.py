@@ -13,6 +13,12 @@ from keras import ops
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://|^(file|gs|hdfs|hf|https?|s3):/", re.IGNORECASE)
 
 
+def check_bool(name, value):
+    """Raises a ValueError unless a value is True or False; those of NumPy are."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name} must be True or False. Received: {value!r}.")
+
+
 def check_integer(name, value, low=1, high=None):
     """Returns an integer within bounds as a Python int.
 

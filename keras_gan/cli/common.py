@@ -33,6 +33,7 @@ _KINDS = {
 SWITCHES = {
     "augment": "the discriminator sees images changed at random",
     "flip": "images are mirrored at random",
+    "separable": "for --unpaired with --architecture residual: convolutions are separable, for phones",
     "simultaneous": "the generator and the discriminator are updated simultaneously",
 }
 # The start of the command, from which its duration is measured.

@@ -45,7 +45,10 @@ _CLOSING = 2.0
 # Options that change where and how a run is computed, but not what the run is.
 _NOT_THE_RUN = ("cache", "command", "dry_run", "json", "next_step", "run", "run_dir")
 _CHOICES = {
-    "architecture": (str, "dcgan, modern or resnet; for pairs: unet or super_resolution"),
+    "architecture": (
+        str,
+        "dcgan, modern or resnet; for pairs: unet or super_resolution; for --unpaired: unet or residual",
+    ),
     "width": (positive, "base number of filters of the networks; for a GAN: of the discriminator"),
     "generator_width": (positive, "base number of filters of a GAN's generator"),
     "latent_dim": (positive, "the size of the latent"),
@@ -55,7 +58,7 @@ _CHOICES = {
     "loss": (str, "the loss, such as hinge or relativistic"),
     "r1": (float, "the weight of the gradient penalty, 0 for none"),
     "reconstruction_weight": (float, "for pairs: the weight of the distance from the target"),
-    "blocks": (positive, "for --unpaired: number of residual blocks of each generator"),
+    "blocks": (positive, "for --unpaired with --architecture residual: number of blocks of each generator"),
     "cycle_weight": (float, "for --unpaired: the weight of the error of images translated there and back"),
     "identity_weight": (
         float,

@@ -6,7 +6,7 @@ import weakref
 
 import numpy as np
 
-from keras_gan.checks import check_integer, check_path, check_seed
+from keras_gan.checks import check_bool, check_integer, check_path, check_seed
 from keras_gan.datasets import digits, folder, memory, tfds
 from keras_gan.datasets.cache import cached, default_place
 from keras_gan.datasets.names import check_name
@@ -200,8 +200,7 @@ def check_size(image_size):
 
 def _check_window(size, flip, crop):
     """Returns the size at which images are read, before windows are cropped from them."""
-    if not isinstance(flip, (bool, np.bool_)):
-        raise ValueError(f"flip must be True or False. Received: {flip!r}.")
+    check_bool("flip", flip)
     if check_integer("crop", crop, 0) == 0:
         return size
     if size is None:

@@ -4,9 +4,12 @@ import dataclasses
 
 from keras_gan import architectures
 from keras_gan.architectures.shapes import check_data_shape
-from keras_gan.checks.values import check_integer, check_number
+from keras_gan.checks.values import check_bool, check_integer, check_number
 from keras_gan.cyclegan import CycleGAN
 from keras_gan.settings.base import Settings, check_size, grid_of_two, noise_of_two
+
+_GENERATORS = ("unet", "residual")
+_BLOCKS = 4
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -22,9 +25,10 @@ class UnpairedSettings(Settings):
         count_b: Int, how many images of B there are.
         count: Int, how many images the larger set has.
         minutes: Float, what training may take, or None.
-        width: Int, the `width` of the residual generators and of the patch discriminators.
-        blocks: Int, how many residual blocks each generator has.
-        separable: Bool, whether their convolutions are separable, for phones.
+        architecture: `"unet"` or `"residual"`, which generators from `keras_gan.architectures`.
+        width: Int, the `width` of the generators and of the patch discriminators.
+        blocks: Int, how many residual blocks each residual generator has; None for 4. Only for `"residual"`.
+        separable: Bool, whether convolutions of residual generators are separable, for phones. Only for `"residual"`.
         pool_size: Int, how many earlier outputs are kept for each discriminator.
         batch_size: Int, images of each set for each step.
         learning_rate: Float, the rate of both kinds of networks in the first half of the steps; it falls over the
@@ -47,7 +51,7 @@ class UnpairedSettings(Settings):
     ```python
     settings = keras_gan.settings.for_unpaired((64, 64, 3), (64, 64, 3), count_a=200, count_b=100)
     settings.count, settings.steps, settings.steps_per_epoch  # (200, 5000, 125)
-    settings = settings.replace(blocks=6, separable=True)
+    settings = settings.replace(architecture="residual", separable=True)
     print(settings)  # the networks are "your choice"
     ```
     """
@@ -59,17 +63,28 @@ class UnpairedSettings(Settings):
     count_a: int
     count_b: int
     count: int = dataclasses.field(init=False, default=1)
+    architecture: str = "unet"
     width: int = 24
-    blocks: int = 4
+    blocks: int | None = None
     separable: bool = False
     pool_size: int = 50
     batch_size: int = 4
     loss: object = "least_squares"
-    cycle_weight: float = 10.0
+    cycle_weight: float = 4.0
     identity_weight: float | None = None
 
     def __post_init__(self):
-        for name, least in (("count_a", 1), ("count_b", 1), ("blocks", 1), ("pool_size", 0)):
+        if self.architecture not in _GENERATORS:
+            raise ValueError(f"architecture must be one of {_GENERATORS}. Received: {self.architecture!r}.")
+        check_bool("separable", self.separable)
+        if self.architecture == "unet" and (self.separable or self.blocks is not None):
+            raise ValueError(
+                "blocks and separable are choices for architecture='residual'. Received: architecture='unet', "
+                f"blocks={self.blocks}, separable={self.separable}."
+            )
+        if self.blocks is not None:
+            self.blocks = check_integer("blocks", self.blocks)
+        for name, least in (("count_a", 1), ("count_b", 1), ("pool_size", 0)):
             setattr(self, name, check_integer(name, getattr(self, name), least))
         self.cycle_weight = check_number("cycle_weight", self.cycle_weight, 0)
         if self.identity_weight is not None:
@@ -77,14 +92,21 @@ class UnpairedSettings(Settings):
         self.count = max(self.count_a, self.count_b)
         super().__post_init__()
 
+    @property
+    def _residual_blocks(self):
+        return _BLOCKS if self.blocks is None else self.blocks
+
     def _networks(self):
-        (a, b), build = (self.shape_a, self.shape_b), architectures.residual_generator
-        options = {"width": self.width, "blocks": self.blocks, "separable": self.separable}
+        (a, b), options = (self.shape_a, self.shape_b), {"width": self.width}
+        if self.architecture == "unet":
+            build = architectures.unet_generator
+        else:
+            build = architectures.residual_generator
+            options.update(blocks=self._residual_blocks, separable=self.separable)
         return CycleGAN(
             build(a, b[2], **options),
             build(b, a[2], **options),
-            architectures.patch_discriminator(a, self.width),
-            architectures.patch_discriminator(b, self.width),
+            *(architectures.patch_discriminator(shape, self.width, normalize=False) for shape in (a, b)),
             ema=self.ema,
             seed=self.seed,
             pool_size=self.pool_size,
@@ -124,16 +146,19 @@ class UnpairedSettings(Settings):
         return "images", counts, f"each of the larger set is {self._passes}"
 
     def _choices(self):
-        kind = "separable, " if self.separable else ""
+        if self.architecture == "unet":
+            kind = "U-Nets"
+        else:
+            kind = f"{'separable, ' * self.separable}{self._residual_blocks} blocks"
         alike = self.shape_a == self.shape_b
         identity = (0.5 if alike else 0.0) if self.identity_weight is None else self.identity_weight
         return [
-            ("networks", f"{kind}{self.blocks} blocks and patches, width {self.width}", "narrow: more steps fit"),
+            ("networks", f"{kind} and patches, width {self.width}", "narrow: more steps fit"),
             ("pool_size", f"{self.pool_size}", "the paper's"),
             ("batch_size", f"{self.batch_size}", "small: more steps fit into the time"),
             ("learning_rate", f"{self.learning_rate:g}", "higher than the paper's; falls over the second half"),
             ("loss", str(self.loss), "the paper's"),
-            ("cycle_weight", f"{self.cycle_weight:g}", "the paper's"),
+            ("cycle_weight", f"{self.cycle_weight:g}", "lower than the paper's: colors may change"),
             ("identity_weight", f"{identity:g}", "keeps colors that need not change" if alike else "channels differ"),
             *self._varied("images"),
             ("ema", f"{self.ema:g}", "the average of the last weights draws better"),
@@ -143,11 +168,12 @@ class UnpairedSettings(Settings):
 def for_unpaired(shape_a, shape_b, count_a, count_b, minutes=None):
     """Chooses what to train for two sets of images without pairs.
 
-    The networks are residual generators and patch discriminators, as in CycleGAN, with less than a fifth of the paper's
-    number of weights. Images are mirrored where those of both sets are in color: that is right for photographs and
-    drawings, and wrong for letters, which are gray more often than not. The values are those of one trial on satellite
-    images and relief, 64x64, at an hour of one core (docs/settings.md); other sizes, hours and GPUs are beyond what was
-    tried.
+    The generators are U-Nets: the residual generators of the paper take five times as many multiply-adds, and in an
+    hour they lost the details and the colors of their sources. The patch discriminators have no normalization, which
+    would hide the mean color of an image from them. Images are mirrored where those of both sets are in color: that is
+    right for photographs and drawings, and wrong for letters, which are gray more often than not. The values come from
+    trials on satellite images and relief, 64x64, with up to an hour of one core (docs/settings.md). Other sizes, longer
+    training and GPUs were not tried.
 
     Args:
         shape_a: Tuple `(height, width, channels)` of an image of A, with 1 to 4 channels, at least 16 pixels high and

@@ -97,10 +97,8 @@ def test_details_are_of_the_size_of_the_source():
 def test_a_logit_sees_the_largest_patch_that_fits(side, field):
     discriminator = A.patch_discriminator((side, side, 3), width=2)
     # Instance normalization looks at the whole map.
-    plain = keras.Sequential([keras.Input((side, side, 3))])
-    for layer in discriminator.layers:
-        if not isinstance(layer, InstanceNormalization):
-            plain.add(type(layer).from_config(layer.get_config()))
+    plain = A.patch_discriminator((side, side, 3), width=2, normalize=False)
+    assert plain.output_shape == discriminator.output_shape
     x = np.zeros((1, side, side, 3), "float32")
     rows = plain.output_shape[1]
     middle = rows // 2
@@ -114,6 +112,15 @@ def test_a_logit_sees_the_largest_patch_that_fits(side, field):
     assert stride == {16: 2, 34: 4, 70: 8}[field]
     assert sum(touched) == min(field, side) or (sum(touched) < field and (touched[0] or touched[-1]))
     assert sum(touched) > field * 0.7
+
+
+def test_without_normalization_a_darker_image_has_other_logits():
+    x = np.random.default_rng(0).uniform(0.5, 1, (2, 16, 16, 3)).astype("float32")
+    # Without biases, as at first, everything but normalization scales with the image.
+    for normalize, factor in ((True, 1.0), (False, 0.5)):
+        discriminator = A.patch_discriminator((16, 16, 3), width=4, normalize=normalize)
+        bright, dark = (ops.convert_to_numpy(discriminator(y)) for y in (x, 0.5 * x))
+        np.testing.assert_allclose(dark, factor * bright, atol=0.02 * bright.std())
 
 
 def test_an_image_depends_on_no_other():
@@ -156,6 +163,7 @@ def test_dropout_is_for_training():
         (lambda: A.patch_discriminator((12, 12, 3)), r"receptive_field must be 16, 34 or 70"),
         (lambda: A.patch_discriminator((64, 64, 3), receptive_field=70), "at most the shorter side"),
         (lambda: A.patch_discriminator((34, 34, 3), receptive_field=34), "divisible by 4 for receptive_field=34"),
+        (lambda: A.patch_discriminator((64, 64, 3), normalize=None), "normalize must be True or False"),
         (lambda: A.patch_discriminator((64, 64, 3), receptive_field=50), "16, 34 or 70"),
     ],
 )

@@ -362,7 +362,7 @@ def wait_for_a_backup(process, run):
 KINDS = {
     "images": lambda folder: [folder, "--latent-dim", "4"],
     "pairs": lambda folder: ["--pairs", folder, "--image-size", "16"],
-    "unpaired": lambda folder: ["--unpaired", folder / "blue", folder / "red", "--blocks", "1"],
+    "unpaired": lambda folder: ["--unpaired", folder / "blue", folder / "red"],
     "degrade": lambda folder: [folder, "--degrade", "2"],
 }
 

@@ -53,7 +53,7 @@ def _reasons(chosen):
         (lambda: settings.for_images((8, 8, 3), 20), {"count": 50, "steps": 400, "seed": 3, "minutes": 2}, set()),
         (lambda: settings.for_pairs((16, 16, 3), (16, 16, 3), 20), {"dropout": 0.5, "flip": False}, None),
         (lambda: settings.for_pairs((16, 16, 1), (16, 16, 3), 20), {"reconstruction_weight": 5}, {"reconstruction"}),
-        (lambda: settings.for_unpaired((16, 16, 3), (16, 16, 3), 20, 30), {"separable": True}, {"networks"}),
+        (lambda: settings.for_unpaired((16, 16, 3), (16, 16, 3), 20, 30), {"architecture": "residual"}, {"networks"}),
         (lambda: settings.for_unpaired((16, 16, 3), (16, 16, 3), 20, 30), {"identity_weight": 0, "pool_size": 5}, None),
     ],
 )

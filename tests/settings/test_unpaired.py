@@ -6,16 +6,15 @@ from keras_gan import settings
 
 
 def small_unpaired(a=(16, 16, 1), b=(16, 16, 3), **changes):
-    choices = {"width": 2, "blocks": 1, "steps": 6, "epochs": 3, **changes}
+    choices = {"width": 2, "steps": 6, "epochs": 3, **changes}
     return settings.for_unpaired(a, b, count_a=20, count_b=30).replace(**choices)
 
 
 def test_choices_of_two_sets_are_what_is_built_and_trained(pairs, tmp_path):
-    chosen = small_unpaired(loss="hinge", learning_rate=0.01, cycle_weight=7, pool_size=3, ema=0.9, separable=True)
+    chosen = small_unpaired(loss="hinge", learning_rate=0.01, cycle_weight=7, pool_size=3, ema=0.9)
     model = chosen.build([keras_gan.metrics.KernelDistance()])
     assert (model.shapes, model.ema) == ({"a": (16, 16, 1), "b": (16, 16, 3)}, 0.9)
     assert (model.cycle_weight, model.identity_weight, model.pool_size) == (7.0, 0.0, 3)
-    assert any(isinstance(layer, keras.layers.SeparableConv2D) for layer in model.generator_ab.layers)
     for optimizer in (model.generator_optimizer, model.discriminator_optimizer):
         config = optimizer.get_config()
         rate = config["learning_rate"]["config"]
@@ -27,10 +26,33 @@ def test_choices_of_two_sets_are_what_is_built_and_trained(pairs, tmp_path):
     assert found == {"backup", "gan.keras", "metrics.jsonl", "samples", "train", "validation"}
 
 
+def _count(network, kind):
+    return sum(isinstance(layer, kind) for layer in network.layers)
+
+
+@pytest.mark.parametrize(
+    ("choices", "residual", "separable"),
+    [({}, 0, False), ({}, 4, False), ({"blocks": 1}, 1, False), ({"blocks": 2, "separable": True}, 2, True)],
+)
+def test_generators_are_of_the_chosen_kind(choices, residual, separable):
+    if residual:
+        choices = {"architecture": "residual", **choices}
+    model = small_unpaired(**choices).build()
+    for generator, channels in ((model.generator_ab, 3), (model.generator_ba, 1)):
+        assert generator.output_shape == (None, 16, 16, channels)
+        assert _count(generator, keras_gan.layers.Residual) == residual
+        assert (_count(generator, keras.layers.SeparableConv2D) > 0) == separable
+        assert _count(generator, keras.layers.Concatenate) == (0 if residual else 3)
+    # Instance normalization would hide the mean color from them.
+    for discriminator in (model.discriminator_a, model.discriminator_b):
+        assert not _count(discriminator, keras_gan.layers.InstanceNormalization)
+
+
 def test_choices_of_two_sets_follow_what_there_is():
     chosen = settings.for_unpaired((16, 16, 3), (16, 16, 3), 20, 31)
     # The larger set a hundred times: eight batches of 4 hold it.
-    assert (chosen.width, chosen.blocks, chosen.batch_size, chosen.count, chosen.steps) == (24, 4, 4, 31, 800)
+    assert (chosen.width, chosen.architecture, chosen.cycle_weight) == (24, "unet", 4.0)
+    assert (chosen.batch_size, chosen.count, chosen.steps) == (4, 31, 800)
     assert chosen.flip and not small_unpaired().flip
     assert "20 of 16x16x3, 31 of 16x16x3" in str(chosen) and len(str(chosen).splitlines()) == 12
     weights = [each.reasons()[7][:2] for each in (chosen, chosen.replace(identity_weight=2), small_unpaired())]
@@ -48,6 +70,11 @@ def test_choices_of_two_sets_follow_what_there_is():
     [
         (lambda: small_unpaired((32, 32, 3), (16, 16, 3)), "shape_b must be of the size of shape_a"),
         (lambda: small_unpaired((12, 12, 3), (12, 12, 3)), "divisible by 4, and at least 16"),
+        (lambda: small_unpaired(architecture="resnet"), r"architecture must be one of \('unet', 'residual'\)"),
+        (lambda: small_unpaired(separable=True), "blocks and separable are choices for architecture='residual'"),
+        (lambda: small_unpaired(blocks=6), "Received: architecture='unet', blocks=6"),
+        (lambda: small_unpaired(architecture="residual", blocks=0), "blocks must be a positive integer"),
+        (lambda: small_unpaired(architecture="residual", separable=1), "separable must be True or False"),
         (lambda: small_unpaired(pool_size=-1), "pool_size must be an integer >= 0"),
         (lambda: small_unpaired(identity_weight=-1), "identity_weight must be a finite number >= 0"),
         (lambda: small_unpaired(dropout=0.5), "replace takes .*Received: dropout"),
