@@ -265,6 +265,12 @@ class Settings:
         return f"seen {self._seen:.3g} times"
 
 
+def check_architecture(architecture, known):
+    """Raises a ValueError unless an architecture is one of those that settings know."""
+    if architecture not in known:
+        raise ValueError(f"architecture must be one of {known}. Received: {architecture!r}.")
+
+
 def check_size(name, shape):
     """Raises a ValueError unless a discriminator of patches judges images of such a shape."""
     if any(n % 4 or n < _SMALLEST for n in shape[:2]):

@@ -9,7 +9,7 @@ from keras_gan.architectures.shapes import check_data_shape
 from keras_gan.checks.values import check_integer, check_number
 from keras_gan.conditions import Condition
 from keras_gan.gan import GAN
-from keras_gan.settings.base import Settings, noise, yes
+from keras_gan.settings.base import Settings, check_architecture, noise, yes
 
 _ARCHITECTURES = ("dcgan", "modern", "resnet")
 # Images that are seen more often than this are memorized without augmentation (docs/settings.md).
@@ -70,8 +70,7 @@ class ImageSettings(Settings):
     augment: bool | None = None
 
     def __post_init__(self):
-        if self.architecture not in _ARCHITECTURES:
-            raise ValueError(f"architecture must be one of {_ARCHITECTURES}. Received: {self.architecture!r}.")
+        check_architecture(self.architecture, _ARCHITECTURES)
         self.latent_dim = check_integer("latent_dim", self.latent_dim)
         self.r1 = check_number("r1", self.r1, 0)
         super().__post_init__()

@@ -5,7 +5,7 @@ import dataclasses
 from keras_gan import architectures
 from keras_gan.architectures.shapes import check_data_shape
 from keras_gan.checks.values import check_number
-from keras_gan.settings.base import Settings, check_size, grid_of_two, noise_of_two
+from keras_gan.settings.base import Settings, check_architecture, check_size, grid_of_two, noise_of_two
 from keras_gan.translation import Pix2Pix, default_metrics
 
 _GENERATORS = ("unet", "super_resolution")
@@ -64,8 +64,7 @@ class PairSettings(Settings):
     reconstruction_weight: float = 100.0
 
     def __post_init__(self):
-        if self.architecture not in _GENERATORS:
-            raise ValueError(f"architecture must be one of {_GENERATORS}. Received: {self.architecture!r}.")
+        check_architecture(self.architecture, _GENERATORS)
         self.dropout = check_number("dropout", self.dropout, 0, 1, open_high=True)
         self.reconstruction_weight = check_number("reconstruction_weight", self.reconstruction_weight, 0)
         if self.architecture == "super_resolution":

@@ -6,7 +6,7 @@ from keras_gan import architectures
 from keras_gan.architectures.shapes import check_data_shape
 from keras_gan.checks.values import check_bool, check_integer, check_number
 from keras_gan.cyclegan import CycleGAN
-from keras_gan.settings.base import Settings, check_size, grid_of_two, noise_of_two
+from keras_gan.settings.base import Settings, check_architecture, check_size, grid_of_two, noise_of_two
 
 _GENERATORS = ("unet", "residual")
 _BLOCKS = 4
@@ -74,8 +74,7 @@ class UnpairedSettings(Settings):
     identity_weight: float | None = None
 
     def __post_init__(self):
-        if self.architecture not in _GENERATORS:
-            raise ValueError(f"architecture must be one of {_GENERATORS}. Received: {self.architecture!r}.")
+        check_architecture(self.architecture, _GENERATORS)
         check_bool("separable", self.separable)
         if self.architecture == "unet" and (self.separable or self.blocks is not None):
             raise ValueError(
@@ -146,10 +145,9 @@ class UnpairedSettings(Settings):
         return "images", counts, f"each of the larger set is {self._passes}"
 
     def _choices(self):
-        if self.architecture == "unet":
-            kind = "U-Nets"
-        else:
-            kind = f"{'separable, ' * self.separable}{self._residual_blocks} blocks"
+        kind = "U-Nets" if self.architecture == "unet" else f"{self._residual_blocks} blocks"
+        if self.separable:
+            kind = f"separable, {kind}"
         alike = self.shape_a == self.shape_b
         identity = (0.5 if alike else 0.0) if self.identity_weight is None else self.identity_weight
         return [

@@ -32,11 +32,14 @@ def _count(network, kind):
 
 @pytest.mark.parametrize(
     ("choices", "residual", "separable"),
-    [({}, 0, False), ({}, 4, False), ({"blocks": 1}, 1, False), ({"blocks": 2, "separable": True}, 2, True)],
+    [
+        ({}, 0, False),
+        ({"architecture": "residual"}, 4, False),
+        ({"architecture": "residual", "blocks": 1}, 1, False),
+        ({"architecture": "residual", "blocks": 2, "separable": True}, 2, True),
+    ],
 )
 def test_generators_are_of_the_chosen_kind(choices, residual, separable):
-    if residual:
-        choices = {"architecture": "residual", **choices}
     model = small_unpaired(**choices).build()
     for generator, channels in ((model.generator_ab, 3), (model.generator_ba, 1)):
         assert generator.output_shape == (None, 16, 16, channels)
