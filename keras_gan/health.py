@@ -46,7 +46,8 @@ class Alarm:
 
     Attributes:
         name: String, such as `"generator_collapsed"`.
-        sounds: Function of an epoch's logs, a dict, that returns a bool.
+        sounds: Function of an epoch's logs, a dict, that returns a bool. The dict also holds the logs of the first
+            epoch of `fit`, with `first_` before each name.
         message: Function of these logs that returns a string: what is wrong, and what to try.
 
     Example:
@@ -249,11 +250,10 @@ def cycle_stands_still(suffix):
 
 def _stands_still(loss, error):
     """Returns a function of logs that checks if a loss stays at its first value, and the error is that of a guess."""
-    first = {}
 
     def sounds(logs):
-        begun = first.setdefault(loss, logs.get(loss, math.nan))
-        return logs.get(loss, math.nan) > _STILL * begun and logs.get(error, math.nan) > _HARDLY_BETTER
+        now = logs.get(loss, math.nan)
+        return now > _STILL * logs.get(f"first_{loss}", now) and logs.get(error, math.nan) > _HARDLY_BETTER
 
     return sounds
 

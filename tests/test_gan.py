@@ -45,7 +45,8 @@ def assert_equal_state(a, b):
 def test_a_frozen_network_is_refused(name, make_gan):
     gan = make_gan(compiled=False)
     getattr(gan, name).trainable = False
-    with pytest.raises(ValueError, match=f"{name} must have trainable weights.*{name}.trainable = True"):
+    message = f"{name} must have trainable weights.*Received: a {name} with none, the network '{name}'. Set its"
+    with pytest.raises(ValueError, match=message):
         gan.compile()
 
 

@@ -70,13 +70,15 @@ class TrainingHealth(keras.callbacks.Callback):
         self.alarms = []
         self._unsaid = []
         self._streaks = {}
+        # The logs of the first epoch, for alarms that compare with them.
+        self._first = {}
         self._broken = False
         self._written = None
         self._watched = []
 
     def on_train_begin(self, logs=None):
         self._watched = self.model.alarms()
-        self._streaks = {}
+        self._streaks, self._first = {}, {}
         self._broken = False
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -105,8 +107,9 @@ class TrainingHealth(keras.callbacks.Callback):
                 self._CALMER,
                 broken,
             )
+        self._first = self._first or {f"first_{name}": value for name, value in logs.items()}
         for alarm in self._watched:
-            if self._lasts(alarm.name, alarm.sounds(logs)):
+            if self._lasts(alarm.name, alarm.sounds({**self._first, **logs})):
                 self._alarm(alarm.name, alarm.message(logs))
 
     def on_train_end(self, logs=None):

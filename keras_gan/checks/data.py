@@ -62,8 +62,8 @@ def check_data(x, y, batch_size, check, smallest_batch=1, later=None):
     )
     if weight is not None:
         raise ValueError(
-            "x must give images or (images, labels): all examples have the same weight. Received: batches with "
-            "weights, too."
+            "x must give batches of one part, or of two, such as (images, labels): a third would be weights, and all "
+            "examples have the same weight. Received: batches of three parts."
         )
     _, checked_y = _same(first_x, *check(first_x, first_y))
     n = len(keras.tree.flatten(first_x)[0])

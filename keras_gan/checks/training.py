@@ -182,7 +182,8 @@ def check_trainable(name, networks):
         if not network.trainable_variables:
             raise ValueError(
                 f"{name} must have trainable weights. No network needs freezing: each update changes only the "
-                f"weights of its own player. Received: a {name} with none. Set {name}.trainable = True."
+                f"weights of its own player. Received: a {name} with none, the network {network.name!r}. Set its "
+                "trainable = True."
             )
 
 

@@ -138,6 +138,11 @@ def direction(model, to, path):
     return model.best_generator, model.source_shape
 
 
+def takes_unit(model):
+    """Checks if a model takes images in [0, 1], as a `CycleGAN` does whose generators end in a sigmoid."""
+    return isinstance(model, CycleGAN) and model.data_range == (0, 1)
+
+
 def check_one_way(to, path):
     """Raises a ValueError if a direction is given for a model that has only one."""
     if to is not None:

@@ -18,6 +18,7 @@ from keras_gan.cli.common import (
     load_images,
     load_translation,
     positive,
+    takes_unit,
 )
 from keras_gan.cli.translating import figures_of_sources
 from keras_gan.metrics.features.self_supervised import SelfSupervised
@@ -64,9 +65,9 @@ def add(commands):
         run,
         help="measure the samples of a GAN, or the outputs of a translation",
         description="Compares the samples of a saved GAN with real images, or the outputs of a saved translation with "
-        "their targets, or with the images of the other set. It uses all real images, and the same number of samples "
-        "or outputs; metrics that compare images one by one use at most 10,000. Figures can be compared only if the "
-        "data, the features and the number of images are the same.",
+        "their targets, or with the images of the other set. It uses all real images, or of two sets as many of each "
+        "as the smaller one has, and the same number of samples or outputs; metrics that compare images one by one use "
+        "at most 10,000. Figures can be compared only if the data, the features and the number of images are the same.",
     )
     parser.add_argument("gan", help="a .keras file of a GAN, or of a translation")
     data = parser.add_mutually_exclusive_group(required=True)
@@ -276,19 +277,22 @@ class _BothWays:
                 f"them. Received: {args.gan}, with {shapes['a']} and {shapes['b']}. Call its evaluate in Python."
             )
         self._args, self.name, self.split = args, " and ".join(args.unpaired), args.split or "train"
-        data = self._load(args.batch_size, self.split)
-        counts = [unpaired.count(found, self.split) for found in unpaired.survey_both(args)]
-        self._sets = unpaired.once(data, counts, args.batch_size)
-        self.data = self._sets
-        if self.model.data_range == (0, 1):
-            self.data = self._sets.map(lambda a, b: ((a + 1) / 2, (b + 1) / 2))
+        self._counts = [unpaired.count(found, self.split) for found in unpaired.survey_both(args)]
+        self.data = self._once()
+        if takes_unit(self.model):
+            self.data = self.data.map(lambda a, b: ((a + 1) / 2, (b + 1) / 2))
         self.metrics, self.options = [], {}
 
     def plain(self):
         return unpaired.mixed(self._load(500, "train"))
 
     def figures(self, features, max_examples):
-        return figures_of_sources(self._sets, features, max_examples)
+        # Loaded anew: another pass would take other images of the larger set.
+        return figures_of_sources(self._once(), features, max_examples)
+
+    def _once(self):
+        data = self._load(self._args.batch_size, self.split)
+        return unpaired.once(data, self._counts, self._args.batch_size)
 
     def _load(self, batch_size, split):
         return unpaired.load_both(self._args, batch_size, split, self.model.data_shape, seed=0)

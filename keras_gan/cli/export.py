@@ -5,7 +5,7 @@ import contextlib
 import sys
 
 from keras_gan import datasets, networks, saving
-from keras_gan.cli.common import add_command, add_direction, check_one_way, direction, load_images
+from keras_gan.cli.common import add_command, add_direction, check_one_way, direction, load_images, takes_unit
 from keras_gan.cyclegan import CycleGAN
 from keras_gan.export import export, export_translation
 from keras_gan.export.tasks import EXAMPLES
@@ -81,7 +81,10 @@ def run(args):
     }
     if isinstance(model, CycleGAN):
         _, shape = direction(model, args.to, args.gan)
-        return model.export(args.file, to=args.to or "b", data=_load(args, shape), **options)
+        data = _load(args, shape)
+        if takes_unit(model):
+            data = data.map(lambda x: (x + 1) / 2)
+        return model.export(args.file, to=args.to or "b", data=data, **options)
     check_one_way(args.to, args.gan)
     shape = None if isinstance(model, GAN) else networks.image_shape(getattr(model, "best_generator", model))
     if shape is not None:

@@ -107,8 +107,12 @@ class Source:
     def refused(self):
         """String, the reason why a run can't begin, or None."""
         if self.unreadable:
-            return f"{len(self.unreadable)} {self.defect}. Repair them, take them out, or give --skip-bad-images."
+            return f"{self._named_unreadable()}. Repair them, take them out, or give --skip-bad-images."
         return None
+
+    def _named_unreadable(self):
+        named = [f"{name} ({reason})" for name, reason in self.unreadable.items()]
+        return f"{len(named)} {self.defect}: {first_named(named)}"
 
     def _say_small(self, sizes, shapes):
         """Returns a line for each side with images that are enlarged; both arguments have an entry for each side."""
@@ -122,8 +126,7 @@ class Source:
         """Returns lines that name the examples that can't be read, and files of other kinds in each folder."""
         lines = []
         if self.unreadable:
-            named = [f"{name} ({reason})" for name, reason in self.unreadable.items()]
-            lines.append(f"{len(self.unreadable)} {self.defect}: {first_named(named)}")
+            lines.append(self._named_unreadable())
         return lines + [
             f"{len(names)} files of {path} are of other kinds, such as {names[0]}"
             for path, names in zip(paths, others, strict=False)

@@ -250,6 +250,12 @@ def _check_export(args):
         )
 
 
+def _check_readable(args, source):
+    """Raises a ValueError for examples that can't be read, held-out ones included, before anything is written."""
+    if source.refused and not args.skip_bad_images:
+        raise ValueError(source.refused)
+
+
 def _strategy(args):
     """Returns the `tf.distribute.Strategy` that was asked for, or None."""
     if args.strategy == "none":
@@ -300,6 +306,7 @@ class _Training:
         # Raises errors for settings that don't fit together, before images are read.
         with self._scope():
             self.settings.build(start_from=self._start())
+        _check_readable(args, self._source)
         self.train = self._source.load(self.settings.batch_size, flip=self.settings.flip, crop=self.settings.crop)
         self._source.check()
 
@@ -392,8 +399,7 @@ def _dry_run(args, task):
         settings.fit_into(max(settings.minutes - (_gone() + rest) / 60, 0), pace)
     expected = _expected(settings, pace, rest, 0)
     print(f"\n{settings}\n\n{expected}")
-    if source.refused and not args.skip_bad_images:
-        raise ValueError(source.refused)
+    _check_readable(args, source)
     values = {"source": source.title, "count": source.count, "steps": settings.steps}
     return Result(values, "Only headers were read, and nothing was written.")
 

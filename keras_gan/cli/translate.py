@@ -11,7 +11,7 @@ import numpy as np
 from keras_gan import images
 from keras_gan.checks.values import check_path
 from keras_gan.cli import tiling
-from keras_gan.cli.common import Result, add_command, add_direction, direction, load_translator, positive
+from keras_gan.cli.common import Result, add_command, add_direction, direction, load_translator, positive, takes_unit
 from keras_gan.datasets import decode, folder
 from keras_gan.datasets.pictures import resize
 
@@ -200,7 +200,8 @@ def _translate(model, generator, pictures, batch_size, silent):
     for start in range(0, n, batch_size):
         # The last batch is filled: the model would be compiled again for another size.
         batch = pictures[np.arange(start, start + batch_size) % n]
-        batch = model.infer(generator, batch / np.float32(127.5) - 1, batch_size)
+        batch = batch / np.float32(255) if takes_unit(model) else batch / np.float32(127.5) - 1
+        batch = model.infer(generator, batch, batch_size)
         made.append(images.signed(batch, generator)[: n - start])
         if not np.isfinite(made[-1]).all():
             raise ValueError("model must make finite values. Received: one whose outputs are NaN or infinite.")

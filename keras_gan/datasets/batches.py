@@ -99,9 +99,11 @@ def find_range(images, name="images", advice="Pass data_range=(low, high), the v
     if images.dtype == np.uint8:
         return 0, 255
     least, most = float(images.min()), float(images.max())
-    for low, high in ((0, 1), (-1, 1), (0, 255)):
+    # In a wrong range, images become black or lose their contrast.
+    plausible = {(0, 1): True, (-1, 1): least < -_MARGIN, (0, 255): most > 2 and least >= -_MARGIN * most}
+    for (low, high), possible in plausible.items():
         margin = _MARGIN * (high - low)
-        if low - margin <= least and most <= high + margin:
+        if possible and low - margin <= least and most <= high + margin:
             return low, high
     raise ValueError(
         f"{name} must lie in [0, 255], [0, 1] or [-1, 1]. Received: values from {least} to {most}. {advice}"

@@ -139,14 +139,12 @@ def _builder(name):
         known = ["digits", "mnist", "fashion_mnist", "cifar10", "celeb_a"]
         close = difflib.get_close_matches(name, [*known, *tfds.list_builders(with_community_datasets=False)], 3)
         # A folder is more likely meant than a set with a similar name.
-        if os.path.isdir(os.path.expanduser(name)):
+        is_folder = os.path.isdir(os.path.expanduser(name))
+        if is_folder:
             close = [f"folder:{name}"]
-        if close:
-            hint = f" Did you mean {' or '.join(map(repr, close))}?"
-        elif os.sep in name:
-            hint = " There is no such folder."
-        else:
-            hint = ""
+        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+        if not is_folder:
+            hint += " There is no folder of that name."
         raise ValueError(
             f"name must be a known dataset: {', '.join(map(repr, known))}, another image set of TensorFlow Datasets, "
             f"or 'folder:PATH'. Received: {name!r}.{hint}"

@@ -37,6 +37,9 @@ def load_unpaired(
     Each domain has an order of its own. An epoch uses each image of the larger set once. The smaller set is repeated,
     in a new order each time, up to the same number of images; the logger `keras_gan` reports how many times.
 
+    To evaluate, take a pair of arrays of one length instead: metrics would count repeated images, and each pass would
+    compare others.
+
     Args:
         a: Path of a folder of images, an array of images as `from_dataset` takes it, or a name that `load` takes.
         b: The other domain, in any of these forms, whatever `a` is, and of any length.
@@ -132,7 +135,13 @@ def _pictures(name, data, split, size, channels, on_error):
         if not os.path.isdir(path):
             raise ValueError(f"{name} must be a folder that exists. Received: {os.fspath(data)!r}.")
         data = f"folder:{path}"
-    return open_pictures(data, split, size, False, channels, on_error)
+    try:
+        return open_pictures(data, split, size, False, channels, on_error)
+    except ValueError as error:
+        if not str(error).startswith("name "):
+            raise
+        # `load`'s argument, in its words.
+        raise ValueError(f"{name} {str(error).removeprefix('name ')}") from error
 
 
 def _array(name, data, split, size, channels):

@@ -29,6 +29,8 @@ class Settings:
 
     # The log by which the best epoch is chosen.
     monitor = "val_kernel_distance"
+    # The class of the model.
+    _kind = None
     # Choices that follow from others, unless they are given, too.
     _following: typing.ClassVar = {"epochs": {"steps", "batch_size", "count", "count_a", "count_b"}}
 
@@ -102,9 +104,17 @@ class Settings:
             Compiled `keras_gan.GAN`, `keras_gan.Pix2Pix` for pairs, or `keras_gan.CycleGAN` for two sets.
 
         Raises:
-            ValueError: If `start_from` makes other images, or takes other inputs.
+            ValueError: If `start_from` is of another class, makes other images, or takes other inputs.
         """
-        model = self._networks() if start_from is None else self._check_start(start_from)
+        if start_from is None:
+            model = self._networks()
+        else:
+            if not isinstance(start_from, self._kind):
+                raise ValueError(
+                    f"start_from must be a {self._kind.__name__}, which these settings train. "
+                    f"Received: a {type(start_from).__name__}."
+                )
+            model = self._check_start(start_from)
         self._compile(model, metrics)
         return model
 
@@ -279,11 +289,11 @@ def check_size(name, shape):
         )
 
 
-def noise(shape, count, condition=None):
+def noise(shape, count, condition=None, seed=0):
     """Makes a `tf.data.Dataset` of one batch of noise in place of images, with labels where there is a condition."""
     import tensorflow as tf
 
-    x = np.random.default_rng(0).random((count, *shape), "float32") * 2 - 1
+    x = np.random.default_rng(seed).random((count, *shape), "float32") * 2 - 1
     if condition is None:
         return tf.data.Dataset.from_tensors(x)
     return tf.data.Dataset.from_tensors((x, np.arange(count, dtype="int32") % condition.num_classes))
@@ -293,7 +303,7 @@ def noise_of_two(shape, other, count):
     """Makes a `tf.data.Dataset` of one batch of noise in place of images of two shapes."""
     import tensorflow as tf
 
-    return tf.data.Dataset.zip((noise(shape, count), noise(other, count)))
+    return tf.data.Dataset.zip((noise(shape, count), noise(other, count, seed=1)))
 
 
 def grid_of_two(data):

@@ -60,6 +60,8 @@ class ImageSettings(Settings):
 
     _following: typing.ClassVar = {**Settings._following, "generator_width": {"width"}}
 
+    _kind = GAN
+
     shape: tuple
     condition: Condition | None = None
     architecture: str = "dcgan"

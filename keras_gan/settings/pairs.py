@@ -54,6 +54,8 @@ class PairSettings(Settings):
     ```
     """
 
+    _kind = Pix2Pix
+
     source_shape: tuple
     target_shape: tuple
     architecture: str = "unet"

@@ -57,6 +57,7 @@ class UnpairedSettings(Settings):
     """
 
     monitor = "val_kernel_distance_b"
+    _kind = CycleGAN
 
     shape_a: tuple
     shape_b: tuple

@@ -136,6 +136,28 @@ def test_health_counts_epochs_of_one_training_alone(points, make_gan):
     assert _names(watch) == ["generator_collapsed"]
 
 
+def test_alarms_compare_with_the_first_epoch_of_a_resumed_run_too(points, make_gan, tmp_path):
+    heard = []
+
+    def sounds(logs):
+        heard.append((logs["first_generator_loss"], logs["generator_loss"]))
+        return False
+
+    class Cut(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    for others in ([Cut()], []):
+        gan = make_gan()
+        gan.alarms = lambda: [keras_gan.health.Alarm("heard", sounds, str)]
+        following = [callbacks.TrainingHealth(), callbacks.BackupAndRestore(tmp_path / "backup"), *others]
+        with pytest.raises(KeyboardInterrupt) if others else contextlib.nullcontext():
+            gan.fit(points, batch_size=64, epochs=4, verbose=0, callbacks=following)
+    first, losses = zip(*heard, strict=True)
+    assert len(set(losses)) == 4 and set(first) == {losses[0]}
+
+
 def test_health_tells_a_collapsed_generator_and_stops(points, make_gan):
     gan = make_gan()
     gan.generator.layers[0].set_weights([np.zeros((4, 16)), np.ones(16)])

@@ -259,7 +259,7 @@ def test_bad_input(folder, tmp_path, capsys):
 
     run = ["--run-dir", tmp_path / "run"]
     message = fails(capsys, tmp_path / "none", *SMALL, *run)
-    assert "name must be a known dataset" in message and "none'. There is no such folder." in message
+    assert "name must be a known dataset" in message and "none'. There is no folder of that name." in message
     assert "must hold images" in fails(capsys, images("empty", 0), *SMALL, *run)
     for n in (1, 23):
         message = fails(capsys, images(f"only{n}", n), *SMALL, *run)
@@ -280,7 +280,7 @@ def test_bad_input(folder, tmp_path, capsys):
     message = fails(capsys, folder, "--image-size", 10**6, *SMALL, *run)
     assert "--image-size and --batch-size must be smaller: batches need more than 576,000,000,000,000 bytes" in message
     message = fails(capsys, tmp_path / "same" / "0.png", *SMALL, *run)
-    assert "name must be a known dataset" in message and "0.png'. There is no such folder." in message
+    assert "name must be a known dataset" in message and "0.png'. There is no folder of that name." in message
     message = fails(capsys, folder, *SMALL, "--run-dir", tmp_path / "same" / "0.png" / "run")
     assert "--run-dir must be in a folder that you may write to" in message and "0.png." in message
     message = fails(capsys, folder, *SMALL, *run, "--start-from", tmp_path / "none.keras")

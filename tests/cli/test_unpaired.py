@@ -5,13 +5,16 @@ import json
 import re
 import shlex
 import shutil
+import types
 
 import keras
 import numpy as np
 import pytest
 from PIL import Image
 
+import keras_gan
 from keras_gan import callbacks, cli
+from keras_gan.cli import evaluate
 
 SMALL = ["--width", "2", "--steps", "6"]
 
@@ -53,6 +56,18 @@ def fails(capsys, *argv, code=1):
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1 and "Traceback" not in captured.err, captured.err
     return captured.err
+
+
+def test_a_held_out_image_that_can_not_be_read_is_refused_before_anything_is_written(folders, tmp_path, capsys):
+    (tmp_path / "b").mkdir()
+    for path in sorted(folders[1].glob("b*.png")):
+        (tmp_path / "b" / path.name).write_bytes(path.read_bytes())
+    # The last of a folder are held out.
+    (tmp_path / "b" / "b35.png").write_bytes(b"\x89PNG\r\n\x1a\n no more")
+    (tmp_path / "b" / "broken.png").unlink()
+    run = tmp_path / "run"
+    message = fails(capsys, "train", "--unpaired", folders[0], tmp_path / "b", *SMALL, "--run-dir", run)
+    assert "1 images can't be read: b/b35.png" in message and "--skip-bad-images" in message and not run.exists()
 
 
 def test_two_sets_become_a_translation_and_a_report(finished, folders):
@@ -111,6 +126,57 @@ def test_images_are_translated_and_exported_both_ways(finished, folders, tmp_pat
     assert json.loads(capsys.readouterr().out)["task"] == "image-to-image"
 
 
+def test_figures_of_sources_are_those_of_the_compared_images(finished, folders, capsys):
+    args = types.SimpleNamespace(
+        gan=str(finished / "gan.keras"),
+        unpaired=[*map(str, folders)],
+        features="none",
+        skip_bad_images=True,
+        batch_size=10,
+        **dict.fromkeys(["split", "direction", "group", "degrade"]),
+    )
+    compared, passes = evaluate._BothWays(args), []
+
+    def note(sets, features, max_examples):
+        passes.append(np.concatenate([b for _, b in sets.as_numpy_iterator()]))
+        return {}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "figures_of_sources", note)
+        outputs = np.concatenate([b for _, b in compared.data.as_numpy_iterator()])
+        compared.figures(None, 10)
+    # 24 of 36, the same ones.
+    assert outputs.shape == (24, 16, 16, 3)
+    np.testing.assert_array_equal(outputs, passes[0])
+
+
+def test_images_in_0_1_are_what_generators_with_a_sigmoid_take(folders, tmp_path, monkeypatch):
+    def generator():
+        last = keras.layers.Conv2D(3, 3, padding="same", activation="sigmoid")
+        return keras.Sequential([keras.Input((16, 16, 3)), last])
+
+    def discriminator():
+        return keras_gan.architectures.patch_discriminator((16, 16, 3), 2)
+
+    model = keras_gan.CycleGAN(generator(), generator(), discriminator(), discriminator(), seed=0)
+    model.save(tmp_path / "gan.keras")
+    image, made = folders[0] / "a00.png", tmp_path / "made.png"
+    assert cli.main([*map(str, ["translate", tmp_path / "gan.keras", image, made])]) == 0
+    with Image.open(image) as source, Image.open(made) as picture:
+        expected = 255 * model.translate(np.asarray(source)[None] / np.float32(255))[0]
+        np.testing.assert_allclose(np.asarray(picture), expected, atol=0.51)
+    given = []
+
+    def export(self, path, to, data, **options):
+        given.extend(np.asarray(batch) for batch in data)
+        return "exported"
+
+    monkeypatch.setattr(keras_gan.CycleGAN, "export", export)
+    assert cli.main([*map(str, ["export", tmp_path / "gan.keras", "x.tflite", "--data", folders[0]])]) == 0
+    # Rings on white.
+    assert min(batch.min() for batch in given) == 0 and max(batch.max() for batch in given) == 1
+
+
 def test_each_command_says_which_one_takes_the_file(finished, folders, make_image_gan, tmp_path, capsys):
     gan, cycle = tmp_path / "gan.keras", finished / "gan.keras"
     make_image_gan().save(gan)
@@ -167,7 +233,7 @@ def test_bad_sets(folders, tmp_path, capsys):
     def said(*options):
         return fails(capsys, "train", "--unpaired", *options, *run)
 
-    assert "1 of 29 images" in (message := said(a, b)) and "broken.png" in message
+    assert "1 images can't be read: b/broken.png" in said(a, b)
     assert "must hold images" in said(a, tmp_path / "empty")
     assert "must be two folders, none inside the other" in said(a, a)
     assert "none inside the other" in said(tmp_path / "outer", tmp_path / "outer" / "inner")

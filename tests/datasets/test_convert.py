@@ -204,6 +204,20 @@ def test_it_trains(kind, make_image_gan):
         (X[0], {}, ValueError, r"Received: shape \(8, 6, 3\)\. Put images into batches"),
         (X[:0], {}, ValueError, "at least one image"),
         (np.zeros((3, 8, 8, 7)), {}, ValueError, r"1, 3 or 4 channels\. Received: shape \(3, 8, 8, 7\)"),
+        # Resized in [0, 1], and standardized: neither is dark bytes.
+        (
+            np.linspace(-0.25, 1.25, 192).reshape(3, 8, 8, 1),
+            {},
+            ValueError,
+            r"lie in \[0, 255\], \[0, 1\] or \[-1, 1\]",
+        ),
+        (
+            np.linspace(-3.9, 3.3, 192).reshape(3, 8, 8, 1),
+            {},
+            ValueError,
+            r"values from -3\.9 to 3\.3\. Pass data_range",
+        ),
+        (np.linspace(0, 1.15, 192).reshape(3, 8, 8, 1), {}, ValueError, r"values from 0\.0 to 1\.15\. Pass data_range"),
         (np.full((3, 8, 8, 1), 1000.0), {}, ValueError, r"values from 1000\.0 to 1000\.0\. Pass data_range"),
         (np.full((3, 8, 8, 1), np.nan), {}, ValueError, "values from nan to nan"),
         (np.full((3, 8, 8, 1), "x"), {}, TypeError, "arrays of numbers"),

@@ -154,6 +154,7 @@ def test_what_can_not_be_loaded_is_refused(folders, tmp_path):
     Image.fromarray(picture(0)).save(tmp_path / "a" / "inner" / "0.png")
     for change, error, message in (
         ({"a": tmp_path / "none", "b": b}, ValueError, r"^a must be a folder that exists\. Received: '.*none'"),
+        ({"a": "zebras", "b": b}, ValueError, r"^a must be a known dataset.*There is no folder of that name"),
         ({"b": 3}, TypeError, r"^b must be the path of a folder, an array, or a name.*Received: a int"),
         ({"a": a, "b": a}, ValueError, r"none inside the other"),
         ({"a": a, "b": a / "inner"}, ValueError, r"none inside the other"),

@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 
 from keras_gan import pace, settings
 from keras_gan.conditions import Labels
+from keras_gan.settings.base import noise_of_two
 
 FACTS = {"images", "pairs", "steps"}
 
@@ -38,6 +40,12 @@ def test_measure_sets_the_steps(images):
     other = small.replace(condition=Labels(3))
     other.measure(seconds=0.1)
     assert (other.steps, other.epochs) == (6, 3)
+
+
+def test_noise_in_place_of_two_sets_differs():
+    # Equal sets are warned of.
+    [(x, y)] = noise_of_two((16, 16, 3), (16, 16, 3), 4).as_numpy_iterator()
+    assert x.shape == y.shape == (4, 16, 16, 3) and 0.6 < np.abs(x - y).mean() < 0.7
 
 
 def _reasons(chosen):
