@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gan import backend, checks, health, images, networks
+from keras_gan import backend, checks, color_statistics, health, images, networks
 from keras_gan.duel import Match
 from keras_gan.export.export import export_translation
 from keras_gan.game import Game, another, get_reconstruction, reconstruct
@@ -27,6 +27,9 @@ class CycleGAN(Match):
     There are no targets: discriminators judge if outputs look like images of their domain, and an image that is
     translated there and back must be the original.
 
+    A step takes as many images of one domain as of the other; if a later batch of `fit` has more of one, the last of
+    them are not used. `keras_gan.datasets.load_unpaired` gives equal batches of sets of any size.
+
     Called on images of A, or in `predict`, it returns their translations to B; `translate` does either direction. Names
     that end in `_a` refer to images of A, both real images and outputs of `generator_ba`. Names that end in `_b` refer
     to images of B.
@@ -44,6 +47,11 @@ class CycleGAN(Match):
         pool_size: Int >= 0, how many earlier outputs are kept for each discriminator. When the pool is full, each new
             output is replaced by an earlier one with probability 0.5. Files keep them, as float32. Defaults to `50`, as
             in the paper; with 0 a discriminator only gets the outputs of the current step.
+        match_steps: Int >= 0, in how many first steps the identity loss recolors its inputs: it gives images of B the
+            colors of A, and vice versa, by the mean and the standard deviation of each channel over all images seen so
+            far. The change of colors fades linearly. What is bluest in A then becomes what is bluest in B, where two
+            sets of unlike colors would often exchange classes, such as sea and forest. Must be 0 if A and B differ in
+            channels. Defaults to `0`, as in the paper.
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
 
     Raises:
@@ -73,17 +81,33 @@ class CycleGAN(Match):
     """
 
     def __init__(
-        self, generator_ab, generator_ba, discriminator_a, discriminator_b, ema=None, seed=None, pool_size=50, **kwargs
+        self,
+        generator_ab,
+        generator_ba,
+        discriminator_a,
+        discriminator_b,
+        ema=None,
+        seed=None,
+        pool_size=50,
+        match_steps=0,
+        **kwargs,
     ):
         shapes = networks.connect_cycle(
             {"generator_ab": generator_ab, "generator_ba": generator_ba},
             {"discriminator_b": discriminator_b, "discriminator_a": discriminator_a},
         )
         pool_size = checks.check_integer("pool_size", pool_size, 0)
+        match_steps = checks.check_integer("match_steps", match_steps, 0)
+        if match_steps and shapes[0] != shapes[1]:
+            raise ValueError(
+                "match_steps must be 0 where A and B differ in channels. "
+                f"Received: match_steps={match_steps}, images of {shapes[0]} and {shapes[1]}."
+            )
         super().__init__(ema, seed, **kwargs)
         self.generator_ab, self.generator_ba = generator_ab, generator_ba
         self.discriminator_a, self.discriminator_b = discriminator_a, discriminator_b
         self.pool_size = pool_size
+        self.match_steps = match_steps
         self.shapes = dict(zip(_DOMAINS, shapes, strict=True))
         self.data_shape = self.shapes["b"]
         self.data_range = checks.RANGES.get(networks.output_activation(generator_ab))
@@ -91,6 +115,9 @@ class CycleGAN(Match):
         self._average_ab = self.make_average(generator_ab, symbolic["a"])
         self._average_ba = self.make_average(generator_ba, symbolic["b"])
         self.pool_a, self.pool_b = (ImagePool(pool_size, shape) if pool_size else None for shape in shapes)
+        self.colors_a, self.colors_b = (
+            color_statistics.ColorStatistics(shape[-1]) if match_steps else None for shape in shapes
+        )
 
     def players(self):
         return {
@@ -107,7 +134,7 @@ class CycleGAN(Match):
         return self.generator_ab if to == "b" else self.generator_ba
 
     def _of(self, kind, domain):
-        """Returns the game, the pool or the discriminator of a domain."""
+        """Returns the game, the pool, the colors or the discriminator of a domain."""
         return getattr(self, f"{kind}_{domain}")
 
     def log_names(self):
@@ -153,8 +180,8 @@ class CycleGAN(Match):
                 gets its own copies.
             generator_penalties: List of objects from `keras_gan.penalties`, added to the generators' objective for
                 each direction. They get sources in place of latents.
-            metrics: List of `keras.metrics.Metric` whose `update_state` takes `(real, fake)`. Each is made twice, for
-                images of A and for images of B, with `_a` and `_b` at the end of its name. `evaluate` and
+            metrics: List of `keras.metrics.Metric` whose `update_state` takes `(real, fake)`. Each is made twice from
+                its `get_config`, for images of A and of B, with `_a` and `_b` at the end of its name. `evaluate` and
                 `validation_data` update them: the metrics of B compare the given images of B with translations of the
                 given images of A, and the metrics of A vice versa. If the given images of A and B are pairs, metrics of
                 pairs are meaningful, such as `keras_gan.metrics.PSNR()`. Defaults to none.
@@ -219,6 +246,9 @@ class CycleGAN(Match):
 
     def adversarial_step(self, data):
         real = self._unpack(data)
+        if self.match_steps:
+            for domain in _DOMAINS:
+                self._of("colors", domain)(real[domain])
         # First, as in the paper: the discriminators then use the same fakes and need no others.
         (g,) = self.update(["generator"], lambda: [self.generator_objective(real["a"], real["b"])])
         self.update_averages()
@@ -271,7 +301,7 @@ class CycleGAN(Match):
             reports[to] = {**report, "fake": fake}
         for domain in _DOMAINS:
             back = self._translate(self.generator_to(domain), fakes[_OTHER[domain]], training=True)
-            distances = self._distances(self.generator_to(domain), real[domain], back, training=True)
+            distances = self._distances(self.generator_to(domain), domain, real[domain], back, training=True)
             total += self.cycle_weight * distances["cycle_loss"]
             if self.identity_weight:
                 total += self.cycle_weight * self.identity_weight * distances["identity_loss"]
@@ -299,14 +329,23 @@ class CycleGAN(Match):
             total += objective
         return total, reports
 
-    def _distances(self, generator, real, back, training):
+    def _distances(self, generator, domain, real, back, training):
         """Computes the cycle loss (images against their reconstructions), and the identity loss (images against the
         outputs of the generator of the same domain)."""
         found = {"cycle_loss": reconstruct(self.cycle, real, back)}
         if self.identity_weight:
-            same = self._translate(generator, real, training)
+            same = self._translate(generator, self._recolored(real, domain), training)
             found["identity_loss"] = reconstruct(self.cycle, real, same)
         return found
+
+    def _recolored(self, real, domain):
+        """Returns images of a domain, in the first `match_steps` with colors of the other domain."""
+        if not self.match_steps:
+            return real
+        matched = color_statistics.match(real, *(self._of("colors", each) for each in (domain, _OTHER[domain])))
+        # Not the steps of the optimizer: a new `compile` starts from 0.
+        share = ops.maximum(0.0, 1.0 - self.colors_a.steps / self.match_steps)
+        return real + share * (matched - real)
 
     def evaluation_step(self, data):
         real = self._unpack(data)
@@ -320,7 +359,7 @@ class CycleGAN(Match):
             back = self._translate(generators[domain], fakes[_OTHER[domain]], training=False)
             found = {
                 **self._of("game", domain).evaluate(*logits),
-                **self._distances(generators[domain], real[domain], back, training=False),
+                **self._distances(generators[domain], domain, real[domain], back, training=False),
             }
             logs.update({f"{name}_{domain}": value for name, value in found.items()})
         return logs
@@ -336,6 +375,8 @@ class CycleGAN(Match):
 
     def _unpack(self, data):
         a, b, _ = keras.utils.unpack_x_y_sample_weight(data)
+        # The last batches of two sets may differ in length.
+        a, b = a[: ops.shape(b)[0]], b[: ops.shape(a)[0]]
         # `variable_dtype`, not `compute_dtype`: metrics and losses need unrounded images.
         return {
             domain: ops.cast(backend.with_shape(image, self.shapes[domain]), self.variable_dtype)
@@ -507,6 +548,7 @@ class CycleGAN(Match):
             **super().get_config(),
             **{name: keras.saving.serialize_keras_object(getattr(self, name)) for name in names},
             "pool_size": self.pool_size,
+            "match_steps": self.match_steps,
         }
 
     def get_compile_config(self):
@@ -532,7 +574,14 @@ def _of_both(names):
 
 def _of_domain(metric, domain):
     """Returns a metric of the same configuration for images of a domain, with the domain at the end of its name."""
-    return type(metric).from_config({**metric.get_config(), "name": f"{metric.name}_{domain}"})
+    config = {**metric.get_config(), "name": f"{metric.name}_{domain}"}
+    try:
+        return type(metric).from_config(config)
+    except TypeError as error:
+        raise TypeError(
+            f"metrics are made twice, for A and for B, with new names: {type(metric).__name__} must take the argument "
+            f"name, and all others that its get_config returns. Received: one that does not. {error}"
+        ) from error
 
 
 def _check_to(to):

@@ -4,10 +4,12 @@ import math
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers, ops
 
 import keras_gan
 from keras_gan import CycleGAN, architectures
+from keras_gan.color_statistics import ColorStatistics, match
 from keras_gan.image_pool import ImagePool
 
 SIZE = 16
@@ -38,9 +40,9 @@ def networks(channels_a=3, channels_b=3):
     }
 
 
-def cyclegan(channels_a=3, channels_b=3, ema=None, pool_size=5, **options):
+def cyclegan(channels_a=3, channels_b=3, ema=None, pool_size=5, match_steps=0, **options):
     keras.utils.set_random_seed(0)
-    model = CycleGAN(**networks(channels_a, channels_b), ema=ema, seed=0, pool_size=pool_size)
+    model = CycleGAN(**networks(channels_a, channels_b), ema=ema, seed=0, pool_size=pool_size, match_steps=match_steps)
     model.compile(**options)
     return model
 
@@ -109,6 +111,48 @@ def test_objectives_are_those_of_the_paper(identity_weight):
         for judge, x, y in ((judge_a, a, to_a(b)), (judge_b, b, to_b(a)))
     ]
     assert float(d) == pytest.approx(sum(found), rel=1e-5)
+
+
+def test_the_identity_loss_begins_with_images_in_the_colors_of_the_other_domain():
+    model = CycleGAN(**pointwise(), match_steps=8)
+    model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
+    a, b = domains(7, 1, 1, size=2)
+    start, _ = model.generator_objective(a, b)
+    for steps in (2, 4, 6, 8, 10):
+        # The last batch is smaller; each image counts the same.
+        model.fit(a, b, batch_size=4, verbose=0)
+        assert float(model.colors_a.count) == float(model.colors_b.count) == 7 * steps / 2
+        logs = model.evaluate(a, b, verbose=0, return_dict=True)
+        _, report = model.generator_objective(a, b)
+        for domain, real, other, (weight, bias) in (("a", a, b, (-0.25, 0.2)), ("b", b, a, (0.5, 0.1))):
+            matched = (real - real.mean()) / real.std() * other.std() + other.mean()
+            source = real + max(0, 1 - steps / 8) * (matched - real)
+            expected = np.abs(weight * source + bias - real).mean()
+            assert float(report[domain]["identity_loss"]) == pytest.approx(expected, rel=1e-4)
+            assert logs[f"identity_loss_{domain}"] == pytest.approx(expected, rel=1e-4)
+            assert steps == 10 or abs(np.abs(weight * matched + bias - real).mean() - expected) > 1e-3
+    # Before the first step and after the last of them: as without.
+    without = CycleGAN(**pointwise())
+    without.compile()
+    model.compile()
+    expected = float(without.generator_objective(a, b)[0])
+    assert float(start) == pytest.approx(expected, rel=1e-6)
+    assert float(model.generator_objective(a, b)[0]) == pytest.approx(expected, rel=1e-6)
+    assert without.colors_a is None
+
+
+def test_each_channel_gets_the_mean_and_deviation_of_the_other_set():
+    rng = np.random.default_rng(0)
+    old, new = (rng.normal(rng.normal(size=3), rng.uniform(0.2, 2, 3), (5, 4, 4, 3)) for _ in range(2))
+    of_old, of_new = (ColorStatistics(3) for _ in range(2))
+    for statistics, images in ((of_old, old), (of_new, new)):
+        statistics(images[:2])
+        statistics(images[2:])
+        np.testing.assert_allclose(statistics.deviation(), images.std((0, 1, 2)), rtol=1e-4)
+    found = np.asarray(match(ops.convert_to_tensor(old, "float32"), of_old, of_new))
+    np.testing.assert_allclose(found.mean((0, 1, 2)), new.mean((0, 1, 2)), atol=1e-5)
+    np.testing.assert_allclose(found.std((0, 1, 2)), new.std((0, 1, 2)), rtol=1e-4)
+    assert np.all(np.isfinite(match(ops.ones((1, 4, 4, 3)), ColorStatistics(3), of_new)))
 
 
 def test_discriminators_judge_what_was_made_before_the_generators_moved():
@@ -281,7 +325,7 @@ def test_a_saved_model_goes_on_as_the_one_that_was_saved(tmp_path):
         "identity_weight": 0.25,
         "metrics": [keras_gan.metrics.SSIM(), keras_gan.metrics.KernelDistance()],
     }
-    model = cyclegan(ema=0.9, **options)
+    model = cyclegan(ema=0.9, match_steps=8, **options)
     model.fit(a, b, batch_size=4, verbose=0)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
@@ -289,6 +333,7 @@ def test_a_saved_model_goes_on_as_the_one_that_was_saved(tmp_path):
     expected = {f"{name}_{domain}" for name in ("ssim", "kernel_distance", "kernel_distance_error") for domain in "ab"}
     assert set(loaded.metrics_names) == set(model.metrics_names) > expected
     assert np.abs(loaded.pool_a.images).min() > 0 and int(loaded.pool_b.count) == 5
+    assert float(loaded.colors_a.count) == 12 and float(loaded.colors_b.mean[0]) > 0.2
     for each in (model, loaded):
         each.fit(a, b, batch_size=4, shuffle=False, verbose=0)
     same(model, loaded)
@@ -301,7 +346,7 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_weights(tmp_path):
                 raise KeyboardInterrupt
 
     a, b = domains()
-    expected, cut, resumed = (cyclegan(ema=0.9) for _ in range(3))
+    expected, cut, resumed = (cyclegan(ema=0.9, match_steps=8) for _ in range(3))
     unpaired = keras_gan.datasets.load_unpaired(a, b[:7], batch_size=4, seed=0, flip=True)
     fit = {"x": unpaired, "epochs": 3, "verbose": 0}
     expected.fit(**fit)
@@ -313,8 +358,22 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_weights(tmp_path):
         cut.fit(**fit, callbacks=[backup(), Cut()])
     resumed.fit(**fit, callbacks=[backup()])
     assert int(expected.optimizer.iterations) == int(resumed.optimizer.iterations) == 9
-    assert int(resumed.pool_a.count) == 5
+    assert int(resumed.pool_a.count) == 5 and float(resumed.colors_b.count) == 36
     same(expected, resumed)
+
+
+def test_batches_of_two_lengths_are_cut_to_the_shorter():
+    a, b = domains(14)
+    sets = [tf.data.Dataset.from_tensor_slices(x).batch(4) for x in (a[:10], b)]
+    model = cyclegan(pool_size=50, metrics=[keras_gan.metrics.PSNR()])
+    for data, seen in ((tf.data.Dataset.zip(*sets), 10), (tf.data.Dataset.zip(*sets[::-1]), 20)):
+        history = model.fit(data, validation_data=data, verbose=0).history
+        assert int(model.pool_a.count) == int(model.pool_b.count) == seen
+        assert all(math.isfinite(value) for values in history.values() for value in values)
+    equal = tf.data.Dataset.from_tensor_slices((b[:10], a[:10])).batch(4)
+    found, expected = (model.evaluate(x, verbose=0, return_dict=True) for x in (data, equal))
+    for name in ("psnr_a", "psnr_b"):
+        assert found[name] == pytest.approx(expected[name], rel=1e-5)
 
 
 def test_outputs_are_those_of_the_averages():
@@ -386,11 +445,17 @@ def _conv(shape, filters, strides=1, **options):
         ),
         ({"ema": lambda: 1.0}, r"ema, the momentum"),
         ({"pool_size": lambda: -1}, r"pool_size must be an integer >= 0"),
+        ({"match_steps": lambda: -1}, r"match_steps must be an integer >= 0"),
     ],
 )
 def test_networks_that_do_not_fit_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         CycleGAN(**{**networks(), **{name: make() for name, make in change.items()}})
+
+
+def test_colors_of_other_channels_are_not_matched():
+    with pytest.raises(ValueError, match=r"match_steps must be 0 where A and B differ in channels.*16, 16, 1"):
+        CycleGAN(**networks(1, 3), match_steps=9)
 
 
 def test_a_network_in_two_places_is_refused():
@@ -399,6 +464,17 @@ def test_a_network_in_two_places_is_refused():
         CycleGAN(**{**nets, "generator_ba": nets["generator_ab"]})
     with pytest.raises(TypeError, match=r"discriminator_b must be a keras.Model"):
         CycleGAN(**{**nets, "discriminator_b": 3})
+
+
+class Nameless(keras.metrics.Metric):
+    def __init__(self):
+        super().__init__(name="nameless")
+
+    def update_state(self, real, fake):
+        pass
+
+    def result(self):
+        return 0.0
 
 
 @pytest.mark.parametrize(
@@ -415,6 +491,7 @@ def test_a_network_in_two_places_is_refused():
         ({"loss": "nothing"}, ValueError, r"loss"),
         ({"penalties": [keras.losses.Huber()]}, TypeError, r"penalties must be objects"),
         ({"metrics": ["mae"]}, TypeError, r"metrics must be keras.metrics.Metric"),
+        ({"metrics": [Nameless()]}, TypeError, r"metrics are made twice.*Nameless must take the argument name"),
     ],
 )
 def test_options_out_of_place_are_refused(options, error, message):
@@ -497,6 +574,11 @@ def test_the_grid_shows_both_ways_there_and_back(tmp_path):
             assert np.abs(shown - keras_gan.images.to_uint8(image)[0].astype(int)).max() <= 1
     with pytest.raises(ValueError, match=r"draws images of both domains: pass SampleGrid\(\.\.\., data="):
         model.preview(4)
+    # As many of a longer set as of the other.
+    for pair in ((a[:2], b), (a, b[:2])):
+        model.fit(a, b, verbose=0, callbacks=[keras_gan.callbacks.SampleGrid(tmp_path / "few", n=4, data=pair)])
+        with Image.open(tmp_path / "few" / "samples" / "epoch_0001.png") as few:
+            assert few.size == (2 * width + 2, height)
 
 
 def test_alarms_tell_of_each_direction():

@@ -10,6 +10,9 @@ from keras_gan.settings.base import Settings, check_architecture, check_size, gr
 
 _GENERATORS = ("unet", "residual")
 _BLOCKS = 4
+# The share of the steps in which colors are matched.
+_MATCH = 10
+_MATCHED = "at first, the bluest in A becomes the bluest in B"
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -37,6 +40,8 @@ class UnpairedSettings(Settings):
         cycle_weight: Float, the weight of the cycle loss, relative to the adversarial loss.
         identity_weight: Float, the weight of the identity loss, as a share of `cycle_weight`; None for the default of
             `CycleGAN`.
+        match_steps: Int, in how many first steps the identity loss recolors its inputs, see `CycleGAN`; None for a
+            tenth of the steps, or for 0 if the sets differ in channels.
         flip: Bool, whether images are mirrored at random.
         crop: Int >= 0: images are read this many pixels higher and wider, and windows cropped from them at random.
         ema: Float, the momentum of the averages of the generators' weights.
@@ -73,6 +78,7 @@ class UnpairedSettings(Settings):
     loss: object = "least_squares"
     cycle_weight: float = 4.0
     identity_weight: float | None = None
+    match_steps: int | None = None
 
     def __post_init__(self):
         check_architecture(self.architecture, _GENERATORS)
@@ -89,12 +95,20 @@ class UnpairedSettings(Settings):
         self.cycle_weight = check_number("cycle_weight", self.cycle_weight, 0)
         if self.identity_weight is not None:
             self.identity_weight = check_number("identity_weight", self.identity_weight, 0)
+        if self.match_steps is not None:
+            self.match_steps = check_integer("match_steps", self.match_steps, 0)
         self.count = max(self.count_a, self.count_b)
         super().__post_init__()
 
     @property
     def _residual_blocks(self):
         return _BLOCKS if self.blocks is None else self.blocks
+
+    @property
+    def _match_steps(self):
+        if self.match_steps is None:
+            return self.steps // _MATCH if self.shape_a == self.shape_b else 0
+        return self.match_steps
 
     def _networks(self):
         (a, b), options = (self.shape_a, self.shape_b), {"width": self.width}
@@ -110,6 +124,7 @@ class UnpairedSettings(Settings):
             ema=self.ema,
             seed=self.seed,
             pool_size=self.pool_size,
+            match_steps=self._match_steps,
         )
 
     def _compile(self, model, metrics):
@@ -159,6 +174,7 @@ class UnpairedSettings(Settings):
             ("loss", str(self.loss), "the paper's"),
             ("cycle_weight", f"{self.cycle_weight:g}", "lower than the paper's: colors may change"),
             ("identity_weight", f"{identity:g}", "keeps colors that need not change" if alike else "channels differ"),
+            ("match_steps", f"{self._match_steps:,}", _MATCHED if alike else "channels differ"),
             *self._varied("images"),
             ("ema", f"{self.ema:g}", "the average of the last weights draws better"),
         ]
@@ -169,10 +185,11 @@ def for_unpaired(shape_a, shape_b, count_a, count_b, minutes=None):
 
     The generators are U-Nets: the residual generators of the paper take five times as many multiply-adds, and in an
     hour they lost the details and the colors of their sources. The patch discriminators have no normalization, which
-    would hide the mean color of an image from them. Images are mirrored where those of both sets are in color: that is
-    right for photographs and drawings, and wrong for letters, which are gray more often than not. The values come from
-    trials on satellite images and relief, 64x64, with up to an hour of one core (docs/settings.md). Other sizes, longer
-    training and GPUs were not tried.
+    would hide the mean color of an image from them. If both sets have the same channels, the identity loss first takes
+    images in the colors of the other set; otherwise classes of unlike colors were often exchanged, such as sea and
+    forest. Images are mirrored where those of both sets are in color: that is right for photographs and drawings, and
+    wrong for letters, which are gray more often than not. The values come from trials on satellite images and relief,
+    64x64, with up to an hour of one core (docs/settings.md). Other sizes, longer training and GPUs were not tried.
 
     Args:
         shape_a: Tuple `(height, width, channels)` of an image of A, with 1 to 4 channels, at least 16 pixels high and

@@ -161,6 +161,7 @@ for kind, pool_size in {"cycle": 0, "cycle_pool": 5}.items():
             ema=0.9,
             seed=0,
             pool_size=pool_size,
+            match_steps=9,
         )
         rates = keras.optimizers.SGD(1e-3), keras.optimizers.SGD(0.05)
         cycle.compile(*rates, penalties=[P.R1(0.1)], metrics=[keras_gan.metrics.PSNR()])

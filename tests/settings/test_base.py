@@ -62,7 +62,11 @@ def _reasons(chosen):
         (lambda: settings.for_pairs((16, 16, 3), (16, 16, 3), 20), {"dropout": 0.5, "flip": False}, None),
         (lambda: settings.for_pairs((16, 16, 1), (16, 16, 3), 20), {"reconstruction_weight": 5}, {"reconstruction"}),
         (lambda: settings.for_unpaired((16, 16, 3), (16, 16, 3), 20, 30), {"architecture": "residual"}, {"networks"}),
-        (lambda: settings.for_unpaired((16, 16, 3), (16, 16, 3), 20, 30), {"identity_weight": 0, "pool_size": 5}, None),
+        (
+            lambda: settings.for_unpaired((16, 16, 3), (16, 16, 3), 20, 30),
+            {"identity_weight": 0, "match_steps": 5},
+            None,
+        ),
     ],
 )
 def test_a_reason_is_that_of_the_default(make, changes, mine):
@@ -72,5 +76,7 @@ def test_a_reason_is_that_of_the_default(make, changes, mine):
     assert {name for name, reason in after.items() if reason == "your choice"} == mine
     assert all(after[name] == before[name] for name in before.keys() - mine - FACTS)
     # A default that is given is no choice.
-    same = {name: getattr(make(), name) for name in changes.keys() - {"steps", "minutes", "identity_weight"}}
+    same = {
+        name: getattr(make(), name) for name in changes.keys() - {"steps", "minutes", "identity_weight", "match_steps"}
+    }
     assert _reasons(make().replace(**same)) == before

@@ -57,12 +57,20 @@ def test_choices_of_two_sets_follow_what_there_is():
     assert (chosen.width, chosen.architecture, chosen.cycle_weight) == (24, "unet", 4.0)
     assert (chosen.batch_size, chosen.count, chosen.steps) == (4, 31, 800)
     assert chosen.flip and not small_unpaired().flip
-    assert "20 of 16x16x3, 31 of 16x16x3" in str(chosen) and len(str(chosen).splitlines()) == 12
+    assert "20 of 16x16x3, 31 of 16x16x3" in str(chosen) and len(str(chosen).splitlines()) == 13
+    assert [each.build().match_steps for each in (chosen, chosen.replace(match_steps=5), small_unpaired())] == [
+        80,
+        5,
+        0,
+    ]
     weights = [each.reasons()[7][:2] for each in (chosen, chosen.replace(identity_weight=2), small_unpaired())]
     assert weights == [("identity_weight", value) for value in ("0.5", "2", "0")]
     assert small_unpaired().reasons()[7][2] == "channels differ"
     assert chosen.replace(count_a=40).steps == 800 and chosen.replace(count_a=40, steps=None).count == 40
     first = small_unpaired(width=3).build()
+    for other in (small_unpaired, lambda: settings.for_pairs((16, 16, 1), (16, 16, 3), 20)):
+        with pytest.raises(ValueError, match=r"start_from must be a (CycleGAN|Pix2Pix).*Received: a GAN"):
+            other().build(start_from=settings.for_images((8, 8, 3), 20).replace(width=4).build())
     assert small_unpaired().build(start_from=first).generator_ba is first.generator_ba
     with pytest.raises(ValueError, match=r"between images of \(16, 16, 3\) and .*Received: one of \(16, 16, 1\)"):
         small_unpaired((16, 16, 3)).build(start_from=first)
