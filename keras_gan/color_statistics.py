@@ -41,7 +41,7 @@ class ColorStatistics(keras.layers.Layer):
     def _add(self, moments):
         self.steps.assign_add(1.0)
         self.count.assign_add(ops.cast(ops.shape(moments)[0], "float32"))
-        for variable, of_images in zip((self.mean, self.square), ops.unstack(moments, axis=1), strict=True):
+        for variable, of_images in zip((self.mean, self.square), ops.unstack(moments, 2, axis=1), strict=True):
             variable.assign_add(ops.sum(of_images - variable, axis=0) / self.count)
         return moments
 
