@@ -54,7 +54,7 @@ def test_generators_are_of_the_chosen_kind(choices, residual, separable):
 def test_choices_of_two_sets_follow_what_there_is():
     chosen = settings.for_unpaired((16, 16, 3), (16, 16, 3), 20, 31)
     # The larger set a hundred times: eight batches of 4 hold it.
-    assert (chosen.width, chosen.architecture, chosen.cycle_weight) == (24, "unet", 4.0)
+    assert (chosen.width, chosen.architecture, chosen.cycle_weight) == (24, "unet", 10.0)
     assert (chosen.batch_size, chosen.count, chosen.steps) == (4, 31, 800)
     assert chosen.flip and not small_unpaired().flip
     assert "20 of 16x16x3, 31 of 16x16x3" in str(chosen) and len(str(chosen).splitlines()) == 13
