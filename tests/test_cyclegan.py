@@ -9,6 +9,7 @@ from keras import layers, ops
 
 import keras_gan
 from keras_gan import CycleGAN, architectures
+from keras_gan.checks.streams import first_examples
 from keras_gan.color_statistics import ColorStatistics, match
 from keras_gan.image_pool import ImagePool
 
@@ -575,6 +576,7 @@ def test_the_grid_shows_both_ways_there_and_back(tmp_path):
             assert np.abs(shown - keras_gan.images.to_uint8(image)[0].astype(int)).max() <= 1
     with pytest.raises(ValueError, match=r"draws images of both domains: pass SampleGrid\(\.\.\., data="):
         model.preview(4)
+    assert first_examples(tf.data.Dataset.from_tensors(0).take(0), 4) == (None, None)
     # As many of a longer set as of the other.
     for pair in ((a[:2], b), (a, b[:2])):
         model.fit(a, b, verbose=0, callbacks=[keras_gan.callbacks.SampleGrid(tmp_path / "few", n=4, data=pair)])

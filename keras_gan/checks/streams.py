@@ -100,7 +100,7 @@ def first_examples(data, n):
         if sum(map(len, parts[0])) >= n:
             break
     # Two sets without pairs may differ in length.
-    n = min(n, *(sum(map(len, part)) for part in parts if part))
+    n = min([n, *(sum(map(len, part)) for part in parts if part)])
     return tuple(np.concatenate(part)[:n] if part else None for part in parts)
 
 

@@ -126,7 +126,7 @@ def test_images_are_translated_and_exported_both_ways(finished, folders, tmp_pat
     assert json.loads(capsys.readouterr().out)["task"] == "image-to-image"
 
 
-def test_figures_of_sources_are_those_of_the_compared_images(finished, folders, capsys):
+def test_figures_of_sources_are_those_of_the_compared_images(finished, folders, monkeypatch):
     args = types.SimpleNamespace(
         gan=str(finished / "gan.keras"),
         unpaired=[*map(str, folders)],
@@ -141,10 +141,9 @@ def test_figures_of_sources_are_those_of_the_compared_images(finished, folders, 
         passes.append(np.concatenate([b for _, b in sets.as_numpy_iterator()]))
         return {}
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluate, "figures_of_sources", note)
-        outputs = np.concatenate([b for _, b in compared.data.as_numpy_iterator()])
-        compared.figures(None, 10)
+    monkeypatch.setattr(evaluate, "figures_of_sources", note)
+    outputs = np.concatenate([b for _, b in compared.data.as_numpy_iterator()])
+    compared.figures(None, 10)
     # 24 of 36, the same ones.
     assert outputs.shape == (24, 16, 16, 3)
     np.testing.assert_array_equal(outputs, passes[0])

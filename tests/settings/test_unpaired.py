@@ -58,11 +58,8 @@ def test_choices_of_two_sets_follow_what_there_is():
     assert (chosen.batch_size, chosen.count, chosen.steps) == (4, 31, 800)
     assert chosen.flip and not small_unpaired().flip
     assert "20 of 16x16x3, 31 of 16x16x3" in str(chosen) and len(str(chosen).splitlines()) == 13
-    assert [each.build().match_steps for each in (chosen, chosen.replace(match_steps=5), small_unpaired())] == [
-        80,
-        5,
-        0,
-    ]
+    matched = [each.build().match_steps for each in (chosen, chosen.replace(match_steps=5), small_unpaired())]
+    assert matched == [80, 5, 0]
     weights = [each.reasons()[7][:2] for each in (chosen, chosen.replace(identity_weight=2), small_unpaired())]
     assert weights == [("identity_weight", value) for value in ("0.5", "2", "0")]
     assert small_unpaired().reasons()[7][2] == "channels differ"
