@@ -7,7 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gan import backend, checks, color_statistics, health, images, networks
+from keras_gan import backend, checks, health, images, networks
+from keras_gan.color_matching import ColorMatching
 from keras_gan.duel import Match
 from keras_gan.export.export import export_translation
 from keras_gan.game import Game, another, get_reconstruction, reconstruct
@@ -115,9 +116,7 @@ class CycleGAN(Match):
         self._average_ab = self.make_average(generator_ab, symbolic["a"])
         self._average_ba = self.make_average(generator_ba, symbolic["b"])
         self.pool_a, self.pool_b = (ImagePool(pool_size, shape) if pool_size else None for shape in shapes)
-        self.colors_a, self.colors_b = (
-            color_statistics.ColorStatistics(shape[-1]) if match_steps else None for shape in shapes
-        )
+        self.colors = ColorMatching(shapes[0][-1], match_steps) if match_steps else None
 
     def players(self):
         return {
@@ -134,7 +133,7 @@ class CycleGAN(Match):
         return self.generator_ab if to == "b" else self.generator_ba
 
     def _of(self, kind, domain):
-        """Returns the game, the pool, the colors or the discriminator of a domain."""
+        """Returns the game, the pool or the discriminator of a domain."""
         return getattr(self, f"{kind}_{domain}")
 
     def log_names(self):
@@ -246,9 +245,8 @@ class CycleGAN(Match):
 
     def adversarial_step(self, data):
         real = self._unpack(data)
-        if self.match_steps:
-            for domain in _DOMAINS:
-                self._of("colors", domain)(real[domain])
+        if self.identity_weight and self.colors is not None:
+            self.colors([real[domain] for domain in _DOMAINS])
         # First, as in the paper: the discriminators then use the same fakes and need no others.
         (g,) = self.update(["generator"], lambda: [self.generator_objective(real["a"], real["b"])])
         self.update_averages()
@@ -331,21 +329,13 @@ class CycleGAN(Match):
 
     def _distances(self, generator, domain, real, back, training):
         """Computes the cycle loss (images against their reconstructions), and the identity loss (images against the
-        outputs of the generator of the same domain)."""
+        outputs of the generator of the same domain, whose inputs are recolored in the first steps)."""
         found = {"cycle_loss": reconstruct(self.cycle, real, back)}
         if self.identity_weight:
-            same = self._translate(generator, self._recolored(real, domain), training)
+            source = real if self.colors is None else self.colors.recolor(real, domain == "a")
+            same = self._translate(generator, source, training)
             found["identity_loss"] = reconstruct(self.cycle, real, same)
         return found
-
-    def _recolored(self, real, domain):
-        """Returns images of a domain, in the first `match_steps` with colors of the other domain."""
-        if not self.match_steps:
-            return real
-        matched = color_statistics.match(real, *(self._of("colors", each) for each in (domain, _OTHER[domain])))
-        # Not the steps of the optimizer: a new `compile` starts from 0.
-        share = ops.maximum(0.0, 1.0 - self.colors_a.steps / self.match_steps)
-        return real + share * (matched - real)
 
     def evaluation_step(self, data):
         real = self._unpack(data)

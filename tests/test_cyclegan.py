@@ -10,7 +10,7 @@ from keras import layers, ops
 import keras_gan
 from keras_gan import CycleGAN, architectures
 from keras_gan.checks.streams import first_examples
-from keras_gan.color_statistics import ColorStatistics, match
+from keras_gan.color_matching import ColorMatching
 from keras_gan.image_pool import ImagePool
 
 SIZE = 16
@@ -123,7 +123,7 @@ def test_the_identity_loss_begins_with_images_in_the_colors_of_the_other_domain(
     for steps in (2, 4, 6, 8, 10):
         # The last batch is smaller; each image counts the same.
         model.fit(a, b, batch_size=4, verbose=0)
-        assert float(model.colors_a.count) == float(model.colors_b.count) == 7 * steps / 2
+        assert float(model.colors.count) == 7 * steps / 2
         logs = model.evaluate(a, b, verbose=0, return_dict=True)
         _, report = model.generator_objective(*tensors)
         for domain, real, other, (weight, bias) in (("a", a, b, (-0.25, 0.2)), ("b", b, a, (0.5, 0.1))):
@@ -140,21 +140,28 @@ def test_the_identity_loss_begins_with_images_in_the_colors_of_the_other_domain(
     expected = float(without.generator_objective(*tensors)[0])
     assert float(start) == pytest.approx(expected, rel=1e-6)
     assert float(model.generator_objective(*tensors)[0]) == pytest.approx(expected, rel=1e-6)
-    assert without.colors_a is None
+    assert without.colors is None
 
 
 def test_each_channel_gets_the_mean_and_deviation_of_the_other_set():
     rng = np.random.default_rng(0)
-    old, new = (rng.normal(rng.normal(size=3), rng.uniform(0.2, 2, 3), (5, 4, 4, 3)) for _ in range(2))
-    of_old, of_new = (ColorStatistics(3) for _ in range(2))
-    for statistics, images in ((of_old, old), (of_new, new)):
-        for part in (images[:2], images[2:]):
-            statistics(ops.convert_to_tensor(part, "float32"))
-        np.testing.assert_allclose(ops.convert_to_numpy(statistics.deviation()), images.std((0, 1, 2)), rtol=1e-4)
-    found = ops.convert_to_numpy(match(ops.convert_to_tensor(old, "float32"), of_old, of_new))
-    np.testing.assert_allclose(found.mean((0, 1, 2)), new.mean((0, 1, 2)), atol=1e-5)
-    np.testing.assert_allclose(found.std((0, 1, 2)), new.std((0, 1, 2)), rtol=1e-4)
-    assert np.isfinite(ops.convert_to_numpy(match(ops.ones((1, 4, 4, 3)), ColorStatistics(3), of_new))).all()
+    sets = [rng.normal(rng.normal(size=3), rng.uniform(0.2, 2, 3), (5, 4, 4, 3)) for _ in range(2)]
+    tensors = [ops.convert_to_tensor(x, "float32") for x in sets]
+    colors = ColorMatching(3, fading_steps=10**9)
+    assert np.isfinite(ops.convert_to_numpy(colors.recolor(tensors[0], first=True))).all()
+    for part in (slice(2), slice(2, 5)):
+        colors([x[part] for x in tensors])
+    for i in range(2):
+        found = ops.convert_to_numpy(colors.recolor(tensors[i], first=i == 0))
+        np.testing.assert_allclose(found.mean((0, 1, 2)), sets[1 - i].mean((0, 1, 2)), atol=1e-5)
+        np.testing.assert_allclose(found.std((0, 1, 2)), sets[1 - i].std((0, 1, 2)), rtol=1e-4)
+
+
+def test_without_an_identity_loss_no_colors_are_counted():
+    model = CycleGAN(**pointwise(), match_steps=8)
+    model.compile(identity_weight=0)
+    model.fit(*domains(4, 1, 1, size=2), batch_size=4, verbose=0)
+    assert float(model.colors.count) == 0
 
 
 def test_discriminators_judge_what_was_made_before_the_generators_moved():
@@ -335,7 +342,7 @@ def test_a_saved_model_goes_on_as_the_one_that_was_saved(tmp_path):
     expected = {f"{name}_{domain}" for name in ("ssim", "kernel_distance", "kernel_distance_error") for domain in "ab"}
     assert set(loaded.metrics_names) == set(model.metrics_names) > expected
     assert np.abs(loaded.pool_a.images).min() > 0 and int(loaded.pool_b.count) == 5
-    assert float(loaded.colors_a.count) == 12 and float(loaded.colors_b.mean[0]) > 0.2
+    assert float(loaded.colors.count) == 12 and float(loaded.colors.mean[1, 0]) > 0.2
     for each in (model, loaded):
         each.fit(a, b, batch_size=4, shuffle=False, verbose=0)
     same(model, loaded)
@@ -360,7 +367,7 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_weights(tmp_path):
         cut.fit(**fit, callbacks=[backup(), Cut()])
     resumed.fit(**fit, callbacks=[backup()])
     assert int(expected.optimizer.iterations) == int(resumed.optimizer.iterations) == 9
-    assert int(resumed.pool_a.count) == 5 and float(resumed.colors_b.count) == 36
+    assert int(resumed.pool_a.count) == 5 and float(resumed.colors.count) == 36
     same(expected, resumed)
 
 
