@@ -9,14 +9,15 @@ _EPSILON = 1e-6
 
 
 class ColorMatching(keras.layers.Layer):
-    """Layer that counts the colors of two sets, and gives images of one the colors of the other, less in each step.
+    """Layer that measures the colors of two sets, and gives images of one the colors of the other, less in each step.
 
     Args:
         channels: Int > 0, of both sets.
         fading_steps: Int > 0, in how many steps the change of colors fades linearly.
 
     Call arguments:
-        images: Pair of tensors `(batch, height, width, channels)`, as many of each set, to count in.
+        images: Pair of tensors `(batch, height, width, channels)`, as many images of each set, to add to the measured
+            ones.
 
     Attributes:
         steps: `keras.Variable`, the number of calls.
@@ -31,7 +32,7 @@ class ColorMatching(keras.layers.Layer):
     def __init__(self, channels, fading_steps):
         super().__init__(name="color_matching", autocast=False)
         self.fading_steps = fading_steps
-        # Not the steps of the optimizer: a new `compile` starts from 0. All replicas make the same updates.
+        # Its own steps, since a new `compile` resets those of the optimizer. All replicas make the same updates.
         self.steps, self.count, self.mean, self.square = (
             self.add_weight(shape, "zeros", "float32", trainable=False, aggregation="only_first_replica", name=name)
             for name, shape in (("steps", ()), ("count", ()), ("mean", (2, channels)), ("square", (2, channels)))
@@ -55,7 +56,7 @@ class ColorMatching(keras.layers.Layer):
 
         Args:
             images: Tensor `(batch, height, width, channels)` of one set.
-            first: Bool, whether it is the first set.
+            first: Bool, whether the images are of the first set.
 
         Returns:
             Tensor like `images`: equal to them before the first call and after `fading_steps`.

@@ -25,8 +25,8 @@ _BATCH = 32
 class CycleGAN(Match):
     """Two generators that translate images of A to B and back, each against a discriminator of its outputs.
 
-    There are no targets: discriminators judge if outputs look like images of their domain, and an image that is
-    translated there and back must be the original.
+    There are no targets: each discriminator judges whether images look like those of its domain, and the cycle loss
+    requires that an image that is translated there and back equals the original.
 
     A step takes as many images of one domain as of the other; if a later batch of `fit` has more of one, the last of
     them are not used. `keras_gan.datasets.load_unpaired` gives equal batches of sets of any size.
@@ -46,13 +46,13 @@ class CycleGAN(Match):
             None, no averages.
         seed: Int, makes the random numbers of training reproducible. Defaults to None, another seed for each run.
         pool_size: Int >= 0, how many earlier outputs are kept for each discriminator. When the pool is full, each new
-            output is replaced by an earlier one with probability 0.5. Files keep them, as float32. Defaults to `50`, as
-            in the paper; with 0 a discriminator only gets the outputs of the current step.
-        match_steps: Int >= 0, in how many first steps the identity loss recolors its inputs: it gives images of B the
-            colors of A, and vice versa, by the mean and the standard deviation of each channel over all images seen so
-            far. The change of colors fades linearly. What is bluest in A then becomes what is bluest in B, where two
-            sets of unlike colors would often exchange classes, such as sea and forest. Must be 0 if A and B differ in
-            channels. Defaults to `0`, as in the paper.
+            output is replaced by an earlier one with probability 0.5. Saved models keep the pools, as float32. Defaults
+            to `50`, as in the paper; with 0 a discriminator only gets the outputs of the current step.
+        match_steps: Int >= 0, over how many steps the identity loss recolors its inputs, less in each step. Recoloring
+            gives images of B the colors of A, and vice versa, by the mean and the standard deviation of each channel
+            over all images seen so far. What is bluest in A then becomes what is bluest in B; without it, two sets of
+            unlike colors often exchange classes, such as sea and forest. Must be 0 if A and B differ in channels.
+            Defaults to `0`, as in the paper: no recoloring.
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
 
     Raises:
@@ -198,7 +198,7 @@ class CycleGAN(Match):
             jit_compile: Bool or `"auto"`, as in `keras.Model.compile`.
 
         Raises:
-            ValueError: If a loss is unknown, both kinds of networks are given one and the same optimizer, a network has
+            ValueError: If a loss is unknown, generators and discriminators share one optimizer object, a network has
                 no trainable weights, two metrics log a result of the same name, or a number is out of range.
             TypeError: If a penalty, a metric, the cycle or the augmentation is of the wrong type.
         """
@@ -247,7 +247,7 @@ class CycleGAN(Match):
         real = self._unpack(data)
         if self.identity_weight and self.colors is not None:
             self.colors([real[domain] for domain in _DOMAINS])
-        # First, as in the paper: the discriminators then use the same fakes and need no others.
+        # The generators come first, as in the paper: the discriminators then use the same fakes.
         (g,) = self.update(["generator"], lambda: [self.generator_objective(real["a"], real["b"])])
         self.update_averages()
         fakes = [self._show(g[domain]["fake"], domain) for domain in _DOMAINS]
@@ -355,7 +355,7 @@ class CycleGAN(Match):
         return logs
 
     def _judge(self, domain, augmented=True):
-        """Returns a discriminator as a function of images and `training`. In training, the images are augmented."""
+        """Returns a discriminator as a function of images and `training`, which augments them unless told otherwise."""
 
         def judge(image, training):
             image = self._of("game", domain).augment(image) if augmented else image
@@ -451,7 +451,7 @@ class CycleGAN(Match):
         Raises:
             ValueError: If `to` is neither `"a"` nor `"b"`, the images have another shape or are not finite, or
                 `batch_size` is not a positive integer.
-            TypeError: If the images are not numbers.
+            TypeError: If the images are not an array of numbers.
 
         Example:
 
@@ -488,7 +488,7 @@ class CycleGAN(Match):
         ```
         """
         made = self.translate(images, to, batch_size)
-        # Unchecked: only in a user's images do bright values alone suggest a wrong range.
+        # Outputs are not checked: they may all be bright, which in a user's images suggests a wrong range.
         return made, self._made(made, _OTHER[to], batch_size)
 
     def _made(self, images, to, batch_size):
@@ -502,8 +502,8 @@ class CycleGAN(Match):
         Args:
             filepath: Path to write: NAME.tflite for phones, NAME.onnx, or NAME for a SavedModel.
             to: `"a"` or `"b"`, the domain of the file's outputs. Defaults to `"b"`.
-            data: Pictures for calibration and checks, required: an array of the file's inputs; or what `fit` takes,
-                batches of both domains or a pair of arrays.
+            data: Images for calibration and checks, which must be given: an array of the file's inputs, a tuple
+                `(a, b)` of arrays, or batches of both domains.
             **options: Those of `keras_gan.export.export_translation`: `quantize="dynamic"` for a quarter of the size,
                 `accelerator="gpu"` for a phone's GPU, `output="uint8"` for bytes in and out, `batch_sizes`, `metrics`,
                 `card`, `format`.
@@ -569,8 +569,8 @@ def _of_domain(metric, domain):
         return type(metric).from_config(config)
     except TypeError as error:
         raise TypeError(
-            f"metrics are made twice, for A and for B, with new names: {type(metric).__name__} must take the argument "
-            f"name, and all others that its get_config returns. Received: one that does not. {error}"
+            f"metrics are made twice, for A and for B, with new names: {type(metric).__name__} must take `name` and "
+            f"all other arguments that its get_config returns. Received: one that does not. {error}"
         ) from error
 
 

@@ -140,7 +140,7 @@ class GAN(Duel):
             jit_compile: Bool or `"auto"`, as in `keras.Model.compile`.
 
         Raises:
-            ValueError: If the loss is unknown, both players are given one and the same optimizer, a network has no
+            ValueError: If the loss is unknown, both players share one optimizer object, a network has no
                 trainable weights, two metrics log a result of the same name, or a number is out of range.
             TypeError: If a penalty, a metric or the augmentation is of the wrong type.
         """

@@ -9,9 +9,9 @@ from keras_gan import backend
 class ImagePool(keras.layers.Layer):
     """Pool of fakes: a discriminator gets those of the current step, or earlier ones in their place.
 
-    It stores the first images. Once it is full, each further image is returned with probability one half; else it
-    replaces a random stored image, which is returned instead. Images are processed one after the other, so that an
-    earlier image of the same batch may be returned.
+    Until it is full, it stores and returns each image. Then, with probability one half, it returns the new image;
+    otherwise it returns a random stored image, and stores the new one in its place. Images are processed one after the
+    other, so that an earlier image of the same batch may be returned.
 
     Args:
         size: Int > 0, how many images to keep.
@@ -54,7 +54,7 @@ class ImagePool(keras.layers.Layer):
         # A number just below 1 may round to 1.
         drawn = ops.minimum(ops.cast(place * self.size, "int32"), self.size - 1)
         places = ops.where(is_new, places, drawn)
-        # The content of each place, as an index into the pool followed by the fakes: before each fake, and at the end.
+        # For each fake, what its place held before it: an index into the pool followed by the fakes.
         numbers = ops.arange(n, dtype="int32")
         before = self._last(places, places, ops.logical_and(goes_in, numbers[None] < numbers[:, None]))
         is_shown = ops.logical_or(is_new, ops.logical_not(goes_in))
@@ -75,7 +75,7 @@ class ImagePool(keras.layers.Layer):
             counts: Bools `(m, n)`, or `(1, n)`.
 
         Returns:
-            Tensor of ints `(m,)`, rows of the pool with the fakes behind it.
+            Tensor of ints `(m,)`, indices into the pool followed by the fakes.
         """
         numbers = self.size + ops.arange(ops.shape(places)[0], dtype="int32")
         matches = ops.logical_and(wanted[:, None] == places[None], counts)

@@ -21,7 +21,7 @@ class Pix2Pix(Duel):
         discriminator: `keras.Model` from source and target, concatenated along the channels,
             `(batch, height, width, source_channels + target_channels)`, or from `[source, target]`, to logits
             `(batch, 1)` or a map of them `(batch, ..., 1)`: no sigmoid at its end. If targets are larger than sources,
-            sources are enlarged for it.
+            it gets enlarged sources.
         ema: Float in [0, 1), the momentum of a moving average of the generator's weights, as in `GAN`. Defaults to
             None, no average.
         seed: Int, makes the random numbers of training reproducible. Defaults to None, another seed for each run.
@@ -97,8 +97,8 @@ class Pix2Pix(Duel):
             discriminator_optimizer: Another optimizer, for the discriminator, with the same default.
             loss: Name or object from `keras_gan.losses`. Defaults to `"non_saturating"`.
             penalties: List of objects from `keras_gan.penalties`, added to the discriminator's objective. They get
-                targets as `real` and outputs as `fake`. Their `discriminator` takes only a target or an output; the
-                source is fixed.
+                targets as `real`, outputs as `fake`, and as `discriminator` a function of a target or an output alone,
+                with the source fixed.
             generator_penalties: List of objects from `keras_gan.penalties`, added to the generator's objective. They
                 get the source in place of latents.
             metrics: List of `keras.metrics.Metric` whose `update_state` takes `(target, output)`. `evaluate` and
@@ -116,7 +116,7 @@ class Pix2Pix(Duel):
             jit_compile: Bool or `"auto"`, as in `keras.Model.compile`.
 
         Raises:
-            ValueError: If a loss is unknown, both players are given one and the same optimizer, a network has no
+            ValueError: If a loss is unknown, both players share one optimizer object, a network has no
                 trainable weights, two metrics log a result of the same name, or a number is out of range.
             TypeError: If a penalty, a metric, the reconstruction or the augmentation is of the wrong type.
         """

@@ -6,8 +6,8 @@ discriminators require that translations look like the other set. The cycle loss
 translated there and back is unchanged. No loss requires that a shape keeps its place or gets the right color. Pairs
 that were not used in training measure whether it does so anyway: `mae_b` is the mean absolute error of drawings that
 are translated from outlines, and `mae_a` is that of outlines that are translated from drawings. For your own folders,
-these figures are computed if the held-out tenths of both have the same file names. The networks and the training
-settings are those that `keras_gan.settings.for_unpaired` chooses.
+these figures are computed if the held-out tenths of both have the same file names. `keras_gan.settings.for_unpaired`
+chooses the networks and the training settings; images are not mirrored.
 
 Command:   python recipes/cyclegan.py, with --data A B for two folders of your own
 Minutes:   2 on two cores (AMD EPYC with AVX-512), 3.5 of processor time

@@ -1,9 +1,10 @@
 """Trains a GAN on a folder of photographs, and evaluates it on held-out ones.
 
-A tenth of the folder is held out, by hashes of the files' paths. Samples are compared with it in features that are
-learned without labels: by the kernel distance, and by how many samples are copies. `--labels` uses the subfolders as
-classes: a classifier trained on the photographs then says how many samples are of the requested class and, for
-comparison, how accurate it is on held-out photographs. The classifier and the features are always trained on all
+A tenth of the folder is held out, by hashes of the files' paths. The kernel distance compares samples with these
+photographs, and `memorization` is the share of samples that are copies of the others. Both use features that are
+learned without labels. `--labels` uses the subfolders as classes, and features of a classifier of the photographs. The
+classifier then says how many samples are of the requested class and, for comparison, how accurate it is on held-out
+photographs. The classifier and the features are always trained on all
 photographs that are not held out, whatever `--count` is. So runs with different options can be compared, for example
 `--count 300` with and without `--no-augmentation`. Without `--data`, the script makes its own images of simple shapes.
 

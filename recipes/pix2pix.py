@@ -1,18 +1,18 @@
-"""Pix2pix turns outlines into drawings: the effect of its discriminator, beside the reconstruction loss alone.
+"""Pix2pix turns outlines into drawings: the effect of its discriminator, compared with the reconstruction loss alone.
 
 Without `--data` the pairs are drawn: outlines of three shapes, and the same shapes filled with stripes. The shape
 determines the color. Nothing in the outline determines the position of the stripes. A generator that minimizes the
-reconstruction loss alone outputs the mean of all possible drawings, a flat color. A discriminator that judges patches
+reconstruction loss alone outputs the median of all possible drawings, a flat color. A discriminator that judges patches
 makes the generator draw stripes. The weight of the reconstruction loss determines how much influence the discriminator
-has. `--l1-only` trains by the distance alone, for as many seconds as the first weight took.
-`keras_gan.settings.for_pairs` chooses the networks and the training settings.
+has. `--l1-only` also trains with the reconstruction loss alone, for as many seconds as the first weight took.
+`keras_gan.settings.for_pairs` chooses the networks and the training settings; all training pairs are mirrored.
 
 Command:   python recipes/pix2pix.py --l1-only, with --data A B for pairs of your own
 Minutes:   75 on 2 CPU cores with AVX-512 (estimated from the time of a step): 19 for each of the four models
 Expected:  Medians on 327 held-out pairs, satellite images to relief (docs/settings.md says how they were measured): for
            a reconstruction weight of 100, the PSNR is 22.8 dB and the kernel distance 0.19. With the
-           reconstruction loss alone, they are 23.8 dB and 0.58. Weights of 30 and 300 were tried without
-           random windows only: their PSNR was 0.2 dB lower and 0.2 dB higher than that of 100
+           reconstruction loss alone, they are 23.8 dB and 0.58. Without random windows, the PSNR of
+           weights of 30 and 300 was 0.2 dB lower and 0.2 dB higher than that of 100
 
 Reference: [Isola et al., 2016](https://arxiv.org/abs/1611.07004), figure 4 and table 1
 """

@@ -1,13 +1,13 @@
-"""Super-resolution with pix2pix: the effect of its discriminator, beside the reconstruction loss alone.
+"""Super-resolution with pix2pix: the effect of its discriminator, compared with the reconstruction loss alone.
 
-Sources are made of the pictures: blurred a little, shrunk and noisy. Many large pictures become the same small one.
+Sources are made from the pictures: blurred a little, shrunk and noisy. Many large pictures become the same small one.
 With the reconstruction loss alone, the output is close to all possible large pictures, and therefore blurred. With a
 discriminator, the output is one picture that could be real, at the cost of a lower PSNR. Both models are trained for
-the same number of seconds. What is trained comes from `keras_gan.settings.for_pairs`. Without `--data`, the script
-makes its own pictures: shapes with fine stripes.
+the same number of seconds. `keras_gan.settings.for_pairs` chooses the networks and the training settings. Without
+`--data`, the script makes its own pictures: shapes with fine stripes.
 
 Command:   python recipes/super_resolution.py --data FOLDER
-Minutes:   60 on 2 CPU cores for 3,400 pictures, by the time of a step
+Minutes:   60 on 2 CPU cores for 3,400 pictures (estimated from the time of a step)
 Expected:  Results on held-out photographs of clothes after 300 processor seconds (docs/settings.md). Scale 2: PSNR 26.3
            dB (bicubic) and 28.7 dB (GAN), kernel distance 0.003 and -0.015. Scale 4: PSNR 22.3 and 23.9 dB, kernel
            distance 0.088 and 0.020

@@ -1,4 +1,4 @@
-"""Networks that translate and enlarge images: U-Net and residual generators, and a discriminator of patches."""
+"""Networks that translate and enlarge images: U-Net and residual generators, and a patch discriminator."""
 
 import functools
 
@@ -9,10 +9,10 @@ from keras_gan.architectures.shapes import check_data_shape, halvings
 from keras_gan.checks.values import check_bool, check_integer, check_number
 from keras_gan.layers import InstanceNormalization, Residual
 
-# A multiple of the stride, as in DCGAN: no checkerboard shows.
+# A multiple of the stride, as in DCGAN, against checkerboards.
 _KERNEL, _STRIDE = 4, 2
 _SLOPE = 0.2
-# From the paper: the widest layers as multiples of the width, and the number of layers with dropout.
+# From the paper: the widest layers as multiples of the width, the most halvings, and the layers with dropout.
 _WIDEST, _DEEPEST, _DROPPED = 8, 8, 3
 # Receptive field to the number of layers that halve the image.
 _FIELDS = {16: 1, 34: 2, 70: 3}
@@ -20,10 +20,10 @@ _DOUBLINGS = {2: 1, 4: 2}
 
 
 def unet_generator(source_shape, target_channels=None, width=64, dropout=0.0, scale=1):
-    """Builds the U-Net of pix2pix: down to a single pixel and up again, with a connection at each size.
+    """Builds the U-Net of pix2pix: down to a few pixels and up again, with a skip connection at each size.
 
     Instance normalization takes the place of batch normalization, whose statistics of a batch would tie a picture to
-    its neighbors; there is none where a map is a single pixel.
+    its neighbors. The first layer and maps of a single pixel have no normalization.
 
     Args:
         source_shape: Tuple `(height, width, channels)` with 1 to 4 channels; height and width, times `scale`, divisible
@@ -31,8 +31,8 @@ def unet_generator(source_shape, target_channels=None, width=64, dropout=0.0, sc
         target_channels: Int from 1 to 4. Defaults to None, those of the source.
         width: Int > 0, the number of filters of the first layer; each halving doubles them, up to eight times as many.
             Defaults to `64`, as in the paper.
-        dropout: Float in [0, 1), the share of activations that is dropped in the three lowest layers on the way up, in
-            training; the paper has 0.5. Defaults to `0.0`.
+        dropout: Float in [0, 1), the share of activations that is dropped in training, in the first three layers of the
+            decoder; the paper has 0.5. Defaults to `0.0`.
         scale: Int > 0, how many times larger outputs are than sources, in each direction: sources are enlarged first,
             by repeating their pixels. Defaults to `1`.
 
@@ -83,8 +83,8 @@ def unet_generator(source_shape, target_channels=None, width=64, dropout=0.0, sc
 def residual_generator(source_shape, target_channels=None, width=64, blocks=None, separable=False):
     """Builds the residual generator of CycleGAN: down to a quarter, a chain of residual blocks, and up again.
 
-    It differs from the paper in two points: zeros, not reflections, surround each map, and kernels of transposed
-    convolutions are multiples of their stride.
+    Unlike the paper, it pads with zeros, not with reflections, and strided and transposed convolutions have 4x4
+    kernels, multiples of their stride.
 
     Args:
         source_shape: Tuple `(height, width, channels)` with 1 to 4 channels; height and width divisible by 4.
@@ -149,9 +149,9 @@ def super_resolution_generator(source_shape, scale, width=32, blocks=4):
     Args:
         source_shape: Tuple `(height, width, channels)` with 1 to 4 channels.
         scale: 2 or 4, how many times larger outputs are than sources, in each direction.
-        width: Int > 0, the number of filters. Defaults to `32`, half as many as in the papers: a fourth of the
-            time, for training without a GPU.
-        blocks: Int > 0, how many residual blocks. Defaults to `4`, where the papers have 16, for the same reason.
+        width: Int > 0, the number of filters. Defaults to `32`, half as many as in SRGAN and in EDSR's
+            baseline: a fourth of the time, for training without a GPU.
+        blocks: Int > 0, how many residual blocks. Defaults to `4`, where both have 16, for the same reason.
 
     Returns:
         `keras.Model`, images `(batch, height, width, channels)` in [-1, 1] to images
@@ -194,8 +194,8 @@ def patch_discriminator(shape, width=64, receptive_field=None, normalize=True):
     """Builds the discriminator of pix2pix, PatchGAN: a logit for each of many overlapping patches.
 
     Instance normalization takes the place of batch normalization, so that an image's logits depend on it alone. It also
-    takes away the mean color of an image: green seas pass for blue ones. With pairs, the reconstruction loss corrects
-    colors. Without pairs nothing else does: `normalize=False` is for them.
+    removes the mean color of an image, so that the discriminator can't tell green seas from blue ones. With pairs, the
+    reconstruction loss corrects colors. Without pairs, use `normalize=False`.
 
     Args:
         shape: Tuple `(height, width, channels)` of the input: for `Pix2Pix` with the channels of source and target
@@ -204,6 +204,7 @@ def patch_discriminator(shape, width=64, receptive_field=None, normalize=True):
             as many. Defaults to `64`, as in the paper.
         receptive_field: 16, 34 or 70, the side in pixels of the patch that a logit sees. Defaults to None, the largest
             that is at most the shorter side, and whose layers can halve height and width without remainder.
+        normalize: Bool, whether there is instance normalization. Defaults to True.
 
     Returns:
         `keras.Sequential`, images `(batch, height, width, channels)` to a map of logits `(batch, rows, columns, 1)`.
@@ -276,5 +277,5 @@ def _is_pixel(x):
 
 
 def _last(kind, channels, stride, kernel=_KERNEL):
-    # The range in float32: half precision has too few steps for 8 bits.
+    # Outputs in float32: bfloat16 has fewer steps than 8-bit images.
     return kind(channels, kernel, stride, padding="same", activation="tanh", dtype="float32")

@@ -19,7 +19,7 @@ from keras_gan.checks.values import differences
 from keras_gan.saving import replacing
 
 _STATE = "state.json"
-# Ignored in comparisons: auto-generated names, and options that only affect speed.
+# Ignored in comparisons: auto-generated names, and options that do not affect training.
 _NO_SETTINGS = {
     "build_config",
     "inbound_nodes",
@@ -36,15 +36,15 @@ _NO_SETTINGS = {
 
 
 class BackupAndRestore(keras.callbacks.BackupAndRestore):
-    """Backup of training. If the same program is started again after an interruption, the run resumes exactly where it
-    stopped.
+    """Backup of training. If the same program is started again after an interruption, the run resumes from the last
+    backup.
 
     After each epoch it writes one `.keras` file with all that the next step depends on: weights, both optimizers,
     averages, random states, running sums of metrics, the position in the data, and the state of other callbacks, such
     as the best value of `ModelCheckpoint`. Files are written atomically, and the previous backup is kept. If the latest
     one is damaged anyway, it is skipped with a warning. Weights that are not finite are not saved.
 
-    Ctrl-C and SIGTERM, which a machine receives before it is preempted, end training after the current step. A backup
+    Ctrl-C and SIGTERM, the signal before a machine is preempted, end training after the current step. A backup
     of that step is made, unless several processes train together. A second signal ends training at once.
 
     On a CPU the weights are bit for bit those of an uninterrupted run in three cases: the data come in a fixed order;
@@ -94,12 +94,12 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         # Set by `fit`: its other callbacks, and the one that sets the order of the data.
         self.others, self.order = [], None
         self._signal = self._passing_over = None
-        # Read once: on JAX, to read `self.model` in a signal handler breaks the step that it interrupts.
+        # Read once: on JAX, reading `self.model` in a signal handler breaks the step that it interrupts.
         self._chief = True
 
     @contextlib.contextmanager
     def listening(self):
-        """Context in which SIGTERM and Ctrl-C are handled after a step, not during one."""
+        """Handles SIGTERM and Ctrl-C after a step, not during one, as a context manager."""
         self._signal = None
         before = {}
         # Python handles signals only in the main thread. Ignored signals stay ignored.
@@ -123,7 +123,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
     def on_train_begin(self, logs=None):
         if not self.others:
             raise ValueError(
-                "BackupAndRestore must be in the list of callbacks of keras_gan.GAN.fit. "
+                "BackupAndRestore must be in the list of callbacks of a keras_gan model's fit. "
                 "Received: one in a CallbackList, or in the fit of another model."
             )
         self._restored = None
@@ -146,7 +146,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
                 state = _read(path)
             # Damaged files can make parsers raise anything.
             except Exception as error:
-                self._log("The backup %s can't be read (%s) and is passed over.", path, error)
+                self._log("The backup %s can't be read (%s) and is skipped.", path, error)
             else:
                 self._restore(path, state)
                 return
@@ -242,8 +242,8 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         return sorted(self.folder.glob("epoch_*.keras"))
 
     def _save(self, epoch, batch):
-        # Keras does not save the means that a step logs. All processes must read their variables, since reading sums
-        # the values of all processes. After an epoch they are not needed.
+        # Keras does not save the means that a step logs; after an epoch they are not needed. All processes must read
+        # them, since reading sums the values of all processes.
         sums = self.model.step_means.get_sums() if batch else {}
         if not self.model.is_chief:
             return

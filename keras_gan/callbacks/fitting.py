@@ -1,4 +1,4 @@
-"""The callbacks that `fit` adds, and the context that callbacks train in."""
+"""The callbacks that `fit` adds, and the context manager of training."""
 
 import contextlib
 
@@ -15,7 +15,7 @@ from keras_gan.datasets import order
 
 
 class _Order(keras.callbacks.Callback):
-    """Seeds each pass over the data with the training step, so that a resumed run sees the same order."""
+    """Callback that seeds each pass over the data with the training step: a resumed run sees the same order."""
 
     def __init__(self, orders):
         super().__init__()
@@ -57,7 +57,7 @@ def complete(callbacks, verbose, data, metrics=()):
         others.append(Finite())
     others = [_Terminate(c) if isinstance(c, keras.callbacks.TerminateOnNaN) else c for c in others]
     following = _Order(order.find(data))
-    # One process shows the progress bar.
+    # Not backed up: only one process has the progress bar.
     remembered = [c for c in others if not isinstance(c, keras.callbacks.ProgbarLogger)]
     for backup in backups:
         backup.others, backup.order = remembered, following
@@ -66,7 +66,7 @@ def complete(callbacks, verbose, data, metrics=()):
 
 @contextlib.contextmanager
 def in_training(callbacks):
-    """Context of training: installs the signal handlers of backups, and resets data order at its end."""
+    """Installs the signal handlers of backups during training, and resets the order of the data at its end."""
     with contextlib.ExitStack() as stack:
         # `fit` also takes a `keras.callbacks.CallbackList`.
         for callback in getattr(callbacks, "callbacks", callbacks):
@@ -106,7 +106,7 @@ def without_writers(callbacks):
 
 
 class _Restore(keras.callbacks.BackupAndRestore):
-    """Resumes from the chief's backup; only the chief writes and removes it."""
+    """Backup that is only read: the chief writes and removes it."""
 
     def on_train_batch_end(self, batch, logs=None):
         pass

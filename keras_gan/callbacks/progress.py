@@ -13,8 +13,8 @@ class Progress(keras.callbacks.ProgbarLogger):
     """Keras's progress bar with the time left of the whole run, in one line of the terminal, without `hidden_logs`.
 
     During an epoch it shows as many means as fit into the line: a line that wraps can't be overwritten. At the end of
-    an epoch it shows all means, as Keras does; if standard output is a file, only these lines are printed. `fit` adds
-    this callback, unless it gets another progress bar.
+    an epoch it shows all means but the hidden ones. If standard output is a file, only these lines are printed. `fit`
+    adds this callback, unless it gets another progress bar.
 
     Args:
         summary: Dict from names of logs to display names. At the end of an epoch, only these logs are shown, in one
@@ -48,7 +48,7 @@ class Progress(keras.callbacks.ProgbarLogger):
         self._epoch, self.seen = epoch, 0
         if self.summary is None:
             super().on_epoch_begin(epoch, logs)
-        # The first epoch is measured from its first step, which compiles.
+        # The first epoch is timed from the end of its first step, which compiles.
         if self._marks:
             self._mark(time.time(), epoch * (self.target or 0))
 

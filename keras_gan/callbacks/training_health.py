@@ -26,6 +26,9 @@ class TrainingHealth(keras.callbacks.Callback):
     - `generator_memorizes`: for `patience` epochs the `val_memorization` of a `keras_gan.metrics.Memorization` in
       `compile` is above one half.
 
+    For `Pix2Pix` and `CycleGAN`: `discriminator_won`, `output_ignores_source`, `output_copies_source`, and
+    `reconstruction_stands_still` or `cycle_stands_still`; names of `CycleGAN` end in `_a` or `_b`.
+
     Messages go to the logger `keras_gan` between two epochs, and to TensorBoard's text page.
 
     Args:

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import dataclasses
+import os
 import time
 
 import keras
@@ -155,6 +156,11 @@ def count_parameters(model):
         name: sum(network.count_params() for network in keras.tree.flatten(player))
         for name, player in model.players().items()
     }
+
+
+def data_name(given):
+    """Returns the name for `datasets.load` of the path of a folder; other names as they are."""
+    return f"folder:{given}" if os.path.isdir(os.path.expanduser(given)) else given
 
 
 def load_images(name, batch_size, split, skip_bad, **options):

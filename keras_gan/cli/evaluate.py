@@ -13,6 +13,7 @@ from keras_gan.cli.common import (
     Result,
     add_command,
     check_condition,
+    data_name,
     load_cycle,
     load_gan,
     load_images,
@@ -65,13 +66,17 @@ def add(commands):
         run,
         help="measure the samples of a GAN, or the outputs of a translation",
         description="Compares the samples of a saved GAN with real images, or the outputs of a saved translation with "
-        "their targets, or with the images of the other set. It uses all real images, or of two sets as many of each "
-        "as the smaller one has, and the same number of samples or outputs; metrics that compare images one by one use "
-        "at most 10,000. Figures can be compared only if the data, the features and the number of images are the same.",
+        "their targets, or with the images of the other set. It uses all real images, and as many samples or outputs; "
+        "of two sets, as many images of each as the smaller one has. Metrics that keep examples in memory use at most "
+        "10,000. Results can be compared only if the data, the features and the number of images are the same.",
     )
     parser.add_argument("gan", help="a .keras file of a GAN, or of a translation")
     data = parser.add_mutually_exclusive_group(required=True)
-    data.add_argument("--data", help="'digits', an image set of TensorFlow Datasets, such as 'mnist', or folder:PATH")
+    data.add_argument(
+        "--data",
+        type=data_name,
+        help="a folder of images; or 'digits', or an image set of TensorFlow Datasets, such as 'mnist'",
+    )
     data.add_argument(
         "--pairs",
         nargs="+",
@@ -88,9 +93,10 @@ def add(commands):
         "--features",
         choices=("classifier", "self_supervised", "inception", "none"),
         help="what to compare. classifier: features of a small classifier, trained once on the labeled data and kept "
-        "(default if the data have classes). self_supervised: features of a network trained without labels, which "
-        "is read from the file, or else trained once and kept (default for a folder without subfolders, for pairs "
-        "and for two sets). inception: features of InceptionV3, whose weights are downloaded once. none: the pixels",
+        "(default if the data have classes, except with --degrade). self_supervised: features of a network trained "
+        "without labels, which is read from the file, or else trained once and kept (default for a folder without "
+        "subfolders, for pairs and for two sets). inception: features of InceptionV3, whose weights are downloaded "
+        "once. none: the pixels",
     )
     parser.add_argument("--batch-size", type=positive, default=250, metavar="N", help="images per batch (default: 250)")
     parser.add_argument("--skip-bad-images", action="store_true", help="for folders: skip images that can't be read")
@@ -244,7 +250,7 @@ class _Enlarged(_Outputs):
     def __init__(self, args):
         _check_options(args, "--degrade")
         if not args.data.startswith("folder:"):
-            raise ValueError(f"--data must be folder:PATH with --degrade. Received: {args.data}.")
+            raise ValueError(f"--data must be a folder that exists with --degrade. Received: {args.data}.")
         self._begin(args, "--degrade", args.data)
 
     def _load(self, batch_size, split):

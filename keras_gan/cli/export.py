@@ -105,7 +105,7 @@ def _load(args, shape):
         )
     if args.sample:
         raise ValueError(f"--sample is for a generator of latents. Received: {args.gan}, which translates images.")
-    name, (height, width, channels) = f"folder:{args.data}", shape
+    name, (height, width, channels) = f"folder:{args.data.removeprefix('folder:')}", shape
     # The result alone goes to stdout.
     with contextlib.redirect_stdout(sys.stderr):
         few = datasets.survey(name).count <= EXAMPLES

@@ -24,7 +24,7 @@ from keras_gan.metrics.features.self_supervised import FEWEST
 
 # The smallest number of pairs: a third is held out, and features need the rest. Distances need two held-out pairs.
 _FEWEST, _FEWEST_HELD_OUT = FEWEST * 3 // 2, 2
-# The smallest height and width that a discriminator of patches judges.
+# The smallest height and width that a patch discriminator accepts.
 SMALLEST = 16
 
 
@@ -38,8 +38,8 @@ def add_options(parser):
     parser.add_argument(
         "--group",
         metavar="REGEX",
-        help="for pairs: a regular expression. Pairs in whose names it matches the same text are held out together, or "
-        "none of them is (if it has parentheses, only the text in the first ones counts)",
+        help="for pairs: a regular expression. Pairs in whose names it matches the same text stay together when "
+        "some are held out; if it has parentheses, the text of the first group counts",
     )
 
 
@@ -64,7 +64,7 @@ def load_pairs(args, batch_size, split, source_shape, shape, seed, **options):
         **options: Other arguments of `load_pairs`.
     """
     check_folders(args.pairs)
-    with speaking_of_options("--pairs: "):
+    with speaking_of_options("--pairs: ", cache="cache" in options):
         return datasets.load_pairs(
             *args.pairs,
             batch_size=batch_size,

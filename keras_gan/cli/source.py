@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import os
 import warnings
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from keras_gan import datasets
-from keras_gan.cli.common import load_images
+from keras_gan.cli.common import data_name, load_images
 from keras_gan.conditions import Labels
 from keras_gan.datasets.split import select
 from keras_gan.metrics.features.self_supervised import FEWEST, SMALLEST
@@ -195,7 +194,7 @@ class Images(Source):
 
     def __init__(self, args):
         super().__init__(args)
-        self.name = f"folder:{args.source}" if os.path.isdir(os.path.expanduser(args.source)) else args.source
+        self.name = data_name(args.source)
         self.title = Path(args.source).resolve().name if self.name.startswith("folder:") else args.source
         self.names = [self.title]
         found = datasets.survey(self.name, labels=args.labels, download=not args.dry_run)

@@ -65,7 +65,7 @@ _CHOICES = {
         "for --unpaired: the weight of the identity loss, for images that are in the target "
         "set already, as a share of --cycle-weight",
     ),
-    "crop": (int, "how many pixels larger images are read, to crop random windows from them; 0 for none"),
+    "crop": (int, "read images this many pixels larger, and crop random windows from them; 0 for none"),
     "ema": (float, "the momentum of the average of the generator's weights"),
 }
 # Figures in the line of an epoch, and their names there.
@@ -123,8 +123,8 @@ def add(commands):
         "--image-size",
         type=positive,
         metavar="N",
-        help="height and width in pixels; for pairs: of the target (default: the size of the images, if all have "
-        "the same and the networks can make it, else 64)",
+        help="height and width in pixels; for pairs: of the target (default: the images' own size if all share one of "
+        "at most 128 pixels that the networks can make, else 64)",
     )
     data.add_argument("--labels", action="store_true", help="learn classes: the subfolders, or the classes of the set")
     data.add_argument(
@@ -142,7 +142,11 @@ def add(commands):
     )
     pairs.add_options(data)
     degraded.add_options(data)
-    data.add_argument("--skip-bad-images", action="store_true", help="skip images that can't be read")
+    data.add_argument(
+        "--skip-bad-images",
+        action="store_true",
+        help="skip images that can't be read, and pairs that can't be used",
+    )
     data.add_argument(
         "--cache",
         nargs="?",
@@ -442,5 +446,7 @@ def _minutes(text):
     except ValueError:
         value = 0.0
     if not 0 < value <= _MOST_MINUTES:
-        raise argparse.ArgumentTypeError(f"must be a number more than 0, and at most {_MOST_MINUTES}, received {text}")
+        raise argparse.ArgumentTypeError(
+            f"must be a number greater than 0, and at most {_MOST_MINUTES}, received {text}"
+        )
     return value

@@ -28,9 +28,9 @@ def add(commands):
         "translate",
         run,
         help="translate images with a saved translation",
-        description="Translates each image with a model from keras-gan train --pairs or --unpaired. Images are "
-        "turned upright, and made gray or color as the model requires. Images that can't be read are named at the end, "
-        "and the exit code is 1.",
+        description="Translates each image with a model from keras-gan train --pairs, --unpaired or --degrade. Images "
+        "are turned upright, and made gray or color as the model requires. Images that can't be read are named at the "
+        "end, and the exit code is 1.",
     )
     parser.add_argument("model", help="a .keras file of a translation")
     parser.add_argument("input", metavar="IN", help="an image, or a folder of images with its subfolders")
@@ -69,7 +69,7 @@ def run(args):
     at_once, batch_size = (1, args.batch_size) if fit == "tile" else [min(args.batch_size, len(sources))] * 2
     read = functools.partial(_read, size=(height, width), channels=channels, fit=fit, target=model.data_shape)
     progress = keras.utils.Progbar(len(sources), unit_name="image") if len(sources) >= _MANY else None
-    bad, done = [f"{path} (of a kind that is not read)" for path in others], 0
+    bad, done = [f"{path} (not a kind of image that is read)" for path in others], 0
     # The result alone goes to stdout.
     with contextlib.redirect_stdout(sys.stderr):
         found = folder.attempts(read, sources, at_once)
@@ -141,8 +141,8 @@ def _check_new(outputs, overwrite):
     there = [path for path in outputs if path.exists()]
     if there and not overwrite:
         raise ValueError(
-            f"OUT must be new. Received: {there[0]}{f' and {len(there) - 1} more' if len(there) > 1 else ''}, there "
-            "already. Give --overwrite to replace what is there."
+            f"OUT must be new. Received: {there[0]}{f' and {len(there) - 1} more' if len(there) > 1 else ''}, which "
+            "is there already. Give --overwrite to replace what is there."
         )
 
 
@@ -181,7 +181,7 @@ def _read(path, size, channels, fit, target):
     if fit == "tile":
         pixels = image.shape[0] * image.shape[1] * scale**2
         if pixels > _MAX_PIXELS:
-            raise ValueError(f"it would become {pixels:,} pixels; at most {_MAX_PIXELS:,} are made")
+            raise ValueError(f"its output would have {pixels:,} pixels; the limit is {_MAX_PIXELS:,}")
         return tiling.cut(image, size), lambda made: tiling.join(made, image.shape[:2], scale)
     factor = min(n / own for n, own in zip(size, image.shape[:2], strict=True))
     inner = [max(1, round(own * factor)) for own in image.shape[:2]]

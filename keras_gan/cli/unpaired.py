@@ -85,7 +85,7 @@ def once(data, counts, batch_size):
 
 
 def mixed(data):
-    """Joins the images of both sets in each batch: features learn to tell them from each other."""
+    """Joins the images of both sets in each batch: features learn to tell all of them apart."""
     import tensorflow as tf
 
     return data.map(lambda a, b: tf.concat([a, b], axis=0))
@@ -136,7 +136,8 @@ class Unpaired(Source):
         first, second = (Path(os.path.expanduser(path)).resolve() for path in self._args.unpaired)
         if first.is_relative_to(second) or second.is_relative_to(first):
             raise ValueError(
-                f"--unpaired must be two folders, none inside the other. Received: {' and '.join(self._args.unpaired)}."
+                "--unpaired must be two folders, neither inside the other. Received: "
+                f"{' and '.join(self._args.unpaired)}."
             )
 
     def _split(self):

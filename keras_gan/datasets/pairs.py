@@ -43,9 +43,9 @@ def load_pairs(
         a: Path of a folder of images, or an array of images as `from_dataset` takes it.
         b: A folder, or an array, of the partners of the images in `a`. Two folders are matched by the files' paths
             below them, without suffixes: `a/x/1.jpg` belongs to `b/x/1.png`. In two arrays, images with the same index
-            belong together; the arrays stay where they are, also on disk, unless `image_size` resizes them. Defaults to
-            None: `a` is a folder of images that hold both side by side, the image of `a` on the left and that of `b` on
-            the right; or, with `degrade`, a folder or an array of targets.
+            belong together; the arrays are not copied, and memory-mapped ones stay on disk, unless `image_size` resizes
+            them. Defaults to None: `a` is a folder of images that hold both side by side, the image of `a` on the left
+            and that of `b` on the right; or, with `degrade`, a folder or an array of targets.
         batch_size: Int > 0. The last batch of an epoch may be smaller.
         split: `"train"` or a part of it, as for folders in `load`. It depends only on the names of the pairs: for two
             folders the paths by which files are matched, for one folder the paths with suffixes, for arrays the
@@ -86,7 +86,7 @@ def load_pairs(
         ValueError: If images have no partner, are of sizes that don't fit, or can't be read (all are counted, the first
             ten named), if both folders are the same or one is inside the other, or if an argument has another value
             than those above.
-        TypeError: If `a` and `b` are neither folders nor arrays, or groups are of the wrong type.
+        TypeError: If `a` and `b` are not both folders or both arrays, or for folders `group` is of the wrong type.
         OSError: If a cache can't be written.
 
     Example:
@@ -194,7 +194,8 @@ class Pairs(Pictures):
         scale: Int, how many times as large targets are. Defaults to `1`.
         channels: Pair of 1, 3 or 4, of sources and targets. Defaults to `(3, 3)`.
         turned: Bool, whether sources are those of `b`. Defaults to False.
-        on_error: `"raise"` or `"skip"`. Defaults to None: what can't be used is passed over in silence.
+        on_error: `"raise"` or `"skip"`. Defaults to None: files of other kinds and images
+            without a partner are skipped without a message.
 
     Attributes:
         folders: List of `Folder`, one or two.
@@ -344,7 +345,7 @@ def check_apart(a, b, same_hint=""):
     first, second = (each.folder.resolve() for each in (a, b))
     if first.is_relative_to(second) or second.is_relative_to(first):
         raise ValueError(
-            f"a and b must be two folders, none inside the other. Received: {a.title} and {b.title}."
+            f"a and b must be two folders, neither inside the other. Received: {a.title} and {b.title}."
             f"{same_hint if first == second else ''}"
         )
 

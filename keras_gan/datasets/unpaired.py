@@ -37,8 +37,8 @@ def load_unpaired(
     Each domain has an order of its own. An epoch uses each image of the larger set once. The smaller set is repeated,
     in a new order each time, up to the same number of images; the logger `keras_gan` reports how many times.
 
-    To evaluate, take a pair of arrays of one length instead: metrics would count repeated images, and each pass would
-    compare others.
+    For evaluation, pass two arrays of equal length to `evaluate` instead: with this data set, metrics would count
+    repeated images twice, and each pass would compare different images.
 
     Args:
         a: Path of a folder of images, an array of images as `from_dataset` takes it, or a name that `load` takes.

@@ -59,8 +59,8 @@ class PSNR(_MeanOfPairs):
     """Peak signal-to-noise ratio of outputs against their targets, in decibels. Higher is better.
 
     Mean over images of `-10 log10(mean((x_i - y_i)^2))`, with pixels in [0, 1]. Pixels from 0 to 255 would give the
-    same PSNR. An image that equals its target counts 100 dB. Pass images in [-1, 1], or in [0, 1] if the generator ends
-    in a sigmoid. Values outside of the range are clipped.
+    same PSNR. An image that equals its target counts as 100 dB. Pass images in [-1, 1]; in `compile`, those of a
+    generator that ends in a sigmoid are mapped from [0, 1]. Values outside of the range are clipped.
 
     Args:
         name: String. Defaults to `"psnr"`.
@@ -96,8 +96,8 @@ class SSIM(_MeanOfPairs):
     The mean over images, channels and windows of
     `(2 m_x m_y + 0.01^2) (2 s_xy + 0.03^2) / ((m_x^2 + m_y^2 + 0.01^2) (s_x^2 + s_y^2 + 0.03^2))`, with means,
     variances and covariance of pixels in [0, 1] under a Gaussian window of 11 pixels, with a standard deviation of 1.5.
-    If a side of the image is shorter, the window is as long as that side. Windows lie within the image. Images come as
-    for `PSNR`.
+    If a side of the image is shorter, the window is as long as that side. Windows lie within the image. Pass
+    images as for `PSNR`.
 
     Args:
         name: String. Defaults to `"ssim"`.

@@ -1,4 +1,4 @@
-"""Settings: what to train for so many images of one size, for pairs or for two sets of them, and why."""
+"""Networks and training settings for images, pairs or two sets without pairs, each choice with its reason."""
 
 from keras_gan.settings.images import ImageSettings, for_images
 from keras_gan.settings.pairs import PairSettings, for_pairs

@@ -16,7 +16,7 @@ _MOST_EPOCHS, _LOOKING = 40, 0.1
 # The fewest steps of an epoch: fewer say little about progress.
 _FEWEST_STEPS = 50
 _DRAWN_PAIRS = 16
-# The smallest side that a discriminator of patches judges.
+# The smallest side that a patch discriminator accepts.
 _SMALLEST = 16
 
 
@@ -152,8 +152,8 @@ class Settings:
         """Makes the data of one epoch: `steps_per_epoch` batches.
 
         Args:
-            train: `tf.data.Dataset`, what `keras_gan.datasets.load`, `load_pairs` or `load_unpaired` gave for
-                `batch_size`, `flip` and `crop`.
+            train: `tf.data.Dataset` from `keras_gan.datasets.load`, `load_pairs` or `load_unpaired`, with the
+                `batch_size`, `flip` and `crop` of these settings.
 
         Returns:
             `tf.data.Dataset` of known length.
@@ -161,7 +161,7 @@ class Settings:
         return train.repeat().take(self.steps_per_epoch)
 
     def measure(self, train=None, validation_data=None, metrics=(), start_from=None, folder=None, seconds=5.0):
-        """Times some steps of a model built for this, and sets `steps` and `epochs` to what fits into `minutes`.
+        """Times some steps of a separate model and, if there are `minutes`, sets `steps` and `epochs` to what fits.
 
         Args:
             train: As for `epoch`. Defaults to None, noise.
@@ -176,7 +176,7 @@ class Settings:
             `keras_gan.pace.Pace`. Without `minutes` the steps stay as they are.
 
         Raises:
-            ValueError: If `folder` is an address, such as `gs://...`.
+            ValueError: If `folder` is an address, such as `gs://...`, or `seconds` is not positive.
         """
         folder = None if folder is None else check_path("folder", folder)
         if train is None:
@@ -259,7 +259,7 @@ class Settings:
         raise NotImplementedError
 
     def _varied(self, kind):
-        """Lists the choices that vary examples at random; `kind` says in the plural what they are."""
+        """Lists the choices that vary examples at random; `kind` is a plural noun for them, such as `"images"`."""
         flip = f"doubles the {kind}; right for photographs and drawings"
         return [
             ("flip", yes(self.flip), flip if self.flip else "mirrored letters would be wrong"),
@@ -282,7 +282,7 @@ def check_architecture(architecture, known):
 
 
 def check_size(name, shape):
-    """Raises a ValueError unless a discriminator of patches judges images of such a shape."""
+    """Raises a ValueError unless a patch discriminator accepts images of such a shape."""
     if any(n % 4 or n < _SMALLEST for n in shape[:2]):
         raise ValueError(
             f"{name} must have height and width divisible by 4, and at least {_SMALLEST}. Received: {shape}."
@@ -312,5 +312,5 @@ def grid_of_two(data):
 
 
 def yes(choice):
-    """Says a bool as a word."""
+    """Returns "yes" or "no"."""
     return "yes" if choice else "no"

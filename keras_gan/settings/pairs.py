@@ -17,7 +17,7 @@ _LARGE = 128
 
 @dataclasses.dataclass(kw_only=True)
 class PairSettings(Settings):
-    """Settings for pairs of images: what to train, each choice with its reason; `for_pairs` makes them.
+    """Settings for pairs of images, each choice with its reason; `for_pairs` makes them.
 
     `print` shows the choices and their reasons.
 
@@ -25,7 +25,7 @@ class PairSettings(Settings):
         source_shape: Tuple `(height, width, channels)`.
         target_shape: Tuple, the same for a target.
         count: Int, how many pairs there are to train on.
-        minutes: Float, what training may take, or None.
+        minutes: Float, the time limit for training in minutes, or None.
         architecture: `"unet"` or `"super_resolution"`, which generator from `keras_gan.architectures`.
         width: Int, the `width` of the generator and of the patch discriminator.
         dropout: Float, the share of activations that the U-Net drops; the other generator drops none.
@@ -152,29 +152,29 @@ class PairSettings(Settings):
 
 
 def for_pairs(source_shape, target_shape, count, minutes=None):
-    """Chooses what to train for pairs of images, sources and their targets.
+    """Chooses the networks and training settings for pairs of images, sources and their targets.
 
     The networks are a U-Net and a patch discriminator, as in pix2pix. For images of up to 128 pixels they have a
     quarter of the paper's number of weights. If targets are 2 or 4 times as large as sources and have as many channels,
     a super-resolution generator takes the place of the U-Net. This generator adds a residual to the enlarged source,
     which is already close to the target. So even before training, its output is as good as plain enlargement. With it,
-    the learning rate is 5e-4, as in the trials. `replace(architecture="unet")` is for larger targets that look
-    different from their sources.
+    the learning rate is 5e-4, as in the trials. If targets are larger than their sources and look different, pass
+    `replace(architecture="unet", learning_rate=1e-3)`, which keeps the other settings.
 
-    Pairs are mirrored, both images alike, where both are in color: that is right for photographs and drawings, and
-    wrong for letters, which are gray more often than not. For the U-Net they are also read an eighth larger, and random
-    windows are cropped from them, from both images alike, about as in the paper. In long training this keeps the
-    networks from memorizing the pairs. `replace(crop=0)` is for pixel art, which resizing blurs. The values come from
+    Pairs are mirrored, both images alike, if both are in color: mirroring suits photographs and drawings, but not
+    letters, which are mostly gray. For the U-Net they are also read an eighth larger, and random windows are cropped
+    from them, from both images alike, about as in the paper. In trials, networks then memorized less.
+    `replace(crop=0)` is for pixel art, which resizing blurs. The values come from
     trials: on satellite images and relief, 64x64, with 40 minutes on one core, and on photographs enlarged to 64x64,
     with five minutes. Other sizes, longer training and GPUs were not tried.
 
     Args:
         source_shape: Tuple `(height, width, channels)` with 1 to 4 channels.
-        target_shape: Tuple, the same for a target, at least 16 pixels high and wide and divisible by 4: as large as a
-            source, or larger by one whole factor.
+        target_shape: Tuple, the same for a target. Height and width are multiples of 4, at least 16: those of a source,
+            or both times one whole factor.
         count: Int > 0, how many pairs there are to train on.
-        minutes: Float > 0, what training may take: `measure` finds the steps. Defaults to None; each pair is then seen
-            a hundred times.
+        minutes: Float > 0, the time limit for training in minutes: `measure` then sets the number of steps that fit.
+            Defaults to None; each pair is then seen a hundred times.
 
     Returns:
         `PairSettings`.
@@ -205,7 +205,7 @@ def for_pairs(source_shape, target_shape, count, minutes=None):
             f"Received: {target_shape}."
         )
     check_size("target_shape", target_shape)
-    # A rate of 1e-3 was not tried for it.
+    # A rate of 1e-3 was not tried for super-resolution.
     enlarging = {"architecture": "super_resolution", "learning_rate": 5e-4}
     # In the paper, windows of 256 pixels from 286.
     crop = min(target_shape[:2]) // 8 // scale * scale

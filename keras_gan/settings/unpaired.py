@@ -17,7 +17,7 @@ _MATCHED = "at first, the bluest in A becomes the bluest in B"
 
 @dataclasses.dataclass(kw_only=True)
 class UnpairedSettings(Settings):
-    """Settings for two sets of images without pairs: what to train, and why; `for_unpaired` makes them.
+    """Settings for two sets of images without pairs, each choice with its reason; `for_unpaired` makes them.
 
     `print` shows the choices and their reasons.
 
@@ -27,7 +27,7 @@ class UnpairedSettings(Settings):
         count_a: Int, how many images of A there are to train on.
         count_b: Int, how many images of B there are.
         count: Int, how many images the larger set has.
-        minutes: Float, what training may take, or None.
+        minutes: Float, the time limit for training in minutes, or None.
         architecture: `"unet"` or `"residual"`, which generators from `keras_gan.architectures`.
         width: Int, the `width` of the generators and of the patch discriminators.
         blocks: Int, how many residual blocks each residual generator has; None for 4. Only for `"residual"`.
@@ -40,7 +40,7 @@ class UnpairedSettings(Settings):
         cycle_weight: Float, the weight of the cycle loss, relative to the adversarial loss.
         identity_weight: Float, the weight of the identity loss, as a share of `cycle_weight`; None for the default of
             `CycleGAN`.
-        match_steps: Int, in how many first steps the identity loss recolors its inputs, see `CycleGAN`; None for a
+        match_steps: Int, over how many steps the recoloring of the identity loss fades out, see `CycleGAN`; None for a
             tenth of the steps, or for 0 if the sets differ in channels.
         flip: Bool, whether images are mirrored at random.
         crop: Int >= 0: images are read this many pixels higher and wider, and windows cropped from them at random.
@@ -153,7 +153,8 @@ class UnpairedSettings(Settings):
         return noise_of_two(self.shape_a, self.shape_b, self.batch_size)
 
     def _default(self):
-        return for_unpaired(self.shape_a, self.shape_b, self.count_a, self.count_b)
+        # `match_steps` depends on the steps.
+        return for_unpaired(self.shape_a, self.shape_b, self.count_a, self.count_b).replace(steps=self.steps)
 
     def _data(self):
         a, b = ("x".join(map(str, shape)) for shape in (self.shape_a, self.shape_b))
@@ -181,25 +182,25 @@ class UnpairedSettings(Settings):
 
 
 def for_unpaired(shape_a, shape_b, count_a, count_b, minutes=None):
-    """Chooses what to train for two sets of images without pairs.
+    """Chooses the networks and training settings for two sets of images without pairs.
 
     The generators are U-Nets: the residual generators of the paper take five times as many multiply-adds, and in an
     hour they lost the details and the colors of their sources. The patch discriminators have no normalization, which
     would hide the mean color of an image from them. The loss is the non-saturating one: with the paper's least squares,
-    such discriminators diverged in some runs. If both sets have the same channels, the identity loss first takes images
-    in the colors of the other set; otherwise classes of unlike colors were often exchanged, such as sea and forest.
-    Images are mirrored where those of both sets are in color: that is right for photographs and drawings, and wrong for
-    letters, which are gray more often than not. The values come from trials on satellite images and relief, 64x64, with
+    such discriminators diverged in some runs. If both sets have the same channels, the identity loss starts with images
+    in the colors of the other set: without this, classes of unlike colors were often exchanged, such as sea and forest.
+    Images are mirrored if both sets are in color: mirroring suits photographs and drawings, but not letters, which are
+    mostly gray. The values come from trials on satellite images and relief, 64x64, with
     up to an hour of one core (docs/settings.md). Other sizes, longer training and GPUs were not tried.
 
     Args:
         shape_a: Tuple `(height, width, channels)` of an image of A, with 1 to 4 channels, at least 16 pixels high and
             wide and divisible by 4.
-        shape_b: Tuple, the same for B: of the same size, with any number of channels.
+        shape_b: Tuple, the same for B, with the same height and width.
         count_a: Int > 0, how many images of A there are to train on.
         count_b: Int > 0, how many of B.
-        minutes: Float > 0, what training may take: `measure` finds the steps. Defaults to None; each image of the
-            larger set is then seen a hundred times.
+        minutes: Float > 0, the time limit for training in minutes: `measure` then sets the number of steps that fit.
+            Defaults to None; each image of the larger set is then seen a hundred times.
 
     Returns:
         `UnpairedSettings`.

@@ -328,7 +328,7 @@ def test_evaluate_of_too_few_pictures(make_image_gan, tmp_path, capfd):
     (tmp_path / "few").mkdir()
     for i in range(2):
         Image.new("RGB", (8, 8), (100 * i, 0, 0)).save(tmp_path / "few" / f"{i}.png")
-    command = ["--data", f"folder:{tmp_path / 'few'}", "--features", "none", "--batch-size", "1"]
+    command = ["--data", str(tmp_path / "few"), "--features", "none", "--batch-size", "1"]
     assert "needs at least" in fails(capfd, "evaluate", tmp_path / "gan.keras", *command)
 
 

@@ -107,7 +107,7 @@ def test_tiles_hide_their_borders(tmp_path, capsys, monkeypatch):
     assert 0 < seams <= 6
     monkeypatch.setattr("keras_gan.cli.translate._MAX_PIXELS", 7999)
     message = fails(capsys, path, tmp_path / "in.png", tmp_path / "new.png", "--fit", "tile")
-    assert "in.png (it would become 8,000 pixels; at most 7,999 are made)" in message
+    assert "in.png (its output would have 8,000 pixels; the limit is 7,999)" in message
 
 
 def test_a_picture_of_many_tiles_shows_progress(model, tmp_path, capsys):
@@ -133,7 +133,7 @@ def test_a_folder_keeps_its_names_and_what_is_bad_is_named(model, tmp_path, caps
     (tmp_path / "in" / "a" / "0.jpg").write_bytes(b"\xff\xd8\xff no more")
     Image.fromarray(picture(20, 30)).save(tmp_path / "in" / "scan.tif")
     message = fails(capsys, model, tmp_path / "in", tmp_path / "second")
-    assert "2 of 21 images were not translated" in message and "scan.tif (of a kind" in message
+    assert "2 of 21 images were not translated" in message and "scan.tif (not a kind" in message
     assert "a/0.jpg (not an image, or of an unsupported format)" in message
     assert len(list((tmp_path / "second").rglob("*.png"))) == 19
 
@@ -145,7 +145,7 @@ def test_nothing_is_overwritten_unasked(model, tmp_path, capsys):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "1.png").write_text("precious")
     message = fails(capsys, model, tmp_path / "in", tmp_path / "out")
-    assert "out/1.png, there already. Give --overwrite" in message
+    assert "out/1.png, which is there already. Give --overwrite" in message
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["1.png"]
     assert translate(model, tmp_path / "in", tmp_path / "out", "--overwrite") == 0
     np.testing.assert_array_equal(read(tmp_path / "out" / "1.png"), 255 - picture(16, 16, seed=1))

@@ -234,8 +234,8 @@ def test_bad_sets(folders, tmp_path, capsys):
 
     assert "1 images can't be read: b/broken.png" in said(a, b)
     assert "must hold images" in said(a, tmp_path / "empty")
-    assert "must be two folders, none inside the other" in said(a, a)
-    assert "none inside the other" in said(tmp_path / "outer", tmp_path / "outer" / "inner")
+    assert "must be two folders, neither inside the other" in said(a, a)
+    assert "neither inside the other" in said(tmp_path / "outer", tmp_path / "outer" / "inner")
     message = said(a, tmp_path / "few")
     assert "at least 12 images" in message and "a with 24 and" in message and "few with 11" in message
     assert "alike, where all are the same" in said(a, tmp_path / "alike")

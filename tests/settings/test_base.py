@@ -62,6 +62,7 @@ def _reasons(chosen):
         (lambda: settings.for_pairs((16, 16, 3), (16, 16, 3), 20), {"dropout": 0.5, "flip": False}, None),
         (lambda: settings.for_pairs((16, 16, 1), (16, 16, 3), 20), {"reconstruction_weight": 5}, {"reconstruction"}),
         (lambda: settings.for_unpaired((16, 16, 3), (16, 16, 3), 20, 30), {"architecture": "residual"}, {"networks"}),
+        (lambda: settings.for_unpaired((16, 16, 3), (16, 16, 3), 20, 30), {"steps": 700}, set()),
         (
             lambda: settings.for_unpaired((16, 16, 3), (16, 16, 3), 20, 30),
             {"identity_weight": 0, "match_steps": 5},

@@ -124,7 +124,7 @@ def test_shell_commands_exist():
     for words in found:
         tool, *rest = words
         tool = tool.removeprefix(".venv/bin/")
-        assert tool in ("cd", "cp", "keras-gan", "make", "npm", "pip", "python", "tensorboard"), words
+        assert tool in ("cd", "cp", "keras-gan", "make", "npm", "pip", "python", "python3", "tensorboard"), words
         assert tool != "cd" or (ROOT / rest[0]).is_dir(), words
         assert tool != "make" or rest[0] in targets, words
         assert tool != "npm" or rest[0] in ("ci", *scripts), words

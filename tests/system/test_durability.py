@@ -456,7 +456,7 @@ def test_rates_that_moved_are_no_other_settings(points, make_gan, tmp_path):
 
 def test_backup_and_restore_says_where_it_works(points, make_gan, tmp_path):
     gan = make_gan()
-    with pytest.raises(ValueError, match=r"must be in the list of callbacks of keras_gan.GAN.fit"):
+    with pytest.raises(ValueError, match=r"must be in the list of callbacks of a keras_gan model's fit"):
         gan.fit(points, verbose=0, callbacks=keras.callbacks.CallbackList([BackupAndRestore(tmp_path)], model=gan))
     with pytest.raises(ValueError, match="save_freq"):
         BackupAndRestore(tmp_path, save_freq=0)
