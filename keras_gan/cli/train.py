@@ -7,24 +7,21 @@ import importlib.util
 import math
 import os
 import sys
-import tempfile
-import time
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import keras
 
-from keras_gan.callbacks import Progress, TrainingHealth
 from keras_gan.checks.values import check_path
 from keras_gan.cli import degraded, finishing, pairs
-from keras_gan.cli.common import BEGUN, SWITCHES, Result, add_command, count_parameters, positive
+from keras_gan.cli.common import SWITCHES, Result, add_command, positive
 from keras_gan.cli.cycling import Cycle
 from keras_gan.cli.enlarging import Enlargement
 from keras_gan.cli.generating import Generation
 from keras_gan.cli.run_folder import RunFolder
+from keras_gan.cli.training import Training, rehearse
 from keras_gan.cli.translating import Translation
 from keras_gan.datasets import memory
-from keras_gan.metrics import features
 
 # The tasks by the options that choose them: the name in errors, and the class. The first option that is given decides.
 _TASKS = {
@@ -35,13 +32,6 @@ _TASKS = {
 }
 # The default number of minutes, and the maximum, which is one year.
 _MINUTES, _MOST_MINUTES = 15.0, 525_600
-# The maximum share of the total time that may be spent on training the features.
-_FEATURES = 0.1
-# Limits on the number of training steps of the features: additional steps hardly improved them.
-_FEWEST_FEATURE_STEPS, _MOST_FEATURE_STEPS = 20, 1000
-# Estimate of the time after training, as a multiple of the time before the first step. Both include compilation, since
-# the export also compiles.
-_CLOSING = 2.0
 # Options that change where and how a run is computed, but not what the run is.
 _NOT_THE_RUN = ("cache", "command", "dry_run", "json", "next_step", "run", "run_dir")
 _CHOICES = {
@@ -68,11 +58,6 @@ _CHOICES = {
     "crop": (int, "read images this many pixels larger, and crop random windows from them; 0 for none"),
     "ema": (float, "the momentum of the average of the generator's weights"),
 }
-# Figures in the line of an epoch, and their names there.
-_SHOWN = {"val_kernel_distance": "distance", "val_precision": "precision", "val_recall": "recall"}
-_SHOWN |= {"val_kernel_distance_b": "distance in B", "val_kernel_distance_a": "in A"}
-_SHOWN |= {"val_cycle_loss_a": "back in A", "val_cycle_loss_b": "in B"}
-_SHOWN |= {"val_mae": "MAE", "val_psnr": "PSNR", "val_ssim": "SSIM"}
 
 
 def add(commands):
@@ -205,9 +190,10 @@ def _run(args):
     strategy = _strategy(args)
     task = _task(args)
     print(task.source, flush=True)
+    settings = _settings(args, task)
     if args.dry_run:
-        return _dry_run(args, task)
-    training = _Training(args, folder, task, strategy)
+        return rehearse(args, task, settings)
+    training = Training(args, folder, task, settings, strategy)
     training.plan()
     gan, alarms = training.fit()
     if not training.is_chief:
@@ -254,12 +240,6 @@ def _check_export(args):
         )
 
 
-def _check_readable(args, source):
-    """Raises a ValueError for examples that can't be read, held-out ones included, before anything is written."""
-    if source.refused and not args.skip_bad_images:
-        raise ValueError(source.refused)
-
-
 def _strategy(args):
     """Returns the `tf.distribute.Strategy` that was asked for, or None."""
     if args.strategy == "none":
@@ -292,152 +272,6 @@ def _settings(args, task):
     if args.epochs:
         return settings.replace(steps=args.epochs * math.ceil(task.source.count / settings.batch_size))
     return settings.replace(steps=args.steps) if args.steps else settings
-
-
-class _Training:
-    """Data, settings and features of a run.
-
-    Attributes:
-        train: `tf.data.Dataset` to train on.
-        settings: `keras_gan.settings.ImageSettings`, or another of its kind.
-        features: Model that computes the features that metrics compare.
-    """
-
-    def __init__(self, args, folder, task, strategy):
-        self._args, self._folder, self._task, self._strategy = args, folder, task, strategy
-        self._source = task.source
-        self.settings = _settings(args, task)
-        # Raises errors for settings that don't fit together, before images are read.
-        with self._scope():
-            self.settings.build(start_from=self._start())
-        _check_readable(args, self._source)
-        self.train = self._source.load(self.settings.batch_size, flip=self.settings.flip, crop=self.settings.crop)
-        self._source.check()
-
-    @property
-    def is_chief(self):
-        return self._strategy is None or self._strategy.extended.should_checkpoint
-
-    def plan(self):
-        """Trains the features, finds the number of steps, and records both, unless a resumed run has them already."""
-        print(f"{'Resuming' if self._folder.has_backup else 'Writing'} in {self._folder.path}. To resume after")
-        print(f"an interruption, give the same command with --run-dir {self._folder.path}.", flush=True)
-        self._note(images=self._source.facts())
-        self._note(begun=self._folder.options.get("begun", f"{datetime.now():%Y-%m-%d %H:%M}"))
-        options = self._folder.options
-        plain = self._source.plain
-        if "feature_steps" not in options:
-            self._note(feature_steps=_feature_steps(self.settings, self._source.shape))
-        self.features = features.self_supervised(plain, steps=options["feature_steps"])
-        if "steps" not in options and self._args.strategy == "multiworker":
-            # Workers that measure their own speed would choose different numbers of steps.
-            self._note(steps=self.settings.steps, epochs=self.settings.epochs)
-            print(f"\n{self.settings}\n", flush=True)
-        elif "steps" not in options:
-            self._measure()
-        self.settings = self.settings.replace(steps=options["steps"], epochs=options["epochs"])
-
-    def _note(self, **facts):
-        if self.is_chief:
-            self._folder.note(**facts)
-        else:
-            self._folder.options.update(facts)
-
-    def _measure(self):
-        """Finds the number of steps that fits into the time, and prints how long everything will take."""
-        print("Measuring how fast this machine is", flush=True)
-        settings = self.settings
-        with self._scope():
-            pace = _pace(settings, self.train, self._source.held_out, self._task.metrics(self.features), self._start())
-        closing = _CLOSING * pace.start
-        if settings.minutes is not None:
-            settings.fit_into(max(settings.minutes - (_gone() + closing) / 60, 0), pace)
-        self._note(steps=settings.steps, epochs=settings.epochs)
-        print(f"\n{settings}\n\n{_expected(settings, pace, closing, _gone())}\n", flush=True)
-
-    def fit(self):
-        """Trains the model; returns it, and the alarms, a list of strings."""
-        folder = self._folder.path
-        # Clears the state that the speed measurement left. A resumed run does not measure its speed, and must still
-        # train identically.
-        keras.backend.clear_session()
-        keras.utils.set_random_seed(self._args.seed)
-        with self._scope():
-            gan = self.settings.build(self._task.metrics(self.features), self._start())
-        print(", ".join(f"{name} with {count:,} parameters" for name, count in count_parameters(gan).items()))
-        following = [*self.settings.callbacks(folder, validation_data=self._source.held_out), Progress(_SHOWN)]
-        gan.fit(
-            self.settings.epoch(self.train),
-            epochs=self.settings.epochs,
-            validation_data=self._source.held_out,
-            callbacks=following,
-        )
-        alarms = [text for _, _, text in next(c.alarms for c in following if isinstance(c, TrainingHealth))]
-        if self.is_chief and not (folder / "gan.keras").exists():
-            raise ValueError(
-                f"Training failed before a model was saved. {' '.join(alarms)} Give a lower --learning-rate."
-            )
-        return gan, alarms
-
-    def _scope(self):
-        return contextlib.nullcontext() if self._strategy is None else self._strategy.scope()
-
-    def _start(self):
-        return None if self._args.start_from is None else self._task.start(self._args.start_from)
-
-
-def _pace(settings, *data):
-    """Measures the speed of training and of all work at the end of an epoch; removes the files that this writes."""
-    with tempfile.TemporaryDirectory() as scratch:
-        return settings.measure(*data, folder=scratch, seconds=_seconds_to_measure(settings.minutes))
-
-
-def _dry_run(args, task):
-    settings, source = _settings(args, task), task.source
-    print("Measuring how fast this machine is, on noise", flush=True)
-    pace = _pace(settings, None, *task.rehearse())
-    # The time of everything except the training steps. It does not include the time to read the images, since a dry run
-    # does not read them.
-    rest = _learning(settings, source.shape) + _CLOSING * pace.start
-    if settings.minutes is not None:
-        settings.fit_into(max(settings.minutes - (_gone() + rest) / 60, 0), pace)
-    expected = _expected(settings, pace, rest, 0)
-    print(f"\n{settings}\n\n{expected}")
-    _check_readable(args, source)
-    values = {"source": source.title, "count": source.count, "steps": settings.steps}
-    return Result(values, "Only headers were read, and nothing was written.")
-
-
-def _feature_steps(settings, shape):
-    if settings.minutes is None:
-        return max(_FEWEST_FEATURE_STEPS, min(_MOST_FEATURE_STEPS, settings.steps // 4))
-    return min(_MOST_FEATURE_STEPS, features.steps_within(_FEATURES * 60 * settings.minutes, shape))
-
-
-def _learning(settings, shape):
-    """Measures how many seconds the training of the features will take."""
-    step = 60 / features.steps_within(60, shape)
-    if settings.minutes is None:
-        return step * _feature_steps(settings, shape)
-    return min(_FEATURES * 60 * settings.minutes, step * _MOST_FEATURE_STEPS)
-
-
-def _expected(settings, pace, rest, gone):
-    minutes = (gone + pace.seconds(settings.steps, settings.epochs) + rest) / 60
-    end = datetime.now() + timedelta(minutes=minutes - gone / 60)
-    steps = f"A step takes {1000 * pace.step:.3g} ms: {settings.steps:,} steps and everything else"
-    text = f"{steps}\ntake about {minutes:.3g} minutes, until {end:%H:%M}."
-    if settings.steps * settings.batch_size < settings.count:
-        text += "\nThat is less than one pass through the data, too little\nto learn from: give it more time."
-    return text
-
-
-def _seconds_to_measure(minutes):
-    return 5.0 if minutes is None else min(5.0, minutes)
-
-
-def _gone():
-    return time.monotonic() - BEGUN
 
 
 def _minutes(text):

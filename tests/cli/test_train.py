@@ -176,7 +176,7 @@ def test_a_dry_run_counts_evaluations_and_features(labels, folder, capsys, monke
 @pytest.mark.parametrize(("steps", "is_said"), [(6, True), (7, False)])
 def test_too_little_time_is_said(steps, is_said):
     chosen = keras_gan.settings.for_images((8, 8, 3), 100).replace(steps=steps)
-    assert ("less than one pass" in cli.train._expected(chosen, pace.Pace(0.0, 1.0, 0.0), rest=0, gone=0)) == is_said
+    assert ("less than one pass" in cli.training._expected(chosen, pace.Pace(0.0, 1.0, 0.0), rest=0, gone=0)) == is_said
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_crop_takes_windows_of_larger_images(data, images_of, crop, tmp_path, mo
         found.append(training.train)
         raise ValueError("enough")
 
-    monkeypatch.setattr(cli.train._Training, "plan", plan)
+    monkeypatch.setattr(cli.training.Training, "plan", plan)
     data = [part.format(a=tmp_path / "a", b=tmp_path / "b") for part in data]
     options = ["--width", "2", "--steps", "1", "--no-export", "--no-flip", "--crop", str(crop)]
     assert cli.main(["train", *data, *options, "--run-dir", str(tmp_path / "run")]) == 1
