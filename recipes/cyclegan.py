@@ -15,13 +15,13 @@ Expected:  For the shapes that the script draws (32x32, 1,500 steps, one run): m
            untranslated sources both are 0.360. The kernel distance is 0.057 in B and 0.054 in A (untranslated sources:
            0.845). Shapes stay in their places, triangles are blue and rectangles green, but most ellipses are green
 
-           In the trials of docs/settings.md, satellite images were translated to relief (64x64, 2,788 images of each,
-           3,600 processor seconds, 14,352 steps, one run, with least squares and a cycle weight of 4)
+           Satellite images to relief (64x64, 2,788 images of each, 3,600 processor seconds, medians of three seeds;
+           docs/settings.md says how they were measured)
 
                                                                 mae_b    kernel_distance_b
-           without pairs                                        0.141    0.017
-           with pairs, the reconstruction loss alone            0.106    0.58
-           the sources                                          0.811    0.348
+           without pairs                                        0.154    0.111
+           with pairs, the reconstruction loss alone            0.105    0.905
+           the sources                                          0.811    0.126
 
 Reference: [Zhu et al., 2017](https://arxiv.org/abs/1703.10593)
 """
