@@ -500,7 +500,7 @@ class Nameless(keras.metrics.Metric):
         ({"loss": "nothing"}, ValueError, r"loss"),
         ({"penalties": [keras.losses.Huber()]}, TypeError, r"penalties must be objects"),
         ({"metrics": ["mae"]}, TypeError, r"metrics must be keras.metrics.Metric"),
-        ({"metrics": [Nameless()]}, TypeError, r"metrics are made twice.*Nameless must take the argument name"),
+        ({"metrics": [Nameless()]}, TypeError, r"metrics are made twice.*Nameless must take `name`"),
     ],
 )
 def test_options_out_of_place_are_refused(options, error, message):
