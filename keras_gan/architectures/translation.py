@@ -19,7 +19,7 @@ _FIELDS = {16: 1, 34: 2, 70: 3}
 _DOUBLINGS = {2: 1, 4: 2}
 
 
-def unet_generator(source_shape, target_channels=None, width=64, dropout=0.0, scale=1):
+def unet_generator(source_shape, target_channels=None, width=64, dropout=0.0, scale=1, depth=None):
     """Builds the U-Net of pix2pix: down to a few pixels and up again, with a skip connection at each size.
 
     Instance normalization takes the place of batch normalization, whose statistics of a batch would tie a picture to
@@ -27,7 +27,7 @@ def unet_generator(source_shape, target_channels=None, width=64, dropout=0.0, sc
 
     Args:
         source_shape: Tuple `(height, width, channels)` with 1 to 4 channels; height and width, times `scale`, divisible
-            by 4. They are halved as long as both are even, at most eight times.
+            by 4.
         target_channels: Int from 1 to 4. Defaults to None, those of the source.
         width: Int > 0, the number of filters of the first layer; each halving doubles them, up to eight times as many.
             Defaults to `64`, as in the paper.
@@ -35,13 +35,16 @@ def unet_generator(source_shape, target_channels=None, width=64, dropout=0.0, sc
             decoder; the paper has 0.5. Defaults to `0.0`.
         scale: Int > 0, how many times larger outputs are than sources, in each direction: sources are enlarged first,
             by repeating their pixels. Defaults to `1`.
+        depth: Int > 0, how many times height and width are halved. Defaults to None: as long as both are even, at most
+            eight times, as in the paper.
 
     Returns:
         `keras.Model`, images `(batch, height, width, channels)` in [-1, 1] to images
         `(batch, scale * height, scale * width, target_channels)` in [-1, 1].
 
     Raises:
-        ValueError: If a number is out of range, or height or width, times `scale`, is not divisible by 4.
+        ValueError: If a number is out of range, height or width, times `scale`, is not divisible by 4, or can't be
+            halved `depth` times.
 
     Example:
 
@@ -56,10 +59,10 @@ def unet_generator(source_shape, target_channels=None, width=64, dropout=0.0, sc
     source_shape, target_channels, width = _check(source_shape, target_channels, width)
     dropout = check_number("dropout", dropout, 0, 1, open_high=True)
     scale = check_integer("scale", scale)
-    depth, size = 0, (scale * source_shape[0], scale * source_shape[1])
+    size = (scale * source_shape[0], scale * source_shape[1])
     halvings(size)
-    while depth < _DEEPEST and not any(n % _STRIDE for n in size):
-        depth, size = depth + 1, (size[0] // _STRIDE, size[1] // _STRIDE)
+    deepest = next(k for k in range(_DEEPEST, 0, -1) if not any(n % _STRIDE**k for n in size))
+    depth = deepest if depth is None else check_integer("depth", depth, 1, deepest)
     filters = [width * min(2**stage, _WIDEST) for stage in range(depth)]
     inputs = x = keras.Input(source_shape, name="source")
     if scale > 1:

@@ -10,6 +10,8 @@ from keras_gan.settings.base import Settings, check_architecture, check_size, gr
 
 _GENERATORS = ("unet", "residual")
 _BLOCKS = 4
+# Smaller maps of a U-Net know where in the image they are: some painted the same mountains into many.
+_SMALLEST = 7
 # The share of the steps in which colors are matched.
 _MATCH = 10
 _MATCHED = "at first, the bluest in A becomes the bluest in B"
@@ -105,6 +107,11 @@ class UnpairedSettings(Settings):
         return _BLOCKS if self.blocks is None else self.blocks
 
     @property
+    def _depth(self):
+        sizes = self.shape_a[:2]
+        return max((k for k in range(2, 9) if all(n % 2**k == 0 and n // 2**k >= _SMALLEST for n in sizes)), default=2)
+
+    @property
     def _match_steps(self):
         if self.match_steps is None:
             return self.steps // _MATCH if self.shape_a == self.shape_b else 0
@@ -114,6 +121,7 @@ class UnpairedSettings(Settings):
         (a, b), options = (self.shape_a, self.shape_b), {"width": self.width}
         if self.architecture == "unet":
             build = architectures.unet_generator
+            options.update(depth=self._depth)
         else:
             build = architectures.residual_generator
             options.update(blocks=self._residual_blocks, separable=self.separable)

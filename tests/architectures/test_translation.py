@@ -47,6 +47,16 @@ def test_the_unet_is_that_of_the_paper():
     assert 54.0e6 < generator.count_params() < 54.6e6
 
 
+@pytest.mark.parametrize(("shape", "depth", "smallest"), [((64, 48, 3), 1, (32, 24)), ((64, 48, 3), 3, (8, 6))])
+def test_a_unet_of_a_depth_halves_so_many_times(shape, depth, smallest):
+    generator = A.unet_generator(shape, width=4, depth=depth)
+    sizes = [layer.output.shape[1:3] for layer in generator.layers if type(layer) is keras.layers.Conv2D]
+    assert len(sizes) == depth and sizes[-1] == smallest and generator.output_shape == (None, *shape)
+    assert sum(isinstance(layer, keras.layers.Concatenate) for layer in generator.layers) == depth - 1
+    # 48 pixels can be halved four times.
+    assert len(A.unet_generator(shape, width=4, depth=4).layers) == len(A.unet_generator(shape, width=4).layers)
+
+
 def test_the_residual_generator_is_that_of_the_paper():
     small, large = (A.residual_generator((n, n, 3)) for n in (128, 256))
     blocks = [sum("residual" in layer.name for layer in model.layers) for model in (small, large)]
@@ -160,6 +170,8 @@ def test_dropout_is_for_training():
         (lambda: A.unet_generator((32, 32, 5)), "1 to 4 channels"),
         (lambda: A.unet_generator((32, 32, 3), target_channels=5), "target_channels must be an integer from 1 to 4"),
         (lambda: A.unet_generator((32, 32, 3), dropout=1.0), "dropout"),
+        (lambda: A.unet_generator((64, 48, 3), depth=0), "depth must be an integer from 1 to 4. Received: 0"),
+        (lambda: A.unet_generator((64, 48, 3), depth=5), "depth must be an integer from 1 to 4. Received: 5"),
         (lambda: A.patch_discriminator((12, 12, 3)), r"receptive_field must be 16, 34 or 70"),
         (lambda: A.patch_discriminator((64, 64, 3), receptive_field=70), "at most the shorter side"),
         (lambda: A.patch_discriminator((34, 34, 3), receptive_field=34), "divisible by 4 for receptive_field=34"),

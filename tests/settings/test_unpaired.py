@@ -45,10 +45,19 @@ def test_generators_are_of_the_chosen_kind(choices, residual, separable):
         assert generator.output_shape == (None, 16, 16, channels)
         assert _count(generator, keras_gan.layers.Residual) == residual
         assert (_count(generator, keras.layers.SeparableConv2D) > 0) == separable
-        assert _count(generator, keras.layers.Concatenate) == (0 if residual else 3)
+        assert _count(generator, keras.layers.Concatenate) == (0 if residual else 1)
     # Instance normalization would hide the mean color from them.
     for discriminator in (model.discriminator_a, model.discriminator_b):
         assert not _count(discriminator, keras_gan.layers.InstanceNormalization)
+
+
+@pytest.mark.parametrize(
+    ("size", "smallest"), [((16, 16), 4), ((28, 28), 7), ((64, 64), 8), ((128, 256), 8), ((96, 64), 8), ((60, 60), 15)]
+)
+def test_unets_keep_maps_of_at_least_seven_pixels_after_two_halvings(size, smallest):
+    chosen = settings.for_unpaired((*size, 3), (*size, 3), 20, 20).replace(width=1)
+    for generator in (chosen.build().generator_ab, chosen.build().generator_ba):
+        assert min(min(layer.output.shape[1:3]) for layer in generator.layers) == smallest
 
 
 def test_choices_of_two_sets_follow_what_there_is():
