@@ -1,4 +1,4 @@
-"""Cost of a step of Pix2Pix compared with the same step by hand in plain TensorFlow, in processor seconds.
+"""Cost of a step of Pix2Pix compared with the same step by hand in plain TensorFlow, in CPU seconds.
 
 The pair is U-Net and patch discriminator of width 32 at 64x64x3, batches of 16, without R1, with Adam. Both contenders
 alternate in one process; the ratio is the median over pairs of runs, with its 95 % confidence interval. `alternating`
@@ -91,7 +91,7 @@ def by_hand(size, width, simultaneous):
 
 
 def spent(step, batch, n):
-    """Returns the processor seconds that a step takes."""
+    """Returns the CPU seconds that a step takes."""
     begun = time.process_time()
     for _ in range(n):
         result = step(batch)

@@ -50,9 +50,9 @@ class CycleGAN(Match):
             to `50`, as in the paper; with 0 a discriminator only gets the outputs of the current step.
         match_steps: Int >= 0, over how many steps the identity loss recolors its inputs, less in each step. Recoloring
             gives images of B the colors of A, and vice versa, by the mean and the standard deviation of each channel
-            over all images seen so far. What is bluest in A then becomes what is bluest in B; without it, two sets of
-            unlike colors often exchange classes, such as sea and forest. Must be 0 if A and B differ in channels.
-            Defaults to `0`, as in the paper: no recoloring.
+            over all images seen so far. With recoloring, the bluest class of A becomes the bluest class of B. Without
+            it, if the sets differ in color, the generators often swap classes, such as sea and forest. Must be 0 if A
+            and B differ in channels. Defaults to `0`, as in the paper: no recoloring.
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
 
     Raises:
@@ -101,7 +101,7 @@ class CycleGAN(Match):
         match_steps = checks.check_integer("match_steps", match_steps, 0)
         if match_steps and shapes[0] != shapes[1]:
             raise ValueError(
-                "match_steps must be 0 where A and B differ in channels. "
+                "match_steps must be 0 if A and B differ in channels. "
                 f"Received: match_steps={match_steps}, images of {shapes[0]} and {shapes[1]}."
             )
         super().__init__(ema, seed, **kwargs)
@@ -228,7 +228,7 @@ class CycleGAN(Match):
         weight = checks.check_number("identity_weight", weight, 0)
         if weight and not same:
             raise ValueError(
-                "identity_weight must be 0 where A and B differ in channels, since no image is of both. Received: "
+                "identity_weight must be 0 if A and B differ in channels, since no image is of both. Received: "
                 f"identity_weight={weight:g}, images of {self.shapes['a']} and {self.shapes['b']}. Leave it out."
             )
         return weight

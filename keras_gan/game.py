@@ -12,8 +12,8 @@ from keras_gan.penalties import PenaltyGroup, penalty_name
 class Game(keras.layers.Layer):
     """Game of a generator against a discriminator, made by a model's `compile`.
 
-    It sees the discriminator as a function `judge(data, training)` that returns logits and a dict of other outputs, in
-    training on augmented data.
+    It sees the discriminator as a function `judge(data, training)` that returns logits and a dict of other outputs. In
+    a training step, `judge` augments the data, for penalties, too, which pass `training=False`.
 
     Args:
         model: `AdversarialModel` that plays it.
@@ -193,7 +193,7 @@ def get_reconstruction(argument, identifier):
 
 def reconstruct(loss, target, output):
     """Computes a Keras loss of outputs and their targets, a scalar tensor."""
-    # Without the reduction of a `keras.losses.Loss`, which divides by the replicas.
+    # Skips the reduction of a `keras.losses.Loss`, which would divide by the number of replicas.
     compute = getattr(loss, "call", loss)
     return ops.mean(compute(ops.cast(target, "float32"), ops.cast(output, "float32")))
 

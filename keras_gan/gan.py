@@ -38,7 +38,8 @@ class GAN(Duel):
             GAN's step `t`, `average = m * average + (1 - m) * weight` with `m = min(ema, (1 + t) / (10 + t))`, so
             that the first weights are soon forgotten. Samples, evaluations and exports use the average. None for
                 no average. Defaults to `"auto"`: `0.998`, or None for a generator that Keras can't copy.
-        seed: Int, makes the latents of training reproducible. Defaults to None, another seed for each run.
+        seed: Int, makes the random numbers of training reproducible, such as latents. Defaults to None, another seed
+            for each run.
         **kwargs: `name` and `dtype`, as for any `keras.Model`.
 
     Raises:
@@ -117,24 +118,24 @@ class GAN(Duel):
             discriminator_optimizer: Another optimizer, for the discriminator, with the same default.
             loss: Name or object from `keras_gan.losses`; a custom one needs `get_config` for the GAN to be saved.
                 Defaults to `"non_saturating"`.
-            penalties: List of objects from `keras_gan.penalties`, added to the discriminator's objective. They see
-                the discriminator in inference mode. `()` for none. Defaults to `"auto"`: `[R1(0.1)]`, or
-                `[GradientPenalty()]` with a loss that needs a bounded slope, such as `"wasserstein"`; none for a
-                discriminator with spectral normalization or constraints, which bound its slope, or with a layer that
-                the backend can't differentiate twice.
+            penalties: List of objects from `keras_gan.penalties`, added to the discriminator's objective. They see the
+                discriminator in inference mode. `()` for none. Defaults to `"auto"`: `[R1(0.1)]`, or
+                `[GradientPenalty()]` with a loss that needs a Lipschitz discriminator, such as `"wasserstein"`; none
+                for a discriminator with spectral normalization or constraints, which make it Lipschitz, or with a layer
+                that the backend can't differentiate twice.
             generator_penalties: List of objects from `keras_gan.penalties`, such as `ModeSeeking()`, added to the
                 generator's objective.
             metrics: List of `keras.metrics.Metric` whose `update_state` takes `(real, fake)`, such as those of
                 `keras_gan.metrics`. `evaluate` and `validation_data` update them; training does not.
             augmentation: `keras_gan.augmentation.Augmentation`, applied to all reals and fakes that the discriminator
-                sees in training. None for none. Defaults to `"auto"`: `DiffAugment()` for images of 3 or 4 channels, at
-                least 32 pixels high and wide; none for other data.
+                sees in training. None turns it off. Defaults to `"auto"`: `DiffAugment()` for images of 3 or 4
+                channels, at least 32 pixels high and wide; none for other data.
             discriminator_steps: Int > 0, number of discriminator updates for each generator update, all on the same
                 real batch, each on new fakes. Defaults to `1`.
-            simultaneous: Bool, whether both players learn from the same fakes and are updated simultaneously, each from
-                the other's old weights. A step then takes a sixth less time, but the training dynamics differ from
-                those of alternating updates. Defaults to False, the discriminator first and then the generator on new
-                fakes.
+            simultaneous: Bool, whether both players learn from the same fakes and are updated simultaneously, each
+                against the other's weights from before the step. A step then takes a sixth less time, but the training
+                dynamics differ from those of alternating updates. Defaults to False, the discriminator first and then
+                the generator on new fakes.
             run_eagerly: Bool, as in `keras.Model.compile`.
             steps_per_execution: Int, as in `keras.Model.compile`.
             jit_compile: Bool or `"auto"`, as in `keras.Model.compile`.
@@ -194,7 +195,7 @@ class GAN(Duel):
                 (d,) = self.update(["discriminator"], lambda: [self.discriminator_objective(real, given)])
             (g,) = self.update(["generator"], lambda: [self.generator_objective(real, given)])
         self.update_averages()
-        # A logit for each image, also where several are judged together.
+        # Repeats each logit, so that there is one for each image even if several are judged together.
         self.game.learn(ops.repeat(self.without_padding(d["real_logits"]), self.pack, axis=0))
         return {**self.game.results(d, g), **health.measure(self.loss, real, d, g)}
 
@@ -256,7 +257,8 @@ class GAN(Duel):
         return [(objective, report), self.generator_objective(real, given, fakes, report)]
 
     def _judge(self, told):
-        """Returns the discriminator as a function of data and `training`. In training, the data are augmented."""
+        """Returns the discriminator as a function of data, `training` and `augmented`, which is True by default: data
+        are augmented also with `training=False`, as for penalties."""
 
         def judge(data, training, augmented=True):
             data = _pack(self.game.augment(data) if augmented else data, self.pack)
@@ -338,8 +340,9 @@ class GAN(Duel):
             NumPy array `(n, ...)` of the generator's output; images of this library's generators lie in [-1, 1].
 
         Raises:
-            ValueError: If `n` is not a positive integer; or if `labels` or `given` are out of range, not `n` in number,
-                missing without a default, or passed although the condition takes none.
+            ValueError: If `n` is not a positive integer; or if `labels` or `given` are out of range, are not `n` in
+                number, are missing although the condition has no default for them, or are passed although the condition
+                takes none.
             TypeError: If `labels` or `given` are of the wrong type.
 
         Example:
@@ -367,8 +370,7 @@ class GAN(Duel):
             filepath: Path to write: NAME.tflite for phones, NAME.onnx, or NAME for a SavedModel.
             **options: Those of `keras_gan.export.export`: `quantize="dynamic"` for a quarter of the size,
                 `accelerator="gpu"` for a phone's GPU, `sample=True` for a function of a seed, `batch_sizes`, `output`,
-                `data`, `metrics`, `card`, `format`.
-                `metrics` defaults to those of `compile` where there are `data`.
+                `data`, `metrics`, `card`, `format`. If `data` are given, `metrics` defaults to those of `compile`.
 
         Returns:
             `keras_gan.export.Report`. It prints as a table.

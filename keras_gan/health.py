@@ -32,11 +32,12 @@ _LOSS_FLOOR = 0.05
 _LEAST_DIVERSITY = 0.05
 _MOST_COPIES = 0.5
 _LEAST_CHANGE = 0.05
-# Fractions of the first epoch's reconstruction loss, and of the error of one picture for all.
+# Fraction of the first epoch's reconstruction loss; and fraction of the error of a guess, which outputs the same
+# picture for all sources.
 _STILL, _HARDLY_BETTER = 0.98, 0.9
 _COMPARED = 256
 _PAIRED_ADVICE = (
-    "Look if sources and targets belong together, and try a larger reconstruction_weight or a lower learning rate."
+    "Check that sources and targets belong together, and try a larger reconstruction_weight or a lower learning rate."
 )
 
 
@@ -138,9 +139,9 @@ def generator_memorizes():
         "generator_memorizes",
         lambda logs: logs.get("val_memorization", math.nan) > _MOST_COPIES,
         lambda logs: (
-            f"The generator repeats training images: {logs['val_memorization']:.0%} of its samples lie nearer to one "
-            "than 5% of held-out images do. Look at keras_gan.metrics.nearest. Try fewer epochs, more data, or "
-            "augmentation=keras_gan.augmentation.DiffAugment()."
+            f"The generator repeats training images: {logs['val_memorization']:.0%} of its samples are as close to "
+            "one as the closest 5% of held-out images are. Look at keras_gan.metrics.nearest. Try fewer epochs, more "
+            "data, or augmentation=keras_gan.augmentation.DiffAugment()."
         ),
     )
 
@@ -193,14 +194,16 @@ def output_copies_source(
         f"output_copies_source{suffix}",
         lambda logs: logs.get(name, math.nan) < _LEAST_CHANGE,
         lambda logs: (
-            f"The output copies the source: it differs from it {logs[name]:.1%} as much as the target does ({name}). "
+            f"The output copies the source: outputs differ from their sources only {logs[name]:.1%} as much as targets "
+            f"do ({name}). "
             f"{advice}"
         ),
     )
 
 
 def reconstruction_stands_still():
-    """Returns an `Alarm` for a reconstruction that has not fallen since the first epoch, and is no better than a guess.
+    """Returns an `Alarm` for a reconstruction loss that has hardly fallen since the first epoch, and is hardly better
+    than a guess.
 
     A guess is one picture for all sources: the mean of a batch's targets.
 
@@ -216,9 +219,9 @@ def reconstruction_stands_still():
         "reconstruction_stands_still",
         _stands_still("reconstruction_loss", "relative_error"),
         lambda logs: (
-            f"The reconstruction stands still at {logs['reconstruction_loss']:.3g}, where the mean of all targets "
-            "would do as well. Look if sources and targets belong together, and try a higher learning rate or a larger "
-            "reconstruction_weight."
+            f"The reconstruction loss has plateaued at {logs['reconstruction_loss']:.3g}, hardly better than one "
+            "picture for every source. Check that sources and targets belong together, and try a higher learning rate "
+            "or a larger reconstruction_weight."
         ),
     )
 
@@ -242,8 +245,8 @@ def cycle_stands_still(suffix):
         f"cycle_stands_still{suffix}",
         _stands_still(name, f"relative_error{suffix}"),
         lambda logs: (
-            f"The cycle stands still: {name} is {logs[name]:.3g}, where the mean of all images would come back as well "
-            "as each does. Try a higher learning rate or a larger cycle_weight."
+            f"The cycle loss has plateaued: {name} is {logs[name]:.3g}. Images come back hardly closer to the "
+            "originals than one picture for all would be. Try a higher learning rate or a larger cycle_weight."
         ),
     )
 
@@ -265,7 +268,8 @@ def names(loss, penalties=()):
 
 
 def update_names(loss_scales):
-    """Returns the names of `measure_updates`' results, likewise."""
+    """Returns the names of `measure_updates`' results, in the order of the logs; `loss_scales` says whether loss scales
+    are among them."""
     scales = ["discriminator_loss_scale", "generator_loss_scale"] if loss_scales else []
     return ["discriminator_gradient_norm", "generator_gradient_norm", *scales]
 
@@ -372,7 +376,8 @@ def _ratio(x, y):
 
 
 def diversity(real, fake):
-    """Measures the distance of a fake to its nearest neighbor among the batch's first 256, relative to reals.
+    """Measures the mean distance from a fake to its nearest neighbor among the batch's first 256 fakes, relative to the
+    same distance for reals.
 
     `mean_i min_j ||G(z_i) - G(z_j)|| / mean_i min_j ||x_i - x_j||`, `j != i`: 1 if fakes vary as reals do, near 0 if
     the generator makes only one or a few different samples.

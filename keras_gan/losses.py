@@ -34,8 +34,8 @@ class AdversarialLoss:
     Attributes:
         generator_uses_real: Bool, whether `generator` uses the real logits. If False, the generator's update leaves out
             the discriminator's pass over the real batch, and the argument is None.
-        needs_lipschitz: Bool, whether the loss is only meaningful for a discriminator with a bounded slope, by a
-            gradient penalty, weight clipping or spectral normalization.
+        needs_lipschitz: Bool, whether the loss is meaningful only for a Lipschitz discriminator, with bounded
+            gradients: by a gradient penalty, weight clipping or spectral normalization.
         boundary: Float, the logit at which the discriminator is undecided; the threshold of `real_accuracy`,
             `fake_accuracy` and `keras_gan.augmentation.AdaptiveAugmentation`. None for a loss in which a single logit
             has no meaning, such as one that depends only on differences of logits: adding a number to all logits then
@@ -196,8 +196,9 @@ class Minimax(_Smoothable):
     def implied_jensen_shannon(self, discriminator_loss):
         """Returns the divergence implied by the discriminator's loss without smoothing: `log 2 - loss / 2`, in nats.
 
-        It is a lower bound of the Jensen-Shannon divergence between data and generator, and equal to it for the best
-        discriminator. It lies between 0 and log 2 if the discriminator is better than a guess.
+        It is a lower bound on the Jensen-Shannon divergence between the data and the generator's distribution, and
+        equals it for the optimal discriminator. It lies between 0 and log 2 if the discriminator is better than a
+        guess.
 
         Args:
             discriminator_loss: Float or scalar tensor, from `discriminator`.
@@ -210,7 +211,8 @@ class Minimax(_Smoothable):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class NonSaturating(Minimax):
-    """The usual choice: the generator maximizes `log D(G(z))`, so that it also learns while it loses.
+    """Non-saturating loss, the usual choice: the generator maximizes `log D(G(z))`, so that it also learns while it
+    loses.
 
     With `D = sigmoid(logits)` and `s = label_smoothing`,
 
@@ -449,7 +451,7 @@ def _mean_softplus(x):
 
 
 def accuracies(loss, real_logits, fake_logits):
-    """Computes the accuracies in the logs of any loss.
+    """Computes the accuracies that are logged, for any loss.
 
     Args:
         loss: Result of `get`. One without `accuracies` uses its `boundary`, or 0, as the threshold.

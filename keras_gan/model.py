@@ -201,9 +201,10 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
 
         Args:
             names: List of names of players.
-            objectives: Function of no argument, called once. It returns for each of them a pair: a scalar tensor, and a
-                dict of tensors to report. Losses of layers, such as regularizers, are not added automatically: add
-                `sum(network.losses)`, which holds the losses of the network's last call, to the scalar.
+            objectives: Function without arguments, called once. For each player in `names`, it returns a pair: a scalar
+                tensor, and a dict of tensors to report. Losses of layers, such as regularizers, are not added
+                automatically: add `sum(network.losses)`, which holds the losses of the network's last call, to the
+                scalar.
 
         Returns:
             List of the reports. Each also has `"loss"`, the scalar, unless it has a loss already; `"gradient_norm"`;
@@ -513,7 +514,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         return logs if return_dict else self._in_order(logs, self.metrics_names)
 
     def _in_order(self, logs, names):
-        # Keras would sort the names of logs: none is that of a metric in `metrics`.
+        # Keras would sort these logs by name, since no log has the name of a metric in `metrics`.
         known = [name for name in names if name in logs]
         values = [logs[name] for name in [*known, *sorted(set(logs) - set(known))]]
         return values if len(values) > 1 else values[0]
@@ -575,7 +576,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
     def save(self, filepath, overwrite=True, **kwargs):
         """Saves the whole model, as `keras.Model.save`: `keras.models.load_model` loads it, and training can resume.
 
-        An existing file is replaced atomically. Addresses, such as `hf://user/model`, are left to Keras.
+        An existing file is replaced atomically. URLs, such as `hf://user/model`, are passed to Keras.
         """
         if not str(filepath).endswith(".keras") and "://" not in str(filepath):
             instead = str(Path(filepath).with_suffix(".keras"))
@@ -651,7 +652,8 @@ def _refuse_weights(class_weight, sample_weight):
     for name, weights in (("class_weight", class_weight), ("sample_weight", sample_weight)):
         if weights is not None:
             raise ValueError(
-                f"{name} must be None: all examples have the same weight. To learn more from some data, repeat them."
+                f"{name} must be None: all examples have the same weight. Received: a {type(weights).__name__}. To "
+                "learn more from some data, repeat them."
             )
 
 

@@ -22,7 +22,8 @@ class Pace:
     """Seconds of the parts of training.
 
     Attributes:
-        start: Float, the first step and the first evaluation, which the backend compiles.
+        start: Float, the first two steps and the first end of an epoch (evaluation and callbacks), which include
+            compilation.
         step: Float, a step.
         epoch_end: Float, the end of an epoch: evaluation and callbacks.
 
@@ -57,7 +58,7 @@ class Pace:
 
         Args:
             seconds: Float, the time.
-            epochs: Int >= 0, how often an epoch ends in it.
+            epochs: Int >= 0, the number of epochs.
 
         Returns:
             Int, at least 1, the steps of all epochs together.
@@ -81,12 +82,13 @@ def measure(gan, data, validation_data=None, callbacks=(), seconds=5.0):
     """Times training by running some of it: a few steps, and the end of an epoch.
 
     Args:
-        gan: Compiled `keras_gan.AdversarialModel`. It is trained: make a separate one.
+        gan: Compiled `keras_gan.AdversarialModel`. This function trains it, so pass a separate model.
         data: `tf.data.Dataset` to train on.
         validation_data: As in `fit`. Defaults to None.
         callbacks: List of `keras.callbacks.Callback` as in training, but writing to a separate folder. Defaults to
             none.
-        seconds: Float > 0, how long to time steps, after the first ones. Defaults to `5.0`.
+        seconds: Float > 0, about how long to time steps, after the first two; at least 4 and at most 500 steps are
+            timed. Defaults to `5.0`.
 
     Returns:
         `Pace`.
@@ -124,6 +126,7 @@ def measure(gan, data, validation_data=None, callbacks=(), seconds=5.0):
     begin, first, second, end = fit(2)
     _, *steps, done = fit(max(4, min(500, math.ceil(seconds / max(second - first, 1e-3)))))
     times = sorted(b - a for a, b in itertools.pairwise(steps))
-    # The mean, since slow steps count too: the median is some 5 % lower. The slowest ones may have compiled something.
+    # Takes the mean, since slow steps count, too: the median is about 5 % lower. The slowest 2 % are left out, since
+    # they may include compilation.
     step = statistics.fmean(times[: -math.ceil(len(times) / 50)] or times)
     return Pace(end - begin, step, done - steps[-1])

@@ -25,7 +25,7 @@ class Penalty:
 
     If a patch discriminator returns a map of logits, `D(x)` is the mean over its entries in all penalties of this
     module: their weights mean the same for a map of any size. (CycleGAN's and StarGAN's code differentiates the sum
-    over a map, whose slope is as many times steeper as the map has entries.)
+    over a map instead: for a map of n entries, that gradient is n times as large.)
 
     State that lasts over steps is made in `build` and listed in `variables`: files keep it.
 
@@ -132,7 +132,8 @@ class R1(Penalty):
 
     Args:
         gamma: Float >= 0, weight of the penalty. Defaults to `10.0`.
-        interval: Int > 0, compute the penalty only every `interval` updates, times `interval`. Defaults to `1`.
+        interval: Int > 0: the penalty is computed only every `interval` updates, and then multiplied by `interval`.
+            Defaults to `1`.
 
     Raises:
         ValueError: If `gamma` is negative or not a finite number, or `interval` not a positive integer.
@@ -177,7 +178,8 @@ class R2(R1):
 
     Args:
         gamma: Float >= 0, weight of the penalty. Defaults to `10.0`.
-        interval: Int > 0, compute the penalty only every `interval` updates, times `interval`. Defaults to `1`.
+        interval: Int > 0: the penalty is computed only every `interval` updates, and then multiplied by `interval`.
+            Defaults to `1`.
 
     Raises:
         ValueError: If `gamma` is negative or not a finite number, or `interval` not a positive integer.
@@ -205,14 +207,15 @@ class R2(R1):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class GradientPenalty(Penalty):
-    """WGAN-GP: gradient penalty for a slope of 1 on lines between reals and fakes.
+    """WGAN-GP: gradient penalty that keeps the gradient norm near 1 on lines between reals and fakes.
 
     `penalty = weight * mean_i((||grad_x D(u_i)|| - 1)^2)`, with `D = logits`, `u_i = e_i x_i + (1 - e_i) G(z_i)` and
     one `e_i` for each example, uniform in [0, 1).
 
     Args:
         weight: Float >= 0, weight of the penalty. Defaults to `10.0`.
-        interval: Int > 0, compute the penalty only every `interval` updates, times `interval`. Defaults to `1`.
+        interval: Int > 0: the penalty is computed only every `interval` updates, and then multiplied by `interval`.
+            Defaults to `1`.
 
     Raises:
         ValueError: If `weight` is negative or not a finite number, or `interval` not a positive integer.
@@ -240,7 +243,8 @@ class GradientPenalty(Penalty):
 
     def __call__(self, discriminator, real, fake, seed=None):
         squared = _squared_gradient_norm(discriminator, _interpolate(real, fake, seed))
-        # The slope of the square root at zero is infinite; the bound makes it zero there and changes nothing above.
+        # The derivative of the square root at zero is infinite. The lower bound makes the derivative zero there, and
+        # changes nothing for larger values.
         norm = ops.sqrt(ops.maximum(squared, 1e-12))
         return self.weight * ops.mean(ops.square(self._excess(norm)))
 
@@ -259,7 +263,8 @@ class LipschitzPenalty(GradientPenalty):
 
     Args:
         weight: Float >= 0, weight of the penalty. Defaults to `10.0`.
-        interval: Int > 0, compute the penalty only every `interval` updates, times `interval`. Defaults to `1`.
+        interval: Int > 0: the penalty is computed only every `interval` updates, and then multiplied by `interval`.
+            Defaults to `1`.
 
     Raises:
         ValueError: If `weight` is negative or not a finite number, or `interval` not a positive integer.
@@ -293,7 +298,7 @@ class LeCam(Penalty):
 
     Args:
         weight: Float >= 0, weight of the penalty. Defaults to `0.1`.
-        decay: Float in [0, 1), of the moving averages. Defaults to `0.99`.
+        decay: Float in [0, 1), the decay rate of the moving averages. Defaults to `0.99`.
 
     Attributes:
         real_mean: `keras.Variable`, a scalar, `r`.
@@ -344,8 +349,8 @@ class LeCam(Penalty):
 class ModeSeeking(GeneratorPenalty):
     """Penalty on samples that differ little although their latents differ, to reduce mode collapse.
 
-    `penalty = weight / (mean|G(z) - G(z')| / mean|z - z'| + 1e-5)`, means over all entries, with `z'` the latents of
-    the batch shifted by one example, under the same condition.
+    `penalty = weight / (mean|G(z) - G(z')| / (mean|z - z'| + 1e-5) + 1e-5)`, means over all entries, with `z'` the
+    latents of the batch shifted by one example, under the same condition.
 
     Args:
         weight: Float >= 0, weight of the penalty. Defaults to `1.0`.
@@ -429,7 +434,8 @@ class PenaltyGroup(keras.layers.Layer):
         interval = getattr(penalty, "interval", 1)
         if interval == 1:
             return penalty(*arguments, seed=seed)
-        # On JAX, state changed within a branch can't leave it: its random numbers are drawn from a separate state.
+        # On JAX, state that changes inside a branch can't leave the branch. So random numbers inside it come from a
+        # copy of the seed's state, and the state itself is advanced here.
         seed.next()
 
         def compute():
@@ -464,7 +470,7 @@ def _squared_gradient_norm(discriminator, x):
 def _interpolate(real, fake, seed):
     real, fake = ops.cast(real, "float32"), ops.cast(fake, "float32")
     ones = (1,) * (len(real.shape) - 1)
-    # There are fewer packs than examples.
+    # There are fewer packs than examples, so the number of rows says nothing about the replica's batch.
     epsilon = backend.local_draw(
         lambda n: keras.random.uniform((n, *ones), dtype="float32", seed=seed), ops.shape(real)[0], per_example=False
     )

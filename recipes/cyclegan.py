@@ -15,7 +15,7 @@ Expected:  For the shapes that the script draws (32x32, 1,500 steps, one run): m
            untranslated sources both are 0.360. The kernel distance is 0.057 in B and 0.054 in A (untranslated sources:
            0.845). Shapes stay in their places, triangles are blue and rectangles green, but most ellipses are green
 
-           Satellite images to relief (64x64, 2,788 images of each, 3,600 processor seconds, medians of three seeds;
+           Satellite images to relief (64x64, 2,788 images of each, 3,600 CPU seconds, medians of three seeds;
            docs/settings.md says how they were measured)
 
                                                                 mae_b    kernel_distance_b

@@ -8,7 +8,7 @@ the same number of seconds. `keras_gan.settings.for_pairs` chooses the networks 
 
 Command:   python recipes/super_resolution.py --data FOLDER
 Minutes:   60 on 2 CPU cores for 3,400 pictures (estimated from the time of a step)
-Expected:  Results on held-out photographs of clothes (docs/settings.md). Scale 2, after 1,900 processor seconds: PSNR
+Expected:  Results on held-out photographs of clothes (docs/settings.md). Scale 2, after 1,900 CPU seconds: PSNR
            26.3 dB (bicubic) and 28.6 dB (GAN), kernel distance 0.002 and -0.018. Scale 4, after 300: PSNR 22.3 and
            23.9 dB, kernel distance 0.088 and 0.020
 

@@ -463,7 +463,7 @@ def test_networks_that_do_not_fit_are_refused(change, message):
 
 
 def test_colors_of_other_channels_are_not_matched():
-    with pytest.raises(ValueError, match=r"match_steps must be 0 where A and B differ in channels.*16, 16, 1"):
+    with pytest.raises(ValueError, match=r"match_steps must be 0 if A and B differ in channels.*16, 16, 1"):
         CycleGAN(**networks(1, 3), match_steps=9)
 
 
@@ -495,7 +495,7 @@ class Nameless(keras.metrics.Metric):
         (
             {"identity_weight": 0.5},
             ValueError,
-            r"identity_weight must be 0 where A and B differ in channels.*16, 16, 1",
+            r"identity_weight must be 0 if A and B differ in channels.*16, 16, 1",
         ),
         ({"loss": "nothing"}, ValueError, r"loss"),
         ({"penalties": [keras.losses.Huber()]}, TypeError, r"penalties must be objects"),

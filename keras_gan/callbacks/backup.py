@@ -65,7 +65,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         force: Bool, whether to resume with other settings than those of the backup. Defaults to False.
 
     Raises:
-        ValueError: If `save_freq` is neither `"epoch"` nor a positive integer, or `backup_dir` is an address, such as
+        ValueError: If `save_freq` is neither `"epoch"` nor a positive integer, or `backup_dir` is a URL, such as
             `gs://...`. When training begins: if a backup was made with other settings (the message lists them), if
             there are backups but none can be read, or if the GAN can't be saved.
         OSError: When training begins, if nothing can be written to the folder; later, if a backup can't be written. The
@@ -196,7 +196,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         model = self.model
         self._start = state["start"]
         self.order.begin(self._start)
-        # `fit` has just reset them.
+        # Restores the means of the steps before the backup: `fit` has just reset them.
         model.step_means.set_sums(state["sums"])
         logs = model.step_means.read()
         self._passing_over = path, state, model.train_function

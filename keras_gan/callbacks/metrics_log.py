@@ -17,7 +17,7 @@ class MetricsLog(keras.callbacks.Callback):
         path: Path of the file; its folder is made if it is missing.
 
     Raises:
-        ValueError: If `path` is an address, such as `gs://...`.
+        ValueError: If `path` is a URL, such as `gs://...`.
 
     Example:
 

@@ -24,8 +24,8 @@ class SampleGrid(keras.callbacks.Callback):
             their translations and reconstructions. Fewer are drawn if there are fewer. Defaults to None.
 
     Raises:
-        ValueError: If a number is out of range, or `log_dir` is an address, such as `gs://...`; when training begins,
-            if the model makes no images with 1 or 3 channels, or `given` or `data` do not fit it.
+        ValueError: If a number is out of range, or `log_dir` is a URL, such as `gs://...`; when training begins, if the
+            model makes no images with 1 or 3 channels, or `given` or `data` do not fit it.
 
     Example:
 

@@ -59,7 +59,7 @@ class Stopwatch(keras.callbacks.Callback):
         self._moment = None
 
     def on_train_begin(self, logs=None):
-        # A Keras model of another kind trains in one process here.
+        # Models of other libraries have no `is_alone`, and train in one process here.
         if self.limit is not None and not getattr(self.model, "is_alone", True):
             raise ValueError(
                 "limit must be None where several processes train together, which would end at different steps. "

@@ -44,7 +44,7 @@ class TrainingHealth(keras.callbacks.Callback):
 
     Raises:
         ValueError: If `patience` is not a positive integer, `checkpoint` has a suffix that Keras does not load, or a
-            path is an address, such as `gs://...`.
+            path is a URL, such as `gs://...`.
 
     Example:
 
@@ -152,7 +152,7 @@ class TrainingHealth(keras.callbacks.Callback):
                 tf.summary.text(f"health/{name}", message, step=self._epoch)
 
     def _say(self):
-        # Later than the alarm: a line within a progress bar can't be read.
+        # Messages are logged later than the alarm, between epochs: a line within a progress bar can't be read.
         while self._unsaid and self.model.is_chief:
             logging.getLogger("keras_gan").warning(self._unsaid.pop(0))
 

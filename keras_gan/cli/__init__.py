@@ -58,8 +58,8 @@ def _stoppable():
 
     Python ignores an exception that a signal handler raises inside a callback whose exceptions are not propagated, such
     as `__del__` or a callback of the garbage collector. TensorFlow drops one that is raised while it examines an
-    argument. So the signal is repeated until the command ends. C code may turn the exception into another one, which
-    then stands for the signal.
+    argument. So the signal is repeated until the command ends. C code may replace the exception with another one, which
+    is then treated as the signal.
     """
     received = []
 

@@ -75,24 +75,24 @@ def load_gan(path, given=None):
     Raises:
         ValueError: If there is no such file, or it holds something other than a GAN.
     """
-    return _load(path, (GAN,), "gan must make images from latents", "gan.save", given)
+    return _load(path, (GAN,), "gan must be a GAN, which takes latents", "gan.save", given)
 
 
 def load_translation(path, given=None):
     """Loads the `.keras` file of a model that has learned from pairs to translate images, as `load_gan` does."""
-    writers = "keras-gan train --pairs or keras_gan.Pix2Pix.save"
-    return _load(path, (Pix2Pix,), "model must translate images one way, learned from pairs", writers, given)
+    writers = "keras-gan train --pairs or --degrade, or keras_gan.Pix2Pix.save"
+    return _load(path, (Pix2Pix,), "gan must translate images one way", writers, given)
 
 
 def load_cycle(path, given=None):
     """Loads the `.keras` file of a model that translates images both ways, as `load_gan` does."""
     writers = "keras-gan train --unpaired or keras_gan.CycleGAN.save"
-    return _load(path, (CycleGAN,), "model must translate images both ways", writers, given)
+    return _load(path, (CycleGAN,), "gan must translate images both ways", writers, given)
 
 
 def load_translator(path):
     """Loads the `.keras` file of either kind of model that translates images, as `load_gan` does."""
-    writers = "keras-gan train --pairs or --unpaired"
+    writers = "keras-gan train --pairs, --degrade or --unpaired"
     return _load(path, (Pix2Pix, CycleGAN), "model must translate images", writers, None)
 
 
@@ -140,7 +140,7 @@ def direction(model, to, path):
 
 
 def takes_unit(model):
-    """Checks if a model takes images in [0, 1], as a `CycleGAN` does whose generators end in a sigmoid."""
+    """Checks if a model takes images in [0, 1]: a `CycleGAN` whose generators end in a sigmoid does."""
     return isinstance(model, CycleGAN) and model.data_range == (0, 1)
 
 
@@ -159,7 +159,8 @@ def count_parameters(model):
 
 
 def data_name(given):
-    """Returns the name for `datasets.load` of the path of a folder; other names as they are."""
+    """Returns the name that `datasets.load` takes: `folder:PATH` for the path of a folder; any other name is returned
+    unchanged."""
     return f"folder:{given}" if os.path.isdir(os.path.expanduser(given)) else given
 
 
@@ -179,8 +180,8 @@ def load_images(name, batch_size, split, skip_bad, **options):
 
 @contextlib.contextmanager
 def speaking_of_options(prefix="", cache=True):
-    """Rewords errors of `datasets`: names of arguments are replaced by command-line options. Advice about `--cache` is
-    given only if the command has that option."""
+    """Rewords errors of `datasets`: names of arguments are replaced by command-line options. Advice about `cache` is
+    reworded only if the command has `--cache`."""
     try:
         yield
     except (OSError, TypeError, ValueError) as error:

@@ -32,19 +32,19 @@ _MEANINGS = {
     "mae": "mean absolute error of values in [-1, 1]; lower is better",
     "psnr": "in dB; higher is better",
     "ssim": "structural similarity; higher is better; 1 if outputs equal their targets",
-    "frechet_distance": "lower is better; 0 for the data themselves",
+    "frechet_distance": "lower is better; 0 if samples match the real data",
     "kernel_distance": "lower is better; 0 on average if perfect",
     "kernel_distance_error": "standard error of the kernel distance",
-    "source_kernel_distance": "kernel distance of the sources; outputs should be below it",
-    "bicubic_psnr": "PSNR of bicubically enlarged sources; outputs should be above it",
-    "bicubic_ssim": "SSIM of bicubically enlarged sources; outputs should be above it",
-    "bicubic_kernel_distance": "kernel distance of bicubically enlarged sources; outputs should be below it",
+    "source_kernel_distance": "kernel distance of the sources; that of outputs should be lower",
+    "bicubic_psnr": "PSNR of bicubic upsampling; that of outputs should be higher",
+    "bicubic_ssim": "SSIM of bicubic upsampling; that of outputs should be higher",
+    "bicubic_kernel_distance": "kernel distance of bicubic upsampling; that of outputs should be lower",
     "sliced_wasserstein": "lower is better",
     "precision": "share of samples that look real",
     "recall": "share of real images that samples cover",
     "density": "1 on average for a perfect generator",
     "coverage": "share of real images with a sample nearby",
-    "memorization": "share of near-copies; 0.05 without copying",
+    "memorization": "share of near-copies; about 0.05 if nothing is copied",
     "classifier_score": "higher is better; 1 to the number of classes",
 }
 # For two sets, the name of a figure ends in `_a` or `_b`: the set that images are translated to, or, for cycle losses,
@@ -66,9 +66,10 @@ def add(commands):
         run,
         help="measure the samples of a GAN, or the outputs of a translation",
         description="Compares the samples of a saved GAN with real images, or the outputs of a saved translation with "
-        "their targets, or with the images of the other set. It uses all real images, and as many samples or outputs; "
-        "of two sets, as many images of each as the smaller one has. Metrics that keep examples in memory use at most "
-        "10,000. Results can be compared only if the data, the features and the number of images are the same.",
+        "their targets, or with the images of the other set. It uses all real images, and the same number of samples "
+        "or outputs; with two sets, as many images of each as the smaller set has. Metrics that keep examples in "
+        "memory use at most 10,000. Results can be compared only if the data, the features and the number of images "
+        "are the same.",
     )
     parser.add_argument("gan", help="a .keras file of a GAN, or of a translation")
     data = parser.add_mutually_exclusive_group(required=True)
@@ -250,7 +251,7 @@ class _Enlarged(_Outputs):
     def __init__(self, args):
         _check_options(args, "--degrade")
         if not args.data.startswith("folder:"):
-            raise ValueError(f"--data must be a folder that exists with --degrade. Received: {args.data}.")
+            raise ValueError(f"With --degrade, --data must be an existing folder. Received: {args.data}.")
         self._begin(args, "--degrade", args.data)
 
     def _load(self, batch_size, split):
@@ -279,7 +280,7 @@ class _BothWays:
         shapes = self.model.shapes
         if shapes["a"] != shapes["b"]:
             raise ValueError(
-                "model must translate between images with the same number of channels, so that features can compare "
+                "gan must translate between images with the same number of channels, so that features can compare "
                 f"them. Received: {args.gan}, with {shapes['a']} and {shapes['b']}. Call its evaluate in Python."
             )
         self._args, self.name, self.split = args, " and ".join(args.unpaired), args.split or "train"

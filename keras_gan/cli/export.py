@@ -49,7 +49,7 @@ def add(commands):
     parser.add_argument(
         "--data",
         metavar="FOLDER",
-        help="for a model from images to images: a folder of pictures to translate, on which the file is checked",
+        help="for a model that translates images: a folder of pictures to translate, on which the file is checked",
     )
     add_direction(parser)
     parser.add_argument("--skip-bad-images", action="store_true", help="skip images of the folder that can't be read")
@@ -90,7 +90,10 @@ def run(args):
     if shape is not None:
         return export_translation(model, args.file, data=_load(args, shape), **options)
     if args.data is not None or args.skip_bad_images:
-        raise ValueError(f"--data is for a model from images to images. Received: {args.gan}, which takes latents.")
+        option = "--skip-bad-images" if args.data is None else "--data"
+        raise ValueError(
+            f"{option} is for a model that translates images. Received: {args.gan}, which takes latents. Leave it out."
+        )
     if isinstance(model, GAN):
         return model.export(args.file, sample=args.sample, **options)
     return export(model, args.file, sample=args.sample, **options)
@@ -100,11 +103,14 @@ def _load(args, shape):
     """Loads as many pictures to translate as an export uses."""
     if args.data is None:
         raise ValueError(
-            f"--data FOLDER must be given for a model from images to images. Received: {args.gan} alone. The file is "
+            f"--data FOLDER must be given for a model that translates images. Received: {args.gan} alone. The file is "
             "checked on the folder's pictures, because on noise a broken file may pass."
         )
     if args.sample:
-        raise ValueError(f"--sample is for a generator of latents. Received: {args.gan}, which translates images.")
+        raise ValueError(
+            f"--sample is for a generator that takes latents. Received: {args.gan}, which translates images. Leave it "
+            "out."
+        )
     name, (height, width, channels) = f"folder:{args.data.removeprefix('folder:')}", shape
     # The result alone goes to stdout.
     with contextlib.redirect_stdout(sys.stderr):

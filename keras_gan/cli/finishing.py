@@ -21,7 +21,7 @@ def finish(folder, model, training, task, alarms, export=True):
     Args:
         folder: `keras_gan.cli.run_folder.RunFolder`.
         model: `keras_gan.AdversarialModel` after training.
-        training: Object of `keras_gan.cli.train` that trained the model, with `settings` and `features`.
+        training: `keras_gan.cli.training.Training` that trained the model, with `settings` and `features`.
         task: `keras_gan.cli.generating.Generation`, or another of its kind.
         alarms: List of strings.
         export: Bool, whether to write a .tflite file. Defaults to True.

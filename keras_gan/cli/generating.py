@@ -29,7 +29,7 @@ class Generation:
         choices: Class from `keras_gan.settings`, whose attributes are the available settings.
         source: `keras_gan.cli.source.Source`, the images.
         title: String, the title of the report.
-        files: Tuple of pairs, the names of other files and their descriptions.
+        files: Tuple of pairs `(name, description)`, the files that this task writes besides those of every run.
     """
 
     takes = ("labels",)

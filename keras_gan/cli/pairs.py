@@ -38,8 +38,8 @@ def add_options(parser):
     parser.add_argument(
         "--group",
         metavar="REGEX",
-        help="for pairs: a regular expression. Pairs in whose names it matches the same text stay together when "
-        "some are held out; if it has parentheses, the text of the first group counts",
+        help="for pairs: a regular expression. Pairs whose names have the same matching text stay together when some "
+        "are held out; if it has parentheses, only the text in the first ones is compared",
     )
 
 
@@ -146,7 +146,10 @@ class Pairs(Source):
         """
         units = list(self._found.groups) if self._args.group else self._found.names
         if len(units) < 3:
-            raise ValueError(f"--group must make at least three groups. Received: {self._args.group}, {len(units)}.")
+            raise ValueError(
+                f"--group must make at least three groups. Received: {self._args.group}, which makes {len(units)}. "
+                "Give an expression that tells more pairs apart."
+            )
         splits = hold_out(units)
         held_out = self._survey(splits[1])
         if held_out.count > COMPARED:
@@ -195,8 +198,8 @@ class Pairs(Source):
         source, target = map(np.asarray, next(iter(self.unvaried)))
         if source.shape == target.shape and (source == target).all():
             raise ValueError(
-                "--pairs must hold sources and targets that differ from them. Received: "
-                f"{' and '.join(self.names)}, which hold the same images."
+                "--pairs must hold targets that differ from their sources. Received: "
+                f"{' and '.join(self.names)}, which hold the same images. Give two different folders."
             )
 
     @property

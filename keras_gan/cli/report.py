@@ -35,7 +35,10 @@ def _each(*names):
 _CURVES = (
     ("Distance from held-out images (lower is better)", _each("val_kernel_distance")),
     ("Precision and recall (higher is better)", ("val_precision", "val_recall")),
-    ("Share of near-copies: as close to a training image as the closest 5 % of held-out images", ("val_memorization",)),
+    (
+        "Share of near-copies: samples as close to a training image as the closest 5 % of held-out images",
+        ("val_memorization",),
+    ),
     ("Mean absolute error (lower is better)", ("val_mae",)),
     ("PSNR in dB (higher is better)", ("val_psnr",)),
     ("Structural similarity (higher is better)", ("val_ssim",)),
@@ -95,7 +98,7 @@ def picture(pixels, alt, scale):
 
 
 def stacks(pictures):
-    """Returns HTML of images above each other.
+    """Returns HTML of images in vertical stacks.
 
     Args:
         pictures: Dict from descriptions to images, arrays `(n, height, width, channels)` in [-1, 1] with the same `n`.

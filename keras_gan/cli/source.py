@@ -16,7 +16,8 @@ from keras_gan.datasets.split import select
 from keras_gan.metrics.features.self_supervised import FEWEST, SMALLEST
 from keras_gan.settings.base import noise, noise_of_two
 
-# The last tenth is held out; metrics compare at most COMPARED of it.
+# By default the last tenth is held out; a set's own test split is used instead, where there is one. Metrics compare at
+# most COMPARED held-out images.
 _HELD_OUT, COMPARED = "train[90%:]", 1000
 # A set smaller than _SMALL holds out _FEW images, but never more than a third of all: features need the others. No set
 # may be smaller than _FEWEST.
@@ -37,7 +38,7 @@ class Source:
         option: String, the option that names the data.
         defect: String, the reason why examples are left out.
         title: String, the name of the data.
-        names: List of strings, the names of each side's images.
+        names: List of strings, the names of the sets of images: one set, source and target, or A and B.
         shape: Tuple `(height, width, channels)` of an image to make.
         count: Int, how many examples there are to train on, without those that can't be read.
         splits: Pair of strings, the split to train on, and the split that metrics compare.
@@ -114,7 +115,8 @@ class Source:
         return f"{len(named)} {self.defect}: {first_named(named)}"
 
     def _say_small(self, sizes, shapes):
-        """Returns a line for each side with images that are enlarged; both arguments have an entry for each side."""
+        """Returns a line for each set (`names`) that has images smaller than `shapes`, which are enlarged; both
+        arguments have an entry for each set."""
         return [
             f"Some images of {name} are smaller, down to {each[0][1]}x{each[0][0]}: they are enlarged."
             for name, each, shape in zip(self.names, sizes, shapes, strict=True)

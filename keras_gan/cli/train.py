@@ -108,8 +108,8 @@ def add(commands):
         "--image-size",
         type=positive,
         metavar="N",
-        help="height and width in pixels; for pairs: of the target (default: the images' own size if all share one of "
-        "at most 128 pixels that the networks can make, else 64)",
+        help="height and width in pixels, for pairs those of the target (default: the images' own size if all share "
+        "one of at most 128 pixels that the networks can make, else 64)",
     )
     data.add_argument("--labels", action="store_true", help="learn classes: the subfolders, or the classes of the set")
     data.add_argument(
@@ -210,7 +210,7 @@ def _task(args):
     if foreign:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)
         takers = [other for other, task in _TASKS.values() if set(foreign) - set(_foreign(task))]
-        raise ValueError(f"{flags} must be left out for {called}: only for {' and '.join(takers)}.")
+        raise ValueError(f"{flags} must be left out for {called}. This is only for {' and '.join(takers)}.")
     return kind(args)
 
 
@@ -248,11 +248,20 @@ def _strategy(args):
 
     if args.strategy == "mirrored":
         return tf.distribute.MirroredStrategy()
-    if not (args.run_dir and "TF_CONFIG" in os.environ and (args.steps or args.epochs)):
+    missing = [
+        name
+        for name, given in (
+            ("TF_CONFIG", "TF_CONFIG" in os.environ),
+            ("--run-dir", args.run_dir),
+            ("--steps or --epochs", args.steps or args.epochs),
+        )
+        if not given
+    ]
+    if missing:
         raise ValueError(
             "--strategy multiworker needs TF_CONFIG in the environment; --run-dir, the same folder for all workers; "
             "and --steps or --epochs, because workers that measure their own speed would disagree on the number of "
-            "steps. See docs/guides/devices.md."
+            f"steps. Received: no {', no '.join(missing)}. See docs/guides/devices.md."
         )
     # Before TensorFlow is used for anything else: later this strategy can't be made.
     return tf.distribute.MultiWorkerMirroredStrategy()

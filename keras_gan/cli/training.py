@@ -57,7 +57,8 @@ class Training:
         return self._strategy is None or self._strategy.extended.should_checkpoint
 
     def plan(self):
-        """Trains the features, finds the number of steps, and records both, unless a resumed run has them already."""
+        """Trains the features and finds the number of steps. Records how many steps each of them takes, unless a
+        resumed run has recorded that already."""
         print(f"{'Resuming' if self._folder.has_backup else 'Writing'} in {self._folder.path}. To resume after")
         print(f"an interruption, give the same command with --run-dir {self._folder.path}.", flush=True)
         self._note(images=self._source.facts())
@@ -176,7 +177,9 @@ def _expected(settings, pace, rest, gone):
     steps = f"A step takes {1000 * pace.step:.3g} ms: {settings.steps:,} steps and everything else"
     text = f"{steps}\ntake about {minutes:.3g} minutes, until {end:%H:%M}."
     if settings.steps * settings.batch_size < settings.count:
-        text += "\nThat is less than one pass through the data, too little\nto learn from: give it more time."
+        text += (
+            "\nThat is less than one pass through the data, too little\nto learn from: give more --minutes or --steps."
+        )
     return text
 
 

@@ -16,7 +16,7 @@ from keras_gan.datasets import decode, folder
 from keras_gan.datasets.pictures import resize
 
 _BATCH = 16
-# The smallest numbers of images, and of tiles of one image, that have a progress bar.
+# A progress bar is shown from this many images on, or from this many tiles of one image on.
 _MANY, _MANY_TILES = 20, 500
 # Larger pictures would take gigabytes, and no command reads them.
 _MAX_PIXELS = decode.MAX_PIXELS
@@ -69,7 +69,7 @@ def run(args):
     at_once, batch_size = (1, args.batch_size) if fit == "tile" else [min(args.batch_size, len(sources))] * 2
     read = functools.partial(_read, size=(height, width), channels=channels, fit=fit, target=model.data_shape)
     progress = keras.utils.Progbar(len(sources), unit_name="image") if len(sources) >= _MANY else None
-    bad, done = [f"{path} (not a kind of image that is read)" for path in others], 0
+    bad, done = [f"{path} (none of BMP, GIF, JPEG, PNG and WebP)" for path in others], 0
     # The result alone goes to stdout.
     with contextlib.redirect_stdout(sys.stderr):
         found = folder.attempts(read, sources, at_once)

@@ -116,7 +116,7 @@ def figures_of_sources(data, features, max_examples):
     Args:
         data: `tf.data.Dataset` of `(sources, targets)`.
         features: Model that computes the features that metrics compare.
-        max_examples: Int, the most examples that they compare.
+        max_examples: Int, the largest number of examples that metrics compare.
 
     Returns:
         Dict of `source_kernel_distance`, or of `bicubic_psnr`, `bicubic_ssim` and `bicubic_kernel_distance`; empty

@@ -10,7 +10,7 @@ _MARGIN = 0.1
 
 
 class Standard:
-    """Function that converts any batch to images in [-1, 1], of one size, and integer labels.
+    """Converter of batches of images to images in [-1, 1] of one size; call `images`. (`to_integers` converts labels.)
 
     Args:
         first: Images of the first batch, an array `(batch, ...)`.
@@ -59,7 +59,8 @@ def to_bytes(images, data_range):
 
 
 def channels_last(images, name="data"):
-    """Returns images as `(batch, height, width, channels)`, from gray ones and those with channels first too.
+    """Returns images as `(batch, height, width, channels)`. Adds a channel axis to gray images that have none, and
+    moves channels that come first to the end.
 
     Args:
         images: Array.
@@ -140,7 +141,11 @@ def check_batch(images, labels, weights, with_labels):
         raise TypeError(f"data must give images or (images, labels), arrays. Received: a {type(images).__name__}.")
     if weights is not None:
         raise ValueError(
-            "data must give images or (images, labels): all examples have the same weight. Received: weights, too."
+            "data must give images or (images, labels), without weights. Received: (images, labels, weights). Remove "
+            "the weights; to learn more from some examples, repeat them."
         )
     if with_labels and labels is None:
-        raise ValueError("labels need data that give (images, labels). Received: only images.")
+        raise ValueError(
+            "data must give (images, labels) with labels=True. Received: only images. Pass labels=False to train "
+            "without them."
+        )

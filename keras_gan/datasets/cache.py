@@ -107,7 +107,7 @@ def _is_at(file, path):
 def _lock(log, folder):
     try:
         import fcntl
-    except ImportError:  # Windows, where no two processes may write one cache at the same time.
+    except ImportError:  # On Windows, two processes must not write the same cache at the same time.
         return
     try:
         fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -18,8 +18,8 @@ from keras_gan.datasets.pipeline import pipeline, steady
 def from_dataset(data, batch_size=None, labels=False, image_size=None, seed=None, data_range=None):
     """Converts existing image data to what GANs train on: images in [-1, 1], with integer labels.
 
-    Channels are moved to the end, gray images without a channel axis get one; labels may be integers, `(batch, 1)`, or
-    one-hot.
+    Channels are moved to the end, and gray images without a channel axis get one. Labels may be integers of shape
+    `(batch,)` or `(batch, 1)`, or one-hot.
 
     Args:
         data: Arrays or batches. Arrays are one array of images, or a pair of arrays, images and labels; an array from
@@ -208,7 +208,7 @@ def _batches(data):
         n = int(data.cardinality())
         if n == tf.data.UNKNOWN_CARDINALITY:
             raise ValueError(
-                "data must know how many batches it has. Received: a tf.data.Dataset of unknown length. Say it by "
+                "data must have a known number of batches. Received: a tf.data.Dataset of unknown length. Set it with "
                 "data.apply(tf.data.experimental.assert_cardinality(n))."
             )
         return lambda: iter(data), n

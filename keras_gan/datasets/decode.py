@@ -18,8 +18,8 @@ _SIGNATURES = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEB
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 # A picture of evenly spaced colors.
 _COLORS = np.stack(np.meshgrid(*[np.arange(0, 256, 51, dtype="uint8")] * 3), -1).reshape(-1, 1, 3)
-# Limits in pixels. Decoding an image with the first number of pixels needs 1.6 GB, so images with more than the second
-# number of pixels are decoded one at a time.
+# Limits in pixels. Decoding an image of MAX_PIXELS needs 1.6 GB. So images of more than _LARGE_PIXELS are decoded one
+# at a time, and larger ones than MAX_PIXELS not at all.
 MAX_PIXELS, _LARGE_PIXELS = 89_000_000, 10_000_000
 
 
@@ -91,13 +91,14 @@ def _opened(path):
 
 def _lies(image):
     """Checks if an image is rotated by 90 degrees, according to EXIF."""
-    # A PNG would have to be decoded to find EXIF after its pixels. Phones' JPEGs with a second image in them are MPO.
+    # EXIF data that follow a PNG's pixels are ignored, since the PNG would have to be decoded to find them. Pillow
+    # calls phones' JPEGs that hold a second image MPO.
     is_known = image.format in ("JPEG", "MPO") or "exif" in image.info
     return is_known and image.getexif().get(0x0112, 1) >= 5
 
 
 def _shrink(image, size):
-    """Makes a JPEG decode at 1/2, 1/4 or 1/8 of its size, if that leaves at least twice the requested size.
+    """Sets up a JPEG to be decoded at 1/2, 1/4 or 1/8 of its size, if that is at least twice the requested size.
 
     Returns:
         `(height, width)` of the picture in decoded pixels, floats: the last row and column may be fractional; None if

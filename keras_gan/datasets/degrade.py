@@ -5,7 +5,8 @@ import zlib
 
 import numpy as np
 
-# Standard deviations of the blur, in pixels of the small image, and of the noise: 2 on the scale from 0 to 255.
+# Standard deviation of the blur, in pixels of the small image; and of the noise, in [-1, 1], which is 2 on the scale
+# from 0 to 255.
 _BLUR, _NOISE = 0.3, 2 / 127.5
 
 
@@ -40,7 +41,8 @@ def degrade(images, scale, numbers=None):
 
 
 def _shrinking(n, scale):
-    """Returns the matrix `(n / scale, n)` that blurs and shrinks a row of pixels; at its ends it averages fewer."""
+    """Returns the matrix `(n / scale, n)` that blurs and shrinks a row of pixels. At the ends of the row, each mean is
+    over fewer pixels."""
     distances = np.arange(n)[:, None] - np.arange(n)
     weights = np.exp(-0.5 * (distances / (_BLUR * scale)) ** 2)
     weights /= weights.sum(1, keepdims=True)

@@ -56,7 +56,8 @@ class Folder(Pictures):
             loose = next((p for p in files if p.parent == self.folder), None)
             if loose is not None:
                 raise ValueError(
-                    f"with labels, every image must be in a subfolder named after its class. Received: {loose} outside."
+                    f"with labels=True, every image must be in a subfolder named after its class. Received: {loose}, "
+                    "which is in none. Move it into one, or pass labels=False."
                 )
         self.classes = _classes(self.folder, files + self.others)
         names = [p.relative_to(self.folder).as_posix() for p in files]
@@ -131,10 +132,11 @@ def attempts(function, items, at_once=16):
         function: Function of a file.
         items: List of files.
         at_once: Int > 0, number of files that a thread processes at a time. With 1, the handover between threads would
-            cost a tenth of the time. For each thread, the results of twice this number are in memory. Defaults to `16`.
+            take a tenth of the time. For each thread, up to twice this many results are in memory. Defaults to `16`.
 
     Yields:
-        In the order of the items: the function's result, or None if it raises; and None, or the reason.
+        Pairs `(result, reason)`, in the order of the items: the function's result and None; or, if it raises, None and
+        the reason.
     """
 
     def attempt(item):
@@ -198,13 +200,16 @@ def _class(folder, path):
 
 
 def _find(folder):
-    """Finds all paths of images, and of other files that may be meant as images, both in order.
+    """Returns two sorted lists of paths: images, and other files that may be meant as images.
 
     An image is checked when it is read.
     """
 
     def fail(error):
-        raise ValueError(f"Every folder in {folder} must be one that you may read. Received: {error}.") from error
+        raise ValueError(
+            f"{folder} and all folders in it must be readable. Received: {error}. Change their permissions, or move "
+            "them out."
+        ) from error
 
     paths = []
     for parent, folders, names in os.walk(folder, onerror=fail, followlinks=True):

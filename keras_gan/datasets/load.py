@@ -14,7 +14,7 @@ from keras_gan.datasets.order import Order
 from keras_gan.datasets.pictures import collect
 from keras_gan.datasets.pipeline import pipeline
 
-# Arrays held by datasets of this process, to share among datasets of the same images. TensorFlow frees them after
+# Arrays that this process's datasets hold, so that datasets of the same images share them. TensorFlow frees them after
 # keras.backend.clear_session().
 _images, _labels = weakref.WeakValueDictionary(), {}
 
@@ -49,7 +49,8 @@ def load(
         image_size: Int, or `(height, width)`: crop the center to that shape and resize. Defaults to None, the
             images' own size, which must then be the same for all.
         stack: Int > 0, how many images, redrawn at random for each epoch, are stacked into one along the channels. With
-            `stack=3` digits are the standard test of mode coverage, stacked MNIST, with 1,000 modes. Defaults to `1`.
+            `stack=3`, the digits become stacked MNIST, the standard test of mode coverage, which has 1,000 modes.
+            Defaults to `1`.
         seed: Int, makes the order reproducible. In `fit`, the order depends on the seed and on the number of training
             steps before the epoch, so a GAN restored from a file or a backup sees the same order. This also holds after
             `take`, `map` or `zip`. With `repeat` each pass of an epoch has its own order. Defaults to None, drawn by
@@ -69,12 +70,13 @@ def load(
         crop: Int >= 0: images are read this many pixels higher and wider than `image_size`, which must be given. From
             each, a random window of `image_size` is cropped, redrawn in each pass as for `flip`. Defaults to `0`.
 
-    Images in a folder are read as viewers show them, with 8 bits: upright (EXIF orientation), in sRGB colors, the first
-    frame of an animation, transparent areas on white, except for RGBA, and 16-bit gray scaled to 8 bits. BMP, GIF,
-    JPEG, PNG and WebP are read; all but BMP also under other suffixes. JPEGs at least four times as large as requested
-    are decoded at 1/2, 1/4 or 1/8 of their size, but never below twice the requested size, and then resized. Images of
-    more than 89 million pixels are not read, nor are files whose names begin with a dot. Notes, tables and system
-    files, such as .txt, .json, .csv and Thumbs.db, may lie next to them. Links are followed, except to a parent folder.
+    Images in a folder are read as viewers show them, with 8 bits per channel (16-bit gray is scaled): upright by their
+    EXIF orientation, and in sRGB colors. Only the first frame of an animation is read. Transparent areas become white,
+    except with `channels=4`. BMP, GIF, JPEG, PNG and WebP are read; except for BMP, they are also recognized under
+    other suffixes. JPEGs at least four times as large as requested are decoded at 1/2, 1/4 or 1/8 of their size, but
+    never below twice the requested size, and then resized. Images of more than 89 million pixels count as images that
+    can't be read (see `on_error`). Files whose names begin with a dot are ignored. Notes, tables and system files, such
+    as .txt, .json, .csv and Thumbs.db, may lie next to them. Links are followed, except to a parent folder.
 
     Returns:
         `tf.data.Dataset` of known length, of images `(batch, height, width, stack * channels)`, float32 in [-1, 1], or
@@ -125,7 +127,7 @@ def open_pictures(name, split, size, labels, channels, on_error):
 
 
 def check_reading(batch_size, image_size, seed, on_error, cache, flip, crop):
-    """Checks arguments shared by `load` and `load_pairs`.
+    """Checks the arguments that `load`, `load_pairs` and `load_unpaired` share.
 
     Returns:
         `(height, width)` at which images are read, before windows are cropped from them; None for their own size.
@@ -152,7 +154,8 @@ def keep(pictures, cache):
         if cache:
             print(
                 f"{pictures.title} takes {needed:,} bytes, more than half of the {free:,} bytes of free memory: it is "
-                f"cached on disk, in {default_place()}, as with cache=True. Pass cache=PATH for another folder.",
+                f"cached on disk, in {default_place()}, as with cache=True. For another place give cache=PATH, or "
+                "--cache DIR.",
                 flush=True,
             )
     if cache is False:

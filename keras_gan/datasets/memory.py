@@ -42,7 +42,8 @@ def _of_groups(root):
             names = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
         else:
             continue
-        # A container often sees its own group at the root, with the host's path for it.
+        # In a container, the process's own group is often mounted at the root, while /proc still gives the host's path
+        # of the group. So all levels of the path are tried.
         parts = path.strip("/").split("/")
         for group in (base.joinpath(*parts[:i]) for i in range(len(parts) + 1)):
             with contextlib.suppress(OSError, LookupError, ValueError):

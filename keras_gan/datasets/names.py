@@ -34,7 +34,7 @@ def class_names(name):
 
 
 def check_name(name):
-    """Raises a ValueError unless this is a string."""
+    """Raises a ValueError unless `name` is a string."""
     if not isinstance(name, str):
         hint = f" Pass {f'folder:{name}'!r}." if isinstance(name, os.PathLike) else ""
         raise ValueError(f"name must be a string, such as 'digits' or 'folder:PATH'. Received: {name!r}.{hint}")

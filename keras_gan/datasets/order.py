@@ -21,10 +21,10 @@ class Order:
     Args:
         seed: Int in [0, 2**32), or None for one drawn by Python's `random`.
         n: Int > 0, how many examples there are.
-        stack: Int > 0, how many examples each index stands for. Defaults to `1`.
-        with_numbers: Bool, whether each index has a random number, for random changes of its example. Defaults to
-            False.
-        length: Int >= n, the number of indices in a pass. If it is larger than n, all n examples are drawn once, then
+        stack: Int > 0, how many examples are drawn for each element of a pass. Defaults to `1`.
+        with_numbers: Bool, whether each example's index comes with a random number, for random changes of the example.
+            Defaults to False.
+        length: Int >= n, the number of elements in a pass. If it is larger than n, all n examples are drawn once, then
             again in another order, and so on. Defaults to None, n.
 
     Attributes:
@@ -82,8 +82,8 @@ class Order:
         """Makes the dataset of one pass.
 
         Returns:
-            `tf.data.Dataset` of `length` elements `(stack,)`, with numbers `(stack, 2)`, int64, in which `find` finds
-            this order.
+            `tf.data.Dataset` of `length` elements, int64, each `(stack,)`, or `(stack, 2)` if `with_numbers` is True.
+            `find` finds this order in it.
         """
         import tensorflow as tf
 

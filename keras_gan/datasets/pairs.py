@@ -64,12 +64,13 @@ def load_pairs(
         on_error: What to do if an image in a folder can't be read, if the two images of a pair have different shapes,
             if an image has no partner, or if there are files of other kinds: `"raise"`, or `"skip"`, which logs to
             `keras_gan` how many were left out and which. Defaults to `"raise"`.
-        channels: Int, of sources from folders: 1, 3 or 4, as in `load`. Defaults to None, 3; arrays have their own.
+        channels: Int, the number of channels of sources from folders: 1, 3 or 4, as in `load`. Defaults to None, 3;
+            arrays have their own.
         target_channels: Int, the same for targets. Defaults to None, 3.
         cache: Where decoded pairs are kept, as in `load`. Must be None for arrays.
         flip: Bool, whether to mirror both images of a pair, with probability one half. Defaults to False.
-        crop: Int >= 0: targets are read this many pixels higher and wider than `image_size`, which must be given, and
-            sources larger in proportion. The same random window is then cropped from both. Defaults to `0`.
+        crop: Int >= 0: targets are read this many pixels higher and wider than `image_size`, which must be given.
+            Sources are read larger in proportion. The same random window is then cropped from both. Defaults to `0`.
         degrade: Int > 1, for super-resolution: `a` holds only targets, each a whole image, and sources are made from
             them, `degrade` times smaller in each direction. A source is the target blurred a little, by a Gaussian
             whose standard deviation is 0.3 pixels of the source, and shrunk by area, with noise whose standard
@@ -86,7 +87,7 @@ def load_pairs(
         ValueError: If images have no partner, are of sizes that don't fit, or can't be read (all are counted, the first
             ten named), if both folders are the same or one is inside the other, or if an argument has another value
             than those above.
-        TypeError: If `a` and `b` are not both folders or both arrays, or for folders `group` is of the wrong type.
+        TypeError: If `a` and `b` are not both folders or both arrays, or if `group` has the wrong type for folders.
         OSError: If a cache can't be written.
 
     Example:
@@ -156,7 +157,8 @@ def _check_degrade(degrade, b, scale, direction, target_channels):
 
 
 def _targets(a, split, group, size, channels, on_error, cache, degrade, crop):
-    """Returns images that sources are made of, the values of black and white in them, and which to take."""
+    """Returns the images to make sources from, their values of black and white, and the indices of the images to use,
+    or None for all."""
     if hasattr(a, "shape"):
         images, values = _array(a, "a")
         rows = _rows(len(images), split, group)
@@ -281,12 +283,12 @@ class Pairs(Pictures):
         return [((height, width // 2), mode)] * 2
 
     def _read(self, files):
-        # Before the work of decoding.
+        # Before the work of decoding, by the sizes in the headers.
         found = self._turn(self._header(files))
         if self.sizes is None:
             _check_scale(*(size for size, _ in found), self.scale)
         source, target = self._turn(self._images(files))
-        # What headers say of a size need not be true.
+        # A header may give the wrong size.
         _check_scale(source.shape[:2], target.shape[:2], self.scale)
         content = np.concatenate([source.reshape(-1), target.reshape(-1)])
         return content.reshape(*source.shape[:2], -1)
@@ -361,8 +363,8 @@ def _match(a, b):
     matched = {name: (file, others[name]) for name, file in names.items() if name in others}
     if not matched:
         raise ValueError(
-            "a and b must hold images of the same names, apart from suffixes. Received: none in common, such as "
-            f"{a.names[0]} in {a.title} and {b.names[0]} in {b.title}."
+            "a and b must hold images of the same names, apart from suffixes. Received: no name in both, for example "
+            f"{a.names[0]} in {a.title} and {b.names[0]} in {b.title}. Rename the images of one folder."
         )
     # Sorted, so that the order does not depend on which folder is `a`.
     return dict(sorted(matched.items())), tuple([name for name in each if name not in matched] for each in found)
@@ -425,7 +427,8 @@ def _some(names):
 
 
 def _arrays(a, b, split, group, sizes, scale, turned):
-    """Returns sources and targets, of each the array and the values of black and white; and which pairs to take."""
+    """Returns two parts, sources and targets, each a pair of its array and its values of black and white; and the
+    indices of the pairs to use, or None for all."""
     parts = []
     for name, value in (("a", a), ("b", b)):
         if not hasattr(value, "shape"):
@@ -445,7 +448,7 @@ def _arrays(a, b, split, group, sizes, scale, turned):
         else:
             _check_shapes(*own)
     except ValueError as error:
-        raise ValueError(f"a and b must be of sizes that fit. Received: {error}.") from error
+        raise ValueError(f"a and b must have sizes that fit each other: {error}.") from error
     if sizes is not None:
         parts = [at_size(images, size, values) for (images, values), size in zip(parts, sizes, strict=True)]
     return parts, rows
@@ -475,13 +478,14 @@ def _groups_of_arrays(group, n):
 
 
 def _check_shapes(source, target):
-    """Raises a ValueError unless two sizes `(height, width)` have one aspect ratio, within a pixel of the smaller."""
+    """Raises a ValueError unless two sizes `(height, width)` have the same aspect ratio, up to one pixel of the smaller
+    image."""
     if abs(source[0] * target[1] - target[0] * source[1]) > max(*source, *target):
         raise ValueError(f"{_by(source)} and {_by(target)} pixels are of different shapes")
 
 
 def _check_scale(source, target, scale):
-    """Raises a ValueError unless the second size is the first, `scale` times as large."""
+    """Raises a ValueError unless the second size is `scale` times the first."""
     if tuple(target) != tuple(scale * n for n in source):
         expected = "both must be of one size" if scale == 1 else f"the target must be {scale} times as large"
         raise ValueError(f"source {_by(source)} and target {_by(target)} pixels: without image_size {expected}")

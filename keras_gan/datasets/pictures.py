@@ -21,9 +21,8 @@ class Pictures:
     def decode(self, start=0):
         """Decodes pictures from number `start` on.
 
-        Yields:
-            For each an array `(height, width, channels)`, uint8, or None if it can't be read; its label, an int, 0
-            where there are none; and None, or the reason why it can't be read, a string.
+        Yields: Three values for each picture: an array `(height, width, channels)`, uint8, or None if it can't be read;
+            its label, an int, 0 for a set without labels; and the reason why it can't be read, a string, or None.
         """
         raise NotImplementedError
 
@@ -36,7 +35,8 @@ class Pictures:
         return f"number {i} of {self.title}"
 
     def report(self, bad):
-        """Raises an error for pictures that can't be read, or logs them.
+        """Raises an error for pictures that can't be read, or logs them. Does nothing here: only image files in folders
+        can be unreadable.
 
         Args:
             bad: List of pairs, the number of a picture and the reason.
@@ -109,14 +109,15 @@ def collect(pictures):
                     stacked = np.empty((len(pictures), *image.shape), "uint8")
                 except MemoryError as error:
                     raise ValueError(
-                        f"image_size must be given, such as 64: {len(pictures):,} images of {image.shape} do not fit "
-                        "into memory."
+                        f"image_size must be smaller, such as 64: {len(pictures):,} images of {image.shape} do not fit "
+                        "into memory. Or pass cache=True to keep them on disk."
                     ) from error
             stacked[len(labels)] = image
             labels.append(label)
     if bad:
         pictures.report(bad)
-    # Slice only if necessary: later views would refer to the base array of the slice, not to the slice itself.
+    # Slice only if necessary: views of a slice keep its base array alive, not the slice, and `load` shares an array
+    # only as long as it is alive.
     return stacked[: len(labels)] if bad else stacked, np.array(labels, "int32")
 
 

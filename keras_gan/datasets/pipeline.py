@@ -20,7 +20,8 @@ def pipeline(images, labels, order, batch_size, flip=False, crop=0, data_range=(
         rows: Array of ints, which images to take. Defaults to None, all.
 
     Returns:
-        `tf.data.Dataset` of known length, as `keras_gan.datasets.load` gives it; `parts_of` finds its parts.
+        `tf.data.Dataset` of known length, as `keras_gan.datasets.load` gives it; `parts_of` finds the function that
+        reads one worker's parts of it.
     """
     import tensorflow as tf
 
@@ -98,7 +99,8 @@ def together(first, second):
 
 
 def _of_rows(picks, rows, varies):
-    """Maps row numbers to image numbers; if images vary, each is followed by a random number."""
+    """Maps row numbers to image numbers. If images are flipped or cropped, each number is followed by a random number,
+    which is kept."""
     import tensorflow as tf
 
     if rows is None:

@@ -63,7 +63,8 @@ class PairsSurvey:
 
 
 def survey(name, split="train", labels=False, download=False):
-    """Tells what a set of images holds, only from names and headers: seconds for thousands of files.
+    """Tells what a set of images holds. For a folder, it reads only names and headers, which takes seconds for
+    thousands of files; for other sets it counts labels, without decoding images.
 
     Args:
         name: String, as in `load`.
@@ -106,7 +107,7 @@ def _uniform(count, classes, shape):
 
 
 def survey_pairs(a, b=None, split="train", group=None):
-    """Tells what folders of pairs hold, only from names and headers: seconds for thousands of files.
+    """Tells what folders of pairs hold. It reads only names and headers, which takes seconds for thousands of files.
 
     Args:
         a: Path of a folder, as in `load_pairs`.

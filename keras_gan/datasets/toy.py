@@ -26,7 +26,8 @@ def ring():
 
 
 def grid():
-    """Makes 25 modes in a square, as `ring`: coordinates -4, -2, 0, 2 and 4, a standard deviation of 0.05.
+    """Makes 25 modes on a square grid, with coordinates -4, -2, 0, 2 and 4 and a standard deviation of 0.05. Like
+    `ring`, it returns a `Mixture`.
 
     Returns:
         `keras_gan.priors.Mixture`, as `ring`, of points `(n, 2)`.

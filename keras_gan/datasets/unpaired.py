@@ -37,8 +37,8 @@ def load_unpaired(
     Each domain has an order of its own. An epoch uses each image of the larger set once. The smaller set is repeated,
     in a new order each time, up to the same number of images; the logger `keras_gan` reports how many times.
 
-    For evaluation, pass two arrays of equal length to `evaluate` instead: with this data set, metrics would count
-    repeated images twice, and each pass would compare different images.
+    For evaluation, pass two arrays of equal length to `evaluate` instead of this `tf.data.Dataset`: with it, metrics
+    would count repeated images more than once, and each pass would compare different images.
 
     Args:
         a: Path of a folder of images, an array of images as `from_dataset` takes it, or a name that `load` takes.
@@ -50,8 +50,8 @@ def load_unpaired(
             own size, which must then be the same for all of both domains.
         seed: Int, makes both orders reproducible, as in `load`. Defaults to None, drawn at random.
         on_error: `"raise"` or `"skip"`, as in `load`, for folders. Defaults to `"raise"`.
-        channels: Int, of images from folders: 1, 3 or 4, as in `load`; or a pair, of `a` and of `b`. Defaults to None,
-            3; other sets have their own.
+        channels: Int, the number of channels of images from folders: 1, 3 or 4, as in `load`; or a pair of these, for
+            `a` and for `b`. Defaults to None, 3; other sets have their own.
         cache: Where decoded images of both are kept, as in `load`. Must be None for two arrays.
         flip: Bool, whether to mirror each image, with probability one half. Defaults to False.
         crop: Int >= 0, as in `load`, for both. Defaults to `0`.
@@ -157,7 +157,7 @@ def _array(name, data, split, size, channels):
 def _say_rounds(counts, length):
     if counts[0] != counts[1]:
         often = " and ".join(
-            f"{count:,} images of {name} {'once' if count == length else f'{length / count:.3g} times'}"
+            f"{count:,} images of {name.upper()} {'once' if count == length else f'{length / count:.3g} times'}"
             for name, count in zip("ab", counts, strict=True)
         )
         logging.getLogger("keras_gan").warning(f"An epoch takes {often}, {length:,} of each domain.")

@@ -163,7 +163,7 @@ class FeatureMetric(keras.metrics.Metric):
         except Exception as error:
             raise ValueError(
                 f"features of {self.name} must take data of shape {(None, *data_shape)}. Received: {self.features!r}, "
-                f"which fails on them: {error}"
+                f"which fails on such data: {error}"
             ) from error
         size = math.prod(self._pick(found).shape[1:])
         if self._size is None:
@@ -251,7 +251,8 @@ class FeatureMetric(keras.metrics.Metric):
         for side, values in {"real": real, "generated": fake}.items():
             if not np.isfinite(values).all():
                 raise ValueError(
-                    f"{self.name} needs finite features. Received: NaN or infinite features of {side} examples."
+                    f"{self.name} needs finite features. Received: NaN or infinite features of {side} examples. "
+                    "Check the range that features takes, and that the examples are finite."
                 )
 
     def get_config(self):
@@ -344,13 +345,15 @@ class BufferedMetric(FeatureMetric):
         if n == 0:
             return None
         if n < self.fewest:
-            raise ValueError(f"{self.name} needs at least {self.fewest} examples of each kind. Received: {n}.")
+            raise ValueError(
+                f"{self.name} needs at least {self.fewest} examples of each kind. Received: {n}. Give more."
+            )
         self.check_finite(real, fake)
         return self.compare(real, fake)
 
     def get_config(self):
         config = {**super().get_config(), "max_examples": self.max_examples}
-        # A subclass with its own constructor sets the number.
+        # A subclass whose constructor has no `fewest` sets it itself.
         if "fewest" in inspect.signature(type(self)).parameters:
             config["fewest"] = self.fewest
         return config

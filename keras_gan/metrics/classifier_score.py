@@ -150,7 +150,7 @@ def classify(classifier, images):
     metric = ClassifierScore(classifier, name="classify")
     parts = [metric.features_of(images[i : i + _BATCH]) for i in range(0, len(images), _BATCH)]
     if not parts:
-        raise ValueError("images must be at least one. Received: none.")
+        raise ValueError("images must hold at least one image. Received: none.")
     probabilities = np.concatenate(parts)
     _check_probabilities("classifier", probabilities.mean(axis=0, dtype="float64"))
     return Classes(probabilities)
@@ -161,5 +161,6 @@ def _check_probabilities(name, mean):
     if not abs(mean.sum() - 1) < 1e-3 or mean.min() < 0:
         raise ValueError(
             f"{name} must return probabilities, which are not negative and sum to 1, or a dict with 'probabilities'. "
-            f"Received: a mean sum of {mean.sum():.4g}. End the classifier in a softmax."
+            f"Received: means with the sum {mean.sum():.4g}, the lowest {mean.min():.4g}. End the classifier in a "
+            "softmax."
         )

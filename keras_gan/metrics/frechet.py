@@ -97,9 +97,10 @@ class _Moments:
         self._outer = Sum(metric, (size, size), f"{name}_outer")
 
     def add(self, x):
-        # Products dominate the time, so they are float32, and centered on the batch's mean: squares are then not small
-        # differences of large numbers. The mean is rounded to half the digits of the sums, which makes its own products
-        # exact; its rounding error, `rest`, is in the two rows that are appended to the batch.
+        # Products take most of the time, so they are float32. They are centered on the batch's mean, which avoids
+        # cancellation, the loss of digits in small differences of large numbers. The mean is rounded to half the digits
+        # of the sums, so its own products are exact. `rest`, the sum of what the rounding leaves over, enters through
+        # the two rows that are appended to the batch.
         wide = self._sum.dtype
         n = ops.shape(x)[0]
         center = ops.cast(ops.sum(x, axis=0) / ops.maximum(ops.cast(n, x.dtype), 1), _HALF[wide])
@@ -130,8 +131,8 @@ class _Moments:
 def frechet_distance(mean1, covariance1, mean2, covariance2):
     """Computes `||m1 - m2||^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))` for NumPy arrays `(n,)` and `(n, n)`, a float.
 
-    `C1 C2` has the eigenvalues of the symmetric `R^T C2 R` for any `R` with `R R^T = C1`, so that no matrix root of a
-    product is needed.
+    `C1 C2` has the same nonzero eigenvalues as the symmetric matrix `R^T C2 R`, for any `R` with `R R^T = C1`, so no
+    matrix root of a product is needed.
     """
     root = _factor(covariance1)
     cross = np.sqrt(np.linalg.eigvalsh(root.T @ covariance2 @ root).clip(0)).sum()
@@ -140,7 +141,7 @@ def frechet_distance(mean1, covariance1, mean2, covariance2):
 
 
 def _factor(covariance):
-    """Returns a square matrix `R` with `R R^T = covariance`."""
+    """Returns a matrix `R` with `R R^T = covariance`: square, or with fewer columns if the covariance is singular."""
     try:
         return np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError:  # Too few examples, or features that don't vary: it is singular.

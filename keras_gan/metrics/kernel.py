@@ -66,8 +66,9 @@ class KernelDistance(BufferedMetric):
     def compare(self, real, fake):
         xx, yy, xy = _Kernel(real, real), _Kernel(fake, fake), _Kernel(real, fake)
         distance = xx.mean + yy.mean - 2 * xy.mean
-        # The variance of a U-statistic has a term of single examples and one of pairs, which alone remains if the
-        # distributions are equal. The spread of the former contains twice the latter.
+        # The variance of a U-statistic is the sum of a first-order term, of single examples, and a second-order term,
+        # of pairs. If the distributions are equal, only the term of pairs remains. `singles` estimates the first-order
+        # term plus twice the term of pairs.
         n, m = len(real), len(fake)
         singles = 4 * np.var(xx.rows - xy.rows, ddof=1) / n + 4 * np.var(yy.rows - xy.columns, ddof=1) / m
         pairs = 2 * xx.pairs / n**2 + 2 * yy.pairs / m**2 + 4 * xy.pairs / (n * m)

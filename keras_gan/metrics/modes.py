@@ -91,8 +91,8 @@ class ModeCoverage(FeatureMetric):
         self._samples = Sum(self, (), "samples")
 
     def accumulate(self, real, fake):
-        # Centered on the centers' mean, and the nearest center found without squared distances: for far, narrow modes
-        # these would be small differences of large numbers.
+        # Subtracts the mean of the centers, and finds the nearest center without squared distances: for narrow modes
+        # far from the origin, squared distances would lose their digits to cancellation.
         origin = self.centers.mean(0, dtype="float64").astype("float32")
         # As tensors: torch warns if it gets a NumPy array together with one.
         origin, centers = ops.convert_to_tensor(origin), ops.convert_to_tensor(self.centers - origin)

@@ -28,7 +28,8 @@ class PrecisionRecall(_NeighborMetric):
     - `precision`: the share of generated examples within the ball of some real one
     - `recall`: the share of real examples within the ball of some generated one
 
-    Two samples of one distribution do not score 1. They score as much as two parts of `real`, compared with each other.
+    Two samples of one distribution do not score 1. They score about what two halves of `real` score when compared with
+    each other.
 
     It needs all examples at once. The first `max_examples` of each kind are kept, on every replica under
     `tf.distribute`, in `8 * max_examples * features` bytes; later ones are left out. Time grows
@@ -153,7 +154,7 @@ class DensityCoverage(_NeighborMetric):
 
 
 def center(real, fake):
-    """Centers both on the reals' mean: the squares below are then not small differences of large numbers."""
+    """Subtracts the reals' mean from both, to avoid cancellation in the squared distances below."""
     mean = real.mean(0)
     return real - mean, fake - mean
 

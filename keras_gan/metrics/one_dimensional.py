@@ -78,7 +78,7 @@ class JensenShannon(BufferedMetric):
 
     By chance, `n` examples of one and the same distribution have a divergence of about `bins / (4 * n)`.
 
-    It needs all examples at once, since the real data set the bins. The first `max_examples` of each kind are
+    It needs all examples at once, since the bins depend on the real data. The first `max_examples` of each kind are
     kept, on every replica under `tf.distribute`; later ones are left out.
 
     Args:

@@ -58,8 +58,8 @@ def read(name, dataset, labels=False, limit=None, store=lambda images: images):
         name: String, the name of the argument in errors.
         dataset: As for `batches`.
         labels: Bool, as for `batches`.
-        limit: Int, how many images to keep: those with the smallest hashes, which depend only on the images. The images
-            that are not kept take no memory. Defaults to None, all.
+        limit: Int, how many images to keep: those with the smallest hashes, which depend only on the images. At most
+            about twice this many images are in memory, whatever the size of the dataset. Defaults to None, all.
         store: Function of images, float32 `(batch, height, width, channels)`, that returns the part of them to keep.
 
     Returns:

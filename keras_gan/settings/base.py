@@ -31,7 +31,7 @@ class Settings:
     monitor = "val_kernel_distance"
     # The class of the model.
     _kind = None
-    # Choices that follow from others, unless they are given, too.
+    # Choices that follow from other choices, unless they are given explicitly.
     _following: typing.ClassVar = {"epochs": {"steps", "batch_size", "count", "count_a", "count_b"}}
 
     count: int
@@ -176,7 +176,7 @@ class Settings:
             `keras_gan.pace.Pace`. Without `minutes` the steps stay as they are.
 
         Raises:
-            ValueError: If `folder` is an address, such as `gs://...`, or `seconds` is not positive.
+            ValueError: If `folder` is a URL, such as `gs://...`, or `seconds` is not positive.
         """
         folder = None if folder is None else check_path("folder", folder)
         if train is None:
@@ -184,7 +184,8 @@ class Settings:
         watched = {"best": bool(metrics), "validation_data": validation_data}
         for _ in range(2):
             variant, model = self._variant, self.build(metrics, start_from)
-            # Without the backup, from which the second of its trainings would go on.
+            # Leaves out the backup callback: `pace.measure` calls `fit` twice, and the second call would resume from
+            # the backup.
             following = [] if folder is None else self.callbacks(folder, **watched)[1:]
             found = pace.measure(model, train, validation_data, following, seconds)
             if self.minutes is not None:
@@ -197,7 +198,7 @@ class Settings:
         """Sets `steps` and `epochs` to what fits into a time.
 
         Args:
-            minutes: Float, for training alone. However short it is, there is one step.
+            minutes: Float, for training alone. However short it is, `steps` is at least 1.
             pace: `keras_gan.pace.Pace`.
         """
         most = math.floor(_LOOKING * 60 * minutes / max(pace.epoch_end, 1e-3))
@@ -307,7 +308,7 @@ def noise_of_two(shape, other, count):
 
 
 def grid_of_two(data):
-    """Returns the arguments of a `SampleGrid` that draws the first examples of data, a dict: None without them."""
+    """Returns the arguments of a `SampleGrid` that draws the first examples of data, a dict; None if `data` is None."""
     return None if data is None else {"n": _DRAWN_PAIRS, "data": data}
 
 

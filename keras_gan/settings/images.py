@@ -77,7 +77,7 @@ class ImageSettings(Settings):
         self.r1 = check_number("r1", self.r1, 0)
         super().__post_init__()
         if self.generator_width is None:
-            # A step runs through the discriminator more often.
+            # The generator can be wider, since a step runs through the discriminator more often.
             self.generator_width = self.width if _is_gray(self.shape) else 2 * self.width
         self.generator_width = check_integer("generator_width", self.generator_width)
 
@@ -107,7 +107,7 @@ class ImageSettings(Settings):
 
     def _check_start(self, model):
         if model.data_shape != self.shape:
-            raise ValueError(f"start_from must make images of {self.shape}. Received: one of {model.data_shape}.")
+            raise ValueError(f"start_from must make images of {self.shape}. Received: a model of {model.data_shape}.")
         classes = [getattr(c, "num_classes", None) for c in (model.condition, self.condition)]
         if classes[0] != classes[1] or model.condition.given_name not in (None, "labels"):
             raise ValueError(f"start_from must have the condition {self.condition!r}. Received: {model.condition!r}.")
@@ -144,15 +144,15 @@ class ImageSettings(Settings):
             ("r1", f"{self.r1:g}", "keeps the discriminator smooth"),
             ("augment", yes(self._variant), "seen often, images would be memorized" if self._variant else plain),
             *self._varied("images"),
-            ("ema", f"{self.ema:g}", "the average of the last weights draws better"),
+            ("ema", f"{self.ema:g}", "averages of the last weights give better samples"),
         ]
 
 
 def for_images(shape, count, minutes=None, condition=None):
     """Chooses the networks and training settings for images.
 
-    The choices come from trials on photographs of clothes, 64x64, with 5 and 15 processor minutes (docs/settings.md).
-    With them, GANs were also trained for two hours, with classes, and on emoji and satellite images of this size. Other
+    The choices come from trials on photographs of clothes, 64x64, with 5 and 15 CPU minutes (docs/settings.md). With
+    them, GANs were also trained for two hours, with classes, and on emoji and satellite images of this size. Other
     sizes and GPUs were not tried. Gray images are not mirrored, since most of them show writing. Augmentation and
     simultaneous updates made digits worse, so gray images have neither. Images in color are augmented if each is seen
     more than a hundred times.

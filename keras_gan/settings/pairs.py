@@ -11,7 +11,7 @@ from keras_gan.translation import Pix2Pix, default_metrics
 _GENERATORS = ("unet", "super_resolution")
 # The scales of `super_resolution_generator`: how many times as large targets are.
 _ENLARGED = (2, 4)
-# Beyond this side the networks of pairs have the paper's width.
+# If a side of the targets is longer than this, the networks have the paper's width.
 _LARGE = 128
 
 
@@ -147,7 +147,7 @@ class PairSettings(Settings):
             ("loss", str(self.loss), "the generator learns even while it loses"),
             ("reconstruction", f"{self.reconstruction}, weight {self.reconstruction_weight:g}", "the paper's"),
             *self._varied("pairs"),
-            ("ema", f"{self.ema:g}", "the average of the last weights draws better"),
+            ("ema", f"{self.ema:g}", "averages of the last weights give better images"),
         ]
 
 
@@ -170,8 +170,8 @@ def for_pairs(source_shape, target_shape, count, minutes=None):
 
     Args:
         source_shape: Tuple `(height, width, channels)` with 1 to 4 channels.
-        target_shape: Tuple, the same for a target. Height and width are multiples of 4, at least 16: those of a source,
-            or both times one whole factor.
+        target_shape: Tuple, the same for a target. Height and width are multiples of 4, at least 16. They equal those
+            of a source, or both are larger by the same integer factor.
         count: Int > 0, how many pairs there are to train on.
         minutes: Float > 0, the time limit for training in minutes: `measure` then sets the number of steps that fit.
             Defaults to None; each pair is then seen a hundred times.
@@ -221,6 +221,6 @@ def for_pairs(source_shape, target_shape, count, minutes=None):
 
 
 def _is_enlarged(source_shape, target_shape):
-    """Tells if targets may be sources, enlarged as `super_resolution_generator` does."""
+    """Tells if `super_resolution_generator` can enlarge sources to the shape of targets."""
     same = any(tuple(scale * n for n in source_shape[:2]) == target_shape[:2] for scale in _ENLARGED)
     return same and source_shape[2] == target_shape[2]

@@ -10,11 +10,11 @@ from keras_gan.settings.base import Settings, check_architecture, check_size, gr
 
 _GENERATORS = ("unet", "residual")
 _BLOCKS = 4
-# Smaller maps of a U-Net know where in the image they are: some painted the same mountains into many.
+# Through smaller maps, U-Nets painted the same mountains at the same place of many images.
 _SMALLEST = 7
-# The share of the steps in which colors are matched.
+# Colors are matched in the first `1 / _MATCH` of the steps.
 _MATCH = 10
-_MATCHED = "at first, the bluest in A becomes the bluest in B"
+_MATCHED = "at first, like colors are to correspond"
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -149,8 +149,8 @@ class UnpairedSettings(Settings):
         received, expected = (model.shapes["a"], model.shapes["b"]), (self.shape_a, self.shape_b)
         if received != expected:
             raise ValueError(
-                f"start_from must translate between images of {expected[0]} and {expected[1]}. Received: one of "
-                f"{received[0]} and {received[1]}."
+                f"start_from must translate between images of {expected[0]} and {expected[1]}. Received: a "
+                f"model of {received[0]} and {received[1]}."
             )
         return model
 
@@ -185,7 +185,7 @@ class UnpairedSettings(Settings):
             ("identity_weight", f"{identity:g}", "keeps colors that need not change" if alike else "channels differ"),
             ("match_steps", f"{self._match_steps:,}", _MATCHED if alike else "channels differ"),
             *self._varied("images"),
-            ("ema", f"{self.ema:g}", "the average of the last weights draws better"),
+            ("ema", f"{self.ema:g}", "averages of the last weights give better images"),
         ]
 
 
@@ -196,10 +196,10 @@ def for_unpaired(shape_a, shape_b, count_a, count_b, minutes=None):
     hour they lost the details and the colors of their sources. The patch discriminators have no normalization, which
     would hide the mean color of an image from them. The loss is the non-saturating one: with the paper's least squares,
     such discriminators diverged in some runs. If both sets have the same channels, the identity loss starts with images
-    in the colors of the other set: without this, classes of unlike colors were often exchanged, such as sea and forest.
-    Images are mirrored if both sets are in color: mirroring suits photographs and drawings, but not letters, which are
-    mostly gray. The values come from trials on satellite images and relief, 64x64, with
-    up to an hour of one core (docs/settings.md). Other sizes, longer training and GPUs were not tried.
+    in the colors of the other set: without this, the generators often swapped classes that differ in color, such as sea
+    and forest. Images are mirrored if both sets are in color: mirroring suits photographs and drawings, but not
+    letters, which are mostly gray. The values come from trials on satellite images and relief, 64x64, with up to an
+    hour of one core (docs/settings.md). Other sizes, longer training and GPUs were not tried.
 
     Args:
         shape_a: Tuple `(height, width, channels)` of an image of A, with 1 to 4 channels, at least 16 pixels high and

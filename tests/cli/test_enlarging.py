@@ -146,7 +146,9 @@ def test_bad_large_images(finished, folder, make_image_gan, tmp_path, capsys):
     data, model = ["--data", f"folder:{folder}"], finished / "gan.keras"
     assert "Or add --degrade 2." in fails(capsys, "evaluate", model, *data)
     assert "must make sources of (8, 8, 3)" in fails(capsys, "evaluate", model, *data, "--degrade", 4)
-    assert "--data must be a folder that exists" in fails(capsys, "evaluate", model, "--data", "digits", "--degrade", 2)
+    assert "With --degrade, --data must be an existing folder" in fails(
+        capsys, "evaluate", model, "--data", "digits", "--degrade", 2
+    )
     assert "--degrade is for --data" in fails(capsys, "evaluate", model, "--pairs", folder, "--degrade", 2)
     message = fails(capsys, "evaluate", model, "--data", f"folder:{tmp_path / 'none'}", "--degrade", 2)
     assert "--degrade: a must be a folder that exists" in message

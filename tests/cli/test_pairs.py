@@ -180,7 +180,7 @@ def test_bad_pairs(folders, tmp_path, capsys):
     assert "--image-size, the size of targets, must be at least 16 and divisible by 4" in said(a, b, "--image-size", 30)
     assert "divisible by 4, and by --scale, 3. Received: 64" in said(a, b, "--scale", 3)
     assert "group must name the group of each pair" in said(a, b, "--group", "^x")
-    assert "at least three groups. Received: ^., 2" in said(a, b, "--group", "^.")
+    assert "at least three groups. Received: ^., which makes 2" in said(a, b, "--group", "^.")
     message = said(a, b, "--latent-dim", 3, "--labels")
     assert "--labels, --latent-dim must be left out for --pairs" in message
     message = fails(capsys, "train", a, "--scale", 2, *run)

@@ -53,7 +53,7 @@ def test_a_directory_of_keras(folder, label_mode, color_mode, channels):
         assert labels[0].dtype == np.int32 and labels[0].tolist() == [0] * 10 + [1] * 10
         assert len(collect(datasets.from_dataset(data))) == 1
     else:
-        with pytest.raises(ValueError, match=r"labels need data that give \(images, labels\)"):
+        with pytest.raises(ValueError, match=r"data must give \(images, labels\) with labels=True"):
             datasets.from_dataset(data, labels=True)
 
 
@@ -221,11 +221,11 @@ def test_it_trains(kind, make_image_gan):
         (np.full((3, 8, 8, 1), 1000.0), {}, ValueError, r"values from 1000\.0 to 1000\.0\. Pass data_range"),
         (np.full((3, 8, 8, 1), np.nan), {}, ValueError, "values from nan to nan"),
         (np.full((3, 8, 8, 1), "x"), {}, TypeError, "arrays of numbers"),
-        (X, {"labels": True}, ValueError, "labels need data that give"),
+        (X, {"labels": True}, ValueError, r"data must give \(images, labels\) with labels=True"),
         ((X, Y / 2), {"labels": True}, ValueError, r"labels must be integers >= 0.*Received: float64 of shape \(20,\)"),
         ((X, Y[:9]), {"labels": True}, ValueError, "labels must be integers"),
         ((X, np.ones((20, 3))), {"labels": True}, ValueError, "labels must be integers"),
-        ((X, Y, Y), {}, ValueError, "Received: weights, too"),
+        ((X, Y, Y), {}, ValueError, r"without weights. Received: \(images, labels, weights\)"),
         (Sequence([X]), {"batch_size": 4}, ValueError, "batch_size must be None for data that come in batches"),
         (Sequence([X]), {"seed": 4}, ValueError, "seed must be None for data that come in batches"),
         (Sequence([]), {}, ValueError, "at least one batch"),

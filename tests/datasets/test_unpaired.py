@@ -56,7 +56,7 @@ def test_an_epoch_takes_the_larger_set_once_and_the_smaller_one_again_and_again(
         with caplog.at_level(logging.INFO, "keras_gan"):
             dataset = load(*data)
         (record,) = caplog.records
-        assert record.message == "An epoch takes 10 images of a once and 4 images of b 2.5 times, 10 of each domain."
+        assert record.message == "An epoch takes 10 images of A once and 4 images of B 2.5 times, 10 of each domain."
         assert len(dataset) == 4 and len(find(dataset)) == 2 and not dataset.options().autotune.enabled, name
         a, b = map(numbers, epoch(dataset))
         assert sorted(a) == list(range(10))

@@ -1,4 +1,4 @@
-"""Export of generators from images to images."""
+"""Export of generators that translate images."""
 
 import json
 import os
@@ -55,7 +55,7 @@ def network():
 
 @keras.saving.register_keras_serializable(package="test")
 class Translator(keras_gan.AdversarialModel):
-    """Minimal model from images to images."""
+    """Minimal model that translates images."""
 
     def __init__(self, generator, **kwargs):
         super().__init__(**kwargs)
@@ -438,11 +438,11 @@ def test_errors_of_the_command(network, make_image_gan, tmp_path, capfd, folder)
     (tmp_path / "empty").mkdir()
     (folder / "bad.png").write_text("no picture")
     for model, options, message in (
-        ("model", [], "--data FOLDER must be given for a model from images to images"),
-        ("model", ["--data", folder, "--sample"], "--sample is for a generator of latents"),
+        ("model", [], "--data FOLDER must be given for a model that translates images"),
+        ("model", ["--data", folder, "--sample"], "--sample is for a generator that takes latents"),
         ("model", ["--data", tmp_path / "empty"], "empty"),
         ("model", ["--data", folder], "--skip-bad-images"),
-        ("gan", ["--data", folder], "--data is for a model from images to images"),
+        ("gan", ["--data", folder], "--data is for a model that translates images"),
     ):
         code, text, errors = command(capfd, "export", tmp_path / f"{model}.keras", tmp_path / "r.tflite", *options)
         assert code == 1 and text == "" and message in errors and errors.count("\n") == 1, errors

@@ -92,7 +92,9 @@ def test_a_gan_to_start_from_keeps_its_weights(images):
     assert gan.generator is first.generator and int(gan.optimizer.iterations) == 0
     for then, now in zip(before, first.weights, strict=False):
         np.testing.assert_array_equal(then, now.numpy())
-    with pytest.raises(ValueError, match=r"start_from must make images of \(8, 8, 3\)\. Received: one of \(8, 8, 1\)"):
+    with pytest.raises(
+        ValueError, match=r"start_from must make images of \(8, 8, 3\)\. Received: a model of \(8, 8, 1\)"
+    ):
         small().build(start_from=settings.for_images((8, 8, 1), 20).replace(width=2).build())
     with pytest.raises(ValueError, match=r"start_from must have the condition Labels\(num_classes=3\)"):
         small(condition=Labels(3)).build(start_from=first)

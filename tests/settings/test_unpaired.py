@@ -78,7 +78,7 @@ def test_choices_of_two_sets_follow_what_there_is():
         with pytest.raises(ValueError, match=r"start_from must be a (CycleGAN|Pix2Pix).*Received: a GAN"):
             other().build(start_from=settings.for_images((8, 8, 3), 20).replace(width=4).build())
     assert small_unpaired().build(start_from=first).generator_ba is first.generator_ba
-    with pytest.raises(ValueError, match=r"between images of \(16, 16, 3\) and .*Received: one of \(16, 16, 1\)"):
+    with pytest.raises(ValueError, match=r"between images of \(16, 16, 3\) and .*Received: a model of \(16, 16, 1\)"):
         small_unpaired((16, 16, 3)).build(start_from=first)
 
 

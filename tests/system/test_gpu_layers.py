@@ -111,7 +111,7 @@ def survey():
         except ValueError as error:
             reason = re.sub(r"^.*\(on [^:]*\): |; leave accelerator out.*| Leave accelerator out.*", "", str(error))
             refused.append(f"| `{name}` | {reason.strip()} |")
-    return "\n".join(["| | |", "|---|---|", f"| run whole | {', '.join(whole)} |", *refused]) + "\n"
+    return "\n".join(["| | |", "|---|---|", f"| run entirely on the GPU | {', '.join(whole)} |", *refused]) + "\n"
 
 
 def _prove(layer, shape):

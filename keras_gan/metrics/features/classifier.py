@@ -22,13 +22,13 @@ class ImageClassifier(keras.Model):
 def classifier(dataset, epochs=10):
     """Returns a small convolutional classifier of the user's images, trained once and cached on disk.
 
-    It has blocks of a 3x3 convolution and a 2x2 maximum until images are smaller than 8x8, a layer of 64 units, whose
-    outputs are the features, and a softmax over the classes. Distances on such features can't be compared with those of
-    Inception, and are only as good as the classifier: check its accuracy on held-out labeled data.
+    It has blocks of a 3x3 convolution and 2x2 max pooling until images are smaller than 8x8. Then come a layer of 64
+    units, whose outputs are the features, and a softmax over the classes. Distances on such features can't be compared
+    with those of Inception, and are only as good as the classifier: check its accuracy on held-out labeled data.
 
-    The trained model is cached in `~/.keras/keras_gan`, or `keras_gan` in `KERAS_HOME`, by data and `epochs`; the order
-    of the data does not matter. The same data give the same model, up to the rounding of other machines. A saved GAN
-    includes it in its file.
+    The trained model is cached in `~/.keras/keras_gan`, or `keras_gan` in `KERAS_HOME`. The cache key depends on the
+    data, but not on their order, and on `epochs`. The same data give the same model; on another machine it may differ
+    by rounding. A saved GAN includes it in its file.
 
     Args:
         dataset: Name for `keras_gan.datasets.load`, whose `"train"` split is used, or a `tf.data.Dataset` of

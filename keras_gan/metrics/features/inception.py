@@ -10,11 +10,11 @@ _URL = f"https://storage.googleapis.com/tensorflow/keras-applications/inception_
 
 
 def inception_v3(weights="imagenet"):
-    """Returns InceptionV3's pooled features and the probabilities of ImageNet's classes.
+    """Returns a function that computes InceptionV3's pooled features and the probabilities of ImageNet's classes.
 
-    Images are resized to 299x299, bilinear with antialiasing, and gray ones get three equal channels, in the graph. The
-    weights are Keras's and not those of the 2015 graph that papers use, and the resizing differs: Frechet and kernel
-    distances are near published ones but not equal, so compare them only with each other.
+    The function itself resizes images to 299x299, bilinearly and with antialiasing, and gives gray images three equal
+    channels. The weights are Keras's and not those of the 2015 graph that papers use, and the resizing differs: Frechet
+    and kernel distances are near published ones but not equal, so compare them only with each other.
 
     A saved GAN stores `weights`, not the weights themselves.
 

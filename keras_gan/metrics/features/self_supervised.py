@@ -39,17 +39,17 @@ def self_supervised(dataset, steps=None):
 
     For a view of an image, it learns to find the other view of this image among the views of 64 images (SimCLR). Views
     are mirrored, rotated, scaled, sheared and shifted, their channels mixed at random, their brightness and contrast
-    changed, and noise added: features distinguish shapes, but hardly colors. Images with a side over 32 pixels are
-    first averaged over squares of pixels, so that the finest texture is lost. The network has convolutions of stride 2
-    until images are smaller than 8x8, and a layer of 128 units, whose outputs are the features.
+    changed, and noise added: features distinguish shapes, but hardly colors. Images with a side over 32 pixels first go
+    through average pooling, so the finest texture is lost. The network has convolutions of stride 2 until images are
+    smaller than 8x8, and a layer of 128 units, whose outputs are the features.
 
     Distances on such features can be compared with each other only if data and `steps` are the same, and not with
     those of a classifier or of Inception. There are no `probabilities`: `ClassifierScore` and `ModeCoverage` need a
     classifier.
 
-    The trained model is cached in `~/.keras/keras_gan`, or `keras_gan` in `KERAS_HOME`, by data and `steps`; the order
-    of the data does not matter. The same data give the same model, up to the rounding of other machines. A saved GAN
-    includes it in its file.
+    The trained model is cached in `~/.keras/keras_gan`, or `keras_gan` in `KERAS_HOME`. The cache key depends on the
+    data, but not on their order, and on `steps`. The same data give the same model; on another machine it may differ by
+    rounding. A saved GAN includes it in its file.
 
     Args:
         dataset: Name for `keras_gan.datasets.load`, whose `"train"` split is used, or a `tf.data.Dataset` of images
@@ -219,7 +219,8 @@ def _contrast(_, projections):
 
 
 def _build(shape, steps=_STEPS):
-    """Builds the model, and one of the projections of two views of reduced images, which share layers."""
+    """Builds the model, and a second model that shares its layers: it takes reduced images and returns the projections
+    of two views of each."""
 
     # Fixed seeds: the caller's random state is unchanged.
     def kernel(seed):

@@ -63,7 +63,7 @@ def repeat(step, steps, announcement):
             start = time.monotonic()
         if progress is None and done > 10 and (time.monotonic() - start) / (done - 1) * steps > 10:
             print(announcement)
-            # A file gets a line for each update.
+            # Updates rarely if stdout is a file, which gets a new line for each update.
             progress = keras.utils.Progbar(steps, interval=0.2 if sys.stdout.isatty() else 10.0)
         if progress is not None:
             progress.update(done)
