@@ -4,7 +4,8 @@ BIN := .venv/bin
 PIP := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-backends test-versions test-nightly docs notebooks lint format dist clean
+.PHONY: help demo test test-long test-backends test-agreement test-jax test-torch test-versions test-nightly docs
+.PHONY: notebooks lint format dist clean
 
 help:
 	@echo "make demo    train on embedded digits for 6 minutes, export a checked generator"
@@ -46,13 +47,20 @@ $(BIN)/.backends: $(BIN)/.installed
 	$(BIN)/python $(PIP) 'jax>=0.10,<0.11' torch==2.13.0
 	@touch $@
 
-# JAX compiles these tests in two thirds of the time where LLVM optimizes nothing; test_backends.py runs it as users do.
+# What has to agree is compiled mostly by one process: `make --jobs 2 test-backends` uses the other core for the rest.
+test-backends: test-agreement test-jax test-torch
+
 # Networks this small gain nothing from torch's threads, which then wait for each other: ten times as long on a busy machine.
-test-backends: export OMP_NUM_THREADS = 1
-test-backends: $(BIN)/.backends
+test-agreement test-jax test-torch: export OMP_NUM_THREADS = 1
+test-agreement: $(BIN)/.backends
 	$(BIN)/python -m pytest tests/system/test_backends.py
+
+# JAX compiles in two thirds of the time where LLVM optimizes nothing; test_backends.py runs it as users do.
+test-jax: $(BIN)/.backends
 	KERAS_BACKEND=jax XLA_FLAGS=--xla_backend_optimization_level=0 \
 		$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(JAX_TESTS)
+
+test-torch: $(BIN)/.backends
 	KERAS_BACKEND=torch $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(BACKEND_TESTS)
 
 # The tests marked long, and those that draw their cases at random: kills, mutated files, options.
