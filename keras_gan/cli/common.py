@@ -21,6 +21,8 @@ _ADVICE = {
     ),
     "Pass cache=PATH, or cache=False to keep the images in memory.": "Give --cache DIR.",
     "Pass b=None for images side by side.": "Give one folder alone for images side by side.",
+    "with labels=True": "with --labels",
+    "or pass labels=False": "or leave --labels out",
     "image_size": "--image-size",
     "at scale=": "at --scale ",
 }

@@ -109,7 +109,7 @@ def collect(pictures):
                     stacked = np.empty((len(pictures), *image.shape), "uint8")
                 except MemoryError as error:
                     raise ValueError(
-                        f"image_size must be smaller, such as 64: {len(pictures):,} images of {image.shape} do not fit "
+                        f"image_size must be given, or smaller: {len(pictures):,} images of {image.shape} do not fit "
                         "into memory. Or pass cache=True to keep them on disk."
                     ) from error
             stacked[len(labels)] = image

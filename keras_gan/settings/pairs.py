@@ -138,7 +138,7 @@ class PairSettings(Settings):
         else:
             generator = [
                 ("networks", f"U-Net and patches, width {self.width}", "wider where images are larger"),
-                ("dropout", f"{self.dropout:g}", "the same output for the same source"),
+                ("dropout", f"{self.dropout:g}", "no better with it in trials"),
             ]
         return [
             *generator,

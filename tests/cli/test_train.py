@@ -268,7 +268,7 @@ def test_bad_input(folder, tmp_path, capsys):
     single = images("single", 30) / "few"
     single.mkdir()
     message = fails(capsys, tmp_path / "single", "--labels", *SMALL, *run)
-    assert "with labels, every image must be in a subfolder" in message
+    assert "with --labels, every image must be in a subfolder" in message and "leave --labels out" in message
     for path in sorted((tmp_path / "single").glob("*.png")):
         target = single if path.name == "3.png" else tmp_path / "single" / "many"
         target.mkdir(exist_ok=True)

@@ -158,7 +158,7 @@ def test_survey_of_a_folder(tmp_path):
     assert datasets.survey(f"folder:{tmp_path / 'dog'}").sizes[2] == (100, 10)
     Image.new("RGB", (4, 4)).save(tmp_path / "loose.png")
     assert datasets.survey(f"folder:{tmp_path}").count == 8
-    with pytest.raises(ValueError, match=r"with labels, every image must be in a subfolder.*loose\.png"):
+    with pytest.raises(ValueError, match=r"with labels=True, every image must be in a subfolder.*loose\.png"):
         datasets.survey(f"folder:{tmp_path}", labels=True)
 
 

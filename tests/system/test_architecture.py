@@ -14,30 +14,30 @@ CONTRIBUTING = ROOT.parent / "CONTRIBUTING.md"
 
 
 def _table():
-    """Reads the table of rooms: a dict from each room to its allowed imports, None for everything."""
-    text = CONTRIBUTING.read_text(encoding="utf-8").partition("\n| room | holds | ")[2]
+    """Reads the table of modules: a dict from each module to its allowed imports, None for everything."""
+    text = CONTRIBUTING.read_text(encoding="utf-8").partition("\n| module | holds | ")[2]
     lines = text.partition("\n\n")[0].splitlines()[2:]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     found = {}
-    for room, _, imports in cells:
-        assert room not in found, f"{room} has two lines"
-        found[room] = None if imports == "everything" else set(re.findall(r"`(\w+)`|(TensorFlow)", imports))
-    return {room.strip("`"): imports and {a or b for a, b in imports} for room, imports in found.items()}
+    for module, _, imports in cells:
+        assert module not in found, f"{module} has two lines"
+        found[module] = None if imports == "everything" else set(re.findall(r"`(\w+)`|(TensorFlow)", imports))
+    return {module.strip("`"): imports and {a or b for a, b in imports} for module, imports in found.items()}
 
 
 def _files():
     return sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py")
 
 
-def _room(path):
-    """Returns the room of a file as in the table: `file.py` or `folder/`."""
+def _module(path):
+    """Returns the module of a file as in the table: `file.py` or `folder/`."""
     first, *rest = path.relative_to(ROOT).parts
     return f"{first}/" if rest else first
 
 
 def _imports(path):
-    """Finds the rooms that a file imports, and TensorFlow."""
-    rooms = {_room(p).removesuffix(".py").strip("/") for p in _files()}
+    """Finds the modules that a file imports, and TensorFlow."""
+    modules = {_module(p).removesuffix(".py").strip("/") for p in _files()}
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = []
         if isinstance(node, ast.Import):
@@ -49,8 +49,8 @@ def _imports(path):
             if first in ("tensorflow", "tensorflow_datasets"):
                 yield "TensorFlow"
             elif first == "keras_gan":
-                assert rest and rest[0] in rooms, f"{path.name} must import from a room, not from the package"
-                # The lowest rooms.
+                assert rest and rest[0] in modules, f"{path.name} must import from a module, not from the package"
+                # The lowest modules.
                 if rest[:2] != ["checks", "values"]:
                     yield rest[0]
 
@@ -58,21 +58,21 @@ def _imports(path):
 TABLE = _table()
 
 
-def test_each_room_has_a_line_and_each_line_a_room():
-    assert TABLE.keys() == {_room(path) for path in _files()}
+def test_each_module_has_a_line_and_each_line_a_module():
+    assert TABLE.keys() == {_module(path) for path in _files()}
 
 
-@pytest.mark.parametrize("room", [room for room, imports in TABLE.items() if imports is not None])
-def test_a_room_imports_what_its_line_says(room):
-    own = room.removesuffix(".py").strip("/")
-    found = {name: path.name for path in _files() if _room(path) == room for name in _imports(path) if name != own}
-    strangers = [f"{name} (in {file})" for name, file in found.items() if name not in TABLE[room]]
-    assert not strangers, f"{room} must not import {', '.join(strangers)}"
-    assert not TABLE[room] - found.keys(), f"{room} no longer imports what its line names"
+@pytest.mark.parametrize("module", [module for module, imports in TABLE.items() if imports is not None])
+def test_a_module_imports_what_its_line_says(module):
+    own = module.removesuffix(".py").strip("/")
+    found = {name: path.name for path in _files() if _module(path) == module for name in _imports(path) if name != own}
+    strangers = [f"{name} (in {file})" for name, file in found.items() if name not in TABLE[module]]
+    assert not strangers, f"{module} must not import {', '.join(strangers)}"
+    assert not TABLE[module] - found.keys(), f"{module} no longer imports what its line names"
 
 
 def test_no_arrows_make_a_circle():
-    arrows = {room.removesuffix(".py").strip("/"): imports or set() for room, imports in TABLE.items()}
+    arrows = {module.removesuffix(".py").strip("/"): imports or set() for module, imports in TABLE.items()}
     assert len(list(graphlib.TopologicalSorter(arrows).static_order())) == len(arrows) + 1  # TensorFlow.
 
 
