@@ -11,10 +11,10 @@ from keras_gan.settings.base import Settings, check_architecture, check_size, gr
 _GENERATORS = ("unet", "residual")
 _BLOCKS = 4
 # Through smaller maps, U-Nets painted the same mountains at the same place of many images.
-_SMALLEST = 7
+_SMALLEST = 4
 # Colors are matched in the first `1 / _MATCH` of the steps.
 _MATCH = 10
-_MATCHED = "at first, like colors are to correspond"
+_MATCHED = "makes similar colors correspond at first"
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -109,7 +109,7 @@ class UnpairedSettings(Settings):
     @property
     def _depth(self):
         sizes = self.shape_a[:2]
-        return max((k for k in range(2, 9) if all(n % 2**k == 0 and n // 2**k >= _SMALLEST for n in sizes)), default=2)
+        return max(k for k in range(2, 9) if all(n % 2**k == 0 and n // 2**k >= _SMALLEST for n in sizes))
 
     @property
     def _match_steps(self):
@@ -170,17 +170,17 @@ class UnpairedSettings(Settings):
         return "images", counts, f"each of the larger set is {self._passes}"
 
     def _choices(self):
-        kind = "U-Nets" if self.architecture == "unet" else f"{self._residual_blocks} blocks"
+        kind = f"U-Nets, depth {self._depth}" if self.architecture == "unet" else f"{self._residual_blocks} blocks"
         if self.separable:
             kind = f"separable, {kind}"
         alike = self.shape_a == self.shape_b
         identity = (0.5 if alike else 0.0) if self.identity_weight is None else self.identity_weight
         return [
-            ("networks", f"{kind} and patches, width {self.width}", "narrow: more steps fit"),
+            ("networks", f"{kind}, and patches, width {self.width}", "narrow: more steps fit"),
             ("pool_size", f"{self.pool_size}", "the paper's"),
             ("batch_size", f"{self.batch_size}", "small: more steps fit into the time"),
             ("learning_rate", f"{self.learning_rate:g}", "higher than the paper's; falls over the second half"),
-            ("loss", str(self.loss), "the paper's, least squares, diverged in trials"),
+            ("loss", str(self.loss), "least squares, as in the paper, diverged in trials"),
             ("cycle_weight", f"{self.cycle_weight:g}", "the paper's"),
             ("identity_weight", f"{identity:g}", "keeps colors that need not change" if alike else "channels differ"),
             ("match_steps", f"{self._match_steps:,}", _MATCHED if alike else "channels differ"),
@@ -192,8 +192,9 @@ class UnpairedSettings(Settings):
 def for_unpaired(shape_a, shape_b, count_a, count_b, minutes=None):
     """Chooses the networks and training settings for two sets of images without pairs.
 
-    The generators are U-Nets: the residual generators of the paper take five times as many multiply-adds, and in an
-    hour they lost the details and the colors of their sources. The patch discriminators have no normalization, which
+    The generators are U-Nets that end at maps of at least 4x4 pixels: through smaller maps, they put the same mountains
+    at the same place of many images. The residual generators of the paper take ten times as many multiply-adds, and in
+    an hour they lost the details and the colors of their sources. The patch discriminators have no normalization, which
     would hide the mean color of an image from them. The loss is the non-saturating one: with the paper's least squares,
     such discriminators diverged in some runs. If both sets have the same channels, the identity loss starts with images
     in the colors of the other set: without this, the generators often swapped classes that differ in color, such as sea

@@ -211,10 +211,10 @@ def test_a_dry_run_of_two_sets_writes_nothing(folders, tmp_path, capsys, monkeyp
     assert "Some images of a are smaller, down to 16x16" in out and "Some images of gray" not in out
     assert "Both hold the same names: if images of one name belong together, --pairs would learn more" in out
     assert "16 of 20x20x3, 16 of 20x20x3" in out and "minutes" in out
-    assert "U-Nets and patches, width 2" in out
+    assert "U-Nets, depth 2, and patches, width 2" in out
     residual = ["--architecture", "residual", "--blocks", "1", "--separable"]
     assert cli.main([*map(str, command), *residual]) == 0
-    assert "separable, 1 blocks and patches, width 2" in capsys.readouterr().out
+    assert "separable, 1 blocks, and patches, width 2" in capsys.readouterr().out
     message = fails(capsys, *command, "--separable")
     assert "choices for architecture='residual'. Received: architecture='unet', blocks=None, separable=True" in message
     assert [p.name for p in tmp_path.iterdir()] == ["gray"]
