@@ -62,7 +62,8 @@ class Augmentation(keras.Layer):
 
     def __init__(self, **kwargs):
         super().__init__(autocast=False, **kwargs)
-        # Under tf.distribute Keras runs a model that holds an unbuilt layer on the data to build it.
+        # Under tf.distribute, if a model holds an unbuilt layer, Keras runs the model on the data in order to build
+        # that layer.
         self.built = True
 
     def call(self, images, seed=None):
@@ -165,7 +166,7 @@ class DiffAugment(Augmentation):
 class Affine(Augmentation):
     """Rotation, scale, shear and translation in one map, random for each example.
 
-    The pixel at `p`, from the center of the image as `(x, y)`, takes the value at
+    The pixel at `p`, which is `(x, y)` measured from the center of the image, takes the value at
 
     `R(angle) @ [[1, k], [0, 1]] @ diag(s_x, s_y) @ p + t`
 
@@ -284,7 +285,8 @@ class AdaptiveAugmentation(Augmentation):
         return ops.where(chosen[:, None, None, None], self.augmentation.transform(images, uniform[:, 1:]), images)
 
     def update(self, real_logits):
-        # Unlike ops.sign, 0 for NaN, which a float16 step may produce and loss scaling survives.
+        # Unlike ops.sign, this gives 0 for NaN. A float16 step may produce NaN, and training with loss scaling
+        # continues after it.
         signs = ops.cast(real_logits > 0, "float32") - ops.cast(real_logits < 0, "float32")
         # A map of logits counts as one image.
         signs = ops.mean(signs, axis=tuple(range(1, len(signs.shape))))
@@ -339,7 +341,8 @@ def _shift_rows(images, uniform):
 def _interpolate(images, x, y):
     """Returns the values at places `(batch, height, width)`, in pixels; beyond the image those of its edge.
 
-    Written by hand: the gradient of TensorFlow's own operation is only an approximation, the inverse map.
+    Written by hand: TensorFlow's own operation computes its gradient with the inverse map, which is only an
+    approximation.
     """
     height, width, channels = images.shape[1:]
     first = ops.arange(ops.shape(images)[0], dtype="int32")[:, None, None] * (height * width)

@@ -9,15 +9,16 @@ _EPSILON = 1e-6
 
 
 class ColorMatching(keras.layers.Layer):
-    """Layer that measures the colors of two sets, and gives images of one the colors of the other, less in each step.
+    """Layer that measures the colors of two sets, and gives images of one set the colors of the other; this effect
+    fades from step to step.
 
     Args:
         channels: Int > 0, of both sets.
         fading_steps: Int > 0, in how many steps the change of colors fades linearly.
 
     Call arguments:
-        images: Pair of tensors `(batch, height, width, channels)`, as many images of each set, to add to the measured
-            ones.
+        images: Pair of tensors `(batch, height, width, channels)`, one for each set, with the same number of images.
+            Their colors are added to the measurement.
 
     Attributes:
         steps: `keras.Variable`, the number of calls.
@@ -52,7 +53,8 @@ class ColorMatching(keras.layers.Layer):
         return moments
 
     def recolor(self, images, first):
-        """Gives images colors of the other set: shifts and scales each channel to its mean and standard deviation.
+        """Gives images the colors of the other set: shifts and scales each channel to the mean and standard deviation
+        of that set.
 
         Args:
             images: Tensor `(batch, height, width, channels)` of one set.

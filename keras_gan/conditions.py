@@ -16,7 +16,8 @@ def __dir__():
     return __all__
 
 
-# Temperature of the contrastive loss: in short trials on digits 0.1 and 0.5 sorted no better.
+# Temperature of the contrastive loss. In short trials on digits, temperatures of 0.1 and 0.5 did not sort the digits
+# any better.
 _TEMPERATURE = 0.2
 # Units of the hidden layer between features and codes, as in the paper.
 _CODES_UNITS = 128
@@ -25,8 +26,8 @@ _CODES_UNITS = 128
 class Condition:
     """Base class of conditions: extra inputs of a batch, how networks take them, and terms of the objectives.
 
-    The extra input of a batch is called `given`. A custom condition overrides what differs; registered with
-    `keras.saving.register_keras_serializable` and with a `get_config`, it is saved with its networks. If there is a
+    The extra input of a batch is called `given`. A custom condition overrides what differs. If it is registered with
+    `keras.saving.register_keras_serializable` and has a `get_config`, it is saved with its networks. If there is a
     `given`, the base class expects finite numbers of `given_shape`, which a dense layer embeds.
 
     Attributes:
@@ -84,7 +85,7 @@ class Condition:
         if given.dtype.kind not in "iuf" and given.dtype.name != "bfloat16":
             raise TypeError(f"{self.given_name} must be numbers. Received: dtype {given.dtype}.")
         self._check_count(given, n, of)
-        # As networks see it: beyond float32 it is infinite.
+        # Checked in float32, as networks see it: larger values become infinite.
         with np.errstate(over="ignore"):
             finite = np.isfinite(given.astype("float32"))
         if not finite.all():
@@ -237,8 +238,8 @@ class Unconditional(Condition):
 class Labels(Condition):
     """Condition on class labels, given to both networks: a conditional GAN.
 
-    The generator takes `[latents, labels]`, the discriminator `[data, labels]`; how it uses them, by concatenation or
-    by projection, is up to the network. Fakes take the labels of the real batch.
+    The generator takes `[latents, labels]`, the discriminator `[data, labels]`; how a network uses the labels, by
+    concatenation or by projection, is up to that network. Fakes take the labels of the real batch.
 
     Args:
         num_classes: Int > 1. Labels are integers from 0 to `num_classes - 1`, shape `(batch,)`.
@@ -367,8 +368,8 @@ class Vector(Condition):
 class AuxiliaryClassifier(Labels):
     """Condition on class labels, given to the generator, that the discriminator must predict (AC-GAN).
 
-    The discriminator takes data and returns `{"logits": (batch, 1), "classes": (batch, num_classes)}`. With `CE` the
-    cross-entropy of the classes and the labels, both means over the batch,
+    The discriminator takes data and returns `{"logits": (batch, 1), "classes": (batch, num_classes)}`. Let `CE` be the
+    cross-entropy between the classes and the labels, averaged over the batch. The objectives get these terms:
 
     - discriminator: `+ weight * (CE(real) + CE(fake))`
     - generator: `+ weight * CE(fake)`
@@ -418,18 +419,18 @@ class Codes(Condition):
 
     Codes are the last `num_codes` entries of the latent: a one-hot vector for each categorical code, then continuous
     codes in [-1, 1]. The discriminator takes data and returns `{"logits": (batch, 1), "codes": (batch, num_codes)}`:
-    logits for each categorical code, then the mean of each continuous one. Both players minimize, on fakes, the
-    negative of the bound on the mutual information of codes and sample, up to the entropy of the codes, which is
-    constant:
+    logits for each categorical code, then the mean of each continuous one. On fakes, both players minimize the
+    following term. It is the negative of a lower bound of the mutual information between codes and samples, without the
+    entropy of the codes, which is constant:
 
     `categorical_weight * sum_k CE(c_k, q_k) + continuous_weight * sum_j mean((c_j - q_j)^2) / 2`
 
     that is, `-E[log Q(c | x)]` for categorical distributions and normal ones of unit variance.
 
-    That bound ties the codes to the features that fakes show first: on little data often slant or stroke, not class.
-    With a `consistency_weight` the discriminator also sorts real data by code, so that two random augmentations of one
-    example get the same code. For each categorical code, its objective then also has the contrastive loss NT-Xent of
-    the distributions `q = softmax(codes)` of the `2 * batch` views,
+    That bound ties the codes to the features that fakes show first. With little data, these are often slant or stroke,
+    not class. With a `consistency_weight` the discriminator also sorts real data by code, so that two random
+    augmentations of one example get the same code. For each categorical code, its objective then also has the
+    contrastive loss NT-Xent of the distributions `q = softmax(codes)` of the `2 * batch` views,
 
     `consistency_weight * mean_i(-log(exp(cos(q_i, q_i') / 0.2) / sum_{j != i} exp(cos(q_i, q_j) / 0.2)))`
 

@@ -16,7 +16,7 @@ def __dir__():
 class WeightClipping(keras.constraints.Constraint):
     """Bound on the slope as in the original WGAN: each weight is clipped to [-c, c] after each update.
 
-    A constraint of the discriminator's layers, not a penalty of `GAN.compile`.
+    Pass it to the discriminator's layers as a constraint, not to `GAN.compile` as a penalty.
 
     Args:
         c: Float > 0, the largest magnitude of a weight. Defaults to `0.01`.

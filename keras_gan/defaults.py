@@ -18,7 +18,8 @@ SMALLEST_AUGMENTED = 32
 
 
 def adam(shape):
-    """Returns the learning rate and `beta_1` of Adam for data of a shape; an empty dict for the values of DCGAN."""
+    """Returns a dict of Adam's learning rate and `beta_1` for data of a shape. It is empty if the data are not images:
+    then the values of the DCGAN paper apply."""
     return {"learning_rate": LEARNING_RATE, "beta_1": BETA_1} if len(shape) == 3 else {}
 
 

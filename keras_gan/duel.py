@@ -12,7 +12,8 @@ from keras_gan.optimizers import adversarial_optimizer, scales_loss
 
 
 class Match(AdversarialModel):
-    """Base class of generators against discriminators, with averages of the generators' weights if `ema` is set.
+    """Base class of models that train generators against discriminators, with averages of the generators' weights if
+    `ema` is set.
 
     There are two players, `"discriminator"` and `"generator"`, whatever the number of their networks, and a game for
     each discriminator. A subclass defines the networks; its `compile` calls `compile_players`. Evaluations,
@@ -45,7 +46,8 @@ class Match(AdversarialModel):
         return next((average.network for network, average in self.averages() if network is generator), generator)
 
     def best(self, generator):
-        """Returns the network that samples and exports use for a generator: as `averaged`, outside of steps."""
+        """Returns the network that samples and exports use for a generator: that of `averaged`. Call it only outside of
+        steps."""
         self._begin_averages()
         return self.averaged(generator)
 
@@ -128,7 +130,7 @@ class Match(AdversarialModel):
 
 
 class Duel(Match):
-    """Base class of a generator against a discriminator.
+    """Base class of models that train one generator against one discriminator.
 
     A subclass writes the step and defines the inputs of both networks; its `compile` calls `compile_game`.
 

@@ -54,7 +54,8 @@ class ImagePool(keras.layers.Layer):
         # A number just below 1 may round to 1.
         drawn = ops.minimum(ops.cast(place * self.size, "int32"), self.size - 1)
         places = ops.where(is_new, places, drawn)
-        # For each fake, what its place held before it: an index into the pool followed by the fakes.
+        # For each fake, what its place held just before it was stored there, as an index into the concatenation of the
+        # pool and the fakes.
         numbers = ops.arange(n, dtype="int32")
         before = self._last(places, places, ops.logical_and(goes_in, numbers[None] < numbers[:, None]))
         is_shown = ops.logical_or(is_new, ops.logical_not(goes_in))

@@ -86,8 +86,8 @@ def side_by_side(batches, gap=1):
     """Puts the images of batches next to each other, such as sources, outputs and targets.
 
     Args:
-        batches: List of arrays `(n, height, width, channels)` in [-1, 1], with 1, 3 or 4 channels. Smaller ones than
-            the last are enlarged by a whole factor.
+        batches: List of arrays `(n, height, width, channels)` in [-1, 1], with 1, 3 or 4 channels. Images that are
+            smaller than those of the last array are enlarged by a whole factor.
         gap: Int >= 0, white pixels between two images. Defaults to `1`.
 
     Returns:
@@ -130,7 +130,7 @@ def _on_white(images):
 def check_suffix(path):
     """Raises a ValueError unless a path has the suffix of a supported picture format."""
     if Path(path).suffix.lower() not in _SUFFIXES:
-        raise ValueError(f"A picture's file must end in .png, .jpg or the like. Received: {path}.")
+        raise ValueError(f"path must end in one of {', '.join(_SUFFIXES)}. Received: {path}.")
 
 
 def save(path, image):
@@ -170,7 +170,8 @@ def save_animation(path, pictures, milliseconds=80, scale=3):
         path: Path that ends in `.gif`.
         pictures: Array `(n, height, width, channels)`, uint8, or a list of such pictures, with 1 or 3 channels.
         milliseconds: Int > 0, how long each is shown. Defaults to `80`.
-        scale: Int > 0, pixels of the animation along the side of one. Defaults to `3`.
+        scale: Int > 0, the factor by which the pictures are enlarged in each direction, by repeating pixels. Defaults
+            to `3`.
 
     Raises:
         ValueError: If a number is out of range, or the path is an address, such as `gs://...`.

@@ -1,7 +1,8 @@
 """All private names of Keras, TensorFlow and LiteRT that the package uses.
 
-Mixins override methods: each calls a public method of ours. Functions read attributes. `NAMES` lists the names:
-`tests/system/test_architecture.py` reports those that are gone in a new release, and keeps them out of other files.
+Mixins override methods: each calls a public method of ours. Functions read or set private attributes. `NAMES` lists the
+names: `tests/system/test_architecture.py` reports those that are gone in a new release, and keeps them out of other
+files.
 """
 
 import contextlib
@@ -27,7 +28,7 @@ class FinalLogs:
 class StepLoop:
     """Mixin that precedes `keras.Model` on TensorFlow: `make_step_loop(step)` makes the loop over batches.
 
-    `super().make_step_loop` is Keras's own loop. The model counts as built.
+    `super().make_step_loop` is Keras's own loop. Keras does not build the model from a batch: it is considered built.
     """
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
@@ -124,7 +125,8 @@ def parts_of(dataset):
 
 
 def own_part(dataset, whole):
-    """Makes data for `fit` that are read as they come: each worker has a dataset of its own part.
+    """Makes data for `fit` that Keras reads without distributing them again: each worker already has a dataset of its
+    own part.
 
     Args:
         dataset: `tf.data.Dataset` of this worker's parts, or one that a strategy has distributed.
@@ -139,9 +141,10 @@ def own_part(dataset, whole):
 
 
 def _again(dataset, source):
-    """Finds a function that repeats a dataset's transformation on another source; None if it may need all of it.
+    """Finds a function that applies a dataset's transformation to another source; None if the transformation may need
+    whole batches.
 
-    The function takes the source and how many of its elements stand for one.
+    The function takes the other source, and how many of its elements replace one element of the original source.
     """
     import tensorflow as tf
 
@@ -155,7 +158,7 @@ def _again(dataset, source):
     if type(dataset) is type(one.skip(1)) and whole >= 0:
         return lambda other, n: other.skip(n * (whole - length))
     if type(dataset) is type(one.repeat(1)) and whole > 0:
-        # For infinite repetition both are -1.
+        # For infinite repetition, `length` and the argument of `repeat` are both -1.
         return lambda other, n: other.repeat(length // whole)
     return None
 

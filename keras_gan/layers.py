@@ -1,4 +1,4 @@
-"""Layers of the architectures that Keras lacks."""
+"""Layers that the architectures use, and that Keras lacks."""
 
 import keras
 from keras import ops
@@ -25,12 +25,12 @@ class SpectralNormalization(keras.layers.Wrapper):
 
     `y = layer(x; W / sigma), sigma = max over u of ||W u|| with ||u|| = 1`
 
-    `W` is the kernel as a matrix with one column per entry of its last axis. A power iteration at each call with
-    `training=True` tracks its largest singular vectors while training moves the kernel; other calls use the first of
-    them unchanged, at almost no cost. It tracks 16 at once, where the paper tracks one: a single vector stays with the
-    first singular value for many steps after the second has overtaken it. In short runs of small discriminators sigma
-    was off by up to 27 % with one vector and by less than 1 % with 16, at about the same cost. Gradients flow through
-    sigma with `u` and `W u / sigma` constant, as in the paper.
+    `W` is the kernel as a matrix with one column per entry of its last axis. At each call with `training=True`, a power
+    iteration tracks the kernel's top singular vectors while training changes the kernel; other calls use the first of
+    these vectors unchanged, at almost no cost. It tracks 16 at once, where the paper tracks one: a single vector stays
+    with the first singular value for many steps after the second has overtaken it. In short runs of small
+    discriminators sigma was off by up to 27 % with one vector and by less than 1 % with 16, at about the same cost.
+    Gradients flow through sigma with `u` and `W u / sigma` constant, as in the paper.
 
     Unlike `keras.layers.SpectralNormalization`, it never writes to the kernel: only the optimizer changes the layer's
     weights, on every backend. Sigma is computed in float32 under any dtype policy.
@@ -226,8 +226,8 @@ class InstanceNormalization(keras.layers.Layer):
 
     `y = gamma * (x - mean) / sqrt(var + epsilon) + beta`
 
-    Training and inference are the same, and an image's output depends on no other image. Means are taken along one side
-    after the other, in float32: sums stay small enough for a device that adds in half precision.
+    Training and inference are the same, and an image's output depends on no other image. Means are taken in float32,
+    over one axis after the other, so that sums stay small enough for a device that adds in half precision.
 
     Args:
         epsilon: Float > 0. Defaults to `1e-5`.
@@ -237,7 +237,7 @@ class InstanceNormalization(keras.layers.Layer):
         `(batch, height, width, channels)`.
 
     Raises:
-        ValueError: If `epsilon` is out of range, or an image is a single pixel, which minus its mean would be 0.
+        ValueError: If `epsilon` is out of range, or an image is a single pixel: minus its mean, it would be 0.
 
     Example:
 
@@ -327,10 +327,7 @@ class ConditionalBatchNormalization(keras.layers.Layer):
                 f"condition must be a keras_gan.conditions.Condition, such as Labels(10). Received: {condition!r}."
             )
         if condition.given_name is None:
-            raise ValueError(
-                "condition must be one under which networks are given something, such as Labels(10). "
-                f"Received: {condition!r}."
-            )
+            raise ValueError(f"condition must have an extra input, as Labels(10) has. Received: {condition!r}.")
         super().__init__(**kwargs)
         self.condition = condition
         self.momentum = check_number("momentum", momentum, 0, 1)
@@ -385,8 +382,8 @@ class ConditionalBatchNormalization(keras.layers.Layer):
 class GroupedConv2D(keras.layers.Conv2D):
     """`keras.layers.Conv2D` with `groups`, as one convolution per group.
 
-    Same arguments, weights and outputs. On TensorFlow and a CPU Keras compiles each grouped convolution with XLA, and
-    a step through one takes 60 to 100 times as long as this.
+    Same arguments, weights and outputs. With TensorFlow on a CPU, Keras compiles each grouped convolution with XLA, and
+    a training step through it takes 60 to 100 times as long as through this layer.
 
     Input shape:
         `(batch, height, width, channels)`, with `channels` divisible by `groups`.
@@ -417,8 +414,8 @@ class Residual(keras.layers.Layer):
     `y = residual(x) + shortcut(x)`
 
     Args:
-        residual: List of layers, the residual path. If there is a `ConditionalBatchNormalization` among them, the
-            block takes `[x, given]`, too, and passes it on.
+        residual: List of layers, the residual path. If there is a `ConditionalBatchNormalization` among them, the block
+            also takes `[x, given]`, and passes `given` on to that layer.
         shortcut: List of layers that map the input to the same shape. Defaults to `()`, the identity.
         **kwargs: `name` and other arguments of `keras.layers.Layer`.
 
@@ -503,21 +500,22 @@ def _mean_of_pixels(x):
 
 
 def _power_iteration(matrix, vectors, n):
-    """Applies `W^T W` `n` times, orthonormal afterwards."""
+    """Multiplies vectors by `W^T W` `n` times, and makes them orthonormal after each time."""
     for _ in range(n):
         vectors, _ = ops.qr(ops.matmul(ops.transpose(matrix), ops.matmul(matrix, vectors)))
     return vectors
 
 
 def _top_vector(matrix, vectors):
-    """Returns the unit vector `(columns, 1)` in the span of orthonormal vectors that a matrix stretches most.
+    """Returns the unit vector `(columns, 1)` that a matrix stretches most, among those in the span of orthonormal
+    vectors.
 
     Not by an eigendecomposition, since TensorFlow's raises if a network has diverged to NaN.
     """
     responses = ops.matmul(matrix, vectors)
     power = ops.matmul(ops.transpose(responses), responses)
-    # Its 4096th power projects on the first eigenvector. The largest entry of a positive matrix is on its diagonal, and
-    # eight powers of a sixteenth are still far from the smallest number.
+    # The 4096th power of the matrix, after scaling, projects onto the first eigenvector. The largest entry of a
+    # positive semidefinite matrix is on its diagonal, and (1/16) ** 8 is still far above the smallest float32.
     for _ in range(4):
         power = power / (ops.max(power) + 1e-30)
         for _ in range(3):

@@ -71,8 +71,8 @@ def _copy(network, inputs):
     # A custom network may raise anything.
     except Exception as error:
         raise ValueError(
-            "ema needs a generator that can be copied, which Keras does by its get_config. "
-            f"Received: {network!r}, which fails: {error}"
+            f"ema needs a generator that Keras can copy with its get_config. Received: {network!r}, which can't be "
+            f"copied: {error}. Give it a get_config, or pass ema=None."
         ) from error
     copy.name = f"ema_{network.name}"
     if hasattr(network, "condition"):

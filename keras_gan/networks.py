@@ -76,8 +76,8 @@ def noise_size(generator, prior, condition):
         expected = "one input of shape (batch, latent_dim)"
         if condition.given_name is not None:
             expected = (
-                f"two inputs, latents (batch, latent_dim) and {_describe_given(condition)}, as "
-                f"condition={condition!r} gives a builder's"
+                f"two inputs, latents (batch, latent_dim) and {_describe_given(condition)}, like a generator built "
+                f"with condition={condition!r}"
             )
         raise ValueError(
             f"generator must take {expected}. "
@@ -86,7 +86,10 @@ def noise_size(generator, prior, condition):
         )
     size = shapes[0][1] - condition.num_codes
     if size < 1:
-        raise ValueError(f"generator must take more than the {condition.num_codes} codes. Received: {shapes[0]}.")
+        raise ValueError(
+            f"generator must take latents of more than the {condition.num_codes} numbers that are codes. Received: "
+            f"{shapes[0]}."
+        )
     if prior is not None and prior.latent_dim != size:
         codes = f", {condition.num_codes} of them codes" if condition.num_codes else ""
         raise ValueError(
@@ -108,7 +111,7 @@ def _noise_hint(shape):
 def image_shape(model):
     """Returns the shape of the image that a model takes: `(height, width, channels)`, with None for unknown sizes.
 
-    All sizes of a subclassed model are unknown; a model with another input has None.
+    For a subclassed model, all sizes are None. For a model that does not take one image, None is returned.
     """
     inputs = _inputs(model)
     if inputs is None:
@@ -141,8 +144,8 @@ def connect(generator, discriminator, condition, latent_dim, pack):
 
     Raises:
         ValueError: If the networks share weights, the generator's output does not fit the discriminator, or the
-            discriminator's outputs are not logits, one or a map of them for each example, and the condition's heads.
-            TypeError: If the discriminator is not a Keras model.
+            discriminator does not return the condition's heads and logits (one logit or a map of logits for each
+            example). TypeError: If the discriminator is not a Keras model.
     """
     _check_two(generator, discriminator)
     fake = _one_output(generator, symbolic_inputs(condition, latent_dim))
@@ -218,15 +221,17 @@ def connect_cycle(generators, discriminators):
     """Calls the networks of a cycle between two kinds of images symbolically, which builds them.
 
     Args:
-        generators: Dict of two `keras.Model` by the names of arguments: to images of B, and to images of A.
+        generators: Dict from the names of two arguments to two `keras.Model`: the first makes images of B, the second
+            images of A.
         discriminators: Dict of two `keras.Model`, likewise: of B and of A.
 
     Returns:
         The shapes of an image of A and of B, `(height, width, channels)` each.
 
     Raises:
-        ValueError: If the generators do not map to each other's images, of the same size and range, a discriminator
-            does not take them or returns no logits, or two networks share weights.
+        ValueError: If a generator's outputs are not what the other takes, if the images of A and B differ in size or
+            range, if a discriminator does not take such images or does not return logits, or if two networks share
+            weights.
         TypeError: If one is not a Keras model.
     """
     every = {**generators, **discriminators}
@@ -242,7 +247,8 @@ def connect_cycle(generators, discriminators):
         made = tuple(_one_output(generator, keras.KerasTensor((None, *source)), name).shape[1:])
         if made != target:
             raise ValueError(
-                f"{name} must make what {other} takes, images of {target}. Received: one that makes {made} of {source}."
+                f"{name} must make what {other} takes, images of shape {target}. Received: a generator that makes "
+                f"images of shape {made} from images of shape {source}."
             )
     if shapes[0][:2] != shapes[1][:2]:
         raise ValueError(f"Images of both domains must be of one size. Received: {shapes[0]} and {shapes[1]}.")
@@ -272,8 +278,8 @@ def _source_shape(name, generator):
     if len(sources) != 1 or len(sources[0]) != 3 or None in sources[0]:
         received = "a model that does not say its inputs" if inputs is None else f"a model with inputs {sources}"
         raise ValueError(
-            f"{name} must take one image of a known size, (height, width, channels), as keras.Input(...) says it. "
-            f"Received: {received}."
+            f"{name} must take one image of a known size, such as keras.Input((height, width, channels)). Received: "
+            f"{received}."
         )
     return sources[0]
 
@@ -305,8 +311,8 @@ def _check_apart(named):
         if shared:
             names = sorted(v.path for v in network.weights if id(v) in shared)
             raise ValueError(
-                f"{name} and {other_name} must share no weights, since each moves its own and a file keeps them apart. "
-                f"Received: two models with {', '.join(names)}."
+                f"{name} and {other_name} must not share weights, since each is updated and saved on its own. "
+                f"Received: two models that share {', '.join(names)}. Build each with its own layers."
             )
 
 
@@ -323,13 +329,13 @@ def _check_logits(name, discriminator, outputs, heads=()):
 def try_given(generator, discriminator, condition, prior, shape):
     """Runs custom networks once at the limit of the condition's range.
 
-    Data are only checked against the condition; a network with fewer classes would fail within a compiled step, or, on
-    JAX, turn to NaN.
+    Data are checked only against the condition, not against the networks. A network with fewer classes than the
+    condition would fail within a compiled step or, on JAX, give NaN.
 
     Raises:
         ValueError: If a network fails, or gives values that are not finite.
     """
-    # With several processes arrays are global there, and no process can compute with them alone.
+    # Under a distribution with several processes, arrays are global, and a single process can't compute with them.
     if condition.given_name is None or keras.distribution.distribution() is not None:
         return
     extreme = condition.extreme_given()
@@ -377,8 +383,8 @@ def _check_outputs(name, outputs, heads):
         ):
             shapes = ", ".join(f"{k!r}: (batch, {size})" for k, size in {"logits": 1, **heads}.items())
             raise ValueError(
-                f"{name} must return a dict {{{shapes}}}, or with a map of logits (batch, ..., 1). "
-                f"Received: {received}."
+                f"{name} must return a dict {{{shapes}}}; its logits may also be a map (batch, ..., 1). Received: "
+                f"{received}."
             )
     elif not hasattr(outputs, "shape"):
         raise ValueError(

@@ -29,7 +29,8 @@ def get_optimizer(argument, identifier):
 
 
 def adversarial_optimizer(argument, identifier, learning_rate=2e-4, beta_1=0.5):
-    """Returns an optimizer as `get_optimizer` does; for None, and `"auto"`, Adam, by default as in the DCGAN paper."""
+    """Returns an optimizer as `get_optimizer` does. For None and `"auto"`, it returns Adam, by default with the
+    settings of the DCGAN paper."""
     if identifier is None or is_auto(identifier):
         return keras.optimizers.Adam(learning_rate, beta_1=beta_1)
     return get_optimizer(argument, identifier)
@@ -38,8 +39,8 @@ def adversarial_optimizer(argument, identifier, learning_rate=2e-4, beta_1=0.5):
 def serialize(optimizer):
     """Returns an optimizer's config, which loads on every backend.
 
-    On torch, Keras makes `keras.optimizers.Adam` an object of another class, and writes that class into files: loaded
-    elsewhere it fails at the first step.
+    On torch, `keras.optimizers.Adam` creates an object of a torch-only class, and Keras writes the name of that class
+    into files. If such a file is loaded on another backend, the optimizer fails at the first step.
     """
     return _public(keras.saving.serialize_keras_object(optimizer))
 

@@ -67,8 +67,8 @@ class Prior:
             Tensor `(n, latent_dim)`, float32.
 
         Raises:
-            ValueError: If `truncation` is not positive or not a finite number, or given to a prior without normal
-                latents.
+            ValueError: If `truncation` is not positive or not a finite number, or is given to a `Uniform` prior or to a
+                `Concatenated` prior that contains one.
 
         Reference:
             [Brock et al., 2018](https://arxiv.org/abs/1809.11096), the truncation trick
@@ -82,8 +82,9 @@ class Prior:
         """Maps uniform numbers to latents.
 
         Args:
-            uniform: Tensor `(n, num_uniforms)`, float32, in [0, 1). Exports also try a tensor with more axes between
-                these two: a phone's GPU then leaves this part to the CPU. A prior need not support it.
+            uniform: Tensor `(n, num_uniforms)`, float32, in [0, 1). Exports also try a tensor with additional axes
+                between the first and the last, because a phone's GPU then leaves this part to the CPU. A prior need not
+                support such tensors.
             truncation: As in `sample`.
 
         Returns:
@@ -210,7 +211,7 @@ class Categorical(Prior):
 class Mixture(Prior):
     """Mixture of normal modes of equal weight and width, for clustered data.
 
-    A truncation bounds the distance to the center of the latent's own mode.
+    A truncation bounds, in each dimension, how many standard deviations a latent lies from the center of its own mode.
 
     Args:
         centers: Array `(num_modes, latent_dim)`, the mean of each mode; `circle` makes a common arrangement.

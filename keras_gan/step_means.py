@@ -40,7 +40,8 @@ class StepMeans(keras.metrics.Metric):
         return dict(zip(self.names, ops.unstack(means), strict=True))
 
     def read(self):
-        """Returns the means as `result` does, as a dict of floats: outside of a step, without an operation for each."""
+        """Returns the means of `result` as a dict of floats. For use outside of a step; it needs no tensor operation
+        for each mean."""
         total, count = self._sums()
         means = np.divide(total, count, out=np.zeros_like(total), where=count != 0)
         return dict(zip(self.names, means.tolist(), strict=True))
@@ -50,7 +51,8 @@ class StepMeans(keras.metrics.Metric):
         return {name: sums.tolist() for name, sums in zip(self.names, self._sums().T, strict=True)}
 
     def set_sums(self, sums):
-        """Sets the sums of all logs. Those that a name is missing for start at zero; unknown names are ignored."""
+        """Sets the sums of all logs. The sums of names that are missing in `sums` are set to zero; unknown names are
+        ignored."""
         total, count = zip(*(sums.get(name, (0.0, 0.0)) for name in self.names), strict=True)
         self._total.assign(total)
         self._count.assign(count)

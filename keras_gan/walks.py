@@ -23,8 +23,8 @@ def lerp(start, end, t):
         t: Float, or array of any shape, usually `numpy.linspace(0, 1, steps)`.
 
     Returns:
-        Tensor, float32: the shape of `t`, then that of the latents. `steps` between two latents are
-        `(steps, latent_dim)`, a batch for the generator.
+        Tensor, float32: the shape of `t`, then that of the latents. A walk with `steps` steps between two single
+            latents has the shape `(steps, latent_dim)`, a batch for the generator.
 
     Example:
 
@@ -68,8 +68,9 @@ def slerp(start, end, t):
     u, v = _unit(start), _unit(end)
     # Also exact at 0 and pi, where arccos of the product loses half of the digits.
     omega = 2 * ops.arctan2(_norm(u - v), _norm(u + v))
-    # The direction of v seen from u, and for parallel ends, which have none, that of the axis farthest from u. The
-    # second projection removes the rest of u that rounding leaves when little else is left.
+    # `w` is the direction from u toward v, orthogonal to u. Parallel ends have no such direction; for them it is the
+    # direction of the axis that is farthest from u. The second projection removes what rounding leaves of u, which
+    # matters if the rest is tiny.
     w = v - _dot(u, v) * u + 1e-7 * ops.one_hot(ops.argmin(ops.abs(u), axis=-1), u.shape[-1], dtype=u.dtype)
     w = _unit(w - _dot(u, w) * u)
     norm = (1 - t) * _norm(start) + t * _norm(end)

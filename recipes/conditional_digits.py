@@ -13,7 +13,7 @@ Reference: [Miyato and Koyama, 2018](https://arxiv.org/abs/1802.05637)
 
 import os
 
-# Before TensorFlow is imported: on x86 processors without AVX-512, this makes a step up to twice as fast.
+# Set before TensorFlow is imported: on x86 processors without AVX-512, training steps are up to twice as fast.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -80,7 +80,7 @@ def main(argv=None):
         "val_frechet_distance": history["val_frechet_distance"],
     }
     (run_dir / "summary.json").write_text(json.dumps(summary, indent=2), encoding="utf-8")
-    print(f"\nA classifier of real digits agrees with the asked label on {agreement:.1%} of 1,000 samples;")
+    print(f"\nA classifier of real digits agrees with the requested label on {agreement:.1%} of 1,000 samples;")
     print("by class: " + "  ".join(f"{k}: {share:.0%}" for k, share in enumerate(by_class)))
     print(f"\nIn {run_dir}:")
     print("  samples/            a column for each class, after each epoch")

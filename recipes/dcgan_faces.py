@@ -22,7 +22,7 @@ Reference: [Radford et al., 2015](https://arxiv.org/abs/1511.06434), the network
 
 import os
 
-# Before TensorFlow is imported: on x86 processors without AVX-512, this makes a step up to twice as fast.
+# Set before TensorFlow is imported: on x86 processors without AVX-512, training steps are up to twice as fast.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -39,7 +39,7 @@ from matplotlib.figure import Figure
 import keras_gan
 
 SHAPE, LATENT_DIM = (64, 64, 3), 32
-# The classes of drawn faces, in the order of their labels, and of the arithmetic, by their numbers.
+# The classes of drawn faces, in the order of their labels; and the numbers of the classes in a - b + c.
 FACES, TERMS = ("glasses_long", "glasses_short", "plain_long", "plain_short"), [0, 2, 3]
 LONG_HAIR = ["bob", "curvy", "longButNotTooLong", "straight01", "straight02"]
 SHORT_HAIR = ["shortFlat", "shortRound", "shortWaved", "sides", "theCaesar"]
@@ -78,7 +78,7 @@ def train(data, run_dir, args):
     epochs = 1 if args.quick else args.epochs
     rate = keras.optimizers.schedules.CosineDecay(1e-3, epochs * len(faces))
     adams = [keras.optimizers.Adam(rate, beta_1=0.0) for _ in range(2)]
-    augmentation = keras_gan.augmentation.DiffAugment(color=False)  # With color samples came out pale.
+    augmentation = keras_gan.augmentation.DiffAugment(color=False)  # With color augmentation, samples came out pale.
     gan.compile(*adams, penalties=[keras_gan.penalties.R1(0.1)], augmentation=augmentation)
     gan.fit(faces, epochs=epochs, callbacks=keras_gan.callbacks.for_run(run_dir))
     return gan

@@ -20,7 +20,7 @@ Reference: [Srivastava et al., 2017](https://arxiv.org/abs/1705.07761) and
 
 import os
 
-# Before TensorFlow is imported: on x86 processors without AVX-512, this makes a step up to twice as fast.
+# Set before TensorFlow is imported: on x86 processors without AVX-512, training steps are up to twice as fast.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -51,8 +51,9 @@ def train(toy, epochs, seed, callbacks=(), verbose="auto"):
         verbose: As in `keras.Model.fit`.
 
     Returns:
-        2,500 samples `(2500, 2)`, a dict of the figures of `ModeCoverage`, and the GAN. It makes points divided by the
-        data's standard deviation, which makes one learning rate fit all.
+        2,500 samples `(2500, 2)`, a dict of the figures of `ModeCoverage`, and the GAN. The GAN makes points divided by
+        the standard deviation of the modes' centers, so that one learning rate fits both sets; the samples are scaled
+        back.
     """
     scale = float(np.std(toy.centers))
     unit = keras_gan.priors.Mixture(toy.centers / scale, toy.stddev / scale)
@@ -71,7 +72,7 @@ def train(toy, epochs, seed, callbacks=(), verbose="auto"):
         loss="relativistic",
         penalties=[keras_gan.penalties.R1(0.003)],
         metrics=[keras_gan.metrics.ModeCoverage(unit.centers, unit.stddev)],
-        steps_per_execution=50,  # These networks are so small that Python's part of a step counts.
+        steps_per_execution=50,  # In networks this small, Python takes much of a step.
     )
     points, judged = unit.sample(POINTS, seed), unit.sample(SAMPLES, seed + 1)
     test = {"validation_data": judged, "validation_batch_size": SAMPLES // 10}

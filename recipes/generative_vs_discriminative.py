@@ -1,10 +1,11 @@
 """Generative and discriminative classifiers of digits: models of p(x | y) and of p(y | x).
 
-Gaussians of classes, on the 40 first principal components, draw digits, and Bayes' rule makes them a classifier. If all
-classes share one covariance, it is linear, with weights `w_c = Sigma^-1 mu_c` and biases `log p(c) - mu_c . w_c / 2`.
-With a separate covariance for each class it is quadratic. The naive variant uses diagonal covariances. 5 % of the mean
-variance is added to each diagonal, so that covariances of few examples can be inverted. Logistic regression fits the
-linear form directly, and can't draw. A GAN draws but has no density: classifiers learn from its digits alone.
+For each class, a Gaussian is fitted to the first 40 principal components. Samples of these Gaussians are digits, and
+Bayes' rule turns them into a classifier. If all classes share one covariance, the classifier is linear, with weights
+`w_c = Sigma^-1 mu_c` and biases `log p(c) - mu_c . w_c / 2`. With a separate covariance for each class it is quadratic.
+The naive variant uses diagonal covariances. 5 % of the mean variance is added to each diagonal, so that covariances of
+few examples can be inverted. Logistic regression fits the linear form directly, and can't draw. A GAN draws digits but
+gives no density: classifiers are trained only on its digits.
 
 Command:   python recipes/generative_vs_discriminative.py
 Minutes:   2 of one CPU core
@@ -17,7 +18,7 @@ Reference: [Ng and Jordan, 2001](https://papers.nips.cc/paper/2020-on-discrimina
 
 import os
 
-# Before TensorFlow is imported: on x86 processors without AVX-512, this makes a step up to twice as fast.
+# Set before TensorFlow is imported: on x86 processors without AVX-512, training steps are up to twice as fast.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

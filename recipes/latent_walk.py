@@ -8,8 +8,8 @@ since digits form clusters.
 
 Command:   python recipes/latent_walk.py
 Minutes:   3 of one CPU core
-Expected:  latents are 3.9 long, halfway 2.8 by lerp and 3.9 by slerp. From a truncation of 0.5 to none, precision
-           falls from 0.92 to 0.53, recall rises from 0.12 to 0.78. A classifier is sure of 59 % (normal), 56 % (ten)
+Expected:  Norms of latents are 3.9, halfway 2.8 by lerp and 3.9 by slerp. From a truncation of 0.5 to none, precision
+           falls from 0.92 to 0.53, recall rises from 0.12 to 0.78. A classifier is confident for 59 % and 56 % (ten)
 
 Reference: [White, 2016](https://arxiv.org/abs/1609.04468), slerp;
            [Brock et al., 2018](https://arxiv.org/abs/1809.11096), truncation;
@@ -18,7 +18,7 @@ Reference: [White, 2016](https://arxiv.org/abs/1609.04468), slerp;
 
 import os
 
-# Before TensorFlow is imported: on x86 processors without AVX-512, this makes a step up to twice as fast.
+# Set before TensorFlow is imported: on x86 processors without AVX-512, training steps are up to twice as fast.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

@@ -1,17 +1,17 @@
 """Min over x, max over y: two players that follow their gradients, without any network.
 
-A GAN is such a game. The first, `x^2 + 2xy - 3y^2 + 4x + 5y + 6`, is a bowl for x and a hill for y: with both
-simultaneous and alternating updates, they converge to (-17/8, 1/8). The second, `xy`, has neither bowl nor hill. With
-simultaneous updates the players spiral outward: each step multiplies their distance by sqrt(1 + rate^2). With
-alternating updates they circle. Three methods make the players converge. Extragradient evaluates the gradient one step
-ahead, optimism corrects each step by the previous gradient, and a penalty makes the objective concave in y, as R1 does
-for a discriminator. An epoch is one step.
+A GAN is such a game. The first example, `x^2 + 2xy - 3y^2 + 4x + 5y + 6`, is a bowl for x and a hill for y: with
+simultaneous as well as with alternating updates, the players converge to (-17/8, 1/8). The second, `xy`, has neither
+bowl nor hill. With simultaneous updates the players spiral outward: each step multiplies their distance by sqrt(1 +
+rate^2). With alternating updates they circle. Three methods make the players converge. Extragradient evaluates the
+gradient one step ahead, optimism corrects each step by the previous gradient, and a penalty makes the objective concave
+in y, as R1 does for a discriminator. An epoch is one step.
 
 Command:   python recipes/minimax_game.py
 Minutes:   0.1 on a CPU
-Expected:  the first step goes to (-1.1, 0.1) if simultaneous, and both paths end at (-2.125, 0.125); in the second game
-           The distance from the solution starts at 1. After 300 steps it is 4.4 with simultaneous updates, 0.99 with
-           alternating updates, 0.22 with extragradient and with optimism, and 7e-7 with the penalty
+Expected:  In the first game, the first simultaneous step goes to (-1.1, 0.1), and both paths end at (-2.125, 0.125).
+           In the second game, the distance from the solution starts at 1. After 300 steps it is 4.4 with simultaneous
+           updates, 0.99 with alternating updates, 0.22 with extragradient and with optimism, and 7e-7 with the penalty
 
 Reference: [Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661), the game;
            [Daskalakis et al., 2017](https://arxiv.org/abs/1711.00141), optimism;
@@ -44,7 +44,7 @@ def bilinear(x, y):
 
 
 def penalised(x, y):
-    """`xy - y^2 / 2`."""
+    """Returns the gradients that players descend in the penalized game `xy - y^2 / 2`."""
     return np.array([y, y - x])
 
 
@@ -94,7 +94,7 @@ def main(argv=None):
     for i in sorted({0, 1, 2, 3, 10, args.epochs} & set(range(args.epochs + 1))):
         print(f"{i:4}" + "".join(f"   ({path[i][0]:9.4f}, {path[i][1]:7.4f})" for path in paths.values()))
     distances = {name: np.hypot(*path.T) for name, path in tamed.items()}
-    print(f"\nIn the game xy, the distance from (0, 0) after {args.epochs} steps, from 1:")
+    print(f"\nIn the game xy, the distance from (0, 0) after {args.epochs} steps (it starts at 1):")
     for name, distance in distances.items():
         print(f"  {name:14}{distance[-1]:.2g}")
 

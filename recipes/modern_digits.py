@@ -1,8 +1,8 @@
 """A modern GAN against DCGAN, at equal time.
 
 The modern pair, like R3GAN, has residual blocks of grouped convolutions, no normalization, the relativistic loss and
-both penalties, R1 and R2. It is trained first; the DCGAN of `digits.py` then gets the same time. A classifier that
-neither has seen compares them by Frechet distance.
+both penalties, R1 and R2. It is trained first; a DCGAN with the widths of the one in `digits.py` then gets the same
+time. A classifier that neither has seen compares them by Frechet distance.
 
 Command:   python recipes/modern_digits.py
 Minutes:   4 on 2 CPU cores
@@ -15,7 +15,7 @@ Reference: [Huang et al., 2024](https://arxiv.org/abs/2501.05441)
 
 import os
 
-# Before TensorFlow is imported: on x86 processors without AVX-512, this makes a step up to twice as fast.
+# Set before TensorFlow is imported: on x86 processors without AVX-512, training steps are up to twice as fast.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

@@ -1,12 +1,12 @@
 """Trains a GAN on a folder of photographs, and evaluates it on held-out ones.
 
-A tenth of the folder is held out, by hashes of the files' paths. The kernel distance compares samples with these
-photographs, and `memorization` is the share of samples that are copies of the others. Both use features that are
-learned without labels. `--labels` uses the subfolders as classes, and features of a classifier of the photographs. The
-classifier then says how many samples are of the requested class and, for comparison, how accurate it is on held-out
-photographs. The classifier and the features are always trained on all
-photographs that are not held out, whatever `--count` is. So runs with different options can be compared, for example
-`--count 300` with and without `--no-augmentation`. Without `--data`, the script makes its own images of simple shapes.
+A tenth of the folder is held out, by hashes of the files' paths. The kernel distance compares samples with the held-out
+photographs, and `memorization` is the share of samples that are copies of training photographs. Both use features that
+are learned without labels. `--labels` uses the subfolders as classes, and features of a classifier of the photographs.
+The classifier then says how many samples are of the requested class and, for comparison, how accurate it is on held-out
+photographs. The classifier and the features are always trained on all photographs that are not held out, whatever
+`--count` is. So runs with different options can be compared, for example `--count 300` with and without
+`--no-augmentation`. Without `--data`, the script makes its own images of simple shapes.
 
 Command:   python recipes/photos.py --data FOLDER, with --labels for classes
 Minutes:   15 of training, or --minutes, and two or three before and after it
@@ -18,7 +18,7 @@ Reference: [Zhao et al., 2020](https://arxiv.org/abs/2006.10738), the augmentati
 
 import os
 
-# Before TensorFlow is imported: on x86 processors without AVX-512, this makes a step up to twice as fast.
+# Set before TensorFlow is imported: on x86 processors without AVX-512, training steps are up to twice as fast.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -61,7 +61,7 @@ def draw(folder, n, size):
 
 
 def judge(gan, features, metrics, held_out, args):
-    """Compares samples with held-out photographs, of whose classes there are as many; returns figures, a dict."""
+    """Compares samples with held-out photographs, in the same proportions of classes; returns a dict of figures."""
     parts = list(zip(*held_out, strict=True)) if args.labels else [list(held_out)]
     images, *labels = map(np.concatenate, parts)
     asked = np.resize(labels[0], SAMPLES) if args.labels else None
@@ -80,10 +80,10 @@ def judge(gan, features, metrics, held_out, args):
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", metavar="FOLDER", help="a folder of photographs (default: drawn shapes)")
-    parser.add_argument("--labels", action="store_true", help="learn classes, its subfolders")
+    parser.add_argument("--labels", action="store_true", help="learn classes: the subfolders")
     parser.add_argument("--image-size", type=int, default=64, help="pixels of a side (default: 64)")
-    parser.add_argument("--count", type=int, help="train on so many (default: all that are not held out)")
-    parser.add_argument("--no-augmentation", action="store_true", help="the discriminator sees them as they are")
+    parser.add_argument("--count", type=int, help="how many to train on (default: all that are not held out)")
+    parser.add_argument("--no-augmentation", action="store_true", help="do not augment what the discriminator sees")
     parser.add_argument("--minutes", type=float, default=15.0, help="how long to train (default: 15)")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives another run (default: 0)")
     parser.add_argument("--run-dir", type=Path, help="a new folder (default: runs/photos-DATE-TIME)")

@@ -10,16 +10,16 @@ has. `--l1-only` also trains with the reconstruction loss alone, for as many sec
 Command:   python recipes/pix2pix.py --l1-only, with --data A B for pairs of your own
 Minutes:   75 on 2 CPU cores with AVX-512 (estimated from the time of a step): 19 for each of the four models
 Expected:  Medians on 327 held-out pairs, satellite images to relief (docs/settings.md says how they were measured): for
-           a reconstruction weight of 100, the PSNR is 22.8 dB and the kernel distance 0.19. With the
-           reconstruction loss alone, they are 23.8 dB and 0.58. Without random windows, the PSNR of
-           weights of 30 and 300 was 0.2 dB lower and 0.2 dB higher than that of 100
+           a reconstruction weight of 100, the PSNR is 22.8 dB and the kernel distance 0.19. With the reconstruction
+           loss alone, they are 23.8 dB and 0.58. Without random windows, the PSNR is 0.2 dB lower with a weight of 30
+           than with 100, and 0.2 dB higher with 300
 
 Reference: [Isola et al., 2016](https://arxiv.org/abs/1611.07004), figure 4 and table 1
 """
 
 import os
 
-# Before TensorFlow is imported: on x86 processors without AVX-512, this makes a step up to twice as fast.
+# Set before TensorFlow is imported: on x86 processors without AVX-512, training steps are up to twice as fast.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -63,7 +63,7 @@ def load(args):
         data = list(map(np.stack, zip(*pairs, strict=True)))
     splits = ("train[:90%]", "train[90%:]") if args.data or not args.quick else ("train[:-16]", "train[-16:]")
     options = {"batch_size": 16, "image_size": size, "seed": args.seed}
-    # As in the paper, training takes random windows of pairs that are read an eighth larger.
+    # As in the paper, training pairs are loaded an eighth larger than needed, and a random window is cut out of them.
     varied = [{"flip": True, "crop": size // 8}, {}]
     return [
         keras_gan.datasets.load_pairs(*data, split=split, **options, **changes)
@@ -72,7 +72,7 @@ def load(args):
 
 
 def train_by_distance(generator, pairs, settings, seconds):
-    """Trains a generator by its distance from the targets alone."""
+    """Trains a generator only with the reconstruction loss, without a discriminator."""
     generator.compile(keras.optimizers.Adam(settings.learning_rate, beta_1=0.5), loss=settings.reconstruction)
     watch = keras_gan.callbacks.Stopwatch(limit=seconds, learning_rate=settings.learning_rate)
     generator.fit(pairs, epochs=10_000, callbacks=[watch], verbose=2, shuffle=False)
@@ -81,10 +81,12 @@ def train_by_distance(generator, pairs, settings, seconds):
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", nargs="+", metavar="FOLDER", help="two folders, or one of images side by side")
-    parser.add_argument("--image-size", type=int, default=64, help="of targets (default: 64)")
-    parser.add_argument("--width", type=int, default=32, help="of both networks (default: 32)")
-    parser.add_argument("--reconstruction-weight", type=float, nargs="+", default=WEIGHTS, help="a model for each")
-    parser.add_argument("--l1-only", action="store_true", help="also train by the distance alone, for as long")
+    parser.add_argument("--image-size", type=int, default=64, help="side of the targets in pixels (default: 64)")
+    parser.add_argument("--width", type=int, default=32, help="filters of the first layers (default: 32)")
+    parser.add_argument(
+        "--reconstruction-weight", type=float, nargs="+", default=WEIGHTS, help="trains a model for each"
+    )
+    parser.add_argument("--l1-only", action="store_true", help="also train with the reconstruction loss alone")
     parser.add_argument("--epochs", type=int, default=31, help="how often to go through the pairs (default: 31)")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives another run (default: 0)")
     parser.add_argument("--run-dir", type=Path, help="a new folder (default: runs/pix2pix-DATE-TIME)")

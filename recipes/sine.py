@@ -19,7 +19,7 @@ Reference: [Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661);
 
 import os
 
-# Before TensorFlow is imported: on x86 processors without AVX-512, this makes a step up to twice as fast.
+# Set before TensorFlow is imported: on x86 processors without AVX-512, training steps are up to twice as fast.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -55,7 +55,7 @@ def covered(points):
 
 
 class Film(keras.callbacks.Callback):
-    """Callback that keeps the GAN's samples of fixed latents, after about a hundred of the epochs."""
+    """Callback that stores the GAN's samples of fixed latents at about a hundred evenly spaced epochs."""
 
     def on_train_begin(self, logs=None):
         self.frames = [(0, self.model.sample(500, seed=0))]

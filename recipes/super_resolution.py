@@ -17,7 +17,7 @@ Reference: [Ledig et al., 2016](https://arxiv.org/abs/1609.04802), table 2
 
 import os
 
-# Before TensorFlow is imported: on x86 processors without AVX-512, this makes a step up to twice as fast.
+# Set before TensorFlow is imported: on x86 processors without AVX-512, training steps are up to twice as fast.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -59,7 +59,7 @@ def load(args):
         data = np.stack([draw(rng, size) for _ in range(64 if args.quick else 2000)])
     options = {"batch_size": 16, "image_size": size, "degrade": args.scale, "seed": args.seed}
     parts = ("train[:-16]", "train[-16:]") if args.quick else ("train[:90%]", "train[90%:]")
-    # Flipped, with another noise in each pass; those that are held out are always the same.
+    # Training pairs are flipped at random, and their noise differs in each pass; held-out pairs are always the same.
     return [keras_gan.datasets.load_pairs(data, split=part, flip=i == 0, **options) for i, part in enumerate(parts)]
 
 
@@ -78,7 +78,7 @@ def measure(enlarge, pairs, features):
 
 
 def train_by_distance(generator, pairs, settings, seconds):
-    """Trains a generator by its distance from the targets alone."""
+    """Trains a generator only with the reconstruction loss, without a discriminator."""
     generator.compile(keras.optimizers.Adam(settings.learning_rate, beta_1=0.5), loss=settings.reconstruction)
     watch = keras_gan.callbacks.Stopwatch(limit=seconds, learning_rate=settings.learning_rate)
     generator.fit(pairs, epochs=10_000, callbacks=[watch], verbose=2, shuffle=False)
@@ -87,10 +87,10 @@ def train_by_distance(generator, pairs, settings, seconds):
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", metavar="FOLDER", help="a folder of pictures (default: drawn ones)")
-    parser.add_argument("--image-size", type=int, default=64, help="of targets (default: 64)")
-    parser.add_argument("--scale", type=int, choices=(2, 4), default=2, help="how many times as large (default: 2)")
-    parser.add_argument("--width", type=int, default=32, help="of both networks (default: 32)")
-    parser.add_argument("--reconstruction-weight", type=float, default=100.0, help="of the distance (default: 100)")
+    parser.add_argument("--image-size", type=int, default=64, help="side of the targets in pixels (default: 64)")
+    parser.add_argument("--scale", type=int, choices=(2, 4), default=2, help="target by source size (default: 2)")
+    parser.add_argument("--width", type=int, default=32, help="filters of the first layers (default: 32)")
+    parser.add_argument("--reconstruction-weight", type=float, default=100.0, help="(default: 100)")
     parser.add_argument("--epochs", type=int, default=40, help="how often to go through the data (default: 40)")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives another run (default: 0)")
     parser.add_argument("--run-dir", type=Path, help="a new folder (default: runs/super_resolution-DATE-TIME)")

@@ -469,7 +469,7 @@ def test_colors_of_other_channels_are_not_matched():
 
 def test_a_network_in_two_places_is_refused():
     nets = networks()
-    with pytest.raises(ValueError, match=r"generator_ab and generator_ba must share no weights"):
+    with pytest.raises(ValueError, match=r"generator_ab and generator_ba must not share weights"):
         CycleGAN(**{**nets, "generator_ba": nets["generator_ab"]})
     with pytest.raises(TypeError, match=r"discriminator_b must be a keras.Model"):
         CycleGAN(**{**nets, "discriminator_b": 3})
@@ -515,7 +515,10 @@ def test_options_out_of_place_are_refused(options, error, message):
         (lambda x, y: (y, x), r"x must have the shape of an image of A.*swapped: x is of A"),
         (lambda x, y: (127.5 * x + 127.5, y), r"x must lie in \[-1, 1\].*x / 127.5 - 1"),
         (lambda x, y: (x, 127.5 * y + 127.5), r"y must lie in \[-1, 1\], the range of the generator's tanh"),
-        (lambda x, y: (x, y[:4]), r"y must be as long as x, 12.*Received: 4\. keras_gan.datasets.load_unpaired\(a, b"),
+        (
+            lambda x, y: (x, y[:4]),
+            r"y must have as many examples as x, 12.*Received: 4\. keras_gan.datasets.load_unpaired\(a, b",
+        ),
         (lambda x, y: (x, np.where(y > 0, np.nan, y)), r"y must be finite"),
     ],
 )

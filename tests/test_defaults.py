@@ -166,7 +166,7 @@ def test_no_average_of_what_can_not_be_copied(kind, points):
         generator = kind(A.mlp_generator((2,), 4, units=(4,)))
         return keras_gan.GAN(generator, judge(shape=(2,)), keras_gan.priors.Normal(4), **options)
 
-    with pytest.raises(ValueError, match="ema needs a generator that can be copied"):
+    with pytest.raises(ValueError, match="ema needs a generator that Keras can copy"):
         make(ema=0.9)
     gan = make()
     assert gan.ema is None and gan.ema_generator is None

@@ -45,7 +45,7 @@ def assert_equal_state(a, b):
 def test_a_frozen_network_is_refused(name, make_gan):
     gan = make_gan(compiled=False)
     getattr(gan, name).trainable = False
-    message = f"{name} must have trainable weights.*Received: a {name} with none, the network '{name}'. Set its"
+    message = f"{name} must have trainable weights.*a {name} without trainable weights, the network '{name}'. Set its"
     with pytest.raises(ValueError, match=message):
         gan.compile()
 
@@ -120,7 +120,7 @@ def test_networks_that_share_weights_are_refused():
     shared = keras.layers.Dense(2)
     generator = keras.Sequential([keras.Input((2,)), shared])
     discriminator = keras.Sequential([keras.Input((2,)), shared, keras.layers.Dense(1)])
-    with pytest.raises(ValueError, match=r"must share no weights.*dense.*kernel"):
+    with pytest.raises(ValueError, match=r"must not share weights.*dense.*kernel"):
         keras_gan.GAN(generator, discriminator)
 
 

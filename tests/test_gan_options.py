@@ -97,7 +97,7 @@ def test_a_generator_that_can_not_be_copied_has_no_average():
         def call(self, x):
             return self.dense(x)
 
-    with pytest.raises(ValueError, match=r"ema needs a generator that can be copied.*get_config"):
+    with pytest.raises(ValueError, match=r"ema needs a generator that Keras can copy.*get_config"):
         keras_gan.GAN(Own(2), A.mlp_discriminator((2,), units=(8,)), keras_gan.priors.Normal(4), ema=0.9)
 
 

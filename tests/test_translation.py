@@ -294,11 +294,11 @@ def test_options_out_of_place_are_refused(options, error, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda x, y: (x, None), r"y the targets\. Received: no targets"),
+        (lambda x, y: (x, None), r"y must give the targets\. Received: no targets"),
         (lambda x, y: (y, x), r"x must have the shape of the source.*swapped: x is the source"),
         (lambda x, y: (127.5 * x + 127.5, y), r"x must lie in \[-1, 1\], the range of sources.*x / 127.5 - 1"),
         (lambda x, y: (x, 127.5 * y + 127.5), r"y must lie in \[-1, 1\], the range of the generator's tanh"),
-        (lambda x, y: (x[:4], y), r"y must be as long as x, 4: .*Received: 12"),
+        (lambda x, y: (x[:4], y), r"y must have as many examples as x, 4: .*Received: 12"),
         (lambda x, y: (x[:, :8], y), r"x must have the shape"),
         (lambda x, y: (x, np.where(y > 0, np.nan, y)), r"y must be finite"),
         (lambda x, y: (x[:0], y[:0]), r"at least one example"),

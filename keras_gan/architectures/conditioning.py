@@ -1,7 +1,7 @@
 """Inputs and heads that a condition adds to a network, the same for every architecture.
 
 An architecture is a chain: a list of layers from the latent to data, or from data to a vector of features. A layer with
-`takes_given` set takes `[x, given]`.
+`takes_given` set is called on `[x, given]`, where `given` is the condition's extra input, such as labels.
 """
 
 import math
@@ -14,8 +14,8 @@ from keras_gan.conditions import Condition
 from keras_gan.layers import takes_given
 
 _LABELS_BY = ("projection", "concatenation")
-# Standard deviation of the embedding; the latent's is 1. On photographs of clothes with labels, samples vary 0.25 times
-# as much as the data with 1, and 0.8 times with 0.2, as without labels.
+# Standard deviation of the embedding; the latent's is 1. On labeled photographs of clothes, a value of 1 makes samples
+# vary 0.25 times as much as the data; a value of 0.2 makes them vary 0.8 times as much, the same as without labels.
 _LOUDNESS = 0.2
 
 
@@ -91,7 +91,8 @@ def build_discriminator(chain, data_shape, condition, labels_by, stem=(), wrap=a
         condition: `keras_gan.conditions.Condition`, or None.
         labels_by: How the discriminator uses `given`: `"projection"` or `"concatenation"`.
         stem: List of layers from data to the features that are concatenated with `given`.
-        wrap: Function of a layer that returns a layer, applied to those that only the logits depend on.
+        wrap: Function that takes a layer and returns a layer; it is applied to the layers that affect only the logits,
+            not the heads.
 
     Returns:
         `keras.Sequential` of data to logits `(batch, 1)`; with a condition, a `ConditionalNetwork`.

@@ -22,7 +22,8 @@ def dcgan_generator(image_shape, latent_dim, width=32, condition=None, synchroni
         width: Int > 0, the number of filters before the last layer; each earlier stage has twice as many as the next.
             Defaults to `32`; `64` gives 512-256-128-64 at 64 pixels, as in the paper.
         condition: `keras_gan.conditions.Condition`, such as `Labels(10)`: its input, such as labels, is embedded and
-            joins the latent. Codes are a part of the latent. Defaults to None.
+            joins the latent. The codes of a `Codes` condition are no extra input: they are part of the latent. Defaults
+            to None.
         synchronized: Bool, whether batch normalization takes the statistics of the global batch under `tf.distribute`,
             not those of each replica's part: slower, but independent of the number of replicas. Defaults to False.
 
@@ -73,16 +74,16 @@ def dcgan_generator(image_shape, latent_dim, width=32, condition=None, synchroni
 def dcgan_discriminator(image_shape, width=16, condition=None, labels_by="projection"):
     """Builds the discriminator of DCGAN: convolutions, each of which halves the size.
 
-    Unlike in the paper, it has no batch normalization. The statistics would mix reals and fakes and fit neither, so
-    that the discriminator would only work in training mode, and an example's logit would depend on its neighbors, which
-    gradient penalties do not allow.
+    Unlike in the paper, it has no batch normalization. The statistics would mix reals and fakes and fit neither, so the
+    discriminator would work only in training mode. An example's logit would also depend on the other examples in the
+    batch, which gradient penalties do not allow.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
         width: Int > 0, the number of filters of the first layer; each further stage doubles them. Defaults to
             `16`; the paper has 64.
-        condition: `keras_gan.conditions.Condition`, such as `Labels(10)`; it sets what the discriminator takes in
-            addition to data, and returns in addition to logits. Defaults to None.
+        condition: `keras_gan.conditions.Condition`, such as `Labels(10)`; it sets which inputs the discriminator takes
+            in addition to data, and which outputs it returns in addition to logits. Defaults to None.
         labels_by: How labels, or other inputs of the condition, are used. `"projection"` adds the inner product of
             their embedding and the features to the logits ([Miyato & Koyama, 2018](https://arxiv.org/abs/1802.05637));
             `"concatenation"` adds one-hot maps, or a vector at each position, to the image's channels

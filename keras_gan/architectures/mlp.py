@@ -18,7 +18,8 @@ def mlp_generator(data_shape, latent_dim, units=(256, 512, 1024), negative_slope
             `(height, width, channels)`, which gives a tanh.
         latent_dim: Int > 0, the size of the latent.
         units: Ints, the widths of the hidden layers. Defaults to `(256, 512, 1024)`.
-        negative_slope: Float >= 0, of the leaky ReLU after each hidden layer; 0 for a ReLU. Defaults to `0.2`.
+        negative_slope: Float >= 0, the slope below 0 of the leaky ReLU after each hidden layer, 0 for a ReLU. Defaults
+            to `0.2`.
         condition: As in `dcgan_generator`. Defaults to None.
 
     Returns:
@@ -60,7 +61,8 @@ def mlp_discriminator(
         data_shape: Tuple, the shape of one example: `(features,)` or `(height, width, channels)`.
         units: Ints, the widths of the hidden layers. Defaults to `(1024, 512, 256)`.
         dropout: Float in [0, 1), the share of activations that is dropped after each hidden layer. Defaults to `0.3`.
-        negative_slope: Float >= 0, of the leaky ReLU after each hidden layer; 0 for a ReLU. Defaults to `0.2`.
+        negative_slope: Float >= 0, the slope below 0 of the leaky ReLU after each hidden layer, 0 for a ReLU. Defaults
+            to `0.2`.
         condition: As in `dcgan_discriminator`. Defaults to None.
         labels_by: As in `dcgan_discriminator`; `"concatenation"` adds a one-hot vector to the flat data.
 

@@ -20,12 +20,12 @@ _SLOPE = 0.2
 def modern_generator(image_shape, latent_dim, width=64, condition=None):
     """Builds a generator as in R3GAN: two residual blocks at each size, bilinear upsampling between sizes.
 
-    A block is a 1x1 convolution to twice the channels, a 3x3 convolution in groups of 16 channels and a 1x1
-    convolution back, with leaky ReLUs between, added to its input. There is no normalization; fix-up initialization
-    keeps activations in bounds: the last convolution of a block starts at zero, so that each block starts as the
-    identity, and the standard deviation of its others is divided by the fourth root of the number of blocks. The
-    network differs from the paper in two points: a dense layer makes the map of the lowest resolution, and a tanh ends
-    the network.
+    A block is a 1x1 convolution to twice the channels, a 3x3 convolution in groups of 16 channels and a 1x1 convolution
+    back, with leaky ReLUs between, added to its input. There is no normalization. Instead, fix-up initialization keeps
+    activations in bounds: the last convolution of a block starts at zero, so that each block starts as the identity.
+    For the other convolutions of a block, the standard deviation of the initial weights is divided by the fourth root
+    of the number of blocks. The network differs from the paper in two points: a dense layer makes the map of the lowest
+    resolution, and a tanh ends the network.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
@@ -145,6 +145,7 @@ def _block(filters, depth):
 
 
 def _fix_up(depth):
-    # He's variance for a leaky ReLU; for blocks of three layers, standard deviations times depth ** (-1 / 4).
+    # He initialization for a leaky ReLU; fix-up multiplies the standard deviations by depth ** (-1 / 4) for blocks of
+    # three layers.
     scale = 2 / (1 + _SLOPE**2) / math.sqrt(depth)
     return keras.initializers.VarianceScaling(scale, "fan_in", "untruncated_normal")

@@ -9,8 +9,9 @@ def check_data_shape(name, shape, ranks):
     """Returns the shape as a tuple.
 
     Raises:
-        ValueError: If it does not have one of the ranks 1, `(features,)`, and 3, `(height, width, channels)`, that
-            `ranks` allows, or an entry is not a positive integer; or if layers of images take channels first.
+        ValueError: If the number of entries is not in `ranks` (1 for `(features,)`, 3 for `(height, width, channels)`),
+            if an entry is not a positive integer, or if only images are allowed and Keras's image data format is
+            `"channels_first"`.
     """
     if ranks == (3,) and keras.config.image_data_format() != "channels_last":
         raise ValueError(
@@ -28,7 +29,7 @@ def check_data_shape(name, shape, ranks):
 
 
 def halvings(image_shape):
-    """Counts how often to halve an image: down to about 4 pixels, or to an odd size before.
+    """Counts how many times to halve an image: until it is about 4 pixels small, or earlier if a side becomes odd.
 
     Raises:
         ValueError: If height or width is not divisible by 4.

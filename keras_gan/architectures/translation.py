@@ -14,7 +14,7 @@ _KERNEL, _STRIDE = 4, 2
 _SLOPE = 0.2
 # From the paper: the widest layers as multiples of the width, the most halvings, and the layers with dropout.
 _WIDEST, _DEEPEST, _DROPPED = 8, 8, 3
-# Receptive field to the number of layers that halve the image.
+# Maps each receptive field to its number of layers that halve the image.
 _FIELDS = {16: 1, 34: 2, 70: 3}
 _DOUBLINGS = {2: 1, 4: 2}
 
@@ -35,16 +35,16 @@ def unet_generator(source_shape, target_channels=None, width=64, dropout=0.0, sc
             decoder; the paper has 0.5. Defaults to `0.0`.
         scale: Int > 0, how many times larger outputs are than sources, in each direction: sources are enlarged first,
             by repeating their pixels. Defaults to `1`.
-        depth: Int > 0, how many times height and width are halved. Defaults to None: as long as both are even, at most
-            eight times, as in the paper.
+        depth: Int > 0, how many times the output's height and width are halved. Defaults to None: they are halved until
+            one of them is odd, at most eight times, as in the paper.
 
     Returns:
         `keras.Model`, images `(batch, height, width, channels)` in [-1, 1] to images
         `(batch, scale * height, scale * width, target_channels)` in [-1, 1].
 
     Raises:
-        ValueError: If a number is out of range, height or width, times `scale`, is not divisible by 4, or can't be
-            halved `depth` times.
+        ValueError: If a number is out of range, or if `scale` times the height or the width is not divisible by 4 or
+            can't be halved `depth` times.
 
     Example:
 
@@ -154,7 +154,8 @@ def super_resolution_generator(source_shape, scale, width=32, blocks=4):
         scale: 2 or 4, how many times larger outputs are than sources, in each direction.
         width: Int > 0, the number of filters. Defaults to `32`, half as many as in SRGAN and in EDSR's
             baseline: a fourth of the time, for training without a GPU.
-        blocks: Int > 0, how many residual blocks. Defaults to `4`, where both have 16, for the same reason.
+        blocks: Int > 0, how many residual blocks. Defaults to `4`; SRGAN and EDSR's baseline have 16. Four take less
+            time, for training without a GPU.
 
     Returns:
         `keras.Model`, images `(batch, height, width, channels)` in [-1, 1] to images
@@ -186,7 +187,7 @@ def super_resolution_generator(source_shape, scale, width=32, blocks=4):
         x = Residual([convolution(), layers.ReLU(), convolution()])(x)
     for _ in range(_DOUBLINGS[scale]):
         x = layers.ReLU()(layers.Conv2DTranspose(width, _KERNEL, _STRIDE, padding="same")(x))
-    # The range in float32, as in `_last`.
+    # The outputs are computed in float32, for the reason given in `_last`.
     details = layers.Conv2D(channels, 3, padding="same", kernel_initializer="zeros", dtype="float32")(x)
     enlarged = layers.UpSampling2D(scale, interpolation="bilinear", dtype="float32")(inputs)
     outputs = layers.Activation("hard_tanh", dtype="float32")(layers.Add(dtype="float32")([details, enlarged]))
@@ -201,8 +202,8 @@ def patch_discriminator(shape, width=64, receptive_field=None, normalize=True):
     reconstruction loss corrects colors. Without pairs, use `normalize=False`.
 
     Args:
-        shape: Tuple `(height, width, channels)` of the input: for `Pix2Pix` with the channels of source and target
-            together, for `GAN` and `CycleGAN` those of an image.
+        shape: Tuple `(height, width, channels)` of the input. For `Pix2Pix`, the number of channels is that of source
+            and target together; for `GAN` and `CycleGAN`, it is that of one image.
         width: Int > 0, the number of filters of the first layer; each further layer doubles them, up to eight times
             as many. Defaults to `64`, as in the paper.
         receptive_field: 16, 34 or 70, the side in pixels of the patch that a logit sees. Defaults to None, the largest
@@ -275,10 +276,10 @@ def _normalize(x):
 
 
 def _is_pixel(x):
-    # Without its mean, it would be 0.
+    # A single pixel minus its mean would be 0, so it is not normalized.
     return tuple(x.shape[1:3]) == (1, 1)
 
 
 def _last(kind, channels, stride, kernel=_KERNEL):
-    # Outputs in float32: bfloat16 has fewer steps than 8-bit images.
+    # Outputs in float32: in bfloat16 they would be off by up to a quarter of a level of 8-bit images.
     return kind(channels, kernel, stride, padding="same", activation="tanh", dtype="float32")

@@ -23,7 +23,7 @@ class Trainer(keras_private.StateStep):
 
     @property
     def is_chief(self):
-        """Bool: this process writes files and logs, as only one of several does."""
+        """Bool, whether this is the one process that writes files and logs."""
         return jax.process_index() == 0
 
     @property
@@ -41,7 +41,8 @@ class Trainer(keras_private.StateStep):
         return keras_private.own_part(parts(jax.process_index(), jax.process_count()), data)
 
     def make_step(self, step):
-        """Lets Ctrl-C end a step after it is done: until then it owns the weights, and Keras would lose them."""
+        """Delays Ctrl-C until the current step is done: until then the weights are donated to the step, and an
+        interruption would lose them."""
 
         def whole(state, iterator):
             try:
@@ -101,7 +102,8 @@ class Trainer(keras_private.StateStep):
             pulled = pull([ops.cast(i == j, s.dtype) for j, s in enumerate(scalars)])[0]
             found = {id(v): g for v, g in zip(distinct, pulled, strict=True)}
             gradients = [found[id(v)] for v in own]
-            # Stateless, since an optimizer that scales losses branches, and assignments can't leave a branch.
+            # Stateless, since an optimizer with loss scaling runs a conditional branch, and assignments inside a branch
+            # have no effect outside of it.
             state = [v.value for v in optimizer.variables]
             values, state = optimizer.stateless_apply(state, gradients, [v.value for v in own])
             for variable, value in zip([*own, *optimizer.variables], [*values, *state], strict=True):
@@ -112,7 +114,8 @@ class Trainer(keras_private.StateStep):
 
 @contextlib.contextmanager
 def _interrupted_later():
-    """Context that collects the first Ctrl-C in a list, if Python's own handler would take it; a second one raises."""
+    """Opens a context that stores the first Ctrl-C in a list, if Python's own handler would otherwise handle it; a
+    second Ctrl-C raises KeyboardInterrupt."""
     interrupts = []
 
     def hear(number, frame):
@@ -140,7 +143,8 @@ def _pure(step, groups, state):
 
 
 def input_gradient(function, x):
-    """Returns the gradient of `sum(function(x))` with respect to `x`, differentiable itself. As on TensorFlow."""
+    """Returns the gradient of `sum(function(x))` with respect to `x`, which can itself be differentiated. See the
+    TensorFlow version."""
     return jax.grad(lambda x: ops.sum(function(x)))(ops.convert_to_tensor(x))
 
 
@@ -150,7 +154,8 @@ def has_gradient(compute, variables):
 
 
 def write_rows(variable, places, rows):
-    """Writes rows into a variable. As on TensorFlow; a compiled step, which owns its state, writes in place."""
+    """Writes rows into a variable, as on TensorFlow. In a compiled step, to which the state is donated, this happens in
+    place."""
     variable.assign(ops.scatter_update(variable.value, places[:, None], rows))
 
 
@@ -178,7 +183,8 @@ def inference(network):
 
 
 def first_replica(batch):
-    """Returns a batch unchanged: on TensorFlow, a dataset may be distributed."""
+    """Returns a batch unchanged: only TensorFlow has distributed datasets, whose batches have one part for each
+    replica."""
     return batch
 
 
@@ -198,7 +204,7 @@ def on_whole_batch(function, x):
 
 
 def with_shape(x, shape):
-    """Returns a batch unchanged: on TensorFlow, shapes may be unknown."""
+    """Returns a batch unchanged: only on TensorFlow may shapes be unknown."""
     return x
 
 

@@ -57,12 +57,13 @@ def _detached(value):
 
 
 def _tensors(data):
-    """Returns a batch as `fit` gives it: `train_on_batch` gives arrays."""
+    """Converts a batch to tensors, as `fit` passes them; `train_on_batch` passes arrays."""
     return keras.tree.map_structure(lambda x: x if x is None else keras.ops.convert_to_tensor(x), data)
 
 
 def input_gradient(function, x):
-    """Returns the gradient of `sum(function(x))` with respect to `x`, differentiable itself. As on TensorFlow."""
+    """Returns the gradient of `sum(function(x))` with respect to `x`, which can itself be differentiated. See the
+    TensorFlow version."""
     x = x.detach().requires_grad_(True)
     with torch.enable_grad():
         y = function(x).sum()
@@ -96,7 +97,8 @@ def inference(network):
 
 
 def first_replica(batch):
-    """Returns a batch unchanged: on TensorFlow, a dataset may be distributed."""
+    """Returns a batch unchanged: only TensorFlow has distributed datasets, whose batches have one part for each
+    replica."""
     return batch
 
 
@@ -116,7 +118,7 @@ def on_whole_batch(function, x):
 
 
 def with_shape(x, shape):
-    """Returns a batch unchanged: on TensorFlow, shapes may be unknown."""
+    """Returns a batch unchanged: only on TensorFlow may shapes be unknown."""
     return x
 
 

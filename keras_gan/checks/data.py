@@ -11,7 +11,7 @@ from keras_gan import backend
 from keras_gan.checks import streams
 from keras_gan.checks.values import check_integer, join, same_shape
 
-# What the activations that a generator may end in can reach.
+# The output range of each bounded activation that a generator may end in.
 RANGES = {"tanh": (-1, 1), "hard_tanh": (-1, 1), "sigmoid": (0, 1)}
 
 
@@ -22,10 +22,10 @@ def check_data(x, y, batch_size, check, smallest_batch=1, later=None):
         x: What `fit` takes as `x`.
         y: What `fit` takes as `y`.
         batch_size: What `fit` takes as `batch_size`.
-        check: Function of `(x, y)`, whole arrays or a stream's first batch, that raises an error or returns both, with
-            None for a `y` to leave out.
+        check: Function of `(x, y)`, which are whole arrays or a stream's first batch. It raises an error, or returns
+            both; in place of a `y` that is not used, it returns None.
         smallest_batch: Int, how many examples a batch must have. Defaults to `1`.
-        later: `Later`, which checks what belongs to later batches of a stream; or None.
+        later: `Later`, which checks the labels, or other conditions, of a stream's later batches; or None.
 
     Returns:
         `x` and `y` as `fit` passes them on: a stream in a form that Keras takes.
@@ -82,7 +82,7 @@ def _same(x, checked_x, checked_y):
 def is_endless(x):
     """Tells if a stream goes on without end, as far as it says."""
     if callable(getattr(x, "cardinality", None)):
-        # TensorFlow's word for it.
+        # TensorFlow's value for an infinite cardinality.
         return int(x.cardinality()) == -1
     return isinstance(x, keras.utils.PyDataset) and x.num_batches is None
 
@@ -92,7 +92,7 @@ def check_ends(x, argument=None):
 
     Args:
         x: What `fit` takes as `x`.
-        argument: String, the argument that would say how many batches to take. Defaults to None, there is none.
+        argument: String, the argument that would say how many batches to take. Defaults to None: no argument says so.
     """
     if is_endless(x):
         advice = f"Pass {argument}, or leave out repeat()." if argument else "Leave out repeat()."
@@ -102,7 +102,8 @@ def check_ends(x, argument=None):
 def _check_batch_size(n, smallest):
     if n < smallest:
         raise ValueError(
-            f"x must come in batches of at least {smallest} examples, the model's smallest_batch (pack). Received: {n}."
+            f"x must come in batches of at least {smallest} examples, the model's smallest_batch, which is a GAN's "
+            f"pack. Received: a batch of {n}. Use larger batches."
         )
 
 
@@ -147,8 +148,8 @@ def check_real(x, y, expected):
         `x` and `y`; None for a `y` that is not used.
 
     Raises:
-        ValueError: If the data are empty, not finite, of another shape, or out of range; or if what the condition needs
-            is missing, out of range or of another shape.
+        ValueError: If the data are empty, not finite, of the wrong shape, or out of range; or if the condition's input,
+            such as labels, is missing, out of range or of the wrong shape.
         TypeError: If the data, or what is given with them, are of the wrong type.
     """
     _check_batch(x, y, expected)
@@ -168,13 +169,14 @@ def check_pairs(x, y, source_shape, target):
         `x` and `y`.
 
     Raises:
-        ValueError: If one is missing, empty, not finite, of another shape or out of range, or there are not as many.
+        ValueError: If one is missing, empty, not finite, of the wrong shape or out of range, or `x` and `y` differ in
+            length.
         TypeError: If one is of the wrong type.
     """
     if y is None:
         raise ValueError(
-            "x must give (source, target), or y the targets. Received: no targets. keras_gan.datasets.load_pairs gives "
-            "both."
+            "x must give batches of (source, target), or y must give the targets. Received: no targets. "
+            "keras_gan.datasets.load_pairs gives both."
         )
     x_array, y_array = _check_two(
         (x, source_shape, "the source that the generator takes"),
@@ -200,13 +202,14 @@ def check_domains(x, y, a, b):
         `x` and `y`.
 
     Raises:
-        ValueError: If one is missing, empty, not finite, of another shape or out of range, or there are not as many.
+        ValueError: If one is missing, empty, not finite, of the wrong shape or out of range, or `x` and `y` differ in
+            length.
         TypeError: If one is of the wrong type.
     """
     if y is None:
         raise ValueError(
-            "x must give (a, b), images of both domains, or y those of B. Received: no images of B. "
-            "keras_gan.datasets.load_unpaired gives both."
+            "x must give batches of (a, b), images of both domains, or y must give the images of B. Received: no "
+            "images of B. keras_gan.datasets.load_unpaired gives both."
         )
     parts = (x, a.shape, "an image of A, which generator_ab takes"), (y, b.shape, "an image of B, which it makes")
     x_array, y_array = _check_two(*parts, "x is of A, y of B")
@@ -230,28 +233,33 @@ def _check_two(first, second, order):
     (x, *_), (y, *_) = first, second
     for name, part in (("x", x), ("y", y)):
         if not hasattr(part, "shape"):
-            raise TypeError(f"{name} must be one array, or give one a batch. Received: a {type(part).__name__}.")
+            raise TypeError(
+                f"{name} must be one array, or a stream with one array per batch. Received: a {type(part).__name__}."
+            )
     swapped = same_shape(tuple(x.shape[1:]), second[1]) and same_shape(tuple(y.shape[1:]), first[1])
     hint = f" These look swapped: {order}." if swapped and first[1] != second[1] else ""
     return [_check_array(name, *part, hint) for name, part in (("x", first), ("y", second))]
 
 
 def _check_apart(x, y, sides, hint=""):
-    """Raises a ValueError unless there are as many of both, and warns if both are the same."""
+    """Raises a ValueError unless both have the same length, and warns if they are equal."""
     if len(x) != len(y):
-        raise ValueError(f"y must be as long as x, {len(x)}: a step takes as many of both. Received: {len(y)}.{hint}")
+        raise ValueError(
+            f"y must have as many examples as x, {len(x)}: a step takes the same number from each. Received: "
+            f"{len(y)}.{hint}"
+        )
     if x.shape == y.shape and np.array_equal(x, y):
         logging.getLogger("keras_gan").warning(
-            f"x and y are equal, as far as they were looked at: there is nothing to translate. If {sides} "
-            "come from two folders, look if both are the same."
+            f"x and y are equal in the part that was checked: there is nothing to translate. If {sides} come from "
+            "two folders, make sure that you did not pass the same folder twice."
         )
 
 
 def _check_batch(batch, given, expected):
     if isinstance(batch, (list, tuple)):
         raise TypeError(
-            "x must be one array, or give one a batch; a list of examples becomes an array with numpy.stack. "
-            f"Received: a {type(batch).__name__}."
+            f"x must be one array, or a stream with one array per batch. Received: a {type(batch).__name__}. Turn a "
+            "list of examples into an array with numpy.stack."
         )
     if isinstance(batch, dict):
         raise TypeError(
@@ -267,8 +275,8 @@ def _check_batch(batch, given, expected):
         if given is None:
             hint = " keras_gan.datasets.load gives them with labels=True." if name == "labels" else ""
             raise ValueError(
-                f"x must give (images, {name}), or y the {name}, since there is a condition on {name}. "
-                f"Received: no {name}.{hint}"
+                f"x must give batches of (images, {name}), or y must give the {name}, since there is a condition on "
+                f"{name}. Received: no {name}.{hint}"
             )
         expected.condition.check_given(ops.convert_to_numpy(given), len(batch), "examples")
 
@@ -329,7 +337,7 @@ def _shape_hint(received, shape):
 def _check_divisible(*sizes):
     """Raises a ValueError if `keras.distribution` has devices that can't share batches of these sizes equally."""
     distribution = keras.distribution.distribution()
-    # Where the user shards, this is but one process's part.
+    # If the user shards the data, the batch here is only the part of one process.
     if distribution is None or not distribution.auto_shard_dataset:
         return
     mesh = distribution.device_mesh
@@ -357,8 +365,8 @@ def check_sample_given(condition, n, labels, given):
         there is one; None without a condition.
 
     Raises:
-        ValueError: If an argument is passed that the condition does not take, is out of range, not `n` in number, or
-            missing without a default.
+        ValueError: If an argument that the condition does not take is passed; or if the condition's argument is out of
+            range, does not have `n` entries, or is missing and has no default.
         TypeError: If it is of the wrong type.
     """
     name = condition.given_name
@@ -395,7 +403,7 @@ def _check_range(name, batch, bounds, whose, instead=""):
         # A picture without one dark pixel is rarer than one that was scaled to [0, 1].
         if batch.ndim == 4 and lowest == -1 and low >= 0:
             logging.getLogger("keras_gan").warning(
-                f"{name} lies between {low:g} and {high:g}, as far as it was looked at, and {whose} in "
+                f"The checked values of {name} lie between {low:g} and {high:g}, but the range of {whose} is "
                 f"[{lowest}, {highest}]. If these are images scaled to [0, 1], rescale them with x * 2 - 1."
             )
         return

@@ -167,7 +167,8 @@ class _Batches(keras.utils.PyDataset):
 
 
 def _loader(loader, standardize):
-    """Returns a copy of a `DataLoader`, a subclass: the only rewindable kind that Keras takes."""
+    """Returns a copy of a `DataLoader` that standardizes its batches. The copy is of a subclass, since Keras
+    takes no other torch iterable that can be rewound."""
 
     class Loader(type(loader)):
         def __iter__(self):

@@ -9,7 +9,7 @@ import keras
 from keras_gan.checks.values import check_integer, check_model, offers
 from keras_gan.keras_private import layers_of
 
-# The arguments for objects that are often passed as penalties.
+# Where objects belong that are often passed as penalties by mistake.
 _ELSEWHERE = {
     keras.constraints.Constraint: " A constraint belongs to layers of the discriminator: kernel_constraint=.",
     keras.regularizers.Regularizer: " A regularizer belongs to layers: kernel_regularizer=.",
@@ -53,18 +53,21 @@ def check_views(augmentation, condition):
 
 
 def check_adaptive(augmentation, boundary, loss):
-    """Raises a ValueError if an augmentation learns from signs of logits that the loss gives no meaning."""
+    """Raises a ValueError if an augmentation learns from the signs of logits, but these signs mean nothing under the
+    loss."""
     if getattr(augmentation, "needs_boundary", False) and boundary is None:
         raise ValueError(
-            f"augmentation={type(augmentation).__name__} needs a loss with a boundary, from which it counts how often "
-            f"the discriminator is right about single images. Received: loss={type(loss).__name__}, which leaves open "
-            "where logits lie: a bias alone would set the probability. Use a loss such as 'non_saturating' or 'hinge', "
-            "or a fixed augmentation such as DiffAugment()."
+            f"augmentation={type(augmentation).__name__} needs a loss with a boundary, from which it counts how "
+            f"often the discriminator is right about single images. Received: loss={type(loss).__name__}, under "
+            "which adding a constant to all logits changes nothing, so that the discriminator's bias alone would "
+            "set the probability. Use a loss such as 'non_saturating' or 'hinge', or a fixed augmentation such as "
+            "DiffAugment()."
         )
 
 
 def _check_penalties(name, penalties, arguments):
-    """Raises a TypeError unless these are called as `keras_gan.penalties.Penalty`, or `GeneratorPenalty`, is."""
+    """Raises a TypeError unless the penalties can be called with the arguments of `keras_gan.penalties.Penalty` or
+    `GeneratorPenalty`."""
     _check_list(name, penalties)
     example = "R1(1.0)" if name == "penalties" else "ModeSeeking()"
     for penalty in penalties:
@@ -113,9 +116,9 @@ def check_names(log_names, metrics):
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise ValueError(
-            "Logs must have different names, or one takes the place of another. "
-            f"Received: {twice!r} twice, of {log_names} and metrics. Give a penalty's class, a function or a metric "
-            "another name."
+            f"Logs must have different names, or one takes the place of another. Received: {twice!r} twice, among "
+            f"the logs {log_names} and those of the metrics. Rename the penalty's class, the function or the metric "
+            "that logs it."
         )
 
 
@@ -123,7 +126,7 @@ def check_owner(parts, model):
     """Raises a ValueError if a stateful part belongs to another model, else assigns it to this one.
 
     Args:
-        parts: List of penalties and augmentations, or None.
+        parts: List whose entries are penalties, augmentations or None.
         model: The model that is compiled.
     """
     for part in parts:
@@ -152,7 +155,8 @@ def check_monitors(callbacks, metrics):
         metrics: List of `keras.metrics.Metric`, those of `compile`.
 
     Raises:
-        ValueError: If a callback watches anything else and has no mode. Keras raises it after an epoch.
+        ValueError: If a callback watches anything else and has no mode. Without this check, Keras would raise an error
+            only after the first epoch.
     """
     modes = {}
     for metric in metrics:
@@ -168,9 +172,9 @@ def check_monitors(callbacks, metrics):
             known = [f"'val_{name}'" for name, mode in modes.items() if mode]
             advice = f"one of {', '.join(known)}" if known else "a metric of compile(metrics=[...])"
             raise ValueError(
-                f"monitor of {type(callback).__name__} must be what says which epoch is better, such as {advice}, or "
-                f"come with mode='min' or mode='max'. Received: monitor={callback.monitor!r}. The losses of players "
-                "that train against each other do not fall as samples get better."
+                f"monitor of {type(callback).__name__} must be a metric that tells which epoch is better, such as "
+                f"{advice}, or mode must be 'min' or 'max'. Received: monitor={callback.monitor!r}. The losses of "
+                "players that train against each other do not fall as samples get better."
             )
         callback.mode = mode
 
@@ -182,8 +186,8 @@ def check_trainable(name, networks):
         if not network.trainable_variables:
             raise ValueError(
                 f"{name} must have trainable weights. No network needs freezing: each update changes only the "
-                f"weights of its own player. Received: a {name} with none, the network {network.name!r}. Set its "
-                "trainable = True."
+                f"weights of its own player. Received: a {name} without trainable weights, the network "
+                f"{network.name!r}. Set its attribute trainable to True."
             )
 
 

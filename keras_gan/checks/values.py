@@ -9,12 +9,13 @@ import keras
 import numpy as np
 from keras import ops
 
-# A drive, such as `C:`, has one letter. `Path` drops a slash: after it, only the usual schemes tell an address.
+# A Windows drive, such as `C:`, has one letter, so schemes need at least two. `Path` turns `//` into `/`; with a single
+# slash, only common schemes count as an address.
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://|^(file|gs|hdfs|hf|https?|s3):/", re.IGNORECASE)
 
 
 def check_bool(name, value):
-    """Raises a ValueError unless a value is True or False; those of NumPy are."""
+    """Raises a ValueError unless a value is True or False; NumPy's bools are accepted."""
     if not isinstance(value, (bool, np.bool_)):
         raise ValueError(f"{name} must be True or False. Received: {value!r}.")
 
@@ -77,7 +78,7 @@ def check_number(name, value, low=None, high=None, open_low=False, open_high=Fal
 
 
 def check_seed(seed):
-    """Returns a seed that Keras takes as a Python int, or None.
+    """Returns a seed that Keras accepts, converted to a Python int; None stays None.
 
     Raises:
         ValueError: If `seed` is neither None nor an integer from 0 to 2**32 - 1.

@@ -44,7 +44,7 @@ _MEANINGS = {
     "recall": "share of real images that samples cover",
     "density": "1 on average for a perfect generator",
     "coverage": "share of real images with a sample nearby",
-    "memorization": "share of near-copies; about 0.05 if nothing is copied",
+    "memorization": "share of near-copies; 0.05 or less if nothing is copied",
     "classifier_score": "higher is better; 1 to the number of classes",
 }
 # For two sets, the name of a figure ends in `_a` or `_b`: the set that images are translated to, or, for cycle losses,

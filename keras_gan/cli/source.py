@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from keras_gan import datasets
-from keras_gan.cli.common import data_name, load_images
+from keras_gan.cli.common import data_name, load_images, speaking_of_options
 from keras_gan.conditions import Labels
 from keras_gan.datasets.split import select
 from keras_gan.metrics.features.self_supervised import FEWEST, SMALLEST
@@ -199,7 +199,8 @@ class Images(Source):
         self.name = data_name(args.source)
         self.title = Path(args.source).resolve().name if self.name.startswith("folder:") else args.source
         self.names = [self.title]
-        found = datasets.survey(self.name, labels=args.labels, download=not args.dry_run)
+        with speaking_of_options():
+            found = datasets.survey(self.name, labels=args.labels, download=not args.dry_run)
         if found.count is None:
             raise ValueError(
                 f"source must be downloaded already for --dry-run. Received: {args.source}, which is not. A run "

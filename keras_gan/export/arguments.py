@@ -41,7 +41,7 @@ def _check_format(filepath, format):
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Checked arguments shared by all exports: the file to write, and its place.
+    """Checked arguments that all exports share, about the file to write.
 
     Attributes:
         filepath: Path.
@@ -79,7 +79,10 @@ def check_options(filepath, format, quantize, batch_sizes, output, card, acceler
     if format != "litert":
         for name, given in (("quantize", quantize is not None), ("batch_sizes", batch_sizes != (1,))):
             if given:
-                raise ValueError(f"{name} is for .tflite files. Received: {name} with format={format!r}.")
+                raise ValueError(
+                    f"{name} must be left out unless format='litert': only .tflite files support it. Received: "
+                    f"{name} with format={format!r}. Leave {name} out, or write NAME.tflite."
+                )
     if format == "onnx" and (sample or output != "float32"):
         raise ValueError("sample and output are for .tflite files and SavedModels. Received: one of them for ONNX.")
     if sample and quantize == "int8":
@@ -157,8 +160,8 @@ def check_together(metrics, data):
     """Raises a ValueError if there are metrics without data, or data without metrics."""
     if (data is None) != (not metrics):
         raise ValueError(
-            "metrics and data go together: metrics compare real data with generated ones. "
-            f"Received: {'no data' if data is None else 'no metrics'}."
+            "metrics and data must be given together: metrics compare real data with generated data. Received: "
+            f"{'no data' if data is None else 'no metrics'}. Pass both, or neither."
         )
 
 
@@ -173,8 +176,8 @@ def check_data(data, shape, generator, condition):
     expected = checks.Expected(shape, networks.output_activation(generator), None if is_array else condition)
     if isinstance(data, tuple) and len(data) == 2 and all(hasattr(part, "shape") for part in data):
         raise TypeError(
-            "data must be batches: make them of two arrays by "
-            "tf.data.Dataset.from_tensor_slices((x, y)).batch(128). Received: a pair of arrays."
+            "data must be batches. Received: a pair of arrays. Make batches from them with "
+            "tf.data.Dataset.from_tensor_slices((x, y)).batch(128)."
         )
     data, _ = _check_stream(data, None, lambda x, y: checks.check_real(x, y, expected))
     if expected.given_name is None:
@@ -205,17 +208,17 @@ def check_pictures(data, generator, output):
         output: `"float32"` or `"uint8"`.
 
     Returns:
-        Sources for examples, a NumPy array; batches of all data; and a bool, True if the data have targets.
+        The sources to use as examples, a NumPy array; batches of all data; and a bool, True if the data have targets.
 
     Raises:
-        ValueError: If there are no pictures, or they have another shape, are not finite, or are out of range.
-        TypeError: If the data are of another kind.
+        ValueError: If there are no pictures, or they have the wrong shape, are not finite, or are out of range.
+        TypeError: If the data are of the wrong type.
     """
     if data is None:
         raise ValueError(
-            "data must be given: pictures such as those that the file is for, as an array (n, height, width, channels) "
-            "in [-1, 1], or what fit takes. The file is calibrated and checked on them, because a broken file may pass "
-            "on noise. Received: None."
+            "data must be given: pictures such as those that the file is for, as an array (n, height, width, "
+            "channels) in [-1, 1], or what fit takes. The file is calibrated and checked on them, because even a "
+            "broken file may pass a check on random noise. Received: None."
         )
     expected = networks.image_shape(generator)
 
@@ -230,7 +233,10 @@ def check_pictures(data, generator, output):
     if all(part is None or hasattr(part, "shape") for part in pair):
         sources, targets = _check_stream(*pair, check)
         if targets is not None and len(targets) != len(sources):
-            raise ValueError(f"data must give a target for each source. Received: {len(sources)} and {len(targets)}.")
+            raise ValueError(
+                f"data must give one target for each source. Received: {len(sources)} sources and {len(targets)} "
+                "targets."
+            )
         slices = [slice(i, i + _BATCH) for i in range(0, len(sources), _BATCH)]
         batches = [(sources[part], None if targets is None else targets[part]) for part in slices]
     else:
@@ -249,7 +255,7 @@ def check_pictures(data, generator, output):
 
 def _check_images(name, images, shape, bounds):
     if not hasattr(images, "shape"):
-        raise TypeError(f"Its {name} must be an array, or tensors. Received: a {type(images).__name__}.")
+        raise TypeError(f"The {name} in data must be an array or a tensor. Received: a {type(images).__name__}.")
     received = tuple(images.shape)
     if len(received) != 4 or not same_shape(received[1:], shape) or not received[0]:
         hint = " Make one picture a batch of one by x[None]." if same_shape(received, shape) else ""

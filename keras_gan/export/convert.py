@@ -42,8 +42,8 @@ def to_tflite(generator, signatures, quantize=None, accelerator=None):
 
     Args:
         generator: Built `keras.Model` that the signatures call.
-        signatures: List of `Signature` with a static batch: with a dynamic one every transposed convolution leaves
-            the fast path.
+        signatures: List of `Signature` with a static batch size: with a dynamic batch size, no transposed convolution
+            runs in a fast kernel.
         quantize: None for float32, `"float16"` or `"dynamic"` for smaller weights, `"int8"` for integer arithmetic,
             whose ranges come from examples.
         accelerator: `"gpu"` for changes that only LiteRT's GPU delegate needs. Defaults to None.
@@ -126,9 +126,10 @@ def write_onnx(generator, inputs, path):
 def _mend(graph):
     """Replaces parts written by tf2onnx that ONNX does not support.
 
-    - `Erfc`, of GELU, which is `1 - Erf`.
-    - Negative pads of a transposed convolution whose kernel is smaller than its stride. TensorFlow pads only at
-      the end, and zeros at the end of the kernel have the same effect; tf2onnx shifts the output by half of the pads.
+    - `Erfc`, which GELU uses, by `1 - Erf`.
+    - Negative pads of a transposed convolution whose kernel is smaller than its stride. With such a kernel, TensorFlow
+    only adds zeros at the end of the output, so zeros at the end of the kernel have the same effect; tf2onnx instead
+    shifts the output by half of the pads.
     """
     from onnx import helper, numpy_helper
 

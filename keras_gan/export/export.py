@@ -32,19 +32,19 @@ def export(
 ):
     """Writes a generator as a .tflite file, as ONNX or as a SavedModel, and checks the file.
 
-    The file has the signature `generate(latent) -> image`, float32 on both sides; `generate(latent, labels)` with int32
-    labels for a condition on them, or `generate(latent, given)` with float32 vectors. A SavedModel takes any
-    batch size, and has the same signature also under the name `serving_default`; ONNX takes any batch size. A .tflite
-    file takes a batch of 1 and uses builtin operations only; its transposed convolutions and upsamplings are computed
-    as depth-to-space, with batch normalization folded in, which is the same function up to rounding and faster on a
-    device. A generator trained in mixed precision is rebuilt in float32.
+    The file has the signature `generate(latent) -> image`, float32 on both sides. With a condition on labels, it is
+    `generate(latent, labels)` with int32 labels; with a condition on vectors, `generate(latent, given)` with float32
+    vectors. A SavedModel takes any batch size, and has the same signature also under the name `serving_default`; ONNX
+    takes any batch size. A .tflite file takes a batch of 1 and uses only builtin operations. Its transposed
+    convolutions and upsamplings are computed with depth-to-space, and batch normalization is folded in. The result is
+    the same up to rounding, and faster on a device. A generator trained in mixed precision is rebuilt in float32.
 
     The written file is compared with the Keras generator on fresh latents. The file is kept only if the outputs agree:
     the largest error is at most 1e-5 for float32 and 0.02 for float16 weights; for int8 weights, the PSNR is at least
     25 dB. These limits are for images in [-1, 1]. For other outputs, the limits are relative to half of the output
     range. The range is [0, 1] for a sigmoid; without tanh or sigmoid it is the range over which outputs vary between
-    samples. They are never smaller than float32 rounding, 5e-6 of the largest output. A model card is written next to
-    the file, under its name and `.md`, and into the file's metadata.
+    samples. No limit is smaller than the float32 rounding error, 5e-6 times the largest output. A model card is written
+    next to the file, with `.md` appended to the file's name, and into the file's metadata.
 
     Args:
         generator: Built `keras.Model` from latents `(batch, latent_dim)` to data.
@@ -83,10 +83,10 @@ def export(
         `Report`. It prints as a table.
 
     Raises:
-        ValueError: If an option is unknown or does not go with the format, the data are not valid for `fit`, a
-            layer can't be converted, the file differs from the generator, or Keras's backend is not TensorFlow. No
-            file is left then.
-        TypeError: If metrics or data are of another kind.
+        ValueError: If an option is unknown or does not go with the format, the data are not valid for `fit`, a layer
+            can't be converted, the file differs from the generator, or Keras's backend is not TensorFlow. In these
+            cases no new file is left behind.
+        TypeError: If metrics or data are of the wrong type.
         FileExistsError: If something else exists at the path of the SavedModel or the card.
         OSError: If the folder can't be written, or the disk is full. No file is left then.
         ImportError: If a package is missing; the message says what to install.
@@ -140,17 +140,17 @@ def export_translation(
         model: Built `keras.Model` from images `(batch, height, width, channels)` in [-1, 1] to images, or a model that
             has one as its `best_generator`. Its output for a picture must not depend on other pictures in the batch.
         filepath: Path to write, as in `export`.
-        data: Pictures like those that the file will process, required: sources, an array in [-1, 1]; or what `fit`
-            takes, batches of `(sources, targets)`, or a pair of arrays. The first 96 sources are used for calibration
-            and checks; metrics read all, once.
+        data: Required: pictures like those that the file will process. Either an array of sources in [-1, 1], or what
+            `fit` takes: batches of `(sources, targets)`, or a pair of arrays. The first 96 sources are used for
+            calibration and checks; the metrics read all of the data, once.
         format: As in `export`.
         quantize: As in `export`.
         batch_sizes: As in `export`; signatures are called `translate`, `translate_4` and so on.
         output: `"float32"`, or `"uint8"` for images whose values are bytes, `round(x * 127.5 + 127.5)`, in and out.
             Defaults to `"float32"`.
-        metrics: List of metrics as in `export`, which compare targets with the Keras generator's outputs for their
-            sources, and with the file's outputs. Defaults to None: those that the model was compiled with, if the data
-            have targets.
+        metrics: List of metrics as in `export`. They compare the targets with the outputs of the Keras generator for
+            the same sources, and with the outputs of the file. Defaults to None: those that the model was compiled
+            with, if the data have targets.
         card: As in `export`.
         accelerator: As in `export`.
 
@@ -197,7 +197,7 @@ def export_translation(
     shape = arguments.check_output(generator(task.symbolic_inputs()), generator, output)
     if len(shape) != 3:
         raise ValueError(f"model must make images, (batch, height, width, channels). Received: outputs of {shape}.")
-    # Imported here: on other backends nothing else needs TensorFlow.
+    # Imported here, so that this module can be imported on other backends without TensorFlow.
     from keras_gan.export import rewrite
 
     # In half precision rounding depends on the batch size.
@@ -295,7 +295,7 @@ def _write(generator, task, shape, options, twins, data):
 
 @contextlib.contextmanager
 def _scratch(filepath):
-    """Context of an empty temporary folder, and the target path with links resolved."""
+    """Opens a context that gives an empty temporary folder, and the target path with links resolved."""
     target = filepath.resolve() if filepath.is_symlink() else filepath
     # In the same folder, so that the last step is a rename within one file system. The same name each time: the next
     # run removes the leftovers of a killed one.

@@ -27,9 +27,10 @@ class Gpu:
         driver: String, the Vulkan driver on which the file ran and was compared with the CPU; None if only the rules
             were checked.
         max_error: Float, the largest difference from the CPU, or None if nothing ran.
-        stays: Dict of operations that stay on the CPU to the reasons.
-        overflows: Dict of layers to their largest possible sums, if these exceed the range of a GPU that adds in half
-            precision, as phones' GPUs do: 65,504. Only `export(accelerator="gpu")` checks this.
+        stays: Dict from each operation that stays on the CPU to the reason.
+        overflows: Dict from layers to their largest possible sums. It has only the layers whose sums exceed 65,504, the
+            largest number of a GPU that adds in half precision, as phones' GPUs do. Only `export(accelerator="gpu")`
+            checks this.
     """
 
     whole: bool

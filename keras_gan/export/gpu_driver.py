@@ -31,7 +31,8 @@ class Run:
         driver: String, the driver's name.
         outputs: Dict of signatures to arrays `(feeds, batch, ...)`; empty if nothing ran.
         times: List of floats, seconds of each timed run of the first signature.
-        refused: Dict of operations that the delegate leaves to the CPU, to its reasons; empty if there are none.
+        refused: Dict from each operation that the delegate leaves to the CPU to the delegate's reason; empty if it
+            leaves none.
         failure: String, any other failure, or None.
     """
 

@@ -1,7 +1,8 @@
-"""Runs a .tflite file on LiteRT's GPU delegate. `gpu.py` starts it by its path: importing keras_gan would take seconds.
+"""Runs a .tflite file on LiteRT's GPU delegate. `gpu_driver.py` starts this script by its path, because importing
+keras_gan would take seconds.
 
-Its folder holds `job.json` and the inputs; it writes `outputs.npz` there. The last line of its output is the result, as
-JSON.
+The folder that it gets as its argument holds `job.json` and the inputs; the script writes `outputs.npz` there. The last
+line of its output is the result, as JSON.
 """
 
 import json
@@ -30,7 +31,7 @@ def main(folder):
             times = times or _time(lambda run=run, feed=feeds[0]: run(feed), job["seconds"])
         np.savez(folder / "outputs.npz", **outputs)
         result = {"whole": model.is_fully_accelerated(), "times": times}
-    # The delegate raises only RuntimeError, and its buffers may raise anything.
+    # The delegate raises only RuntimeError, but its buffers may raise anything.
     except Exception as error:
         result = {"error": " ".join(str(error).split())}
     print("\n" + json.dumps(result), flush=True)

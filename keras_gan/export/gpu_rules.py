@@ -69,7 +69,7 @@ _VERSIONS = {
     "TRANSPOSE_CONV": 3,
     "UNPACK": 1,
 }
-# Operations that also take integers: labels that index a row of a table.
+# Operations that may also take integers, since labels are integers that index the rows of a table.
 _INTEGERS = {"ADD", "CAST", "GATHER", "LESS", "RESHAPE", "SELECT"}
 
 

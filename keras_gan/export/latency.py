@@ -97,8 +97,8 @@ def benchmark(filepath, threads=(1, 2), seconds=1.0, accelerator=None):
 
     Args:
         filepath: Path of a `.tflite` file, an `.onnx` file or a SavedModel's folder, from any source.
-        threads: Ints > 0, numbers of threads to time. The number of TensorFlow's threads can't be changed: a SavedModel
-            is timed with that number. Defaults to `(1, 2)`.
+        threads: Ints > 0, numbers of threads to time. A SavedModel ignores this argument: it is timed with TensorFlow's
+            own number of threads, which can't be changed. Defaults to `(1, 2)`.
         seconds: Float > 0, how long to run for each number of threads. Defaults to `1.0`.
         accelerator: `"gpu"` to time a .tflite file on LiteRT's GPU delegate, without a bound on memory. It needs a
             Vulkan driver; a software one works, but says nothing about a phone's speed. Defaults to None, the CPU.
@@ -142,14 +142,15 @@ def benchmark(filepath, threads=(1, 2), seconds=1.0, accelerator=None):
         )
     except subprocess.TimeoutExpired as error:
         raise ValueError(
-            f"file must be a generator that runs in time. Received: {filepath}, which was ended after {limit:g} s."
+            f"filepath must be a generator that runs within {limit:g} s. Received: {filepath}, which was stopped "
+            "after that."
         ) from error
     try:
         result = json.loads(done.stdout.decode().splitlines()[-1])
     except (IndexError, ValueError) as error:
         how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
         raise ValueError(
-            f"file must be a generator that runs. Received: {filepath}, which crashed its runtime ({how})."
+            f"filepath must be a generator that runs. Received: {filepath}, which crashed its runtime ({how})."
         ) from error
     if "error" in result:
         raise (ImportError if result["missing"] else ValueError)(result["error"])

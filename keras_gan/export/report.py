@@ -124,7 +124,8 @@ def is_card(path):
 
 
 def complete_card(card, metrics, range):
-    """Returns all facts of a card: the given ones, known ones, and placeholders of missing ones.
+    """Returns all facts of a card: those that the user gave, the measured metrics and the range, and placeholders for
+    missing facts.
 
     Args:
         card: Dict of strings that the user gave.

@@ -1,8 +1,8 @@
 """Rewrites a generator for devices: the same function in float32, with operations that are fast there.
 
-On a device a transposed convolution is slower than a convolution that computes the same numbers as channels, followed
-by a depth-to-space; and operations that a delegate can't run interrupt it. The copy of a generator that is made here
-keeps its weights and its structure, but computes a few kinds of layers differently.
+On a device, a transposed convolution is slower than an ordinary convolution that computes the same numbers, arranged as
+channels, followed by a depth-to-space. Operations that a delegate can't run interrupt the delegate. The copy of a
+generator that is made here keeps its weights and its structure, but computes a few kinds of layers differently.
 """
 
 import math
@@ -89,7 +89,8 @@ def _convert(config, classes):
 
 
 def _lay_out(layout, before):
-    """Applies a function that only rearranges numbers, and keeps channels last and in order."""
+    """Applies a function that only rearranges numbers, with channels last and in the same order, and keeps a reference
+    to its input."""
     y = layout(before)
     setattr(y, _BEFORE, (layout, before))
     return y
@@ -231,7 +232,7 @@ class _FastGroupedConv2D(keras.layers.Conv2D):
 @keras.saving.register_keras_serializable(package="keras_gan")
 class _FastReshape(keras.layers.Reshape):
     def call(self, inputs):
-        # More axes would mix channels with positions.
+        # If the input has more than two axes, the reshape could mix channels with positions.
         return super().call(inputs) if inputs.shape.rank > 2 else _lay_out(super().call, inputs)
 
 

@@ -32,7 +32,10 @@ def run(filepath, threads=None):
     except (ImportError, _Refused):
         raise
     except Exception as error:
-        raise ValueError(f"file must be a generator that was exported. Received: {filepath}: {error}") from error
+        raise ValueError(
+            f"filepath must be a generator file that `export` wrote. Received: {filepath}, which can't be loaded: "
+            f"{error}"
+        ) from error
 
 
 def format_of(filepath):
@@ -83,7 +86,7 @@ class TFLite:
         runtime = import_runtime("litert")
         _check_operations(filepath)
         self._interpreter = runtime.Interpreter(model_path=str(filepath), num_threads=threads)
-        # Muted: XNNPACK logs its creation.
+        # XNNPACK logs its creation here; `run` hides it.
         self._interpreter.allocate_tensors()
         names = self._interpreter.get_signature_list()
         if not names:
@@ -99,8 +102,9 @@ class TFLite:
             }
             if any(-1 in shape for shape, _ in self.inputs[name].values()):
                 raise _Refused(
-                    f"file must have a static batch, without which phones run slow or not at all. Received: the "
-                    f"signature {name!r} with inputs {self.inputs[name]}."
+                    "filepath must be a .tflite file with a fixed batch size: without one, it runs slowly or not at "
+                    f"all on phones. Received: the signature {name!r} with inputs {self.inputs[name]}. Convert it "
+                    "with a fixed batch size."
                 )
 
     def run(self, signature, feed):
@@ -177,8 +181,8 @@ _RUNNERS = {"litert": TFLite, "onnx": ONNX, "tf_saved_model": SavedModel}
 _ONNX_DTYPES = {"tensor(float)": "float32", "tensor(int32)": "int32", "tensor(int64)": "int64"}
 
 
-# TensorFlow marks operations that read or write anything as stateful, except those that match the pattern; networks
-# need only these stateful ones.
+# TensorFlow marks operations that read or write anything as stateful, except those that match `_READING`. Of the
+# stateful operations, networks need only those in `_STATEFUL`.
 _STATEFUL = {
     "Assert",
     "AssignVariableOp",
@@ -251,7 +255,7 @@ def _check_graph(folder):
     """Refuses a SavedModel that could do more than compute: TensorFlow runs any operation in it."""
     saved = parse_saved_model((Path(folder) / "saved_model.pb").read_bytes())
     for graph in saved.meta_graphs:
-        # Otherwise TensorFlow would run the graph's initializer.
+        # Without an object graph, TensorFlow would run the graph's initializer.
         if not graph.HasField("object_graph_def"):
             raise _Refused(f"file must be a SavedModel of TensorFlow 2. Received: {folder}, which is not one.")
         functions = {function.signature.name: function for function in graph.graph_def.library.function}

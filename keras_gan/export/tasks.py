@@ -44,7 +44,8 @@ class Signature:
 
     @functools.cached_property
     def compiled(self):
-        """Returns the function as a graph, for many calls: for a batch of one, eager calls are mostly overhead."""
+        """Returns a copy of this signature whose function is a compiled graph, for many calls: for a batch of one,
+        eager calls are mostly overhead."""
         return dataclasses.replace(self, function=tf.function(self.function))
 
     @functools.cached_property
@@ -67,7 +68,7 @@ class Signature:
 
 
 class Generation:
-    """Task of images from latents: `generate`, and optionally `sample` from a seed.
+    """Task of generating images from latents: `generate`, and optionally `sample` from a seed.
 
     Args:
         prior: `keras_gan.priors.Prior` of the whole latent.
@@ -91,7 +92,7 @@ class Generation:
         return networks.symbolic_inputs(self._condition, self._prior.latent_dim)
 
     def signatures(self, network, batch_sizes=(None,)):
-        """Returns the functions of a file, one for each batch size.
+        """Returns the functions of a file: `generate` and, if there is one, `sample`, once for each batch size.
 
         Args:
             network: Built `keras.Model`.
@@ -148,7 +149,7 @@ class Generation:
 
 
 class Translation:
-    """Task of images from images: `translate`.
+    """Task of translating images to images: `translate`.
 
     Args:
         sources: NumPy array `(n, height, width, channels)` in [-1, 1], pictures for examples.

@@ -13,8 +13,9 @@ from keras_gan.metrics.base import update
 _BYTE = 1 / 127.5
 # Tolerance for relative rounding errors. The error of a sum of a thousand float32 numbers is a fifth of this tolerance.
 _ROUNDING = 5e-6
-# The number of other pictures in the batch of a picture, and the largest allowed change that they cause in its output,
-# in units of half the range: the order of additions depends on the batch size.
+# `_ALONE` is the number of other pictures in the batch of a picture. `_MAX_ALONE` is the largest change that they may
+# cause in its output, in units of half the range. It is not 0, because the order of additions depends on the batch
+# size.
 _ALONE, _MAX_ALONE = 4, 1e-4
 
 
@@ -25,8 +26,8 @@ class Errors:
     Attributes:
         max_error: Float, the largest absolute difference.
         mean_error: Float, the mean absolute difference.
-        psnr: Float, peak signal-to-noise ratio in dB, `10 log10(r ** 2 / mean squared difference)`. `r` is the range of
-            a tanh, 2, or of a sigmoid, 1; of other outputs, the widest range of one entry over the examples.
+        psnr: Float, peak signal-to-noise ratio in dB, `10 log10(r ** 2 / mean squared difference)`. `r` is 2 for a tanh
+            and 1 for a sigmoid. For other outputs, it is the range of the entry that varies most over the examples.
         output_range: Pair of floats: the bounds of a tanh or a sigmoid, else the smallest and the largest output that
             was compared.
     """
@@ -80,10 +81,12 @@ def check(file, signatures, quantize, bounds=None):
         differences.append(np.abs(to_float(received) - outputs[-1]))
     outputs, difference = np.concatenate(outputs), np.concatenate(differences)
     rounding = _ROUNDING * float(np.abs(outputs).max())
-    # Errors are relative to the variation, not to the mean: heights lie around 190 and vary by 40. All entries share
-    # one scale, since entries that never vary, such as a border, have no scale of their own.
+    # Errors are relative to the variation of outputs, not to their mean: a generator of heights in centimeters, for
+    # example, gives values around 190 that vary by 40. All entries share one scale, since entries that never vary, such
+    # as a border, have no scale of their own.
     spread = bounds[1] - bounds[0] if bounds else float(np.ptp(outputs, axis=0).max())
-    # Outputs that vary by no more than rounding are constant. The floors keep exact results finite, and JSON valid.
+    # Outputs that vary by no more than rounding count as constant. The lower bounds of the spread and of the mean
+    # square keep the PSNR of exact results finite, as JSON requires.
     spread = max(spread, 2 * rounding, 1e-30)
     psnr = -10 * math.log10(max(float(np.square(difference / spread).mean()), 1e-20))
     output_range = bounds or (outputs.min(), outputs.max())
@@ -102,12 +105,12 @@ def check_alone(generator, signature, bounds=None):
         bounds: Pair of floats, the range of outputs. Defaults to None, the observed range.
 
     Raises:
-        ValueError: If the output depends on them by more than rounding, or a layer of batch normalization is called
-            with `training=True`.
+        ValueError: If the output depends on the other pictures by more than rounding, or a layer of batch normalization
+            is called with `training=True`.
     """
     examples = signature.draw(_ALONE, seed=1)
-    # Pictures of one kind have similar batch statistics. Negatives have different statistics, so they are used as the
-    # other pictures.
+    # Pictures of one kind have similar batch statistics. A negative has different statistics, so the negative of the
+    # first picture is added to the batch.
     crowd = {name: np.concatenate([x, -x[:1]]) for name, x in examples.items()}
     among = signature(crowd).astype("float64")
     difference = np.abs(signature({name: x[:1] for name, x in examples.items()})[0] - among[0]).max()
@@ -193,7 +196,7 @@ def compare_metrics(file, signature, twins, data, match, data_range):
     Args:
         file: Result of `keras_gan.export.runners.run`.
         signature: `Signature` of the Keras generator.
-        twins: Two lists of like metrics whose `update_state` takes `(real, fake)`.
+        twins: Two lists of the same metrics, whose `update_state` takes `(real, fake)`.
         data: An array `(n, ...)`, or batches.
         match: Function of a batch and a seed that returns real images and the examples that belong to them.
         data_range: Pair of numbers, the range of the data, or None.

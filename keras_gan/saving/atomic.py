@@ -8,7 +8,7 @@ from keras_gan.checks.values import check_path
 
 @contextlib.contextmanager
 def replacing(path):
-    """Context with a temporary path, which replaces `path` once it is written.
+    """Opens a context with a temporary path; once the file there is written, it replaces `path`.
 
     If the program ends before that, `path` is unchanged.
 
@@ -30,7 +30,7 @@ def replacing(path):
     np.load("latents.npy").shape  # (16, 64)
     ```
     """
-    # The target of a link.
+    # If `path` is a link, its target is replaced.
     path = check_path("path", path).resolve()
     # The same name each time: the next run overwrites the leftovers of a killed one. The suffix sets the format.
     part = path.with_name(f".part.{path.name}")
@@ -42,7 +42,7 @@ def replacing(path):
     except BaseException as error:
         part.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            reason = f"{path} was not written, and what was there is as before: {error.strerror or error}"
+            reason = f"{path} was not written, and any older file there is unchanged: {error.strerror or error}"
             # Pillow's errors have no errno.
             raise OSError(*([] if error.errno is None else [error.errno]), reason) from error
         raise

@@ -38,10 +38,10 @@ def load_untrusted(filepath, compile=False):
     Works as `keras.saving.load_model(filepath, compile=False)`, but refuses, before anything is built from the file:
 
     - files whose content is not that of a `.keras` file, such as HDF5, whose loader has no safe mode;
-    - archives with other members than Keras writes for a model without assets, or with compressed ones;
+    - archives with members that Keras does not write for a model without assets, or with compressed members;
     - layers that contain code (`Lambda`, even if `keras.config.enable_unsafe_deserialization()` was called), that read
       other files, or that are neither from Keras or keras_gan nor registered;
-    - weights that lie outside of the file, or that take more memory than in the file.
+    - weights that lie outside of the file, or that take more memory when they are loaded than bytes in the file.
 
     No code of the file runs, and no other file is read or written. The size and the speed of a network are not checked.
 

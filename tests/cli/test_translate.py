@@ -133,7 +133,7 @@ def test_a_folder_keeps_its_names_and_what_is_bad_is_named(model, tmp_path, caps
     (tmp_path / "in" / "a" / "0.jpg").write_bytes(b"\xff\xd8\xff no more")
     Image.fromarray(picture(20, 30)).save(tmp_path / "in" / "scan.tif")
     message = fails(capsys, model, tmp_path / "in", tmp_path / "second")
-    assert "2 of 21 images were not translated" in message and "scan.tif (not a kind" in message
+    assert "2 of 21 images were not translated" in message and "scan.tif (none of BMP" in message
     assert "a/0.jpg (not an image, or of an unsupported format)" in message
     assert len(list((tmp_path / "second").rglob("*.png"))) == 19
 

@@ -574,7 +574,7 @@ def test_another_signature_is_refused(trained, tmp_path, monkeypatch):
 def test_a_dynamic_batch_is_refused(trained, tmp_path):
     (dynamic,) = tasks.Generation(trained.prior, trained.condition).signatures(trained.generator)
     (tmp_path / "g.tflite").write_bytes(convert.to_tflite(trained.generator, [dynamic]))
-    with pytest.raises(ValueError, match=r"file must have a static batch.*'generate'.*-1"):
+    with pytest.raises(ValueError, match=r"filepath must be a .tflite file with a fixed batch size.*'generate'.*-1"):
         runners.run(tmp_path / "g.tflite")
 
 
@@ -674,10 +674,10 @@ def test_models_that_are_no_generators(trained, tmp_path):
         ("g.tflite", {"batch_sizes": ()}, "batch_sizes must be a positive integer"),
         ("g.tflite", {"batch_sizes": (2, 2)}, "batch_sizes must differ"),
         ("g.tflite", {"sample": True, "quantize": "int8"}, "sample=True needs float arithmetic"),
-        ("g.tflite", {"metrics": [Brightness()]}, "metrics and data go together.*no data"),
-        ("g.tflite", {"data": np.zeros((2, 8, 8, 1))}, "metrics and data go together.*no metrics"),
-        ("saved", {"quantize": "dynamic"}, r"quantize is for .tflite files"),
-        ("g.onnx", {"batch_sizes": (4,)}, r"batch_sizes is for .tflite files"),
+        ("g.tflite", {"metrics": [Brightness()]}, "metrics and data must be given together.*no data"),
+        ("g.tflite", {"data": np.zeros((2, 8, 8, 1))}, "metrics and data must be given together.*no metrics"),
+        ("saved", {"quantize": "dynamic"}, "quantize must be left out unless format='litert'"),
+        ("g.onnx", {"batch_sizes": (4,)}, "batch_sizes must be left out unless format='litert'"),
         ("g.onnx", {"sample": True}, r"sample and output are for .tflite files and SavedModels"),
         ("g.pb", {}, r"must end in .tflite or .onnx, or have no suffix.*g\.pb"),
         ("g", {"format": "h5"}, "format must be one of"),

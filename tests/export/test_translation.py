@@ -268,7 +268,7 @@ def test_each_kind_of_data_is_gone_through_once(network, tmp_path, kind):
 @pytest.mark.parametrize(
     ("data", "error", "message"),
     [
-        (None, ValueError, "data must be given.*a broken file may pass on noise.*Received: None"),
+        (None, ValueError, "data must be given.*a broken file may pass a check on random noise.*Received: None"),
         (SOURCES[0], ValueError, r"sources must have the shape \(batch, 12, 16, 3\).*x\[None\]"),
         (
             SOURCES[..., :1],
@@ -284,7 +284,7 @@ def test_each_kind_of_data_is_gone_through_once(network, tmp_path, kind):
             ValueError,
             r"targets must have the shape \(batch, 12, 16, 1\). Received: \(24, 12, 16, 3\)",
         ),
-        ((SOURCES, SOURCES[:3, ..., :1]), ValueError, "a target for each source. Received: 24 and 3"),
+        ((SOURCES, SOURCES[:3, ..., :1]), ValueError, "one target for each source. Received: 24 sources and 3 targets"),
         ((SOURCES, SOURCES[..., :1] * 9), ValueError, r"targets must lie in \[-1, 1\]"),
         ([], ValueError, "at least one batch"),
         ({"x": SOURCES}, TypeError, "Received: a dict"),

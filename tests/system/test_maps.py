@@ -165,7 +165,9 @@ def test_maps_beside_heads():
     images, labels = np.full((8, 8, 8, 1), -0.5, "float32"), np.arange(8) % 3
     assert np.isfinite(gan.fit(images, labels, verbose=0).history["discriminator_loss"]).all()
     for wrong in ({**outputs, "classes": outputs["logits"]}, {**outputs, "logits": features}):
-        with pytest.raises(ValueError, match=r"'logits': \(batch, 1\), 'classes': \(batch, 3\)}, or with a map"):
+        with pytest.raises(
+            ValueError, match=r"'logits': \(batch, 1\), 'classes': \(batch, 3\)}; its logits may also be a map"
+        ):
             keras_gan.GAN(generator, keras.Model(x, wrong), condition=condition)
 
 

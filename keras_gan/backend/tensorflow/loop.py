@@ -1,7 +1,7 @@
 """The loop over batches on several replicas, which replaces Keras's own.
 
-Keras 3.15 can't run more than one step an execution on several replicas (keras-team/keras#19246), and not at all on
-several hosts (keras-team/keras#20585). `tests/system/test_distribute.py` notices when it can.
+Keras 3.15 can't run more than one step per execution on several replicas (keras-team/keras#19246), and can't train on
+several hosts at all (keras-team/keras#20585). `tests/system/test_distribute.py` notices when it can.
 """
 
 import warnings
@@ -19,7 +19,7 @@ class ReplicaLoop(keras_private.StepLoop):
         if strategy.num_replicas_in_sync == 1:
             return super().make_step_loop(step_function)
 
-        # As in Keras's loop: converting the code of a step would double the time until the first one.
+        # As in Keras's loop: converting a step's code with AutoGraph would double the time until the first step.
         @tf.autograph.experimental.do_not_convert
         def one(batch):
             logs = strategy.run(step_function, args=(batch,))
@@ -32,7 +32,7 @@ class ReplicaLoop(keras_private.StepLoop):
 
         def several(iterator):
             logs = one(next(iterator))
-            # Even a loop of no rounds is traced, and the step in it again.
+            # A loop is traced even if it has no iterations, and the step would be traced a second time with it.
             if self.steps_per_execution == 1:
                 return logs
             for _ in tf.range(self.steps_per_execution - 1):
@@ -57,7 +57,7 @@ class ReplicaLoop(keras_private.StepLoop):
 
     @property
     def is_chief(self):
-        """Bool: this process writes files and logs, as only one of several does."""
+        """Bool, whether this is the one process that writes files and logs."""
         return self.distribute_strategy.extended.should_checkpoint
 
     @property
@@ -72,7 +72,7 @@ class ReplicaLoop(keras_private.StepLoop):
             data: What `fit` takes.
 
         Returns:
-            Distributed data, or the same.
+            Distributed data, or `data` unchanged.
         """
         parts = None if self.is_alone else keras_private.parts_of(data)
         if parts is None:

@@ -89,7 +89,8 @@ def inference(network):
     Returns:
         Function of the network's inputs that returns a NumPy array.
     """
-    # Not a lambda: TensorFlow counts traces by the code, and would warn of those of many networks as retracing.
+    # Not a lambda: TensorFlow counts traces per code object. Since all networks would share the lambda's code, it would
+    # warn of retracing.
     run = tf.function(functools.partial(network, training=False), reduce_retracing=True)
 
     def call(inputs):
@@ -106,7 +107,8 @@ def input_gradient(function, x):
         x: Tensor `(batch, ...)`.
 
     Returns:
-        Tensor shaped like `x`: where each output depends on its own example alone, the gradients example by example.
+        Tensor shaped like `x`. If each output depends only on its own example, it holds the gradient of each example's
+        output.
     """
     x = tf.convert_to_tensor(x)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
