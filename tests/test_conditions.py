@@ -470,7 +470,7 @@ def test_a_condition_of_ones_own(build, labels_by, tmp_path):
     x = np.random.default_rng(0).uniform(-1, 1, (6, 8, 8, 1)).astype("float32")
     with pytest.raises(ValueError, match="direction must have length 1"):
         gan.fit(x, np.ones((6, 2)), verbose=0)
-    with pytest.raises(ValueError, match=r"x must give \(images, direction\).*Received: no direction"):
+    with pytest.raises(ValueError, match=r"x must give batches of \(images, direction\).*Received: no direction"):
         gan.fit(x, verbose=0)
     gan.fit(x, Direction().default_given(6), batch_size=3, verbose=0)
     gan.save(tmp_path / "gan.keras")
@@ -512,7 +512,7 @@ def test_bad_labels_in_fit(labels, error, message, stream, labelled):
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        (None, ValueError, r"x must give \(images, given\).*Received: no given"),
+        (None, ValueError, r"x must give batches of \(images, given\).*Received: no given"),
         (np.zeros((64, 2)), ValueError, r"given must have the shape \(batch, 3\). Received: shape \(64, 2\)"),
         (np.zeros(64), ValueError, r"given must have the shape \(batch, 3\). Received: shape \(64,\)"),
         (np.full((64, 3), np.nan), ValueError, "given must be finite. Received: 192 of 192 NaN or infinite"),

@@ -511,7 +511,7 @@ def test_options_out_of_place_are_refused(options, error, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda x, y: (x, None), r"y those of B\. Received: no images of B.*load_unpaired"),
+        (lambda x, y: (x, None), r"y must give the images of B\. Received: no images of B.*load_unpaired"),
         (lambda x, y: (y, x), r"x must have the shape of an image of A.*swapped: x is of A"),
         (lambda x, y: (127.5 * x + 127.5, y), r"x must lie in \[-1, 1\].*x / 127.5 - 1"),
         (lambda x, y: (x, 127.5 * y + 127.5), r"y must lie in \[-1, 1\], the range of the generator's tanh"),

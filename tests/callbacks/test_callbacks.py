@@ -304,7 +304,7 @@ def test_monitors_of_metrics_need_no_mode(points, make_gan, tmp_path):
 )
 def test_a_monitor_without_a_direction_is_refused_before_training(make, points, make_gan):
     gan = make_gan(metrics=[keras_gan.metrics.FrechetDistance(), keras_gan.metrics.KernelDistance()])
-    with pytest.raises(ValueError, match="such as one of 'val_frechet_distance', 'val_kernel_distance', or come with"):
+    with pytest.raises(ValueError, match="such as one of 'val_frechet_distance', 'val_kernel_distance', or mode must"):
         gan.fit(points, batch_size=64, verbose=0, validation_data=points[:64], callbacks=[make()])
     assert int(gan.optimizer.iterations) == 0
 

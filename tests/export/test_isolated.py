@@ -53,7 +53,7 @@ def test_a_crash_of_the_runtime_is_one_line(crashing, capfd):
 
 def test_what_does_not_end_is_ended(exported, monkeypatch):
     monkeypatch.setattr(latency, "_PATIENCE", 0.1)
-    with pytest.raises(ValueError, match=r"runs in time. Received: .*g\.tflite, which was ended after 0\.12 s"):
+    with pytest.raises(ValueError, match=r"runs within 0\.12 s\. Received: .*g\.tflite, which was stopped after that"):
         keras_gan.export.benchmark(exported / "g.tflite", seconds=0.01)
 
 
