@@ -435,7 +435,7 @@ def _conv(shape, filters, strides=1, **options):
     [
         (
             {"generator_ab": lambda: _conv((16, 16, 3), 1)},
-            r"generator_ab must make what generator_ba takes.*makes \(16, 16, 1\)",
+            r"generator_ab must make what generator_ba takes.*makes images of shape \(16, 16, 1\)",
         ),
         ({"generator_ba": lambda: _conv((None, None, 3), 3)}, r"generator_ba must take one image of a known size"),
         (

@@ -10,7 +10,9 @@ from keras_gan.settings.base import Settings, check_architecture, check_size, gr
 
 _GENERATORS = ("unet", "residual")
 _BLOCKS = 4
-# Through smaller maps, U-Nets painted the same mountains at the same place of many images.
+# Deeper U-Nets, whose smallest maps see the whole image, painted the same mountains at the same place of many images.
+_DEEPEST = 3
+# The fewest pixels of a side of a map.
 _SMALLEST = 4
 # Colors are matched in the first `1 / _MATCH` of the steps.
 _MATCH = 10
@@ -108,8 +110,8 @@ class UnpairedSettings(Settings):
 
     @property
     def _depth(self):
-        sizes = self.shape_a[:2]
-        return max(k for k in range(2, 9) if all(n % 2**k == 0 and n // 2**k >= _SMALLEST for n in sizes))
+        depths = range(1, _DEEPEST + 1)
+        return max(k for k in depths if all(n % 2**k == 0 and n // 2**k >= _SMALLEST for n in self.shape_a[:2]))
 
     @property
     def _match_steps(self):
@@ -192,9 +194,9 @@ class UnpairedSettings(Settings):
 def for_unpaired(shape_a, shape_b, count_a, count_b, minutes=None):
     """Chooses the networks and training settings for two sets of images without pairs.
 
-    The generators are U-Nets that end at maps of at least 4x4 pixels: through smaller maps, they put the same mountains
-    at the same place of many images. The residual generators of the paper take ten times as many multiply-adds, and in
-    an hour they lost the details and the colors of their sources. The patch discriminators have no normalization, which
+    The generators are U-Nets that halve images three times, if 4 pixels remain: deeper ones put the same mountains at
+    the same place of many images. The residual generators of the paper take ten times as many multiply-adds, and in an
+    hour they lost the details and the colors of their sources. The patch discriminators have no normalization, which
     would hide the mean color of an image from them. The loss is the non-saturating one: with the paper's least squares,
     such discriminators diverged in some runs. If both sets have the same channels, the identity loss starts with images
     in the colors of the other set: without this, the generators often swapped classes that differ in color, such as sea

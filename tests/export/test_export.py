@@ -708,7 +708,7 @@ IMAGES = np.full((4, 8, 8, 1), -1, "float32")
         ({"data": IMAGES[..., 0]}, ValueError, r"^data must be .*\(batch, 8, 8, 1\).*x\[..., None\]"),
         ({"data": np.full((4, 8, 8, 1), 200, "uint8")}, ValueError, r"lie in \[-1, 1\].*x / 127.5 - 1"),
         ({"data": IMAGES * np.nan}, ValueError, "must be finite"),
-        ({"data": [IMAGES]}, ValueError, r"must give \(images, labels\)"),
+        ({"data": [IMAGES]}, ValueError, r"must give batches of \(images, labels\)"),
         ({"data": [(IMAGES, np.arange(4))]}, ValueError, r"labels must lie in \[0, 3\)"),
         ({"data": []}, ValueError, "at least one batch"),
         ({"data": {"x": IMAGES}}, TypeError, "Received: a dict"),

@@ -52,9 +52,9 @@ def test_generators_are_of_the_chosen_kind(choices, residual, separable):
 
 
 @pytest.mark.parametrize(
-    ("size", "smallest"), [((16, 16), 4), ((28, 28), 7), ((64, 64), 4), ((128, 256), 4), ((96, 64), 4), ((60, 60), 15)]
+    ("size", "smallest"), [((16, 16), 4), ((28, 28), 7), ((32, 32), 4), ((64, 64), 8), ((128, 256), 16), ((60, 60), 15)]
 )
-def test_unets_end_at_maps_of_at_least_four_pixels(size, smallest):
+def test_unets_halve_images_three_times_if_four_pixels_remain(size, smallest):
     chosen = settings.for_unpaired((*size, 3), (*size, 3), 20, 20).replace(width=1)
     for generator in (chosen.build().generator_ab, chosen.build().generator_ba):
         assert min(min(layer.output.shape[1:3]) for layer in generator.layers) == smallest
