@@ -581,7 +581,7 @@ def test_networks_that_lack_what_the_condition_needs():
         ValueError, match=r"discriminator must return a dict \{'logits': \(batch, 1\), 'codes': \(batch, 3"
     ):
         keras_gan.GAN(*plain, condition=Codes([3]))
-    with pytest.raises(ValueError, match="more than the 4 codes"):
+    with pytest.raises(ValueError, match="more than the 4 numbers that are codes"):
         keras_gan.GAN(*plain, condition=Codes([4]))
     labelled = conditional_gan(Labels(3))
     with pytest.raises(ValueError, match=r"discriminator must take \[data, labels\]"):
