@@ -130,7 +130,7 @@ def test_without_a_driver_a_whole_file_is_written(tmp_path, without_driver):
     ("options", "message"),
     [
         ({"accelerator": "npu"}, "accelerator must be None or 'gpu'. Received: 'npu'"),
-        ({"accelerator": "gpu", "format": "tf_saved_model"}, "unless format='litert'"),
+        ({"accelerator": "gpu", "format": "tf_saved_model"}, "is for .tflite files"),
         ({"accelerator": "gpu", "quantize": "int8"}, "Use quantize='float16'"),
         ({"accelerator": "gpu", "sample": True}, "Draw latents in the app"),
     ],
