@@ -145,7 +145,8 @@ def connect(generator, discriminator, condition, latent_dim, pack):
     Raises:
         ValueError: If the networks share weights, the generator's output does not fit the discriminator, or the
             discriminator does not return the condition's heads and logits (one logit or a map of logits for each
-            example). TypeError: If the discriminator is not a Keras model.
+            example).
+        TypeError: If the discriminator is not a `keras.Model`.
     """
     _check_two(generator, discriminator)
     fake = _one_output(generator, symbolic_inputs(condition, latent_dim))

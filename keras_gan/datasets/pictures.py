@@ -21,7 +21,8 @@ class Pictures:
     def decode(self, start=0):
         """Decodes pictures from number `start` on.
 
-        Yields: Three values for each picture: an array `(height, width, channels)`, uint8, or None if it can't be read;
+        Yields:
+            Three values for each picture: an array `(height, width, channels)`, uint8, or None if it can't be read;
             its label, an int, 0 for a set without labels; and the reason why it can't be read, a string, or None.
         """
         raise NotImplementedError
