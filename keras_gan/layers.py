@@ -327,7 +327,7 @@ class ConditionalBatchNormalization(keras.layers.Layer):
                 f"condition must be a keras_gan.conditions.Condition, such as Labels(10). Received: {condition!r}."
             )
         if condition.given_name is None:
-            raise ValueError(f"condition must have an extra input, as Labels(10) has. Received: {condition!r}.")
+            raise ValueError(f"condition must be one with an extra input, such as Labels(10). Received: {condition!r}.")
         super().__init__(**kwargs)
         self.condition = condition
         self.momentum = check_number("momentum", momentum, 0, 1)

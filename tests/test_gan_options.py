@@ -269,7 +269,7 @@ def test_a_packed_gan_trains_with_a_remainder_and_a_small_last_batch(points):
         np.testing.assert_array_equal(a, b)
     gan.evaluate(points[:34], batch_size=16, verbose=0)
     assert gan.data_shape == (2,) and gan.sample(3).shape == (3, 2)
-    with pytest.raises(ValueError, match=r"at least 3 examples.*pack.*Received: 2"):
+    with pytest.raises(ValueError, match=r"at least 3 examples.*pack.*Received: a batch of 2"):
         gan.fit(points, batch_size=2, verbose=0)
     with pytest.raises(ValueError, match=r"\(batch, 6\), 3 examples packed"):
         keras_gan.GAN(gan.generator, A.mlp_discriminator((2,), units=(8,)), pack=3)

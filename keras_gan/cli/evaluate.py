@@ -32,7 +32,7 @@ _MEANINGS = {
     "mae": "mean absolute error of values in [-1, 1]; lower is better",
     "psnr": "in dB; higher is better",
     "ssim": "structural similarity; higher is better; 1 if outputs equal their targets",
-    "frechet_distance": "lower is better; 0 if samples match the real data",
+    "frechet_distance": "lower is better; 0 if samples match the data",
     "kernel_distance": "lower is better; 0 on average if perfect",
     "kernel_distance_error": "standard error of the kernel distance",
     "source_kernel_distance": "kernel distance of the sources; that of outputs should be lower",
@@ -44,7 +44,7 @@ _MEANINGS = {
     "recall": "share of real images that samples cover",
     "density": "1 on average for a perfect generator",
     "coverage": "share of real images with a sample nearby",
-    "memorization": "share of near-copies; 0.05 or less if nothing is copied",
+    "memorization": "share of near-copies; up to 0.05 is normal",
     "classifier_score": "higher is better; 1 to the number of classes",
 }
 # For two sets, the name of a figure ends in `_a` or `_b`: the set that images are translated to, or, for cycle losses,
