@@ -387,7 +387,8 @@ def test_evaluate_speaks_of_options(make_image_gan, folder, tmp_path, capfd):
     make_image_gan(channels=3).save(tmp_path / "gan.keras")
     (tmp_path / "pictures" / "a" / "0.png").rename(tmp_path / "pictures" / "loose.png")
     said = fails(capfd, "evaluate", tmp_path / "gan.keras", "--data", folder)
-    assert "loose.png outside. Or give --features self_supervised" in said and "labels=True" not in said
+    assert "in none. Move it into one. Or give --features self_supervised, which needs no labels" in said
+    assert "with classifier features" in said and "labels=" not in said and "--labels" not in said
     (tmp_path / "pictures" / "loose.png").write_bytes(b"no picture")
     said = fails(capfd, "evaluate", tmp_path / "gan.keras", "--data", folder)
     assert "give --skip-bad-images" in said and "on_error" not in said
