@@ -15,7 +15,7 @@ def __dir__():
     return __all__
 
 
-# Images per step of `AdaptiveAugmentation`: the mean sign of a single one is never near a target of 0.6.
+# The fewest images for a step of `AdaptiveAugmentation`: the mean sign of a single one is never near a target of 0.6.
 _FEWEST = 8
 
 
@@ -323,7 +323,7 @@ def _color(images, uniform):
 
 
 def _translate(images, uniform):
-    # Whole rows move twice as fast as pixels.
+    # Moving rows takes half as long as moving pixels.
     images = ops.transpose(_shift_rows(images, uniform[:, 0]), (0, 2, 1, 3))
     return ops.transpose(_shift_rows(images, uniform[:, 1]), (0, 2, 1, 3))
 

@@ -471,7 +471,7 @@ class Codes(Condition):
     ):
         if not isinstance(categorical, (list, tuple)):
             raise ValueError(f"categorical must be a list of integers >= 2. Received: {categorical!r}.")
-        self.categorical = tuple(check_integer("categorical", k, 2) for k in categorical)
+        self.categorical = tuple(check_integer("each of categorical", k, 2) for k in categorical)
         self.continuous = check_integer("continuous", continuous, 0)
         if not (self.categorical or self.continuous):
             raise ValueError("categorical or continuous must give a code. Received: neither.")

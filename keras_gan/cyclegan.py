@@ -355,7 +355,8 @@ class CycleGAN(Match):
         return logs
 
     def _judge(self, domain, augmented=True):
-        """Returns a discriminator as a function of images and `training`, which augments them unless told otherwise."""
+        """Returns a discriminator as a function of images and `training`. It augments images unless `augmented` is
+        False."""
 
         def judge(image, training):
             image = self._of("game", domain).augment(image) if augmented else image

@@ -42,7 +42,7 @@ class Match(AdversarialModel):
         raise NotImplementedError
 
     def averaged(self, generator):
-        """Returns the network with the average of a generator's weights, or without `ema` the generator."""
+        """Returns the network with the average of a generator's weights, or, without `ema`, the generator itself."""
         return next((average.network for network, average in self.averages() if network is generator), generator)
 
     def best(self, generator):

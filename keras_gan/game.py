@@ -13,7 +13,7 @@ class Game(keras.layers.Layer):
     """Game of a generator against a discriminator, made by a model's `compile`.
 
     It sees the discriminator as a function `judge(data, training)` that returns logits and a dict of other outputs. In
-    a training step, `judge` augments the data, for penalties, too, which pass `training=False`.
+    a training step, `judge` augments the data, even for penalties, which pass `training=False`.
 
     Args:
         model: `AdversarialModel` that plays it.
@@ -67,7 +67,7 @@ class Game(keras.layers.Layer):
 
         Returns:
             The objective, a scalar tensor; and a dict of the adversarial `loss` alone, `real_logits`, `fake_logits`,
-            `real_heads` and `fake_heads`, the discriminator's other outputs, the `fake` data before any augmentation,
+            `real_heads` and `fake_heads` (the discriminator's other outputs), the `fake` data before any augmentation,
             and a dict of the `penalties`.
         """
         real_logits, real_heads = judge(real, training=True)
@@ -77,7 +77,7 @@ class Game(keras.layers.Layer):
         added = (added + _added(discriminator)) / 2
         loss = self.loss.discriminator(real_logits, fake_logits)
         real_data, fake_data = penalized or (real, fake)
-        # In inference mode, on each picture by itself.
+        # Penalties judge each picture alone, in inference mode.
         penalties = self._measure(
             self.penalties, lambda data: judge(data, training=False)[0], real_data, ops.stop_gradient(fake_data)
         )
@@ -101,8 +101,8 @@ class Game(keras.layers.Layer):
             real: Tensor of data `(batch, ...)`.
             fake: Tensor of the generator's outputs, through which gradients flow.
             arguments: Tuple of the arguments of its penalties before `fake`.
-            judged: Dict of `real_logits`, `fake_logits` and `fake_heads`, where the discriminator has judged them.
-                Defaults to None.
+            judged: Dict of `real_logits`, `fake_logits` and `fake_heads`, if the discriminator has already judged the
+                batch. Defaults to None.
 
         Returns:
             The objective, a scalar tensor; and a dict of the adversarial `loss` alone, `fake_heads`, and a dict of the

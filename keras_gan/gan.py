@@ -215,7 +215,7 @@ class GAN(Duel):
             fake = ops.stop_gradient(fake)
         told = self.condition.given(latents, given)
         judge = self._judge(told)
-        # Examples left out of packs have no gradient and are not in any mean.
+        # Leaves out examples that fill no pack: they have no gradient and count in no mean.
         penalized = [_whole_packs(data, self.pack) for data in (real, fake)]
         objective, report = self.game.discriminator_objective(self.discriminator, judge, real, fake, penalized)
         objective += self.condition.discriminator_term(report["real_heads"], report["fake_heads"], told)

@@ -32,8 +32,8 @@ _LOSS_FLOOR = 0.05
 _LEAST_DIVERSITY = 0.05
 _MOST_COPIES = 0.5
 _LEAST_CHANGE = 0.05
-# Fraction of the first epoch's reconstruction loss; and fraction of the error of a guess, which outputs the same
-# picture for all sources.
+# Training stands still if the loss is above this fraction of the first epoch's, and the error above this fraction of a
+# guess's, which is one picture for all sources.
 _STILL, _HARDLY_BETTER = 0.98, 0.9
 _COMPARED = 256
 _PAIRED_ADVICE = (
@@ -125,7 +125,7 @@ def generator_collapsed():
 
 
 def generator_memorizes():
-    """Returns an `Alarm` for over half of the fakes near training images, by `keras_gan.metrics.Memorization`.
+    """Returns an `Alarm` if over half of the fakes are near training images, by `keras_gan.metrics.Memorization`.
 
     Example:
 
@@ -140,8 +140,8 @@ def generator_memorizes():
         lambda logs: logs.get("val_memorization", math.nan) > _MOST_COPIES,
         lambda logs: (
             f"The generator repeats training images: {logs['val_memorization']:.0%} of its samples are as close to "
-            "one as the closest 5% of held-out images are. Look at keras_gan.metrics.nearest. Try fewer epochs, more "
-            "data, or augmentation=keras_gan.augmentation.DiffAugment()."
+            "one as the closest 5% of held-out images are. See them with keras_gan.metrics.nearest. Try fewer "
+            "epochs, more data, or augmentation=keras_gan.augmentation.DiffAugment()."
         ),
     )
 
@@ -175,7 +175,7 @@ def output_ignores_source(suffix="", advice=_PAIRED_ADVICE):
 def output_copies_source(
     suffix="", advice="Train for longer, or try a larger reconstruction_weight and a wider generator."
 ):
-    """Returns an `Alarm` for a translation whose outputs lie less than 5 % as far from the sources as targets do.
+    """Returns an `Alarm` for a translation whose outputs differ from the sources under 5 % as much as targets do.
 
     Args:
         suffix: As for `discriminator_won`. Defaults to `""`.
@@ -227,7 +227,7 @@ def reconstruction_stands_still():
 
 
 def cycle_stands_still(suffix):
-    """Returns an `Alarm` for reconstructions no better than in the first epoch, and no better than the mean.
+    """Returns an `Alarm` for reconstructions hardly better than in the first epoch, and hardly better than the mean.
 
     Args:
         suffix: As for `discriminator_won`.

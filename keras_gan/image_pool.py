@@ -68,7 +68,8 @@ class ImagePool(keras.layers.Layer):
         return ops.cast(shown, fakes.dtype)
 
     def _last(self, wanted, places, counts):
-        """Returns the content of places: the last counted fake that goes there, or else the old content.
+        """Returns the content of places: the last fake that goes there and for which `counts` is True, or else the old
+        content.
 
         Args:
             wanted: Tensor of ints `(m,)`, the places.

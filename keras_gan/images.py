@@ -109,8 +109,8 @@ def side_by_side(batches, gap=1):
     batches = [np.asarray(images, "float32") for images in batches]
     if any(x.ndim != 4 or x.shape[-1] not in (1, 3, 4) or len(x) != len(batches[0]) for x in batches):
         raise ValueError(
-            "batches must be equally many images (n, height, width, channels) with 1, 3 or 4 channels. "
-            f"Received: {', '.join(str(x.shape) for x in batches)}."
+            "batches must be images (n, height, width, channels), with the same n and 1, 3 or 4 channels. Received: "
+            f"{', '.join(str(x.shape) for x in batches)}."
         )
     height = batches[-1].shape[1]
     channels = 1 if all(x.shape[-1] == 1 for x in batches) else 3
@@ -137,8 +137,8 @@ def save(path, image):
     """Writes one image as a file.
 
     Args:
-        path: Path to write, in a folder that exists. The suffix sets the format: `.png`, `.jpg`, `.webp`, `.bmp`,
-            `.gif` or `.tif`.
+        path: Path to write, in a folder that exists. The suffix sets the format: `.png`, `.jpg`, `.jpeg`, `.webp`,
+            `.bmp`, `.gif`, `.tif` or `.tiff`.
         image: Array `(height, width, channels)`, uint8, with 1 or 3 channels.
 
     Returns:

@@ -1,8 +1,8 @@
 """All private names of Keras, TensorFlow and LiteRT that the package uses.
 
 Mixins override methods: each calls a public method of ours. Functions read or set private attributes. `NAMES` lists the
-names: `tests/system/test_architecture.py` reports those that are gone in a new release, and keeps them out of other
-files.
+names: `tests/system/test_architecture.py` reports those that are gone in a new release, and keeps all of them out of
+other files.
 """
 
 import contextlib
@@ -85,7 +85,7 @@ def inputs_of(dataset):
     Returns:
         List of `tf.data.Dataset`.
     """
-    # Not imported here, which takes seconds: without TensorFlow there are no datasets.
+    # Not imported here, since that takes seconds: without TensorFlow there are no datasets.
     tf = sys.modules.get("tensorflow")
     if tf is None:
         return []
@@ -193,9 +193,9 @@ def remember_what_saving_skips():
     """Makes Keras cache which attributes of an optimizer it leaves out of files.
 
     Keras 3.15 intends to, but stores the answer under one name and looks it up under another (`get_attr_skipset` in its
-    `saving_lib.py`). So it makes an optimizer each time it saves one: 70 kB that TensorFlow never frees, and on JAX an
-    array on all processes, for which a process that saves alone waits forever. `tests/test_gan.py` fails once Keras
-    fixes this.
+    `saving_lib.py`). So it makes an optimizer each time it saves one. On TensorFlow, this takes 70 kB that are never
+    freed. On JAX, it makes an array on all processes, for which a process that saves alone waits forever.
+    `tests/test_gan.py` fails once Keras fixes this.
     """
     # Without these names saving works as in Keras.
     with contextlib.suppress(ImportError, AttributeError):

@@ -89,7 +89,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         if isinstance(self.layer, keras.layers.Embedding):
             outputs = self.layer(inputs)
             return outputs / ops.cast(sigma, outputs.dtype)
-        # Linear in kernel and input: dividing the input divides the kernel, but not the bias.
+        # Linear in kernel and input: dividing the input has the effect of dividing the kernel, but not the bias.
         return self.layer(inputs / ops.cast(sigma, inputs.dtype))
 
     def compute_output_shape(self, input_shape):
@@ -415,7 +415,7 @@ class Residual(keras.layers.Layer):
 
     Args:
         residual: List of layers, the residual path. If there is a `ConditionalBatchNormalization` among them, the block
-            also takes `[x, given]`, and passes `given` on to that layer.
+            is called on `[x, given]`, and passes `given` on to that layer.
         shortcut: List of layers that map the input to the same shape. Defaults to `()`, the identity.
         **kwargs: `name` and other arguments of `keras.layers.Layer`.
 
@@ -514,8 +514,9 @@ def _top_vector(matrix, vectors):
     """
     responses = ops.matmul(matrix, vectors)
     power = ops.matmul(ops.transpose(responses), responses)
-    # The 4096th power of the matrix, after scaling, projects onto the first eigenvector. The largest entry of a
-    # positive semidefinite matrix is on its diagonal, and (1/16) ** 8 is still far above the smallest float32.
+    # The 4096th power of the matrix, after scaling, projects onto the first eigenvector. Nothing underflows: the
+    # largest entry of a positive semidefinite matrix is on its diagonal, and (1/16) ** 8 is still far above the
+    # smallest float32.
     for _ in range(4):
         power = power / (ops.max(power) + 1e-30)
         for _ in range(3):

@@ -34,8 +34,8 @@ class AdversarialLoss:
     Attributes:
         generator_uses_real: Bool, whether `generator` uses the real logits. If False, the generator's update leaves out
             the discriminator's pass over the real batch, and the argument is None.
-        needs_lipschitz: Bool, whether the loss is meaningful only for a Lipschitz discriminator, with bounded
-            gradients: by a gradient penalty, weight clipping or spectral normalization.
+        needs_lipschitz: Bool, whether the loss is meaningful only for a Lipschitz discriminator, whose gradients are
+            bounded by a gradient penalty, weight clipping or spectral normalization.
         boundary: Float, the logit at which the discriminator is undecided; the threshold of `real_accuracy`,
             `fake_accuracy` and `keras_gan.augmentation.AdaptiveAugmentation`. None for a loss in which a single logit
             has no meaning, such as one that depends only on differences of logits: adding a number to all logits then

@@ -89,7 +89,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
         self.evaluation_metrics = []
         # `StepMeans` of the logs of training steps; None before `compile`.
         self.step_means = None
-        # For comparisons of backups: learning rates change in training.
+        # The first settings, for comparisons of backups: learning rates change later.
         self.first_settings = None
         self._jit_option = "auto"
         # For `final_logs`: the running evaluation, and the names logged by the last one.
@@ -349,7 +349,7 @@ class AdversarialModel(backend.Trainer, keras_private.FinalLogs, keras.Model):
             validation_freq: Int n, to validate after every n-th epoch; or list of ints, the epochs to validate after.
 
         Returns:
-            `keras.callbacks.History` of the logs in `log_names`, and with `validation_data` of the results of
+            `keras.callbacks.History` of the logs in `log_names` and, if there is `validation_data`, of the results of
             evaluation, prefixed with `val_`. If the losses are not finite, metrics that need finite features are NaN.
 
         Raises:

@@ -252,7 +252,7 @@ def connect_cycle(generators, discriminators):
                 f"images of shape {made} from images of shape {source}."
             )
     if shapes[0][:2] != shapes[1][:2]:
-        raise ValueError(f"Images of both domains must be of one size. Received: {shapes[0]} and {shapes[1]}.")
+        raise ValueError(f"{first} and {second} must take images of one size. Received: {shapes[0]} and {shapes[1]}.")
     endings = [output_activation(generator) for generator in generators.values()]
     if endings[0] != endings[1]:
         raise ValueError(

@@ -87,7 +87,7 @@ def measure(gan, data, validation_data=None, callbacks=(), seconds=5.0):
         validation_data: As in `fit`. Defaults to None.
         callbacks: List of `keras.callbacks.Callback` as in training, but writing to a separate folder. Defaults to
             none.
-        seconds: Float > 0, about how long to time steps, after the first two; at least 4 and at most 500 steps are
+        seconds: Float > 0, about how long to time steps, after the first two; at least 3 and at most 499 steps are
             timed. Defaults to `5.0`.
 
     Returns:

@@ -470,7 +470,7 @@ def _squared_gradient_norm(discriminator, x):
 def _interpolate(real, fake, seed):
     real, fake = ops.cast(real, "float32"), ops.cast(fake, "float32")
     ones = (1,) * (len(real.shape) - 1)
-    # There are fewer packs than examples, so the number of rows says nothing about the replica's batch.
+    # Examples that fill no pack are left out, so the number of rows may not be that of the replica's batch.
     epsilon = backend.local_draw(
         lambda n: keras.random.uniform((n, *ones), dtype="float32", seed=seed), ops.shape(real)[0], per_example=False
     )

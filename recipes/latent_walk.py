@@ -2,14 +2,14 @@
 
 Two GANs of digits, with 16 latent dimensions, differ in their prior. The first is normal. Latents lie near a sphere of
 radius 4, the root of 16. The midpoint of two latents by linear interpolation (lerp) is shorter by a factor of sqrt(2),
-where latents are rarely drawn. Spherical interpolation (slerp) keeps the length. Changing one factor at a time shows
-its effect; truncation draws latents nearer to zero. Two dimensions of the second prior have ten modes on a circle,
-since digits form clusters.
+and latents are rarely drawn there. Spherical interpolation (slerp) keeps the length. Changing one factor at a time
+shows its effect; truncation draws latents nearer to zero. Two dimensions of the second prior have ten modes on a
+circle, since digits form clusters.
 
 Command:   python recipes/latent_walk.py
 Minutes:   3 of one CPU core
 Expected:  Norms of latents are 3.9, halfway 2.8 by lerp and 3.9 by slerp. From a truncation of 0.5 to none, precision
-           falls from 0.92 to 0.53, recall rises from 0.12 to 0.78. A classifier is confident for 59 % and 56 % (ten)
+           falls from 0.92 to 0.53, recall rises from 0.12 to 0.78. A classifier is sure of 59 % (56 %: ten modes)
 
 Reference: [White, 2016](https://arxiv.org/abs/1609.04468), slerp;
            [Brock et al., 2018](https://arxiv.org/abs/1809.11096), truncation;

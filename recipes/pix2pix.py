@@ -5,7 +5,7 @@ determines the color. Nothing in the outline determines the position of the stri
 reconstruction loss alone outputs the median of all possible drawings, a flat color. A discriminator that judges patches
 makes the generator draw stripes. The weight of the reconstruction loss determines how much influence the discriminator
 has. `--l1-only` also trains with the reconstruction loss alone, for as many seconds as the first weight took.
-`keras_gan.settings.for_pairs` chooses the networks and the training settings; all training pairs are mirrored.
+`keras_gan.settings.for_pairs` chooses the networks and the training settings; training pairs are mirrored at random.
 
 Command:   python recipes/pix2pix.py --l1-only, with --data A B for pairs of your own
 Minutes:   75 on 2 CPU cores with AVX-512 (estimated from the time of a step): 19 for each of the four models

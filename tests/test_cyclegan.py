@@ -443,7 +443,7 @@ def _conv(shape, filters, strides=1, **options):
                 "generator_ab": lambda: _conv((32, 32, 3), 3, 2),
                 "generator_ba": lambda: keras.Sequential([keras.Input((16, 16, 3)), layers.UpSampling2D(2)]),
             },
-            r"both domains must be of one size",
+            r"must take images of one size",
         ),
         ({"generator_ba": lambda: _conv((16, 16, 3), 3)}, r"must end in the same activation.*tanh and linear"),
         ({"discriminator_b": lambda: _conv((16, 16, 6), 1)}, r"discriminator_b must judge images alone.*16, 16, 6"),

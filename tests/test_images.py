@@ -82,5 +82,5 @@ def test_side_by_side_puts_batches_next_to_each_other():
     # Transparent areas are white.
     assert (found[:, :, 6:10] == 1).all()
     assert images.side_by_side([gray, gray]).shape == (2, 2, 5, 1)
-    with pytest.raises(ValueError, match="equally many images"):
+    with pytest.raises(ValueError, match="with the same n"):
         images.side_by_side([gray, color[:1]])

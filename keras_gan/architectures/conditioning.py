@@ -91,7 +91,7 @@ def build_discriminator(chain, data_shape, condition, labels_by, stem=(), wrap=a
         condition: `keras_gan.conditions.Condition`, or None.
         labels_by: How the discriminator uses `given`: `"projection"` or `"concatenation"`.
         stem: List of layers from data to the features that are concatenated with `given`.
-        wrap: Function that takes a layer and returns a layer; it is applied to the layers that affect only the logits,
+        wrap: Function that takes a layer and returns a layer; it is applied to the layers that affect the logits but
             not the heads.
 
     Returns:

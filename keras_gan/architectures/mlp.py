@@ -94,7 +94,7 @@ def _hidden(units, negative_slope, dropout=0.0):
     dropout = check_number("dropout", dropout, 0, 1, open_high=True)
     chain = []
     for width in units:
-        chain += [layers.Dense(check_integer("units", width)), layers.LeakyReLU(negative_slope)]
+        chain += [layers.Dense(check_integer("each of units", width)), layers.LeakyReLU(negative_slope)]
         if dropout:
             chain.append(layers.Dropout(dropout))
     return chain

@@ -58,12 +58,13 @@ def resnet_generator(image_shape, latent_dim, width=64, condition=None, synchron
 
 
 def resnet_discriminator(image_shape, width=64, condition=None, labels_by="projection"):
-    """Builds the residual discriminator of SNGAN: each block halves the size, all weights are spectrally normalized.
+    """Builds the residual discriminator of SNGAN: each block but the last halves the size, and all weights are
+    spectrally normalized.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height and width divisible by 4.
-        width: Int > 0, the number of filters of the first block; each further block doubles them. Defaults to
-            `64`, which gives 64-128-256-512-1024 at 128 pixels, as in the paper.
+        width: Int > 0, the number of filters of the first block; each further block but the last doubles them. Defaults
+            to `64`, which gives 64-128-256-512-1024 at 128 pixels, as in the paper.
         condition: As in `dcgan_discriminator`. The embedding of `"projection"` is spectrally normalized, too.
         labels_by: As in `dcgan_discriminator`.
 

@@ -28,8 +28,9 @@ def check_data_shape(name, shape, ranks):
     return sizes
 
 
-def halvings(image_shape):
-    """Counts how many times to halve an image: until it is about 4 pixels small, or earlier if a side becomes odd.
+def halvings(image_shape, name="image_shape"):
+    """Counts how many times to halve an image: until its shorter side is about 4 pixels, or earlier if a side becomes
+    odd. Errors name the argument `name`.
 
     Raises:
         ValueError: If height or width is not divisible by 4.
@@ -37,8 +38,8 @@ def halvings(image_shape):
     height, width = image_shape[:2]
     if height % 4 or width % 4:
         raise ValueError(
-            "image_shape must have height and width divisible by 4, to be halved at least twice. "
-            f"Received: {height} x {width}."
+            f"{name} must have height and width divisible by 4, to be halved at least twice. Received: {height} x "
+            f"{width}."
         )
     n = 2
     while height % 2 ** (n + 1) == 0 and width % 2 ** (n + 1) == 0 and min(height, width) // 2**n > 4:

@@ -60,7 +60,7 @@ def unet_generator(source_shape, target_channels=None, width=64, dropout=0.0, sc
     dropout = check_number("dropout", dropout, 0, 1, open_high=True)
     scale = check_integer("scale", scale)
     size = (scale * source_shape[0], scale * source_shape[1])
-    halvings(size)
+    halvings(size, "source_shape" if scale == 1 else "scale * source_shape")
     deepest = next(k for k in range(_DEEPEST, 0, -1) if not any(n % _STRIDE**k for n in size))
     depth = deepest if depth is None else check_integer("depth", depth, 1, deepest)
     filters = [width * min(2**stage, _WIDEST) for stage in range(depth)]
@@ -120,7 +120,7 @@ def residual_generator(source_shape, target_channels=None, width=64, blocks=None
         - [Howard et al., 2017](https://arxiv.org/abs/1704.04861): separable convolutions
     """
     source_shape, target_channels, width = _check(source_shape, target_channels, width)
-    halvings(source_shape)
+    halvings(source_shape, "source_shape")
     blocks = (6 if max(source_shape[:2]) <= 128 else 9) if blocks is None else check_integer("blocks", blocks)
     check_bool("separable", separable)
     kind = layers.SeparableConv2D if separable else layers.Conv2D
@@ -206,8 +206,8 @@ def patch_discriminator(shape, width=64, receptive_field=None, normalize=True):
             and target together; for `GAN` and `CycleGAN`, it is that of one image.
         width: Int > 0, the number of filters of the first layer; each further layer doubles them, up to eight times
             as many. Defaults to `64`, as in the paper.
-        receptive_field: 16, 34 or 70, the side in pixels of the patch that a logit sees. Defaults to None, the largest
-            that is at most the shorter side, and whose layers can halve height and width without remainder.
+        receptive_field: 16, 34 or 70, the side in pixels of the patch that a logit sees. Defaults to None: the largest
+            one that is no larger than the shorter side and whose layers can halve height and width without remainder.
         normalize: Bool, whether there is instance normalization. Defaults to True.
 
     Returns:

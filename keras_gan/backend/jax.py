@@ -32,7 +32,8 @@ class Trainer(keras_private.StateStep):
         return jax.process_count() == 1
 
     def of_worker(self, data):
-        """Lets a process read only its part of each batch. As on TensorFlow, where data parallelism is all there is."""
+        """Lets a process read only its part of each batch, as on TensorFlow, but only under data parallelism,
+        TensorFlow's only kind."""
         distribution = keras.distribution.distribution()
         divides = isinstance(distribution, keras.distribution.DataParallel) and distribution.auto_shard_dataset
         parts = keras_private.parts_of(data) if divides and not self.is_alone else None

@@ -139,7 +139,10 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
                     path.touch()
                 (self.folder / "writable").unlink()
         except OSError as error:
-            raise OSError(error.errno, f"backup_dir must be a writable folder. {error.strerror}") from error
+            raise OSError(
+                error.errno,
+                f"backup_dir must be a writable folder. Received: {self.folder}: {error.strerror}. Choose another.",
+            ) from error
         backups = self._backups()
         for path in reversed(backups):
             try:
@@ -275,7 +278,8 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         if self._signal is not None:
             raise _end(
                 self._signal,
-                f"Training ended at {place}. Run the same code again, with backup_dir {self.folder}, to go on.",
+                f"Training ended at {place}. Run the same code again, with backup_dir {self.folder}, to resume any "
+                "epochs left.",
             )
 
     def _log(self, *message):

@@ -34,7 +34,7 @@ class _Order(keras.callbacks.Callback):
 
 
 def complete(callbacks, verbose, data, metrics=()):
-    """Adds the callbacks that training needs to a list of callbacks, one callback, or none.
+    """Completes a list of callbacks, one callback, or none, with the callbacks that training needs.
 
     Args:
         callbacks: What `fit` takes.

@@ -10,8 +10,8 @@ _BAR = 12
 
 
 class Progress(keras.callbacks.ProgbarLogger):
-    """Keras's progress bar, on one line of the terminal. It also shows the time left for the whole run, and it omits
-    `hidden_logs`.
+    """Keras's progress bar, on one line of the terminal. It also shows the time left for the whole run, and omits the
+    model's `hidden_logs`.
 
     During an epoch it shows as many means as fit into the line: a line that wraps can't be overwritten. At the end of
     an epoch it shows all means but the hidden ones. If standard output is a file, only these lines are printed. `fit`

@@ -28,7 +28,7 @@ from keras_gan.checks.training import (
     result_names,
     warn_without_lipschitz_control,
 )
-from keras_gan.checks.values import check_bool, check_integer, check_number, check_path, check_seed
+from keras_gan.checks.values import check_bool, check_integer, check_integers, check_number, check_path, check_seed
 
 __all__ = [
     "RANGES",
@@ -42,6 +42,7 @@ __all__ = [
     "check_ends",
     "check_images",
     "check_integer",
+    "check_integers",
     "check_metrics",
     "check_monitors",
     "check_names",

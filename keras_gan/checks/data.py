@@ -35,7 +35,7 @@ def check_data(x, y, batch_size, check, smallest_batch=1, later=None):
         TypeError: If the data are of a kind that `fit` does not take.
     """
     if x is None:
-        raise ValueError("x, the real data, must be given to fit. Received: None.")
+        raise ValueError("x, the real data, must be given. Received: None.")
     if batch_size is not None:
         check_integer("batch_size", batch_size)
     if is_arrays(x):
@@ -80,7 +80,7 @@ def _same(x, checked_x, checked_y):
 
 
 def is_endless(x):
-    """Tells if a stream goes on without end, as far as it says."""
+    """Tells if a stream says that it goes on without end."""
     if callable(getattr(x, "cardinality", None)):
         # TensorFlow's value for an infinite cardinality.
         return int(x.cardinality()) == -1
@@ -88,7 +88,7 @@ def is_endless(x):
 
 
 def check_ends(x, argument=None):
-    """Raises a ValueError if a stream goes on without end, as far as it tells.
+    """Raises a ValueError if a stream says that it goes on without end.
 
     Args:
         x: What `fit` takes as `x`.

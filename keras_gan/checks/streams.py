@@ -56,7 +56,7 @@ def plain(data):
 
 
 def _tensor(data):
-    # Keras accepts only these from a `DataLoader`.
+    # Keras accepts only torch tensors from a `DataLoader`.
     return sys.modules["torch"].as_tensor(plain(data))
 
 

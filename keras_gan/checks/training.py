@@ -47,8 +47,8 @@ def check_views(augmentation, condition):
     """Raises a ValueError if a condition compares views without an augmentation to make them."""
     if augmentation is None and condition.compares_views:
         raise ValueError(
-            "augmentation must make two views of each example that the condition can compare (consistency_weight), "
-            "such as keras_gan.augmentation.Affine(). Received: None."
+            "augmentation must be given, such as keras_gan.augmentation.Affine(), since the condition's "
+            "consistency_weight compares two views of each example. Received: None. Or set consistency_weight=0."
         )
 
 

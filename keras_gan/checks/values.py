@@ -45,6 +45,19 @@ def check_integer(name, value, low=1, high=None):
     return int(value)
 
 
+def check_integers(name, values):
+    """Returns positive integers, given one or a list of them, as a tuple of Python ints.
+
+    Raises:
+        ValueError: If a value is not a positive integer, or there is none.
+    """
+    if not isinstance(values, (list, tuple)):
+        return (check_integer(name, values),)
+    if not values:
+        raise ValueError(f"{name} must have at least one positive integer. Received: none.")
+    return tuple(check_integer(f"each of {name}", value) for value in values)
+
+
 def check_number(name, value, low=None, high=None, open_low=False, open_high=False):
     """Returns a finite number within bounds as a Python float.
 

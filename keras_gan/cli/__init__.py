@@ -116,14 +116,14 @@ def _print(text):
 
 
 def _fail(args, error):
-    """Prints one line with the error and the next step; returns the exit code."""
+    """Prints one line with the error and, on a full disk, the next step; returns the exit code."""
     # Errors from a backend can fill pages.
     reason = str(error)[:300] if isinstance(error, OpError) else str(error)
     if any(words in str(error) for words in _FULL):
         advice = "" if "Make room" in reason else " Make room."
         reason = f"{reason.rstrip(' .')}.{advice}{args.next_step}"
     elif isinstance(error, (MemoryError, OverflowError, OpError)):
-        reason = f"the computation failed, for example for lack of memory. {reason}"
+        reason = f"the computation failed, perhaps for lack of memory: end other programs, and try again. {reason}"
     print(f"keras-gan {args.command}: {' '.join(reason.split())}", file=sys.stderr)
     return 1
 

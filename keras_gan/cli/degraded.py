@@ -50,7 +50,7 @@ class Degraded(Images):
     """Images that are targets, with sources that are made from them.
 
     Args:
-        args: Namespace as for `Images`, and `degrade`.
+        args: Namespace as for `Images`, which also has `degrade`.
 
     Attributes:
         source_shape: Tuple `(height, width, channels)` of a source; `shape` is that of a target.
@@ -88,7 +88,7 @@ class Degraded(Images):
 
     @functools.cached_property
     def plain(self):
-        """`tf.data.Dataset` of the targets to train on, as they are."""
+        """`tf.data.Dataset` of the targets to train on, not mirrored or cropped."""
         return self.unvaried.map(lambda source, target: target)
 
     def check(self):

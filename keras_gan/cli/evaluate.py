@@ -29,7 +29,7 @@ from keras_gan.translation import default_metrics
 # The smallest number of examples that `DensityCoverage` compares.
 _FEWEST = 6
 _MEANINGS = {
-    "mae": "mean absolute error of values in [-1, 1]; lower is better",
+    "mae": "mean absolute error in the outputs' units; lower is better",
     "psnr": "in dB; higher is better",
     "ssim": "structural similarity; higher is better; 1 if outputs equal their targets",
     "frechet_distance": "lower is better; 0 if samples match the data",
@@ -94,10 +94,10 @@ def add(commands):
         "--features",
         choices=("classifier", "self_supervised", "inception", "none"),
         help="what to compare. classifier: features of a small classifier, trained once on the labeled data and kept "
-        "(default if the data have classes, except with --degrade). self_supervised: features of a network trained "
-        "without labels, which is read from the file, or else trained once and kept (default for a folder without "
-        "subfolders, for pairs and for two sets). inception: features of InceptionV3, whose weights are downloaded "
-        "once. none: the pixels",
+        "(default if the data have classes, except with --degrade). self_supervised: features of a network "
+        "trained without labels, which is read from the GAN's file, or else trained once and kept (default for "
+        "a folder without subfolders, --degrade, pairs and two sets). inception: features of InceptionV3, whose "
+        "weights are downloaded once. none: the pixels",
     )
     parser.add_argument("--batch-size", type=positive, default=250, metavar="N", help="images per batch (default: 250)")
     parser.add_argument("--skip-bad-images", action="store_true", help="for folders: skip images that can't be read")
@@ -209,7 +209,7 @@ class _Samples:
         return self._load(1000, "train", False)
 
     def figures(self, features, max_examples):
-        """Returns a dict of the figures that an evaluation does not measure."""
+        """Returns a dict of figures in addition to those of `evaluate`."""
         return {}
 
     def _load(self, batch_size, split, labels):
@@ -275,7 +275,7 @@ class _Enlarged(_Outputs):
 class _BothWays:
     """Outputs of a translation between two sets, to be compared with both sets; attributes as in `_Samples`."""
 
-    noun, default_features = "outputs of each set", "self_supervised"
+    noun, default_features = "outputs each way", "self_supervised"
 
     def __init__(self, args):
         _check_options(args, "--unpaired", ["direction", "group", "degrade"])

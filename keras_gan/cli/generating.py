@@ -66,7 +66,7 @@ class Generation:
         return self.source.noise(split=1), _metrics(found, Memorization(found, self.source.noise()))
 
     def figures(self, features):
-        """Returns a dict of the figures that evaluations don't measure."""
+        """Returns a dict of figures in addition to those of evaluations."""
         return {}
 
     def export(self, gan, run_dir):

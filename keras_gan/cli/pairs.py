@@ -39,7 +39,7 @@ def add_options(parser):
         "--group",
         metavar="REGEX",
         help="for pairs: a regular expression. Pairs whose names have the same matching text stay together when some "
-        "are held out; if it has parentheses, only the text in the first ones is compared",
+        "are held out; if it has parentheses, only the text that the first pair captures is compared",
     )
 
 
@@ -190,7 +190,7 @@ class Pairs(Source):
 
     @functools.cached_property
     def plain(self):
-        """`tf.data.Dataset` of the targets to train on, as they are."""
+        """`tf.data.Dataset` of the targets to train on, not mirrored or cropped."""
         return self.unvaried.map(lambda source, target: target)
 
     def check(self):

@@ -21,7 +21,7 @@ code, pre { background: var(--soft); border-radius: .25rem; padding: .1rem .3rem
 .alarm { border-left: .25rem solid #c60; padding-left: .8rem; }
 """
 
-# Pixels of a small image on the page.
+# Limits of a small image's width, in pixels.
 _NARROWEST, _WIDEST = 96, 256
 
 
@@ -31,7 +31,7 @@ def _each(*names):
     return tuple(f"{name}{suffix}" for name in names for suffix in ("", "_a", "_b"))
 
 
-# One plot over the epochs for each: title, then names in the logs.
+# One plot over the epochs for each entry: its title and the logs that it shows.
 _CURVES = (
     ("Distance from held-out images (lower is better)", _each("val_kernel_distance")),
     ("Precision and recall (higher is better)", ("val_precision", "val_recall")),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import reprlib
 import shlex
 
 from keras_gan import saving
@@ -81,10 +82,11 @@ class RunFolder:
         """
         for name, value in facts.items():
             value = json.loads(json.dumps(value))
-            if self.options.setdefault(name, value) != value:
+            began = self.options.setdefault(name, value)
+            if began != value:
                 raise ValueError(
-                    f"{name} must be the same as when the run in {self.path} began. Received: other values. Restore "
-                    "the data, or give another --run-dir."
+                    f"{name} must be the same as when the run in {self.path} began. Received: {reprlib.repr(value)}; "
+                    f"it began with {reprlib.repr(began)}. Restore the data, or give another --run-dir."
                 )
         self.path.mkdir(parents=True, exist_ok=True)
         with saving.replacing(self.path / _OPTIONS) as part:

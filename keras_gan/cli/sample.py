@@ -14,7 +14,7 @@ def add(commands):
         run,
         help="draw samples of a GAN",
         description="Draws samples of a saved GAN, with its averaged weights if it has any. Images are written side by "
-        "side as one picture, any data as an array.",
+        "side as one picture; any data can be written as an array.",
     )
     parser.add_argument("gan", help="a .keras file that gan.save wrote")
     parser.add_argument("--count", type=positive, default=64, metavar="N", help="number of samples (default: 64)")

@@ -59,7 +59,8 @@ class Source:
             batch_size: Int.
             split: 0 for the examples to train on, 1 for those that metrics compare. Defaults to `0`.
             flip: Bool, whether to mirror examples at random. Defaults to False.
-            crop: Int, how many pixels larger to read images, to crop random windows from them. Defaults to `0`.
+            crop: Int, by how many pixels images are read larger, so that random windows can be cropped. Defaults to
+                `0`.
             seed: Int. Defaults to None, the seed of the command line.
 
         Returns:
@@ -80,7 +81,7 @@ class Source:
         """Makes noise in place of examples, at most `COMPARED`.
 
         Args:
-            split: As in `load`. For 0, which only `Images` takes, the noise has no labels. Defaults to `0`.
+            split: As in `load`. With split 0, which only `Images` supports, the noise has no labels. Defaults to `0`.
 
         Returns:
             `tf.data.Dataset`. All batches are the same: memory does not grow with their number.
@@ -101,7 +102,10 @@ class Source:
         # Not strict: labels may follow the images.
         for name, images in zip(self.names, first, strict=False):
             if len(images) > 1 and (images == images[:1]).all():
-                raise ValueError(f"{self.option} must hold different images. Received: {name}, where all are the same.")
+                raise ValueError(
+                    f"{self.option} must hold different images. Received: {name}, whose first {len(images)} are "
+                    "the same."
+                )
 
     @property
     def refused(self):
@@ -115,8 +119,8 @@ class Source:
         return f"{len(named)} {self.defect}: {first_named(named)}"
 
     def _say_small(self, sizes, shapes):
-        """Returns a line for each set (`names`) that has images smaller than `shapes`, which are enlarged; both
-        arguments have an entry for each set."""
+        """Returns a line for each set in `names` with images smaller than its shape, which are enlarged. Both arguments
+        have an entry for each set."""
         return [
             f"Some images of {name} are smaller, down to {each[0][1]}x{each[0][0]}: they are enlarged."
             for name, each, shape in zip(self.names, sizes, shapes, strict=True)
@@ -141,7 +145,7 @@ def repeated(batch, count):
 
 
 def repeated_noise(shape, other, count):
-    """Makes noise in place of `count` pairs, at most of `COMPARED`, as `Source.noise` does."""
+    """Makes noise in place of `count` pairs, but at most `COMPARED`, as `Source.noise` does."""
     count = min(COMPARED, count)
     return repeated(noise_of_two(shape, other, min(count, BATCH)), count)
 
@@ -208,18 +212,17 @@ class Images(Source):
             )
         self._found, self.unreadable = found, found.unreadable
         self.total = found.count - len(found.unreadable)
-        self._check_count(self.total, _FEWEST)
+        self._check_count(self.total, _FEWEST, "that can be read, of which a third is held out")
         self.splits, self._withheld = self._split()
         self.count = self._count_train()
-        self._check_count(self.count, FEWEST)
+        self._check_count(self.count, FEWEST, "to train on, beside those held out")
         self.shape = (*self._size(), self._channels())
         self.condition = self._condition() if args.labels else None
 
-    def _check_count(self, count, fewest):
+    def _check_count(self, count, fewest, kind):
         if count < fewest:
             raise ValueError(
-                f"source must have at least {_FEWEST} images that can be read, of which a third is held out. Received: "
-                f"{self._args.source}, with {self.total}."
+                f"source must have at least {fewest} images {kind}. Received: {self._args.source}, with {count}."
             )
 
     def _split(self):
@@ -305,7 +308,7 @@ class Images(Source):
 
     @functools.cached_property
     def plain(self):
-        """`tf.data.Dataset` of the images to train on, without labels, as they are."""
+        """`tf.data.Dataset` of the images to train on, without labels, not mirrored or cropped."""
         return self.unvaried.map(lambda images, labels: images) if self._args.labels else self.unvaried
 
     def facts(self):

@@ -52,8 +52,8 @@ _CHOICES = {
     "cycle_weight": (float, "for --unpaired: the weight of the error of images translated there and back"),
     "identity_weight": (
         float,
-        "for --unpaired: the weight of the identity loss, for images that are in the target "
-        "set already, as a share of --cycle-weight",
+        "for --unpaired: the weight of the identity loss (on images already in the target set), as a share of "
+        "--cycle-weight",
     ),
     "crop": (int, "read images this many pixels larger, and crop random windows from them; 0 for none"),
     "ema": (float, "the momentum of the average of the generator's weights"),
@@ -66,10 +66,10 @@ def add(commands):
         "train",
         run,
         help="train a GAN on images, a translation on pairs or two sets of images, or a model that enlarges images",
-        description="Trains a GAN on images, and writes a report with samples and figures, the GAN, and a checked file "
-        "of its generator for a phone. With --pairs, --unpaired or --degrade it trains a translation of images "
-        "instead. It first prints what it found and what it will do. To resume a run, whatever ended it, give the same "
-        "command with the same --run-dir.",
+        description="Trains a GAN on images. Writes the GAN, a checked file of its generator for a phone, and a report "
+        "with samples and figures. With --pairs, --unpaired or --degrade it trains a translation of images instead. It "
+        "first prints what it found and what it will do. To resume a run, whatever ended it, give the same command "
+        "with the same --run-dir.",
     )
     parser.set_defaults(next_step=" To resume, give the same command with the same --run-dir.")
     kind = parser.add_mutually_exclusive_group(required=True)
@@ -108,8 +108,8 @@ def add(commands):
         "--image-size",
         type=positive,
         metavar="N",
-        help="height and width in pixels, for pairs those of the target (default: the images' own size if all share "
-        "one of at most 128 pixels that the networks can make, else 64)",
+        help="height and width in pixels, for pairs those of the target (default: the images' own size if it is the "
+        "same for all, at most 128, and possible for the networks; else 64)",
     )
     data.add_argument("--labels", action="store_true", help="learn classes: the subfolders, or the classes of the set")
     data.add_argument(
@@ -210,7 +210,7 @@ def _task(args):
     if foreign:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)
         takers = [other for other, task in _TASKS.values() if set(foreign) - set(_foreign(task))]
-        raise ValueError(f"{flags} must be left out for {called}. This is only for {' and '.join(takers)}.")
+        raise ValueError(f"{flags} must be left out for {called}. Only {' and '.join(takers)} take any of these.")
     return kind(args)
 
 

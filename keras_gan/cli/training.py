@@ -1,4 +1,4 @@
-"""The training of `keras-gan train`: its plan within the minutes, its dry run, and `fit`."""
+"""The training of `keras-gan train`: its plan for the time limit, its dry run, and `fit`."""
 
 import contextlib
 import tempfile
@@ -57,8 +57,8 @@ class Training:
         return self._strategy is None or self._strategy.extended.should_checkpoint
 
     def plan(self):
-        """Trains the features and finds the number of steps. Records how many steps each of them takes, unless a
-        resumed run has recorded that already."""
+        """Trains the features and finds the number of steps. Records the steps of the features' and of the run's
+        training, unless a resumed run already has."""
         print(f"{'Resuming' if self._folder.has_backup else 'Writing'} in {self._folder.path}. To resume after")
         print(f"an interruption, give the same command with --run-dir {self._folder.path}.", flush=True)
         self._note(images=self._source.facts())

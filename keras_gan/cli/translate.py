@@ -204,7 +204,7 @@ def _translate(model, generator, pictures, batch_size, silent):
         batch = model.infer(generator, batch, batch_size)
         made.append(images.signed(batch, generator)[: n - start])
         if not np.isfinite(made[-1]).all():
-            raise ValueError("model must make finite values. Received: one whose outputs are NaN or infinite.")
+            raise ValueError("model must make finite values. Received: NaN or infinite outputs. Give another model.")
         if progress is not None:
             progress.update(min(n, start + batch_size))
     return np.concatenate(made)

@@ -177,7 +177,7 @@ class Unpaired(Source):
 
     @functools.cached_property
     def plain(self):
-        """`tf.data.Dataset` of the images of both sets to train on, as they are."""
+        """`tf.data.Dataset` of the images of both sets to train on, not mirrored or cropped."""
         return mixed(self.unvaried)
 
     def facts(self):

@@ -10,7 +10,8 @@ _MARGIN = 0.1
 
 
 class Standard:
-    """Converter of batches of images to images in [-1, 1] of one size; call `images`. (`to_integers` converts labels.)
+    """Converter of batches of images to images in [-1, 1] of one size, by its method `images`. (`to_integers` converts
+    labels.)
 
     Args:
         first: Images of the first batch, an array `(batch, ...)`.
@@ -37,15 +38,15 @@ class Standard:
         least, most = images.min(initial=high), images.max(initial=low)
         if not (low - margin <= least and most <= high + margin):
             raise ValueError(
-                f"images must lie in [{low}, {high}], as those of the first batch. Received: values from {least} to "
-                f"{most}. Pass data_range=(low, high), the values of black and white."
+                f"images must lie in [{low}, {high}], the range of data_range or of the first batch. Received: values "
+                f"from {least} to {most}. Pass data_range=(low, high), the values of black and white."
             )
         if self._size is not None and images.shape[1:3] != self._size:
             images, low, high = np.stack([fit(x, self._size) for x in to_bytes(images, (low, high))]), 0, 255
         if images.shape[1:] != self.shape:
             raise ValueError(
-                f"image_size must be given, such as 64, for images of different sizes. Received: {self.shape} and "
-                f"{images.shape[1:]}."
+                f"images must have one shape. Received: {self.shape} and {images.shape[1:]}. Pass image_size, such "
+                "as 64, if only their sizes differ."
             )
         return np.clip((images.astype("float32") - low) / np.float32((high - low) / 2) - 1, -1, 1)
 

@@ -42,7 +42,7 @@ def cached(pictures, place=None):
 
     Raises:
         ValueError: If the pictures differ in shape, or can't be read.
-        OSError: If the cache can't be written, such as on a full disk; then nothing is left of it.
+        OSError: If the cache can't be written, such as on a full disk; then nothing new is left of it.
     """
     place = default_place() if place is None else Path(place).expanduser()
     digest = hashlib.sha256(json.dumps([_VERSION, pictures.key()]).encode()).hexdigest()
@@ -151,7 +151,7 @@ def _intact(log, header, path):
 
 
 def _write(pictures, before, log, header, folder):
-    """Decodes the pictures that are missing in the chunks, and returns the complete chunks."""
+    """Decodes the pictures that are missing in the chunks, and returns the new chunks."""
     chunks, shape, path = [], _shape(before), folder / "images"
     total = pictures.nbytes if shape is None else math.prod(shape) * len(pictures)
     _check_room(total, path, folder, bool(before))

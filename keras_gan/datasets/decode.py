@@ -145,7 +145,7 @@ def _to_srgb(image):
     content = image.info.get("icc_profile")
     if not content:
         return image
-    # Only color images have a profile.
+    # Profiles describe colors, not alpha.
     alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
     colors = image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
     try:

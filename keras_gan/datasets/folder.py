@@ -71,7 +71,7 @@ class Folder(Pictures):
 
     @functools.cached_property
     def labels(self):
-        """List of ints, the numbers of the files' classes, 0 for those outside of any."""
+        """List of ints, the numbers of the files' classes, 0 for files in no subfolder."""
         numbers = {name: i for i, name in enumerate(self.classes)}
         return [numbers[name.partition("/")[0]] if "/" in name else 0 for name in self.names]
 

@@ -76,7 +76,7 @@ def load(
     other suffixes. JPEGs at least four times as large as requested are decoded at 1/2, 1/4 or 1/8 of their size, but
     never below twice the requested size, and then resized. Images of more than 89 million pixels count as images that
     can't be read (see `on_error`). Files whose names begin with a dot are ignored. Notes, tables and system files, such
-    as .txt, .json, .csv and Thumbs.db, may lie next to them. Links are followed, except to a parent folder.
+    as .txt, .json, .csv and Thumbs.db, may lie next to images. Links are followed, except to a parent folder.
 
     Returns:
         `tf.data.Dataset` of known length, of images `(batch, height, width, stack * channels)`, float32 in [-1, 1], or

@@ -15,7 +15,7 @@ def class_names(name):
         List of strings. For a folder these are the names of its subfolders: images with a label lie in `names[label]`.
 
     Raises:
-        ValueError: If the name is unknown, or the set has no labels.
+        ValueError: If the name is unknown, or a TensorFlow set has no labels.
 
     Example:
 

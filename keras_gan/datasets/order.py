@@ -66,8 +66,8 @@ class Order:
             0 to 2**63 - 1.
         """
         steps, passes = self._now
-        # NumPy treats a missing last number of a seed as 0. So in the first pass of an epoch (number 0) the order
-        # depends only on the seed and the steps.
+        # To NumPy, a seed that ends in 0 equals the same seed without it. So in the first pass of an epoch, number 0,
+        # the order depends only on the seed and the steps.
         rng = np.random.default_rng([self._seed, *([] if steps is None else [steps]), next(passes)])
         length, stack = self._shape
         rounds = range(-(-length // self._n))

@@ -141,7 +141,7 @@ def load_pairs(
 def _check_degrade(degrade, b, scale, direction, target_channels):
     """Returns `degrade` as an int. Raises a ValueError if another argument that describes sources is given."""
     degrade = check_integer("degrade", degrade, 2)
-    partner = None if b is None else type(b).__name__
+    partner = None if b is None else f"a {type(b).__name__}"
     for name, value, default in (
         ("b", partner, None),
         ("scale", scale, 1),
@@ -151,7 +151,7 @@ def _check_degrade(degrade, b, scale, direction, target_channels):
         if value != default:
             raise ValueError(
                 f"{name} must be {default!r} with degrade, which makes sources from the targets in a. "
-                f"Received: {value!r}, degrade={degrade}."
+                f"Received: {value}, and degrade={degrade}."
             )
     return degrade
 
@@ -283,7 +283,7 @@ class Pairs(Pictures):
         return [((height, width // 2), mode)] * 2
 
     def _read(self, files):
-        # Before the work of decoding, by the sizes in the headers.
+        # Checks the sizes in the headers first: decoding takes longer.
         found = self._turn(self._header(files))
         if self.sizes is None:
             _check_scale(*(size for size, _ in found), self.scale)

@@ -117,8 +117,8 @@ def collect(pictures):
             labels.append(label)
     if bad:
         pictures.report(bad)
-    # Slice only if necessary: views of a slice keep its base array alive, not the slice, and `load` shares an array
-    # only as long as it is alive.
+    # Slices only if necessary: `load` shares an array only while it is alive, and views of a slice keep only the
+    # slice's base array alive.
     return stacked[: len(labels)] if bad else stacked, np.array(labels, "int32")
 
 

@@ -163,7 +163,7 @@ def steady(dataset):
 
 
 def _take(images, picks):
-    # NumPy copies, and waits for the disk, without holding the GIL. `np.take` would copy all of a view.
+    # NumPy copies, and waits for the disk, without holding the GIL. On a view, `np.take` would copy all of it.
     return np.take(images, picks, axis=0) if images.flags.c_contiguous else images[picks]
 
 

@@ -140,7 +140,7 @@ def _pictures(name, data, split, size, channels, on_error):
     except ValueError as error:
         if not str(error).startswith("name "):
             raise
-        # `load`'s argument, in its words.
+        # The error names `load`'s argument.
         raise ValueError(f"{name} {str(error).removeprefix('name ')}") from error
 
 

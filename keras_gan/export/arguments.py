@@ -72,8 +72,7 @@ def check_options(filepath, format, quantize, batch_sizes, output, card, acceler
         raise ValueError(f"quantize must be one of {', '.join(map(repr, _PRECISIONS))}. Received: {quantize!r}.")
     if output not in _OUTPUTS:
         raise ValueError(f"output must be one of {', '.join(map(repr, _OUTPUTS))}. Received: {output!r}.")
-    batch_sizes = tuple(batch_sizes) if isinstance(batch_sizes, (list, tuple)) else (batch_sizes,)
-    batch_sizes = tuple(checks.check_integer("batch_sizes", batch) for batch in batch_sizes or (None,))
+    batch_sizes = checks.check_integers("batch_sizes", batch_sizes)
     if len(set(batch_sizes)) < len(batch_sizes):
         raise ValueError(f"batch_sizes must differ. Received: {batch_sizes}.")
     if format != "litert":
@@ -83,8 +82,13 @@ def check_options(filepath, format, quantize, batch_sizes, output, card, acceler
                     f"{name} must be left out unless format='litert': only .tflite files support it. Received: "
                     f"{name} with format={format!r}. Leave {name} out, or write NAME.tflite."
                 )
-    if format == "onnx" and (sample or output != "float32"):
-        raise ValueError("sample and output are for .tflite files and SavedModels. Received: one of them for ONNX.")
+    if format == "onnx":
+        for name, value, default in (("sample", sample, False), ("output", output, "float32")):
+            if value != default:
+                raise ValueError(
+                    f"{name} must be left out for ONNX: only .tflite files and SavedModels support it. Received: "
+                    f"{name}={value!r}. Leave {name} out, or write NAME.tflite."
+                )
     if sample and quantize == "int8":
         raise ValueError(
             "sample=True needs float arithmetic for its random numbers, and quantize='int8' allows only integers. Use "

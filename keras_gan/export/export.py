@@ -200,7 +200,7 @@ def export_translation(
     # Imported here, so that this module can be imported on other backends without TensorFlow.
     from keras_gan.export import rewrite
 
-    # In half precision rounding depends on the batch size.
+    # In half precision, rounding depends on the batch size.
     generator = rewrite.rebuild(generator, task.symbolic_inputs(), fast=False)
     (alone,) = tasks.Translation(sources).signatures(generator)
     verify.check_alone(generator, alone, checks.RANGES.get(networks.output_activation(generator)))

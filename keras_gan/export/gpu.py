@@ -100,7 +100,7 @@ def prove(filepath, signatures, quantize, bounds=None):
         difference, rounding = float(np.abs(received - wanted).max()), _ROUNDING * float(np.abs(wanted).max())
         if not difference <= _MAX_ERROR[quantize] * (high - low) / 2 + rounding:
             raise ValueError(
-                f"The GPU ({ran.driver}) differs from the CPU by {difference:.2g} in {name!r}, of outputs in "
+                f"The GPU ({ran.driver}) differs from the CPU by {difference:.2g} in {name!r}, for outputs in "
                 f"[{low:.6g}, {high:.6g}]. {gpu_rules.instead(())}."
             )
         if not _variation(received) >= _MIN_VARIATION * _variation(wanted) - rounding:

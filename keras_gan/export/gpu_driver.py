@@ -31,8 +31,7 @@ class Run:
         driver: String, the driver's name.
         outputs: Dict of signatures to arrays `(feeds, batch, ...)`; empty if nothing ran.
         times: List of floats, seconds of each timed run of the first signature.
-        refused: Dict from each operation that the delegate leaves to the CPU to the delegate's reason; empty if it
-            leaves none.
+        refused: Dict with the delegate's reason for each operation that it leaves to the CPU; empty if it leaves none.
         failure: String, any other failure, or None.
     """
 
@@ -97,7 +96,7 @@ def _run(filepath, feeds, seconds, with_cpu, driver, folder):
                 command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, timeout=limit
             )
         except subprocess.TimeoutExpired:
-            failure = f"it was ended after {limit:g} s"
+            failure = f"it was stopped after {limit:g} s"
         else:
             try:
                 result = json.loads(done.stdout.decode().splitlines()[-1])

@@ -8,7 +8,7 @@ from keras_gan.keras_private import nodes_of
 
 LITERT = "2.3.0"
 _MAX_RANK = 4
-# The newest version of each operation.
+# The newest version that runs, by operation.
 _VERSIONS = {
     "ABS": 1,
     "ADD": 1,

@@ -20,7 +20,7 @@ def main(filepath, options):
     except Exception as error:
         reason = str(error).strip() or type(error).__name__
         if not isinstance(error, (ImportError, ValueError)) or filepath not in reason:
-            reason = f"file must be a generator that runs. Received: {filepath}. {reason}"
+            reason = f"filepath must be a generator that runs. Received: {filepath}. {reason}"
         result = {"error": " ".join(reason.split())[:500], "missing": isinstance(error, ImportError)}
     print("\n" + json.dumps(result))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan.checks.values import check_integer, check_number
+from keras_gan.checks.values import check_integers, check_number
 from keras_gan.export import gpu_driver, runners, tables
 
 # Seconds in addition to the requested ones: imports, loading, a few runs of a large network.
@@ -122,8 +122,7 @@ def benchmark(filepath, threads=(1, 2), seconds=1.0, accelerator=None):
     result.latencies[0].median  # milliseconds for one image
     ```
     """
-    threads = list(threads) if isinstance(threads, (list, tuple)) else [threads]
-    threads = [check_integer("threads", n) for n in threads or [None]]
+    threads = check_integers("threads", threads)
     seconds = check_number("seconds", seconds, 0, open_low=True)
     filepath = Path(filepath)
     check_accelerator(accelerator, runners.format_of(filepath))
@@ -189,7 +188,9 @@ def _measure_gpu(filepath, seconds):
         )
     if ran.failure:
         refused = "; ".join(f"{operation}: {reason}" for operation, reason in ran.refused.items())
-        raise ValueError(f"file must run on the GPU ({ran.driver}). Received: {filepath}: {refused or ran.failure}.")
+        raise ValueError(
+            f"filepath must run on the GPU ({ran.driver}). Received: {filepath}: {refused or ran.failure}."
+        )
     times = Latency(None, float(np.median(ran.times)) * 1e3, min(ran.times) * 1e3, len(ran.times))
     return Benchmark(filepath, size(filepath), name, len(next(iter(feed.values()))), [times], None, None, ran.driver)
 

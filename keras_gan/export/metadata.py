@@ -9,7 +9,7 @@ _NAME = "keras_gan.json"
 
 def write(filepath, format, facts):
     """Writes a dict into a file: as the metadata `keras_gan.json` of a .tflite file, whose buffer is JSON in UTF-8; as
-    properties of ONNX metadata; as `assets.extra/keras_gan.json` of a SavedModel.
+    the property of that name of ONNX metadata; as `assets.extra/keras_gan.json` of a SavedModel.
     """
     text = json.dumps(facts)
     if format == "litert":

@@ -103,7 +103,7 @@ class Report:
         precision = self.quantize or "float32"
         rows = [
             ("size", f"{self.bytes / 1e6:.2f} MB", f"{self.parameters:,} parameters, {precision}"),
-            ("largest error", f"{self.max_error:.2g}", f"of outputs in {describe_range(self.output_range)}"),
+            ("largest error", f"{self.max_error:.2g}", f"for outputs in {describe_range(self.output_range)}"),
             ("mean error", f"{self.mean_error:.2g}", ""),
             ("PSNR", f"{self.psnr:.1f} dB", ""),
         ]

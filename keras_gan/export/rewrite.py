@@ -1,7 +1,7 @@
 """Rewrites a generator for devices: the same function in float32, with operations that are fast there.
 
 On a device, a transposed convolution is slower than an ordinary convolution that computes the same numbers, arranged as
-channels, followed by a depth-to-space. Operations that a delegate can't run interrupt the delegate. The copy of a
+channels, followed by a depth-to-space. A delegate is interrupted by each operation that it can't run. The copy of a
 generator that is made here keeps its weights and its structure, but computes a few kinds of layers differently.
 """
 
@@ -21,7 +21,7 @@ _BEFORE = "_keras_gan_before"
 _MAX_GROWTH = 2
 
 
-# Up to this integer float16 is exact.
+# Up to this integer, float16 is exact.
 _MAX_CLASSES = 2048
 
 
@@ -97,7 +97,7 @@ def _lay_out(layout, before):
 
 
 def _depth_to_space(stride, start, size):
-    """Rearranges `(batch, h, w, stride ** 2 * channels)` to `(batch, *size, channels)`, cropped."""
+    """Returns a function from `(batch, h, w, stride ** 2 * channels)` to `(batch, *size, channels)`, cropped."""
     (top, left), (height, width) = start, size
 
     def layout(before):
@@ -119,9 +119,9 @@ def _to_space(x, stride):
 def _phases(x, kernel, stride):
     """Computes a transposed convolution as a convolution with an output channel for each phase of the stride.
 
-    In one dimension, with `m = ceil(k / stride)` and the kernel zero-padded to `m * stride` taps, output
-    `q * stride + p` is the sum over a of `x[q - m + 1 + a] * kernel[p + stride * (m - 1 - a)]`, a convolution with m
-    taps for each phase p.
+    In one dimension, with `m = ceil(k / stride)` and the kernel zero-padded to `m * stride` taps, output `q * stride +
+    p` is the sum over `a` of `x[q - m + 1 + a] * kernel[p + stride * (m - 1 - a)]`, a convolution with `m` taps for
+    each phase `p`.
 
     Args:
         x: Tensor `(batch, h, w, channels)`.

@@ -46,7 +46,7 @@ def format_of(filepath):
     """
     filepath = Path(filepath)
     if not filepath.exists():
-        raise ValueError(f"file must be a generator that was exported. Received: {filepath}, which does not exist.")
+        raise ValueError(f"filepath must be an exported generator. Received: {filepath}, which does not exist.")
     if filepath.is_dir():
         return "tf_saved_model"
     return "onnx" if filepath.suffix == ".onnx" else "litert"

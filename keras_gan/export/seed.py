@@ -36,8 +36,8 @@ def latents(prior, seeds):
     """Draws the latents for seeds, in operations that run on the CPU only.
 
     A GPU lacks these operations on integers, and half precision is too coarse for the tails of a prior: some GPUs give
-    zeros for every seed. GPUs refuse tensors with five axes, so the latents are computed with five, on the CPU, while
-    the network runs on the GPU.
+    zeros for every seed. GPUs refuse tensors with five axes. So the latents are computed with five axes, which keeps
+    them on the CPU, while the network runs on the GPU.
 
     Args:
         prior: `keras_gan.priors.Prior`.

@@ -160,7 +160,7 @@ def describe_range(output_range):
 
 
 def _check_bounds(errors, quantize, allowed):
-    outputs = f"of outputs in {describe_range(errors.output_range)}"
+    outputs = f"for outputs in {describe_range(errors.output_range)}"
     if quantize in _MAX_ERROR:
         if errors.max_error > allowed:
             raise ValueError(

@@ -76,8 +76,8 @@ class FeatureMetric(keras.metrics.Metric):
     Args:
         features: Keras model or function from data `(batch, ...)` to features `(batch, ...)`, or to a dict of them;
             None for the raw data. If `features` has an attribute `data_range`, such as `(-1, 1)`, a GAN with another
-            output range maps its data to that range first. It is saved with the metric, and with a GAN that has the
-            metric in `compile`. To be loaded again, a function must be registered with
+            output range maps its data to that range first. `features` is saved with the metric, and with a GAN that has
+            the metric in `compile`. To be loaded again, a function must be registered with
             `keras.saving.register_keras_serializable`; a lambda can't be loaded.
         name: String.
         dtype: As for any `keras.metrics.Metric`.
@@ -252,7 +252,7 @@ class FeatureMetric(keras.metrics.Metric):
             if not np.isfinite(values).all():
                 raise ValueError(
                     f"{self.name} needs finite features. Received: NaN or infinite features of {side} examples. "
-                    "Check the range that features takes, and that the examples are finite."
+                    "Check that the examples are finite, and in the range that `features` expects."
                 )
 
     def get_config(self):

@@ -15,11 +15,11 @@ _BATCH = 250
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class ClassifierScore(FeatureMetric):
-    """Certainty of a classifier about each generated example, and evenness of its classes. Higher is better.
+    """Certainty of a classifier about each generated example, and evenness of the classes it finds. Higher is better.
 
-    `exp(mean_i KL(p(y | x_i) || p(y)))`, with `p(y)` the mean of `p(y | x_i)`: between 1 and the number of classes.
-    It uses only generated examples, all at once and not in the ten splits of the paper. It streams: memory depends only
-    on the number of classes.
+    `exp(mean_i KL(p(y | x_i) || p(y)))`, with `p(y)` the mean of `p(y | x_i)`: between 1 and the number of classes. It
+    uses only generated examples, as one set and not in the ten splits of the paper. It streams: memory depends only on
+    the number of classes.
 
     Args:
         features: Keras model or function from data `(batch, ...)` to probabilities `(batch, classes)`, or to a dict
@@ -161,6 +161,6 @@ def _check_probabilities(name, mean):
     if not abs(mean.sum() - 1) < 1e-3 or mean.min() < 0:
         raise ValueError(
             f"{name} must return probabilities, which are not negative and sum to 1, or a dict with 'probabilities'. "
-            f"Received: means with the sum {mean.sum():.4g}, the lowest {mean.min():.4g}. End the classifier in a "
-            "softmax."
+            f"Received: class means with the sum {mean.sum():.4g} and the minimum {mean.min():.4g}. End the "
+            "classifier in a softmax."
         )

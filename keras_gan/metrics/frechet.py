@@ -99,8 +99,8 @@ class _Moments:
     def add(self, x):
         # Products take most of the time, so they are float32. They are centered on the batch's mean, which avoids
         # cancellation, the loss of digits in small differences of large numbers. The mean is rounded to half the digits
-        # of the sums, so its own products are exact. `rest`, the sum of what the rounding leaves over, enters through
-        # the two rows that are appended to the batch.
+        # of the sums, so its own products are exact. `rest` is the sum of what the rounding leaves over; the two rows
+        # appended to the batch add its products with the mean.
         wide = self._sum.dtype
         n = ops.shape(x)[0]
         center = ops.cast(ops.sum(x, axis=0) / ops.maximum(ops.cast(n, x.dtype), 1), _HALF[wide])

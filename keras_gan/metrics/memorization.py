@@ -90,7 +90,7 @@ class Memorization(BufferedMetric):
         return [np.mean(fake <= np.quantile(real, _QUANTILE))]
 
     def _to_nearest(self, x):
-        # Centered together, and one slice at a time: there may be many of each.
+        # Centers both on one mean, and takes a slice at a time: both may be large.
         mean = self._training.mean(0, dtype="float64")
         return np.concatenate([d.min(1) for _, d in squared_distances(x - mean, self._training - mean)])
 

@@ -196,7 +196,7 @@ def _over_columns(distance, real, fake):
 
 
 def _difference(x, y):
-    """Returns the difference of two samples' distribution functions, at each of their values in order."""
+    """Returns all values of two samples in order, and the difference of their distribution functions there."""
     t = np.sort(np.concatenate([x, y]))
     f, g = (np.searchsorted(np.sort(v), t, "right") / len(v) for v in (x, y))
     return t, f - g

@@ -41,7 +41,7 @@ def load_untrusted(filepath, compile=False):
     - archives with members that Keras does not write for a model without assets, or with compressed members;
     - layers that contain code (`Lambda`, even if `keras.config.enable_unsafe_deserialization()` was called), that read
       other files, or that are neither from Keras or keras_gan nor registered;
-    - weights that lie outside of the file, or that take more memory when they are loaded than bytes in the file.
+    - weights that lie outside of the file, or that take more bytes in memory when they are loaded than in the file.
 
     No code of the file runs, and no other file is read or written. The size and the speed of a network are not checked.
 
@@ -77,7 +77,7 @@ def load_untrusted(filepath, compile=False):
         if not path.is_file():
             raise ValueError("There is no such file.")
         if not zipfile.is_zipfile(path):
-            raise ValueError("It is not a zip archive, as Keras writes.")
+            raise ValueError("It is not a zip archive, but Keras writes one.")
         with zipfile.ZipFile(path) as archive:
             _check_members(archive)
             _check_config(json.loads(archive.read("config.json")), compile)
@@ -101,7 +101,7 @@ def _check_members(archive):
     for member in archive.infolist():
         # Uncompressed members can't be larger than the archive.
         if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
-            raise ValueError(f"{member.filename} must be stored as it is, as Keras does. It is compressed.")
+            raise ValueError(f"{member.filename} must be stored uncompressed, as Keras stores it. It is compressed.")
 
 
 def _check_config(config, compile):

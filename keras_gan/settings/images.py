@@ -121,7 +121,7 @@ class ImageSettings(Settings):
 
     def _default(self):
         default = for_images(self.shape, self.count)
-        # Each image is seen as often.
+        # Each image is seen equally often.
         return default.replace(steps=math.ceil(self.steps * self.batch_size / default.batch_size))
 
     def _data(self):

@@ -158,7 +158,7 @@ def for_pairs(source_shape, target_shape, count, minutes=None):
     quarter of the paper's number of weights. If targets are 2 or 4 times as large as sources and have as many channels,
     a super-resolution generator takes the place of the U-Net. This generator adds a residual to the enlarged source,
     which is already close to the target. So even before training, its output is as good as plain enlargement. With it,
-    the learning rate is 5e-4, as in the trials. If targets are larger than their sources and look different, pass
+    the learning rate is 5e-4, as in the trials. If targets are larger than their sources and look different, call
     `replace(architecture="unet", learning_rate=1e-3)`, which keeps the other settings.
 
     Pairs are mirrored, both images alike, if both are in color: mirroring suits photographs and drawings, but not

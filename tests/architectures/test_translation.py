@@ -31,7 +31,7 @@ def test_generators_make_images_as_large_as_their_sources(build, shape):
 def test_a_unet_enlarges_its_sources():
     generator = A.unet_generator((8, 10, 1), target_channels=3, width=4, scale=2)
     assert generator.output_shape == (None, 16, 20, 3) and generator.input_shape == (None, 8, 10, 1)
-    with pytest.raises(ValueError, match=r"divisible by 4.*Received: 18 x 20"):
+    with pytest.raises(ValueError, match=r"^scale \* source_shape must have .* divisible by 4.*Received: 18 x 20"):
         A.unet_generator((9, 10, 1), width=4, scale=2)
 
 
@@ -162,7 +162,7 @@ def test_dropout_is_for_training():
     ("build", "message"),
     [
         (lambda: A.unet_generator((30, 32, 3)), "divisible by 4"),
-        (lambda: A.residual_generator((32, 30, 3)), "divisible by 4"),
+        (lambda: A.residual_generator((32, 30, 3)), "^source_shape must have height and width divisible by 4"),
         (lambda: A.residual_generator((32, 32, 3), separable=1), "separable must be True or False"),
         (lambda: A.super_resolution_generator((32, 32, 3), 3), "scale must be 2 or 4. Received: 3"),
         (lambda: A.super_resolution_generator((32, 32, 5), 2), "1 to 4 channels"),

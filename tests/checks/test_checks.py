@@ -171,7 +171,7 @@ def test_data_of_no_number():
         gan.fit(np.full((4, 8, 8, 1), "a"))
     with pytest.raises(TypeError, match=r"Received: a list\. Turn a list .* numpy\.stack"):
         gan.fit([noise(-1, 1)[0]])
-    with pytest.raises(ValueError, match="must be given to fit"):
+    with pytest.raises(ValueError, match=r"x, the real data, must be given\. Received: None"):
         gan.fit()
     with pytest.raises(TypeError, match=r"images or \(images, labels\). Received: a dict"):
         gan.fit(tf.data.Dataset.from_tensor_slices({"image": noise(-1, 1)}).batch(8))

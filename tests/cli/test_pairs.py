@@ -174,7 +174,7 @@ def test_bad_pairs(folders, tmp_path, capsys):
     assert "at least 24 pairs" in message and "with 20. 16 images have no partner." in message
     message = said(a, tmp_path / "some")
     assert "6 images have no partner. Rename them" in message and "--skip-bad-images" in message
-    assert "alike, where all are the same" in said(a, tmp_path / "alike")
+    assert "alike, whose first" in said(a, tmp_path / "alike")
     assert "must be a folder that exists" in said(a, tmp_path / "none")
     assert "takes two folders, or one folder" in said(a, b, tmp_path / "copies")
     assert "--image-size, the size of targets, must be at least 16 and divisible by 4" in said(a, b, "--image-size", 30)

@@ -264,7 +264,7 @@ def test_bad_input(folder, tmp_path, capsys):
     for n in (1, 23):
         message = fails(capsys, images(f"only{n}", n), *SMALL, *run)
         assert "must have at least 24 images that can be read" in message and f", with {n}." in message
-    assert "where all are the same" in fails(capsys, images("same", 30, color=9), *SMALL, *run)
+    assert "are the same" in fails(capsys, images("same", 30, color=9), *SMALL, *run)
     single = images("single", 30) / "few"
     single.mkdir()
     message = fails(capsys, tmp_path / "single", "--labels", *SMALL, *run)

@@ -336,7 +336,7 @@ def test_errors_have_the_units_of_the_outputs(tmp_path, quantize, smallest, larg
     low, high = report.output_range
     assert 140 < low < 186 < 194 < high < 250
     for text in (str(report), (tmp_path / "g.tflite.md").read_text()):
-        assert f"of outputs in [{low:.6g}, {high:.6g}]" in text and "[-1, 1]" not in text
+        assert f"for outputs in [{low:.6g}, {high:.6g}]" in text and "[-1, 1]" not in text
 
 
 @pytest.mark.parametrize("quantize", [None, "int8"])
@@ -383,7 +383,7 @@ def test_how_large_an_error_may_be(scale, shift, bounds, unit, rounding, quantiz
     assert errors.psnr == pytest.approx(20 * np.log10(2 * unit / (0.98 * allowed)), abs=1e-3)
     low, high = bounds or (-scale + np.min(shift), scale + np.max(shift))
     assert errors.output_range == pytest.approx((low, high))
-    with pytest.raises(ValueError, match=r"of outputs in \["):
+    with pytest.raises(ValueError, match=r"for outputs in \["):
         check(1.02 * allowed)
 
 
@@ -536,7 +536,7 @@ def test_a_precision_that_costs_too_much_is_refused(tmp_path, scale):
 
 @pytest.mark.parametrize("mean", [[1000.0], [0.0, 1000.0]])
 def test_errors_as_large_as_what_samples_differ_by_are_refused(tmp_path, mean):
-    with pytest.raises(ValueError, match=r"'int8' is too coarse.* of outputs in \[.*, 100\d.*Use quantize='dynamic'"):
+    with pytest.raises(ValueError, match=r"'int8' is too coarse.* for outputs in \[.*, 100\d.*Use quantize='dynamic'"):
         keras_gan.export.export(linear(mean, 0.3), tmp_path / "g.tflite", quantize="int8")
     assert nothing_left(tmp_path)
 
@@ -670,15 +670,16 @@ def test_models_that_are_no_generators(trained, tmp_path):
     [
         ("g.tflite", {"quantize": "int4"}, "quantize must be one of None, 'float16', 'dynamic', 'int8'.*'int4'"),
         ("g.tflite", {"output": "png"}, "output must be one of 'float32', 'uint8'"),
-        ("g.tflite", {"batch_sizes": (1, 0)}, "batch_sizes must be a positive integer"),
-        ("g.tflite", {"batch_sizes": ()}, "batch_sizes must be a positive integer"),
+        ("g.tflite", {"batch_sizes": (1, 0)}, "each of batch_sizes must be a positive integer. Received: 0"),
+        ("g.tflite", {"batch_sizes": ()}, "batch_sizes must have at least one positive integer"),
         ("g.tflite", {"batch_sizes": (2, 2)}, "batch_sizes must differ"),
         ("g.tflite", {"sample": True, "quantize": "int8"}, "sample=True needs float arithmetic"),
         ("g.tflite", {"metrics": [Brightness()]}, "metrics and data must be given together.*no data"),
         ("g.tflite", {"data": np.zeros((2, 8, 8, 1))}, "metrics and data must be given together.*no metrics"),
         ("saved", {"quantize": "dynamic"}, "quantize must be left out unless format='litert'"),
         ("g.onnx", {"batch_sizes": (4,)}, "batch_sizes must be left out unless format='litert'"),
-        ("g.onnx", {"sample": True}, r"sample and output are for .tflite files and SavedModels"),
+        ("g.onnx", {"sample": True}, "sample must be left out for ONNX.*Received: sample=True"),
+        ("g.onnx", {"output": "uint8"}, "output must be left out for ONNX.*Received: output='uint8'"),
         ("g.pb", {}, r"must end in .tflite or .onnx, or have no suffix.*g\.pb"),
         ("g", {"format": "h5"}, "format must be one of"),
         ("g", {"format": "litert"}, r"must end in .tflite for format='litert'"),

@@ -68,8 +68,10 @@ def test_each_format_runs_in_a_process_of_its_own(exported):
 def test_bad_arguments(exported, seconds):
     with pytest.raises(ValueError, match=r"seconds must be a finite number > 0\. Received: "):
         keras_gan.export.benchmark(exported / "g.tflite", seconds=seconds)
-    with pytest.raises(ValueError, match="threads must be a positive integer"):
+    with pytest.raises(ValueError, match="each of threads must be a positive integer"):
         keras_gan.export.benchmark(exported / "g.tflite", threads=(0,))
+    with pytest.raises(ValueError, match=r"threads must have at least one positive integer\. Received: none"):
+        keras_gan.export.benchmark(exported / "g.tflite", threads=())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux bounds what a process takes")

@@ -166,7 +166,7 @@ def test_compressed_members_are_refused(saved):
     bomb = {**members(saved), "metadata.json": b" " * 50_000_000}
     write(saved, bomb, zipfile.ZIP_DEFLATED)
     assert saved.stat().st_size < 200_000
-    refused(saved, "must be stored as it is")
+    refused(saved, "must be stored uncompressed")
 
 
 # === config.json ===

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import strategies as st
 
 import keras_gan
-from keras_gan.checks.values import check_integer, check_number
+from keras_gan.checks.values import check_integer, check_integers, check_number
 
 A = keras_gan.architectures
 
@@ -55,6 +55,8 @@ def test_numbers(value):
         (lambda: check_integer("n", 1, 2), "n must be an integer >= 2. Received: 1."),
         (lambda: check_integer("n", 3, None, 2), "n must be an integer <= 2. Received: 3."),
         (lambda: check_integer("n", 2.0, None), "n must be an integer. Received: 2.0."),
+        (lambda: check_integers("n", [3, 0]), "each of n must be a positive integer. Received: 0."),
+        (lambda: check_integers("n", ()), "n must have at least one positive integer. Received: none."),
         (lambda: check_number("gamma", math.inf, 0), "gamma must be a finite number >= 0. Received: inf."),
         (lambda: check_number("x", 0, 0, open_low=True), "x must be a finite number > 0. Received: 0."),
         (lambda: check_number("x", 2, high=1), "x must be a finite number <= 1. Received: 2."),

@@ -86,8 +86,8 @@ def local_draw(draw, n, per_example=True):
     Args:
         draw: Function of a count that returns a tensor of that length.
         n: Int or scalar tensor, how many rows this replica needs; the others may need more, or fewer.
-        per_example: Bool, whether `n` is the size of this replica's part of the batch; in a step, all replicas know the
-            sizes of all parts. Defaults to True.
+        per_example: Bool, whether `n` is the size of this replica's part of the batch: in a step, all replicas then
+            know each other's `n` already. Defaults to True.
 
     Returns:
         Tensor of length `n`: together the replicas draw what one replica with the whole batch would.

@@ -127,7 +127,8 @@ def has_gradient(compute, variables):
     try:
         with tf.GradientTape() as tape:
             scalar = compute()
-        # Those on this device: under `tf.distribute` a `keras.Variable` has no gradient outside of a step.
+        # Watched variables, which are on this device: under `tf.distribute` a `keras.Variable` has no gradient outside
+        # of a step.
         tape.gradient(scalar, tape.watched_variables())
     # A custom network may raise anything.
     except Exception:

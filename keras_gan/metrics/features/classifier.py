@@ -26,9 +26,9 @@ def classifier(dataset, epochs=10):
     units, whose outputs are the features, and a softmax over the classes. Distances on such features can't be compared
     with those of Inception, and are only as good as the classifier: check its accuracy on held-out labeled data.
 
-    The trained model is cached in `~/.keras/keras_gan`, or `keras_gan` in `KERAS_HOME`. The cache key depends on the
-    data, but not on their order, and on `epochs`. The same data give the same model; on another machine it may differ
-    by rounding. A saved GAN includes it in its file.
+    The trained model is cached in `~/.keras/keras_gan`, or `keras_gan` in `KERAS_HOME`. The cache key depends on
+    `epochs` and on the data, but not on their order. The same data give the same model; on another machine it may
+    differ by rounding. A saved GAN includes it in its file.
 
     Args:
         dataset: Name for `keras_gan.datasets.load`, whose `"train"` split is used, or a `tf.data.Dataset` of

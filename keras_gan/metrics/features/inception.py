@@ -16,7 +16,7 @@ def inception_v3(weights="imagenet"):
     channels. The weights are Keras's and not those of the 2015 graph that papers use, and the resizing differs: Frechet
     and kernel distances are near published ones but not equal, so compare them only with each other.
 
-    A saved GAN stores `weights`, not the weights themselves.
+    A saved GAN stores the argument `weights`, not the weights themselves.
 
     Args:
         weights: `"imagenet"`, or the path of a file of Keras weights of the whole network, with its classifier.

@@ -47,9 +47,9 @@ def self_supervised(dataset, steps=None):
     those of a classifier or of Inception. There are no `probabilities`: `ClassifierScore` and `ModeCoverage` need a
     classifier.
 
-    The trained model is cached in `~/.keras/keras_gan`, or `keras_gan` in `KERAS_HOME`. The cache key depends on the
-    data, but not on their order, and on `steps`. The same data give the same model; on another machine it may differ by
-    rounding. A saved GAN includes it in its file.
+    The trained model is cached in `~/.keras/keras_gan`, or `keras_gan` in `KERAS_HOME`. The cache key depends on
+    `steps` and on the data, but not on their order. The same data give the same model; on another machine it may differ
+    by rounding. A saved GAN includes it in its file.
 
     Args:
         dataset: Name for `keras_gan.datasets.load`, whose `"train"` split is used, or a `tf.data.Dataset` of images
@@ -72,7 +72,7 @@ def self_supervised(dataset, steps=None):
 
     images = np.random.default_rng(0).uniform(-1, 1, (16, 8, 8, 3))
     dataset = tf.data.Dataset.from_tensors(images)  # or "folder:photos"
-    # Two steps are for a quick look: leave them out for features to measure with.
+    # Two steps are for a quick look: for features to measure with, omit `steps`.
     features = keras_gan.metrics.features.self_supervised(dataset, steps=2)
     features(images[:4])["features"].shape  # (4, 128)
     # In a GAN: gan.compile(metrics=[keras_gan.metrics.KernelDistance(features)])
@@ -154,7 +154,7 @@ def _reduced_bytes(images):
 
 def _train(images, shape, steps):
     model, trainee = _build(shape, steps)
-    text = f"Learning features of {len(images)} images without labels; they are kept"
+    text = f"Learning features of {len(images)} images without labels; the result is kept"
     repeat(_steps(images, trainee), steps, text)
     return model
 

@@ -55,7 +55,8 @@ def batches(n, epochs=None):
 
 
 def repeat(step, steps, announcement):
-    """Calls `step` repeatedly, and shows the time left once it is clear that all calls take over 10 seconds."""
+    """Calls `step` repeatedly, and shows the time left once it is clear that the calls together take over 10
+    seconds."""
     progress = None
     for done in range(1, steps + 1):
         step()
