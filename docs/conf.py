@@ -31,6 +31,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc"]
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = project
+html_static_path, html_css_files = ["_static"], ["wide.css"]
 html_show_copyright = html_show_sphinx = html_copy_source = False
 # Browsers read no excerpts from pages that are files.
 html_show_search_summary = False

@@ -1,5 +1,6 @@
 """Pages that the site is built with beside those in this folder: the API reference, and a page for each recipe."""
 
+import ast
 import inspect
 import re
 import textwrap
@@ -76,10 +77,12 @@ def reference(module):
 
 
 def recipe(path):
-    """Makes the page of a recipe: its picture, if there is one, and its code."""
-    picture = f"![What it draws]({path.stem}.png)\n\n" if (DOCS / "recipes" / f"{path.stem}.png").exists() else ""
+    """Makes the page of a recipe: the title in its docstring, its picture, if there is one, and its code."""
+    title = ast.get_docstring(ast.parse(path.read_text("utf-8"))).partition("\n")[0].rstrip(".")
+    picture = f"![{title}]({path.stem}.png)\n\n" if (DOCS / "recipes" / f"{path.stem}.png").exists() else ""
+    file = f"{{download}}`{path.name} <../../recipes/{path.name}>` (download); [all recipes](../recipes.md)"
     code = f"```{{literalinclude}} ../../recipes/{path.name}\n```\n"
-    return f"# {path.name}\n\n{picture}{{download}}`Download it <../../recipes/{path.name}>`.\n\n{code}"
+    return f"# {path.name}\n\n{title}: {file}.\n\n{picture}{code}"
 
 
 def write():

@@ -123,7 +123,7 @@ def _fail(args, error):
         advice = "" if "Make room" in reason else " Make room."
         reason = f"{reason.rstrip(' .')}.{advice}{args.next_step}"
     elif isinstance(error, (MemoryError, OverflowError, OpError)):
-        reason = f"the computation failed, perhaps for lack of memory: end other programs, and try again. {reason}"
+        reason = f"the computation failed. If memory ran out, end other programs. {reason}"
     print(f"keras-gan {args.command}: {' '.join(reason.split())}", file=sys.stderr)
     return 1
 
