@@ -71,6 +71,11 @@ def read_signature(app, what, name, obj, options, arguments, result):
         return stringify_signature(signature(obj.__init__, bound_method=True), show_annotation=False), None
 
 
+def read_bases(app, name, obj, options, bases):
+    """Shows the nearest public bases: a private one, or Keras's, has no page."""
+    bases[:] = [f":py:class:`{base}`" for base in pages.bases(obj)]
+
+
 def page_of(path):
     """Returns the page that shows a file of the repository, or None."""
     if path.parent == pages.ROOT / "recipes" and path.suffix == ".py":
@@ -117,6 +122,7 @@ def setup(app):
     app.add_directive("markdown", Markdown)
     app.connect("autodoc-process-docstring", read_docstring)
     app.connect("autodoc-process-signature", read_signature)
+    app.connect("autodoc-process-bases", read_bases)
     # Before Sphinx copies what is to be downloaded.
     app.connect("doctree-read", lead_to_pages, priority=100)
     app.connect("doctree-resolved", link_names)

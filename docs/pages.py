@@ -56,6 +56,12 @@ def methods(cls):
     return list(dict.fromkeys(found))
 
 
+def bases(cls):
+    """Lists the full names of the public classes that a class extends, without those that they extend themselves."""
+    found = {name: base for name, base in things() if base in cls.__mro__[1:]}
+    return [name for name, base in found.items() if not any(base in other.__mro__[1:] for other in found.values())]
+
+
 def entries():
     """Yields the full name of everything that the API reference must have."""
     for name, thing in things():
@@ -72,6 +78,8 @@ def reference(module):
         lines.append(f".. auto{'class' if inspect.isclass(thing) else 'function'}:: {module.__name__}.{name}")
         if inspect.isclass(thing) and (found := methods(thing)):
             lines.append(f"   :members: {', '.join(found)}")
+        if inspect.isclass(thing) and bases(thing):
+            lines.append("   :show-inheritance:")
         lines.append("")
     return "\n".join([f"# {module.__name__}", "", "```{eval-rst}", *lines, "```", ""])
 
