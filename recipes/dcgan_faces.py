@@ -113,7 +113,7 @@ def main(argv=None):
     parser.add_argument("--pick", type=int, choices=range(100), nargs=9, metavar="N", help="three each for a - b + c")
     parser.add_argument("--epochs", type=int, default=40, help="how often to go through the faces (default: 40)")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives another run (default: 0)")
-    parser.add_argument("--run-dir", type=Path, help="where to write, or to go on (default: a new one in runs/)")
+    parser.add_argument("--run-dir", type=Path, help="output folder, or one to resume (default: a new one in runs/)")
     parser.add_argument("--quick", action="store_true", help="only to see that it runs: 1 epoch with 64 faces")
     args = parser.parse_args(argv)
     run_dir = args.run_dir or Path(time.strftime("runs/dcgan_faces-%Y%m%d-%H%M%S"))
@@ -151,12 +151,12 @@ def draw(path, gan, latents, samples, picks):
     axes = figure.subplot_mosaic([["all", *["walks"] * 4], ["all", *"abcs"]], width_ratios=(8, 1, 1, 1, 3))
     show(axes["all"], keras_gan.images.grid(samples[:100]), "samples 0 to 99, ten a row")
     walks = [keras_gan.walks.slerp(*latents[i : i + 2], np.linspace(0, 1, 8)) for i in (0, 2, 4, 6)]
-    show(axes["walks"], picture(gan, walks), "walks on four arcs")
+    show(axes["walks"], picture(gan, walks), "four walks, on arcs")
     for name, sign, chosen in zip("abc", ("", "- ", "+ "), latents[picks], strict=True):
         column = picture(gan, [*chosen[:, None], chosen.mean(axis=0)[None]])
-        show(axes[name], column, f"{sign}{name}\nand mean")
+        show(axes[name], column, f"{sign}{name}; below,\ntheir mean")
     noise = np.random.default_rng(0).uniform(-0.25, 0.25, (3, 3, LATENT_DIM)) * (np.arange(9) != 4).reshape(3, 3, 1)
-    show(axes["s"], picture(gan, arithmetic(latents[picks]) + noise), "= a - b + c,\nand around it")
+    show(axes["s"], picture(gan, arithmetic(latents[picks]) + noise), "a - b + c, and with\nnoise around it")
     figure.savefig(path, dpi=110)
 
 

@@ -105,7 +105,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"for each set (default: {EPOCHS})")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives another run (default: 0)")
-    parser.add_argument("--run-dir", type=Path, help="where to write, or to go on (default: runs/gaussians-DATE-TIME)")
+    parser.add_argument("--run-dir", type=Path, help="output folder; resumes (default: runs/gaussians-DATE-TIME)")
     parser.add_argument("--quick", action="store_true", help="only to see that it runs: 1 epoch")
     args = parser.parse_args(argv)
     epochs = 1 if args.quick else args.epochs

@@ -114,9 +114,9 @@ def main(argv=None):
     modes = np.tile(stops[:8], (MODES, 1, 1))
     modes[..., :2] = CIRCLE[:, None]
     pictures = {
-        "lerp and slerp in turn, three walks": picture(one, ways),
-        "one factor a row, from -3 to 3": picture(one, stops[0] * (1 - axis) + (6 * t12 - 3)[:, None] * axis),
-        "one mode a row, the rest of the latent a column": picture(several, modes),
+        "walks: lines (lerp), below arcs (slerp)": picture(one, ways),
+        "one dimension a row, from -3 to 3": picture(one, stops[0] * (1 - axis) + (6 * t12 - 3)[:, None] * axis),
+        "one mode in each row": picture(several, modes),
     }
     draw(run_dir / "walks.png", pictures, t, norms, rows)
     around = np.stack([np.roll(stops, -k, axis=0)[:8] for k in range(MODES)])
@@ -142,7 +142,7 @@ def main(argv=None):
 
 
 def draw(path, pictures, t, norms, rows):
-    figure = Figure(figsize=(15, 9), layout="constrained")
+    figure = Figure(figsize=(12, 7.2), layout="constrained")
     axes = figure.subplot_mosaic([["a", "b", "c"], ["d", "b", "e"]])
     for name, (title, picture) in zip("abc", pictures.items(), strict=True):
         axes[name].imshow(picture, cmap="gray", vmin=0, vmax=255)
@@ -151,14 +151,14 @@ def draw(path, pictures, t, norms, rows):
     axes["d"].axhspan(low, high, color="0.9", label="90 % of the prior's latents")
     for name, norm in norms.items():
         axes["d"].plot(t, norm, label=name)
-    axes["d"].set(xlabel="share of the way", ylabel="length of the latent", ylim=(0, None))
+    axes["d"].set(xlabel="position along the walk", ylabel="norm of the latent", ylim=(0, None))
     x = [str(row["truncation"] or "none") for row in rows]
     for key in ("precision", "recall", "mean_top_probability"):
         axes["e"].plot(x, [row[key] for row in rows], "o-", label=key.replace("_", " "))
     axes["e"].set(xlabel="truncation, standard deviations", ylabel="share", ylim=(0, 1))
     axes["d"].legend()
     axes["e"].legend()
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=140)
 
 
 if __name__ == "__main__":

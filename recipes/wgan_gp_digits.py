@@ -36,7 +36,7 @@ def main(argv=None):
     parser.add_argument("--epochs", type=int, default=30, help="how often to go through the data (default: 30)")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives another run (default: 0)")
     parser.add_argument(
-        "--run-dir", type=Path, help="where to write, or to go on (default: runs/wgan_gp_digits-DATE-TIME)"
+        "--run-dir", type=Path, help="output folder, or one to resume (default: runs/wgan_gp_digits-DATE-TIME)"
     )
     parser.add_argument("--quick", action="store_true", help="only to see that it runs: 2 epochs of 2 steps")
     args = parser.parse_args(argv)
