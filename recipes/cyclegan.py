@@ -16,11 +16,11 @@ Expected:  For the shapes that the script draws (32x32, 1,500 steps, one run): m
            0.845). Shapes stay in their places, most triangles are blue and most rectangles green, but ellipses are
            green, too
 
-           Satellite images to relief (64x64, 2,788 images of each, 3,600 CPU seconds, means of two seeds;
+           Satellite images to relief (64x64, 2,788 images of each, 3,700 CPU seconds, medians of 3 seeds;
            docs/settings.md says how they were measured)
 
                                                                 mae_b    kernel_distance_b
-           without pairs                                        0.149    0.020
+           without pairs                                        0.150    0.022
            with pairs, the reconstruction loss alone            0.105    0.905
            the sources                                          0.811    0.126
 
