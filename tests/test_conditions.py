@@ -223,7 +223,7 @@ def test_consistency_trains_and_is_saved(tmp_path):
 
 
 def test_consistency_needs_an_augmentation():
-    with pytest.raises(ValueError, match=r"augmentation must be given.*Affine\(\). Received: None"):
+    with pytest.raises(ValueError, match=r"augmentation must be given, such as .*Affine\(\), since .*Received: None"):
         image_gan(1.0).compile()
     image_gan(0.0).compile(penalties=())
 

@@ -610,9 +610,9 @@ def test_an_image_that_can_not_be_read(b, caplog):
 def test_what_does_not_go_with_degrade(a, b):
     x, y = arrays(SOURCES, TARGETS)
     for data, options, message in (
-        ((a, b), {}, r"^b must be None with degrade, .*Received: '\w*Path', degrade=2"),
-        ((x, y), {}, r"^b must be None with degrade, .*Received: 'ndarray'"),
-        ((x,), {"scale": 2}, r"^scale must be 1 with degrade"),
+        ((a, b), {}, r"^b must be None with degrade, .*Received: a \w*Path, and degrade=2\.$"),
+        ((x, y), {}, r"^b must be None with degrade, .*Received: a ndarray, and degrade=2\.$"),
+        ((x,), {"scale": 2}, r"^scale must be 1 with degrade.*Received: 2, and degrade=2"),
         ((x,), {"direction": "b_to_a"}, r"^direction must be 'a_to_b' with degrade"),
         ((a,), {"target_channels": 3}, r"^target_channels must be None with degrade"),
         ((a,), {"channels": 2}, "^channels must be 1"),
