@@ -210,7 +210,7 @@ def _task(args):
     if foreign:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)
         takers = [other for other, task in _TASKS.values() if set(foreign) - set(_foreign(task))]
-        raise ValueError(f"{flags} must be left out for {called}. Only {' and '.join(takers)} take any of these.")
+        raise ValueError(f"{flags} must be left out for {called}. Use only with {' or '.join(takers)}.")
     return kind(args)
 
 

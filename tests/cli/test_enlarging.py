@@ -132,7 +132,7 @@ def test_bad_large_images(finished, folder, make_image_gan, tmp_path, capsys):
 
     assert "source must hold different images" in said(tmp_path / "alike", "--degrade", 2)
     message = said("--pairs", folder, folder, "--degrade", 2)
-    assert "--degrade must be left out for --pairs" in message and "only for images with --degrade" in message
+    assert "--degrade must be left out for --pairs" in message and "only with images with --degrade" in message
     assert "--degrade must be left out for --unpaired" in said("--unpaired", folder, folder, "--degrade", 2)
     message = said(folder, "--degrade", 2, "--labels", "--r1", 0, "--no-augment")
     assert "--labels, --r1, --augment must be left out for images with --degrade" in message

@@ -184,7 +184,7 @@ def test_bad_pairs(folders, tmp_path, capsys):
     message = said(a, b, "--latent-dim", 3, "--labels")
     assert "--labels, --latent-dim must be left out for --pairs" in message
     message = fails(capsys, "train", a, "--scale", 2, *run)
-    assert "--scale must be left out for images" in message and "only for --pairs." in message
+    assert "--scale must be left out for images" in message and "only with --pairs." in message
     assert "--channels must be 1 or 3 for images" in fails(capsys, "train", a, "--channels", 4, *run)
     assert "dropout must be" in said(a, b, "--dropout", 1)
     assert not (tmp_path / "run").exists()

@@ -243,9 +243,9 @@ def test_bad_sets(folders, tmp_path, capsys):
     assert "--image-size must be at least 16 and divisible by 4. Received: 30" in said(a, b, "--image-size", 30)
     assert "--channels must be 1 or 3 for --unpaired" in said(a, b, "--channels", 4)
     message = said(a, b, "--labels", "--scale", 2)
-    assert "--scale, --labels must be left out for --unpaired" in message and "only for --pairs and images." in message
+    assert "--scale, --labels must be left out for --unpaired" in message and "only with --pairs or images." in message
     message = fails(capsys, "train", a, "--cycle-weight", 2, *run)
-    assert "--cycle-weight must be left out for images" in message and "only for --unpaired." in message
+    assert "--cycle-weight must be left out for images" in message and "only with --unpaired." in message
     assert "cycle_weight must be" in said(a, b, "--cycle-weight", -1)
     assert not (tmp_path / "run").exists()
     assert cli.main(["train", "--pairs", str(a), "--unpaired", str(a), str(b)]) == 2
