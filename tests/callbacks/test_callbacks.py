@@ -384,7 +384,7 @@ def test_health_refuses_bad_arguments(tmp_path):
 
 @pytest.mark.parametrize(("columns", "shown"), [(40, 0), (80, 2), (200, 4)])
 def test_progress_fits_the_terminal(columns, shown, points, make_gan, capsys, monkeypatch):
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((columns, 24)))
+    monkeypatch.setattr("shutil.get_terminal_size", lambda fallback=None: os.terminal_size((columns, 24)))
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     clock = types.SimpleNamespace(time=itertools.count(1.0, 1.0).__next__)
     monkeypatch.setattr(callbacks.progress, "time", clock)
@@ -419,7 +419,7 @@ def test_a_summary_of_each_epoch_is_one_line(points, make_gan, capsys, monkeypat
     assert len(lines) == 2
     assert re.fullmatch(r"epoch 1/2  loss \d\.\d+  0:\d\d left", lines[0])
     assert re.fullmatch(r"epoch 2/2  loss \d\.\d+  0:00 left", lines[1])
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((80, 24)))
+    monkeypatch.setattr("shutil.get_terminal_size", lambda fallback=None: os.terminal_size((80, 24)))
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     make_gan().fit(points[:32], validation_data=points, epochs=2, batch_size=16, callbacks=[callbacks.Progress(shown)])
     drawn = capsys.readouterr().out
