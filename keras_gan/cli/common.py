@@ -23,9 +23,18 @@ _ADVICE = {
     "Pass b=None for images side by side.": "Give one folder alone for images side by side.",
     "name must be 'folder:PATH' with a folder that exists": "images must be in a folder that exists",
     "with labels=True": "with --labels",
-    "or pass labels=False": "or leave --labels out",
+    ", or pass labels=False": ", or leave --labels out",
     "image_size": "--image-size",
     "at scale=": "at --scale ",
+}
+# The same for commands other than `train`, which have neither --cache nor --labels.
+_ADVICE_ELSEWHERE = _ADVICE | {
+    "pass cache=PATH on another disk, or ask for a smaller image_size": (
+        "or set KERAS_HOME to a folder on another disk, where caches are kept"
+    ),
+    "Pass cache=PATH, or cache=False to keep the images in memory.": "Set KERAS_HOME to such a folder.",
+    "with labels=True": "with labels",
+    ", or pass labels=False": "",
 }
 # For each kind of model: a description of its file, the option that names its data, and a command that uses the file.
 _KINDS = {
@@ -177,21 +186,19 @@ def load_images(name, batch_size, split, skip_bad, **options):
         skip_bad: Bool, whether to skip images that can't be read.
         **options: Other arguments of `load`.
     """
-    with speaking_of_options(cache="cache" in options):
+    with speaking_of_options(train="cache" in options):
         return datasets.load(name, batch_size, split, on_error="skip" if skip_bad else "raise", **options)
 
 
 @contextlib.contextmanager
-def speaking_of_options(prefix="", cache=True):
-    """Rewords errors of `datasets`: names of arguments are replaced by command-line options. Advice about `cache` is
-    reworded only if the command has `--cache`."""
+def speaking_of_options(prefix="", train=True):
+    """Rewords errors of `datasets`: names of arguments are replaced by options of `train`, or of another command."""
     try:
         yield
     except (OSError, TypeError, ValueError) as error:
         words = str(error)
-        for in_python, in_options in _ADVICE.items():
-            if cache or "cache" not in in_python:
-                words = words.replace(in_python, in_options)
+        for in_python, in_options in (_ADVICE if train else _ADVICE_ELSEWHERE).items():
+            words = words.replace(in_python, in_options)
         raise (OSError if isinstance(error, OSError) else ValueError)(prefix + words) from error
 
 

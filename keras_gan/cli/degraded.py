@@ -32,7 +32,7 @@ def load_degraded(folder, degrade, batch_size, split, shape, skip_bad, seed, **o
         seed: Int.
         **options: Other arguments of `load_pairs`.
     """
-    with speaking_of_options("--degrade: ", cache="cache" in options):
+    with speaking_of_options("--degrade: ", train="cache" in options):
         return datasets.load_pairs(
             folder,
             batch_size=batch_size,

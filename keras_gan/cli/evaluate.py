@@ -195,12 +195,8 @@ class _Samples:
         try:
             return self._load(1000, "train", True)
         except ValueError as error:
-            # This command has no --labels: the classifier's features ask for them.
-            said = (
-                str(error).replace("with --labels", "with classifier features").replace(", or leave --labels out", "")
-            )
             raise ValueError(
-                f"{said} Or give --features self_supervised, which needs no labels, or --features none, which "
+                f"{error} Or give --features self_supervised, which needs no labels, or --features none, which "
                 "compares pixels."
             ) from error
 

@@ -64,7 +64,7 @@ def load_pairs(args, batch_size, split, source_shape, shape, seed, **options):
         **options: Other arguments of `load_pairs`.
     """
     check_folders(args.pairs)
-    with speaking_of_options("--pairs: ", cache="cache" in options):
+    with speaking_of_options("--pairs: ", train="cache" in options):
         return datasets.load_pairs(
             *args.pairs,
             batch_size=batch_size,

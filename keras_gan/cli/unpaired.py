@@ -37,7 +37,7 @@ def load_both(args, batch_size, split, shape, seed, **options):
         seed: Int.
         **options: Other arguments of `load_unpaired`.
     """
-    with speaking_of_options("--unpaired: ", cache="cache" in options):
+    with speaking_of_options("--unpaired: ", train="cache" in options):
         return datasets.load_unpaired(
             *map(Path, args.unpaired),
             batch_size=batch_size,

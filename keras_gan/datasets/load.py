@@ -154,8 +154,8 @@ def keep(pictures, cache):
         if cache:
             print(
                 f"{pictures.title} takes {needed:,} bytes, more than half of the {free:,} bytes of free memory: it is "
-                f"cached on disk, in {default_place()}, as with cache=True. For another place give cache=PATH, or "
-                "--cache DIR.",
+                f"cached on disk, in {default_place()}, as with cache=True. For another place give cache=PATH "
+                "(keras-gan train: --cache DIR), or set KERAS_HOME.",
                 flush=True,
             )
     if cache is False:

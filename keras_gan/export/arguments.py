@@ -75,20 +75,17 @@ def check_options(filepath, format, quantize, batch_sizes, output, card, acceler
     batch_sizes = checks.check_integers("batch_sizes", batch_sizes)
     if len(set(batch_sizes)) < len(batch_sizes):
         raise ValueError(f"batch_sizes must differ. Received: {batch_sizes}.")
-    if format != "litert":
-        for name, given in (("quantize", quantize is not None), ("batch_sizes", batch_sizes != (1,))):
-            if given:
-                raise ValueError(
-                    f"{name} must be left out unless format='litert': only .tflite files support it. Received: "
-                    f"{name} with format={format!r}. Leave {name} out, or write NAME.tflite."
-                )
-    if format == "onnx":
-        for name, value, default in (("sample", sample, False), ("output", output, "float32")):
-            if value != default:
-                raise ValueError(
-                    f"{name} must be left out for ONNX: only .tflite files and SavedModels support it. Received: "
-                    f"{name}={value!r}. Leave {name} out, or write NAME.tflite."
-                )
+    for name, value, default, kinds in (
+        ("quantize", quantize, None, {"litert": ".tflite files"}),
+        ("batch_sizes", batch_sizes, (1,), {"litert": ".tflite files"}),
+        ("sample", sample, False, {"litert": ".tflite files", "tf_saved_model": "SavedModels"}),
+        ("output", output, "float32", {"litert": ".tflite files", "tf_saved_model": "SavedModels"}),
+    ):
+        if value != default and format not in kinds:
+            raise ValueError(
+                f"{name} must be left out with format={format!r}: only {' and '.join(kinds.values())} support it. "
+                f"Received: {name}={value!r}. Leave {name} out, or write NAME.tflite."
+            )
     if sample and quantize == "int8":
         raise ValueError(
             "sample=True needs float arithmetic for its random numbers, and quantize='int8' allows only integers. Use "

@@ -14,6 +14,7 @@ from PIL import Image
 
 import keras_gan
 from keras_gan import cli, saving
+from keras_gan.datasets import memory
 
 
 @pytest.fixture
@@ -381,15 +382,22 @@ def test_evaluate_makes_room_for_as_many_as_there_are(make_image_gan, folder, tm
     assert room == [30, 30, 30, 30, None]
 
 
-def test_evaluate_speaks_of_options(make_image_gan, folder, tmp_path, capfd):
+def test_evaluate_speaks_of_options(make_image_gan, folder, tmp_path, capfd, monkeypatch):
     make_image_gan(channels=3).save(tmp_path / "gan.keras")
     (tmp_path / "pictures" / "a" / "0.png").rename(tmp_path / "pictures" / "loose.png")
     said = fails(capfd, "evaluate", tmp_path / "gan.keras", "--data", folder)
     assert "in none. Move it into one. Or give --features self_supervised, which needs no labels" in said
-    assert "with classifier features" in said and "labels=" not in said and "--labels" not in said
+    assert "with labels, every image must be in a subfolder" in said
+    assert "labels=" not in said and "--labels" not in said
     (tmp_path / "pictures" / "loose.png").write_bytes(b"no picture")
     said = fails(capfd, "evaluate", tmp_path / "gan.keras", "--data", folder)
     assert "give --skip-bad-images" in said and "on_error" not in said
+    # Too large for memory, they go to the default cache, for which only `train` has an option.
+    monkeypatch.setattr(memory, "free", lambda: 0)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "gan.keras"))
+    assert cli.main(["evaluate", str(tmp_path / "gan.keras"), "--data", folder, "--skip-bad-images"]) == 1
+    said = capfd.readouterr().err.splitlines()[-1]
+    assert "Set KERAS_HOME to such a folder." in said and "--cache" not in said and "cache=" not in said
 
 
 @pytest.mark.parametrize("channels", [1, 4])
