@@ -96,7 +96,9 @@ def processor():
     except OSError:
         return platform.processor() or platform.machine(), []
     facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    flags = [flag for flag in FLAGS if flag in facts.get("flags", "").split()]
+    # With this variable users try how fast a processor with AVX2 alone would be.
+    allowed = FLAGS[:1] if os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() == "AVX2" else FLAGS
+    flags = [flag for flag in allowed if flag in facts.get("flags", "").split()]
     return facts.get("model name", platform.machine()), flags
 
 
@@ -377,13 +379,19 @@ def main(argv=None):
             # The first round compiles, and shows how long a round takes.
             if round_ and time.monotonic() - begun > 60 * args.minutes:
                 break
-            for (name, contender), times in seconds.items():
+            for (name, contender), times in list(seconds.items()):
                 note = f"round {round_ + 1} of {args.rounds} at most: {name}, {contender}"
                 print(f"\r\x1b[K{note}", end="", file=sys.stderr, flush=True)
                 process = processes[name][0]
                 process.stdin.write(json.dumps([contender, args.steps]) + "\n")
                 process.stdin.flush()
-                times.append(float(process.stdout.readline()) / args.steps)
+                answer = process.stdout.readline()
+                if answer:
+                    times.append(float(answer) / args.steps)
+                else:
+                    print(f"\r\x1b[KLeft out: {name}, {contender}. Its process ended.", file=sys.stderr)
+                    del seconds[name, contender]
+                    processes[name] = start(name)
     except KeyboardInterrupt:
         for process, _ in processes.values():
             process.terminate()
