@@ -55,7 +55,7 @@ test-agreement test-jax test-torch: export OMP_NUM_THREADS = 1
 test-agreement: $(BIN)/.backends
 	$(BIN)/python -m pytest tests/system/test_backends.py
 
-# JAX compiles in two thirds of the time where LLVM optimizes nothing; test_backends.py runs it as users do.
+# JAX compiles in two thirds of the time where LLVM optimizes nothing; `make test-long` runs it as users do.
 test-jax: $(BIN)/.backends
 	KERAS_BACKEND=jax XLA_FLAGS=--xla_backend_optimization_level=0 \
 		$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(JAX_TESTS)
@@ -67,7 +67,7 @@ test-torch: $(BIN)/.backends
 test-long: export OMP_NUM_THREADS = 1
 test-long: $(BIN)/.backends
 	$(BIN)/python -m pytest --long -m long
-	$(BIN)/python -m pytest --long tests/system/test_durability.py tests/system/test_fuzz.py tests/system/test_properties.py
+	$(BIN)/python -m pytest --long $(addprefix tests/system/test_,backends.py durability.py fuzz.py properties.py)
 	KERAS_BACKEND=jax $(BIN)/python -m pytest $(filter-out $(JAX_TESTS),$(BACKEND_TESTS))
 	KERAS_BACKEND=jax $(BIN)/python -m pytest --long tests/system/test_hosts.py
 	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/system/test_durability.py -k killed

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import keras_gan
+from keras_gan.cli import training
 from keras_gan.export import latency
 
 # What is imported stays, and is not gone through again each time garbage is collected.
@@ -82,9 +83,10 @@ def _compiled_once(tmp_path_factory):
 
 @pytest.fixture(autouse=True, scope="session")
 def _briefly():
-    """Exports, of which tests make hundreds, time five runs of each file and no more."""
+    """Exports, of which tests make hundreds, time five runs of each file, and commands few steps."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(latency, "BRIEF", 1e-3)
+        patch.setattr(training, "MEASURED", 0.1)
         yield
 
 

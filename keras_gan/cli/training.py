@@ -13,6 +13,8 @@ from keras_gan.metrics import features
 
 # The maximum share of the total time that may be spent on training the features.
 _FEATURES = 0.1
+# Seconds for which training steps are timed, and at most one for each minute of the time limit.
+MEASURED = 5.0
 # Limits on the number of training steps of the features: additional steps hardly improved them.
 _FEWEST_FEATURE_STEPS, _MOST_FEATURE_STEPS = 20, 1000
 # Estimate of the time after training, as a multiple of the time before the first step. Both include compilation, since
@@ -128,7 +130,7 @@ class Training:
 def _pace(settings, *data):
     """Measures the speed of training and of all work at the end of an epoch; removes the files that this writes."""
     with tempfile.TemporaryDirectory() as scratch:
-        return settings.measure(*data, folder=scratch, seconds=_seconds_to_measure(settings.minutes))
+        return settings.measure(*data, folder=scratch, seconds=min(MEASURED, settings.minutes or MEASURED))
 
 
 def rehearse(args, task, settings):
@@ -181,10 +183,6 @@ def _expected(settings, pace, rest, gone):
             "\nThat is less than one pass through the data, too little\nto learn from: give more --minutes or --steps."
         )
     return text
-
-
-def _seconds_to_measure(minutes):
-    return 5.0 if minutes is None else min(5.0, minutes)
 
 
 def _gone():

@@ -306,6 +306,7 @@ def test_bad_input(folder, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.long  # TensorFlow waits ten seconds for memory.
 def test_numbers_beyond_any_machine_are_told_in_a_line(folder, tmp_path, capsys):
     message = fails(capsys, folder, *SMALL, "--run-dir", tmp_path / "run", "--latent-dim", "9" * 15)
     assert message.startswith("keras-gan train: ") and len(message) < 500 and not (tmp_path / "run").exists()

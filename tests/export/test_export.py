@@ -263,7 +263,11 @@ def test_architectures_run_in_one_piece(build, options, tmp_path):
 @pytest.mark.parametrize(
     "policy", ["float32", *(pytest.param(f"mixed_{kind}", marks=pytest.mark.long) for kind in ("float16", "bfloat16"))]
 )
-@pytest.mark.parametrize("condition", [keras_gan.conditions.Labels(3), keras_gan.conditions.Vector(4)], ids=repr)
+@pytest.mark.parametrize(
+    "condition",
+    [keras_gan.conditions.Labels(3), pytest.param(keras_gan.conditions.Vector(4), marks=pytest.mark.long)],
+    ids=repr,
+)
 def test_conditional_batch_normalization(condition, policy, tmp_path):
     before = keras.config.dtype_policy()
     try:

@@ -23,7 +23,7 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(tmp_path_factory, rounds):
     """The folder in which each backend loaded, measured, trained and saved the same GAN."""
     folder = tmp_path_factory.mktemp("backends")
     keras.utils.set_random_seed(0)
@@ -45,11 +45,13 @@ def runs(tmp_path_factory):
     discriminators = [architectures.patch_discriminator((16, 16, 3), width=4) for _ in range(2)]
     keras_gan.CycleGAN(*generators, *discriminators, ema=0.5, pool_size=5).save(folder / "cycle.keras")
     script = Path(__file__).parents[1] / "scripts" / "backends_run.py"
+    # JAX compiles in half the time where LLVM optimizes nothing. The long test runs it as users do.
+    flags = rounds("--xla_backend_optimization_level=0", "")
     # At once: each alone keeps one core busy, mostly with compiling.
     processes = {
         name: subprocess.Popen(
             [sys.executable, str(script), str(folder)],
-            env={**os.environ, "KERAS_BACKEND": name},
+            env={"XLA_FLAGS": flags, **os.environ, "KERAS_BACKEND": name},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

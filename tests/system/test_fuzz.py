@@ -293,7 +293,7 @@ def check_runtimes(case):
 
 @pytest.mark.parametrize(
     ("check", "short", "long"),
-    [(check_keras, 28, 1000), (check_images, 14, 400), (check_runtimes, 18, 600)],
+    [(check_keras, 14, 1000), (check_images, 8, 400), (check_runtimes, 10, 600)],
     ids=["keras", "images", "runtimes"],
 )
 def test_mutants(check, short, long, rounds, worker, originals, tmp_path, monkeypatch):

@@ -49,7 +49,7 @@ def quadrants(*values):
 OPTIONS = [*((loss, []) for loss in LOSSES), *(("hinge", [penalty]) for penalty in PENALTIES)]
 
 
-@pytest.mark.parametrize("simultaneous", [False, True])
+@pytest.mark.parametrize("simultaneous", [False, pytest.param(True, marks=pytest.mark.long)])
 @pytest.mark.parametrize(("loss", "penalties"), OPTIONS)
 @pytest.mark.filterwarnings("ignore:loss=Wasserstein")
 def test_every_loss_and_penalty_trains(loss, penalties, simultaneous, images):

@@ -300,9 +300,9 @@ def examples(gan):
 # The drawn values may cause warnings.
 @pytest.mark.filterwarnings("ignore:.*without control", "ignore:Your input ran out of data")
 @hypothesis.given(example=gans().flatmap(examples), sampling=SAMPLES)
-# Each example is a GAN of its own: a third of what other tests draw.
+# Each example is a GAN of its own: a sixth of what other tests draw.
 @hypothesis.settings(
-    suppress_health_check=list(hypothesis.HealthCheck), max_examples=hypothesis.settings.default.max_examples // 3
+    suppress_health_check=list(hypothesis.HealthCheck), max_examples=hypothesis.settings.default.max_examples // 6
 )
 def test_it_trains_or_says_why_not(example, sampling):
     make, options, train, test = example
