@@ -10,8 +10,8 @@ Command:   python benchmarks/training.py
 Minutes:   4, or --minutes; Ctrl-C ends it earlier and prints what it has
 Needs:     jax and torch (make test-backends installs them); rows of a missing one are left out
 Expected:  on 2 cores with AVX-512 `fit` takes 68 ms a step, 66 % of the rate: 1 to 4 % over the bare step, of which
-           1 to 3 % is health; 1 to 5 % over plain TensorFlow; 0.81 times as long in mixed_bfloat16, and 0.83 to 0.87
-           times with simultaneous=True. Plain torch takes 1.15 to 1.27 times as long at its best (eager, channels
+           1 to 3 % is health; 1 to 5 % over plain TensorFlow; 0.75 to 0.81 times as long in mixed_bfloat16, and 0.81 to
+           0.87 times with simultaneous=True. Plain torch takes 1.13 to 1.27 times as long at its best (eager, channels
            last), plain JAX and `fit` on JAX 4 times
 """
 

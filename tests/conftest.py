@@ -30,6 +30,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: runs with --long alone")
+    config.addinivalue_line("markers", "long_elsewhere: the same, on JAX and torch")
     hypothesis.settings.load_profile("long" if config.getoption("long") else "short")
 
 
@@ -51,8 +52,9 @@ _LONGEST_FILES = (
 def pytest_collection_modifyitems(config, items):
     items.sort(key=lambda item: item.path.name not in _LONGEST_FILES)
     if not config.getoption("long"):
+        marks = ["long"] if keras.config.backend() == "tensorflow" else ["long", "long_elsewhere"]
         for item in items:
-            if item.get_closest_marker("long"):
+            if any(map(item.get_closest_marker, marks)):
                 item.add_marker(pytest.mark.skip(reason="takes long; make test-long runs it"))
 
 

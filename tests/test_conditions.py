@@ -151,7 +151,14 @@ def test_a_condition_trains_evaluates_saves_and_samples_the_same(condition, labe
     loaded.fit(*data, batch_size=512, verbose=0)
 
 
-@pytest.mark.parametrize("condition", [Labels(3), AuxiliaryClassifier(3), Vector(3)], ids=lambda c: type(c).__name__)
+@pytest.mark.parametrize(
+    "condition",
+    [
+        Labels(3),
+        *(pytest.param(other, marks=pytest.mark.long_elsewhere) for other in (AuxiliaryClassifier(3), Vector(3))),
+    ],
+    ids=lambda c: type(c).__name__,
+)
 def test_samples_follow_what_they_are_given(condition, labelled):
     gan = conditional_gan(condition)
     gan.fit(*brought(labelled, condition), batch_size=128, epochs=12, verbose=0)

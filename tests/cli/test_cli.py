@@ -111,7 +111,7 @@ def stopped(command, folder, signals):
     return process.returncode, err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_a_signal_leaves_nothing_half_written(number, saved, tmp_path):
     command = [sys.executable, "-m", "keras_gan_cli", "export", str(saved), "g.tflite", "--batch-sizes", "1", "2", "4"]
     code, err = stopped(command, tmp_path, number)

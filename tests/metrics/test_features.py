@@ -185,7 +185,7 @@ def test_inception_resizes_repeats_channels_and_serializes(weights):
         inception(np.zeros((2, 8, 8, 2), "float32"))
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "float16"])
+@pytest.mark.parametrize("policy", [pytest.param("mixed_bfloat16", marks=pytest.mark.long), "float16"])
 def test_inception_computes_in_float32_whatever_the_policy(weights, policy):
     before = keras.config.dtype_policy()
     images = np.random.default_rng(0).uniform(-1, 1, (2, 28, 28, 1)).astype("float32")

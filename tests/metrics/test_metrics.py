@@ -132,7 +132,10 @@ def test_kernel_distance_is_the_unbiased_estimate_of_the_paper():
     np.testing.assert_allclose(found["kernel_distance"], expected, rtol=1e-4)
 
 
-@pytest.mark.parametrize(("shift", "n"), [(0.0, 60), (0.5, 60), (0.0, 16), (0.5, 16)])
+@pytest.mark.parametrize(
+    ("shift", "n"),
+    [(0.0, 60), *(pytest.param(*each, marks=pytest.mark.long_elsewhere) for each in ((0.5, 60), (0.0, 16))), (0.5, 16)],
+)
 def test_kernel_distance_and_its_error_over_many_draws(shift, n):
     rng = np.random.default_rng(0)
     metric, found = metrics.KernelDistance(), []

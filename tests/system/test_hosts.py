@@ -104,6 +104,7 @@ def test_one_process_writes(unbroken):
         np.testing.assert_array_equal(weight, expected)
 
 
+@pytest.mark.long
 def test_a_killed_worker_and_the_same_command_again(unbroken, tmp_path):
     """Dies in the third epoch; restarted, both resume from the second's backup, and end as the uninterrupted run."""
     processes = _two(tmp_path, last_step=12, dies=1)

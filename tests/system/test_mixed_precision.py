@@ -112,7 +112,7 @@ def test_metrics_compare_data_that_nothing_has_rounded(policy, make_gan):
 
 
 @pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="two steps tell nothing of torch in half precision")
-@pytest.mark.parametrize("policy", ["float16", "bfloat16", "float64"])
+@pytest.mark.parametrize("policy", ["float16", pytest.param("bfloat16", marks=pytest.mark.long), "float64"])
 def test_builders_train_under_pure_policies(policy, points):
     """Last layers stay in float32, so that types differ within a network."""
     A, labels = keras_gan.architectures, np.arange(64) % 3
