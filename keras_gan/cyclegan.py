@@ -28,8 +28,9 @@ class CycleGAN(Match):
     There are no targets: each discriminator judges whether images look like those of its domain, and the cycle loss
     requires that an image that is translated there and back equals the original.
 
-    A step takes as many images of one domain as of the other; if a later batch of `fit` has more of one, the last of
-    them are not used. `keras_gan.datasets.load_unpaired` gives equal batches of sets of any size.
+    A step takes as many images of one domain as of the other. Arrays, and the first batch of a dataset, must have as
+    many of each; if a later batch has more of one domain, the last of them are not used.
+    `keras_gan.datasets.load_unpaired` gives equal batches of sets of any size.
 
     Called on images of A, or in `predict`, it returns their translations to B; `translate` does either direction. Names
     that end in `_a` refer to images of A, both real images and outputs of `generator_ba`. Names that end in `_b` refer

@@ -87,7 +87,7 @@ def side_by_side(batches, gap=1):
 
     Args:
         batches: List of arrays `(n, height, width, channels)` in [-1, 1], with 1, 3 or 4 channels. Images that are
-            smaller than those of the last array are enlarged by a whole factor.
+            smaller than those of the last array are enlarged by an integer factor.
         gap: Int >= 0, white pixels between two images. Defaults to `1`.
 
     Returns:

@@ -195,8 +195,8 @@ def connect_translation(generator, discriminator):
     factors = {n // m if n % m == 0 else 0 for n, m in sizes}
     if len(factors) != 1 or 0 in factors:
         raise ValueError(
-            "generator must make images as large as its sources, or larger by one whole factor. Received: sources of "
-            f"{source}, outputs of {target}."
+            "generator must make images as large as its sources, or larger by the same integer factor in height and "
+            f"width. Received: sources of {source}, outputs of {target}."
         )
     seen = (*target[:2], source[2] + target[2])
     pair = [(None, *target[:2], source[2]), (None, *target)]

@@ -17,7 +17,7 @@ class Pix2Pix(Duel):
 
     Args:
         generator: `keras.Model` from sources `(batch, height, width, channels)` in [-1, 1] to images of the
-            same size, or larger by a whole factor, with any number of channels.
+            same size, or larger by an integer factor, with any number of channels.
         discriminator: `keras.Model` from source and target, concatenated along the channels,
             `(batch, height, width, source_channels + target_channels)`, or from `[source, target]`, to logits
             `(batch, 1)` or a map of them `(batch, ..., 1)`: no sigmoid at its end. If targets are larger than sources,

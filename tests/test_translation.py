@@ -263,8 +263,8 @@ def _conv(shape, filters, strides=1):
     [
         (lambda: {"discriminator": _alone()}, r"never the target alone.*\(None, 16, 16, 1\), the target alone"),
         (lambda: {"discriminator": _conv((16, 16, 5), 1)}, r"shape \(batch, 16, 16, 4\).*\(None, 16, 16, 5\)\.$"),
-        (lambda: {"generator": _conv((16, 16, 3), 1, 2)}, r"one whole factor.*outputs of \(8, 8, 1\)"),
-        (lambda: {"generator": _conv((16, 24, 3), 1, (1, 2))}, r"one whole factor"),
+        (lambda: {"generator": _conv((16, 16, 3), 1, 2)}, r"same integer factor.*outputs of \(8, 8, 1\)"),
+        (lambda: {"generator": _conv((16, 24, 3), 1, (1, 2))}, r"same integer factor"),
         (lambda: {"generator": _conv((None, None, 3), 1)}, r"of a known size"),
         (lambda: {"generator": architectures.mlp_generator((4,), 3, units=(4,))}, r"one image of a known size"),
         (lambda: {"discriminator": _conv((16, 16, 4), 2)}, r"logits of shape"),

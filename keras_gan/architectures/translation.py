@@ -9,7 +9,7 @@ from keras_gan.architectures.shapes import check_data_shape, halvings
 from keras_gan.checks.values import check_bool, check_integer, check_number
 from keras_gan.layers import InstanceNormalization, Residual
 
-# A multiple of the stride, as in DCGAN, against checkerboards.
+# A multiple of the stride, as in DCGAN, to avoid checkerboard artifacts.
 _KERNEL, _STRIDE = 4, 2
 _SLOPE = 0.2
 # From the paper: the widest layers as multiples of the width, the most halvings, and the layers with dropout.
@@ -22,8 +22,8 @@ _DOUBLINGS = {2: 1, 4: 2}
 def unet_generator(source_shape, target_channels=None, width=64, dropout=0.0, scale=1, depth=None):
     """Builds the U-Net of pix2pix: down to a few pixels and up again, with a skip connection at each size.
 
-    Instance normalization takes the place of batch normalization, whose statistics of a batch would tie a picture to
-    its neighbors. The first layer and maps of a single pixel have no normalization.
+    Instance normalization takes the place of batch normalization, whose statistics would make the output for an image
+    depend on the other images of its batch. The first layer and maps of a single pixel have no normalization.
 
     Args:
         source_shape: Tuple `(height, width, channels)` with 1 to 4 channels; height and width, times `scale`, divisible
@@ -106,7 +106,7 @@ def residual_generator(source_shape, target_channels=None, width=64, blocks=None
         `(batch, height, width, target_channels)` in [-1, 1].
 
     Raises:
-        ValueError: If a number is out of range, `separable` is not a bool, or height or width not divisible by 4.
+        ValueError: If a number is out of range, `separable` is not a bool, or height or width is not divisible by 4.
 
     Example:
 
@@ -164,7 +164,7 @@ def super_resolution_generator(source_shape, scale, width=32, blocks=4):
         `(batch, scale * height, scale * width, channels)` in [-1, 1].
 
     Raises:
-        ValueError: If a number is out of range, or `scale` neither 2 nor 4.
+        ValueError: If a number is out of range, or `scale` is neither 2 nor 4.
 
     Example:
 
@@ -216,8 +216,8 @@ def patch_discriminator(shape, width=64, receptive_field=None, normalize=True):
         `keras.Sequential`, images `(batch, height, width, channels)` to a map of logits `(batch, rows, columns, 1)`.
 
     Raises:
-        ValueError: If a number is out of range, `normalize` is not a bool, if the image is smaller than a patch, or if
-            height and width can't be halved without remainder as often as the layers do: once, twice or three times.
+        ValueError: If a number is out of range, if `normalize` is not a bool, if the image is smaller than a patch, or
+            if height and width can't be halved without remainder as often as the layers do: once, twice or three times.
 
     Example:
 

@@ -62,7 +62,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         save_freq: `"epoch"` to save after each epoch, or an int n > 0 to save also every n steps within epochs.
             Defaults to `"epoch"`.
         delete_checkpoint: Bool, whether the backups are removed when `fit` ends. Defaults to True.
-        force: Bool, whether to resume with other settings than those of the backup. Defaults to False.
+        force: Bool, whether to resume with settings other than those of the backup. Defaults to False.
 
     Raises:
         ValueError: If `save_freq` is neither `"epoch"` nor a positive integer, or `backup_dir` is a URL, such as
@@ -155,8 +155,8 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
                 return
         if backups:
             raise ValueError(
-                f"backup_dir must hold backups that can be read. Received: {self.folder}, where "
-                f"{' and '.join(path.name for path in backups)} are damaged. Remove the folder to start anew."
+                f"backup_dir must hold backups that can be read. Received: {self.folder}, where all are damaged: "
+                f"{' and '.join(path.name for path in backups)}. Remove the folder to start anew."
             )
 
     def _restore(self, path, state):

@@ -57,7 +57,7 @@ def read_metrics(path):
         List of dicts, names of logs to floats, one for each epoch; empty if there is no such file.
 
     Raises:
-        ValueError: If the path is an address, such as `gs://...`.
+        ValueError: If `path` is a URL, such as `gs://...`.
 
     Example:
 

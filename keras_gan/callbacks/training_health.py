@@ -105,8 +105,8 @@ class TrainingHealth(keras.callbacks.Callback):
         # Otherwise a step has already reported it.
         if broken and not _not_finite(logs, names):
             self._end(
-                "A validation loss is not finite, although the losses of all steps were: most likely the epoch's last "
-                "step broke the weights.",
+                "A validation loss is not finite, although the losses of all steps were finite: most likely the "
+                "epoch's last step broke the weights.",
                 self._CALMER,
                 broken,
             )

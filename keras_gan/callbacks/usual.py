@@ -26,7 +26,7 @@ def for_run(run_dir, monitor=None, grid=(), force=False, delete_checkpoint=True)
         TensorBoard; `metrics.jsonl`; pictures in `samples/`; alarms; and `gan.keras`, the best or the last model.
 
     Raises:
-        ValueError: If `run_dir` is an address, such as `gs://...`.
+        ValueError: If `run_dir` is a URL, such as `gs://...`.
 
     Example:
 

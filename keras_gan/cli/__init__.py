@@ -131,7 +131,8 @@ def _fail(args, error):
 def _parser():
     parser = argparse.ArgumentParser(
         prog="keras-gan",
-        description="Trains a GAN on images, or a translation on pairs or two sets of images, and uses the result.",
+        description="Trains a GAN on images, or an image translation model on pairs or on two sets of images, and uses "
+        "the result.",
         epilog=EPILOG,
         allow_abbrev=False,
     )

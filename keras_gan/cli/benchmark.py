@@ -10,8 +10,8 @@ def add(commands):
         "benchmark",
         lambda args: benchmark(args.file, args.threads, args.seconds, args.accelerator),
         help="measure the latency and the memory of a generator file",
-        description="Measures the latency and the memory of a generator file, whoever wrote it. The file must have one "
-        "output, called image.",
+        description="Measures the latency and the memory of a generator file, whichever program wrote it. The file "
+        "must have one output, called image.",
     )
     parser.add_argument("file", help="a .tflite file, an .onnx file or the folder of a SavedModel")
     parser.add_argument(

@@ -120,7 +120,7 @@ def _load(path, kinds, expected, writers, given):
             raise ValueError(f"{expected}. Received: {path}, {what}. {advice}")
     name = expected.partition(" ")[0]
     raise ValueError(
-        f"{name} must be a file that {writers} wrote. Received: {path}, which holds a {type(model).__name__}."
+        f"{name} must be a file written by {writers}. Received: {path}, which holds a {type(model).__name__}."
     )
 
 
@@ -159,7 +159,7 @@ def takes_unit(model):
 def check_one_way(to, path):
     """Raises a ValueError if a direction is given for a model that has only one."""
     if to is not None:
-        raise ValueError(f"--to is only for a model from train --unpaired. Received: --to {to}, {path}.")
+        raise ValueError(f"--to is only for a model from train --unpaired. Received: --to {to}, {path}. Leave it out.")
 
 
 def count_parameters(model):

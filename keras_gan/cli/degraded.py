@@ -63,7 +63,9 @@ class Degraded(Images):
 
     def __init__(self, args):
         if not os.path.isdir(os.path.expanduser(args.source)):
-            raise ValueError(f"--degrade is for a folder of images. Received: {args.source}.")
+            raise ValueError(
+                f"--degrade is for a folder of images. Received: {args.source}. Give the path of a folder that exists."
+            )
         super().__init__(args)
         height, width, channels = self.shape
         self.source_shape = (height // args.degrade, width // args.degrade, channels)

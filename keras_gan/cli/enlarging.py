@@ -18,7 +18,7 @@ class Enlargement(Translation):
     def __init__(self, args):
         self._args = args
         self.source = Degraded(args)
-        self.title = f"An enlargement of {self.source.title}, {args.degrade} times"
+        self.title = f"Super-resolution of {self.source.title} by a factor of {args.degrade}"
 
     def _data(self):
         return shlex.join(["--data", self.source.name, "--degrade", str(self._args.degrade)])

@@ -1,4 +1,4 @@
-"""`keras-gan evaluate`: measures the samples of a GAN, or the outputs of a translation."""
+"""`keras-gan evaluate`: measures the samples of a GAN, or the outputs of an image translation model."""
 
 import contextlib
 import math
@@ -64,14 +64,14 @@ def add(commands):
         commands,
         "evaluate",
         run,
-        help="measure the samples of a GAN, or the outputs of a translation",
-        description="Compares the samples of a saved GAN with real images, or the outputs of a saved translation with "
-        "their targets, or with the images of the other set. It uses all real images, and the same number of samples "
-        "or outputs; with two sets, as many images of each as the smaller set has. Metrics that keep examples in "
-        "memory use at most 10,000. Results can be compared only if the data, the features and the number of images "
-        "are the same.",
+        help="measure the samples of a GAN, or the outputs of an image translation model",
+        description="Compares the samples of a saved GAN with real images, or the outputs of an image translation "
+        "model with their targets or, without pairs, with the images of the other set. It uses all real images of "
+        "the split, and the same number of samples or outputs; with two sets, as many images of each as the smaller "
+        "set has. Metrics that keep examples in memory use at most 10,000. Results can be compared only if the data, "
+        "the features and the number of images are the same.",
     )
-    parser.add_argument("gan", help="a .keras file of a GAN, or of a translation")
+    parser.add_argument("gan", help="a .keras file of a GAN, or of an image translation model")
     data = parser.add_mutually_exclusive_group(required=True)
     data.add_argument(
         "--data",
@@ -82,10 +82,10 @@ def add(commands):
         "--pairs",
         nargs="+",
         metavar="FOLDER",
-        help="for a translation: two folders, A and B, or one folder of images side by side, as in train",
+        help="for an image translation model: two folders, A and B, or one folder of images side by side, as in train",
     )
     data.add_argument(
-        "--unpaired", nargs=2, metavar=("A", "B"), help="for a translation of two sets: their folders, as in train"
+        "--unpaired", nargs=2, metavar=("A", "B"), help="for a model from train --unpaired: both folders, as in train"
     )
     pairs.add_options(parser)
     degraded.add_options(parser)
@@ -95,8 +95,8 @@ def add(commands):
         choices=("classifier", "self_supervised", "inception", "none"),
         help="what to compare. classifier: features of a small classifier, trained once on the labeled data and kept "
         "(default if the data have classes, except with --degrade). self_supervised: features of a network "
-        "trained without labels, which is read from the GAN's file, or else trained once and kept (default for "
-        "a folder without subfolders, --degrade, pairs and two sets). inception: features of InceptionV3, whose "
+        "trained without labels, which is read from the model's file, or else trained once and kept (default for "
+        "data without classes, and with --degrade, --pairs and --unpaired). inception: features of InceptionV3, whose "
         "weights are downloaded once. none: the pixels",
     )
     parser.add_argument("--batch-size", type=positive, default=250, metavar="N", help="images per batch (default: 250)")
@@ -309,7 +309,9 @@ def _check_options(args, given, foreign=("direction", "group")):
     """Raises a ValueError for options that belong to other data."""
     for option in foreign:
         if getattr(args, option) is not None:
-            raise ValueError(f"--{option} is for {'--data' if option == 'degrade' else '--pairs'}. Received: {given}.")
+            raise ValueError(
+                f"--{option} is for {'--data' if option == 'degrade' else '--pairs'}. Received: {given}. Leave it out."
+            )
 
 
 def _check_features(args, given):

@@ -39,7 +39,12 @@ def add(commands):
         help="images per call; the file gets a function for each N (default: 1)",
     )
     parser.add_argument("--sample", action="store_true", help="add sample(seed), which draws the latents itself")
-    parser.add_argument("--output", choices=("float32", "uint8"), default="float32", help="images in [-1, 1], or bytes")
+    parser.add_argument(
+        "--output",
+        choices=("float32", "uint8"),
+        default="float32",
+        help="type of the images. float32: in [-1, 1]; uint8: bytes (default: float32)",
+    )
     parser.add_argument(
         "--accelerator",
         choices=("gpu",),

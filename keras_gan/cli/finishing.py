@@ -37,7 +37,7 @@ def finish(folder, model, training, task, alarms, export=True):
     found = best.evaluate(task.source.held_out, verbose=0, return_dict=True)
     found |= task.figures(training.features)
     figures = {name: found[name] for name in MEANINGS if name in found}
-    files = {"report.html": "pictures, figures, curves, settings: open it in a browser"}
+    files = {"report.html": "pictures, metrics, curves, settings: open it in a browser"}
     files |= {"gan.keras": "the best epoch's model", "last.keras": "the last epoch's model"}
     exports = task.export(best, run_dir) if export else {}
     files |= {name: f"{e.bytes / 1e6:.1f} MB for a phone, mean error {e.mean_error:.4f}" for name, e in exports.items()}

@@ -101,7 +101,7 @@ class Generation:
         return [
             ("Draw samples:", f"keras-gan sample {gan_file} --out samples.png"),
             (
-                "Measure these figures again:",
+                "Measure these metrics again:",
                 f"keras-gan evaluate {gan_file} --data {shlex.quote(self.source.name)} "
                 f"--split {shlex.quote(self.source.splits[1])} --features self_supervised",
             ),

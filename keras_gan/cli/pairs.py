@@ -39,7 +39,7 @@ def add_options(parser):
         "--group",
         metavar="REGEX",
         help="for pairs: a regular expression. Pairs whose names have the same matching text stay together when some "
-        "are held out; if it has parentheses, only the text that the first pair captures is compared",
+        "are held out; if it has parentheses, only the text that the first parentheses capture is compared",
     )
 
 
@@ -120,8 +120,8 @@ class Pairs(Source):
         self.count = self.total - held_out
         if self.count < FEWEST or held_out < _FEWEST_HELD_OUT:
             raise ValueError(
-                f"--pairs must leave at least {FEWEST} to train on and {_FEWEST_HELD_OUT} held out. "
-                f"Received: {self.count} and {held_out}{' with this --group' if args.group else ''}."
+                f"--pairs must leave at least {FEWEST} pairs to train on and {_FEWEST_HELD_OUT} held-out pairs. "
+                f"Received: {self.count} and {held_out}. Give more pairs{' or smaller groups' if args.group else ''}."
             )
         self._sizes, self._modes = self._turn(found.sizes), self._turn(found.modes)
         scale, (height, width) = args.scale or 1, self._size()
@@ -199,7 +199,7 @@ class Pairs(Source):
         if source.shape == target.shape and (source == target).all():
             raise ValueError(
                 "--pairs must hold targets that differ from their sources. Received: "
-                f"{' and '.join(self.names)}, which hold the same images. Give two different folders."
+                f"{' and '.join(self.names)}, which hold the same images. Check that you gave the right folders."
             )
 
     @property

@@ -21,7 +21,7 @@ code, pre { background: var(--soft); border-radius: .25rem; padding: .1rem .3rem
 .alarm { border-left: .25rem solid #c60; padding-left: .8rem; }
 """
 
-# Limits of a small image's width, in pixels.
+# Limits of the width, in pixels, at which `stacks` shows an image.
 _NARROWEST, _WIDEST = 96, 256
 
 
@@ -64,7 +64,7 @@ def write(path, title, opening, figures, sections, curves, choices, facts, alarm
     """
     parts = [f"<h1>{text(title)}</h1>"]
     parts += [f'<p class="alarm">{text(alarm)}</p>' for alarm in alarms]
-    parts += [opening, "<h2>Figures</h2>", _table(figures, numbers=True)]
+    parts += [opening, "<h2>Metrics</h2>", _table(figures, numbers=True)]
     parts += [f"<h2>{text(heading)}</h2>\n{content}" for heading, content in sections]
     parts += ["<h2>Training</h2>", _plots(curves)]
     parts += ["<h2>Settings</h2>", _table(choices), "<h2>The run</h2>", _table(facts)]
@@ -152,4 +152,4 @@ def _plots(curves):
     axes.set_xlabel("epoch")
     file = io.BytesIO()
     figure.savefig(file, format="svg")
-    return f'<img class="plot" src="{_uri("svg+xml", file.getvalue())}" alt="curves of the figures above over epochs">'
+    return f'<img class="plot" src="{_uri("svg+xml", file.getvalue())}" alt="curves of losses and metrics over epochs">'

@@ -39,8 +39,8 @@ class RunFolder:
                 )
         elif self.path.exists() and (not self.path.is_dir() or any(map(_is_foreign, self.path.iterdir()))):
             raise ValueError(
-                f"--run-dir must be a new folder or hold a run of this command. Received: {self.path}, which holds "
-                "something else; nothing was overwritten."
+                f"--run-dir must be a new or empty folder, or hold a run of this command. Received: {self.path}, which "
+                "holds something else; nothing was overwritten. Give another folder."
             )
 
     @property

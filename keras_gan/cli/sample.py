@@ -13,8 +13,8 @@ def add(commands):
         "sample",
         run,
         help="draw samples of a GAN",
-        description="Draws samples of a saved GAN, with its averaged weights if it has any. Images are written side by "
-        "side as one picture; any data can be written as an array.",
+        description="Draws samples of a saved GAN, with its averaged weights if it has any. Images are written as one "
+        "picture, in a grid; samples of any shape can be written as a NumPy array.",
     )
     parser.add_argument("gan", help="a .keras file that gan.save wrote")
     parser.add_argument("--count", type=positive, default=64, metavar="N", help="number of samples (default: 64)")
@@ -36,7 +36,7 @@ def add(commands):
 def run(args):
     out = check_path("--out", args.out)
     if out.exists():
-        raise ValueError(f"--out must be a new file. Received: {out}, which is there already.")
+        raise ValueError(f"--out must be a new file. Received: {out}, which exists already. Give another name.")
     if not out.parent.is_dir():
         raise ValueError(f"--out must lie in a folder that exists. Received: {out}. Make {out.parent} first.")
     is_array = out.suffix.lower() == ".npy"
@@ -54,7 +54,10 @@ def run(args):
     labels = None if args.label is None else np.full(args.count, args.label)
     samples = gan.sample(args.count, seed=args.seed, labels=labels)
     if not np.isfinite(samples).all():
-        raise ValueError(f"gan must make finite values. Received: {args.gan}, whose samples are NaN or infinite.")
+        raise ValueError(
+            f"gan must make finite values. Received: {args.gan}, whose samples hold NaN or infinite values. Give "
+            "another file."
+        )
     if is_array:
         # NumPy would add a suffix to a path that ends in .NPY.
         with saving.replacing(out) as part, part.open("wb") as file:

@@ -81,7 +81,8 @@ class Source:
         """Makes noise in place of examples, at most `COMPARED`.
 
         Args:
-            split: As in `load`. With split 0, which only `Images` supports, the noise has no labels. Defaults to `0`.
+            split: As in `load`. Split 0, for which the noise has no labels, is the default of `Images`. Other
+                subclasses support only split 1, their default.
 
         Returns:
             `tf.data.Dataset`. All batches are the same: memory does not grow with their number.
@@ -184,7 +185,7 @@ class Images(Source):
         args: Namespace of `source`, `image_size`, `channels`, `labels`, `skip_bad_images`, `seed` and `cache`.
 
     Attributes:
-        smallest: Int, the smallest height and width of an image, in pixels.
+        smallest: Int, the smallest height and width that is allowed, in pixels.
         name: String, as `keras_gan.datasets.load` takes it.
         title: String, the name of the images.
         shape: Tuple `(height, width, channels)` of an image to train on.
@@ -215,7 +216,7 @@ class Images(Source):
         self._check_count(self.total, _FEWEST, "that can be read, of which a third is held out")
         self.splits, self._withheld = self._split()
         self.count = self._count_train()
-        self._check_count(self.count, FEWEST, "to train on, beside those held out")
+        self._check_count(self.count, FEWEST, "to train on, in addition to those held out")
         self.shape = (*self._size(), self._channels())
         self.condition = self._condition() if args.labels else None
 
@@ -270,7 +271,10 @@ class Images(Source):
         if self._args.channels == 4:
             raise ValueError("--channels must be 1 or 3 for images; 4, with transparency, is for --pairs. Received: 4.")
         if self._args.channels not in (None, own) and self._found.names is None:
-            raise ValueError(f"--channels must be {own}, those of {self.name}. Received: {self._args.channels}.")
+            raise ValueError(
+                f"--channels must be {own}, as many as images of {self.name} have. Received: {self._args.channels}. "
+                "Leave it out."
+            )
         return self._args.channels or own
 
     def _condition(self):

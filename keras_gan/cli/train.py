@@ -1,4 +1,4 @@
-"""`keras-gan train`: trains a GAN on images, or a translation on pairs or two sets of images, and exports it."""
+"""`keras-gan train`: trains a GAN on images, or an image translation model on pairs or two sets, and exports it."""
 
 import argparse
 import contextlib
@@ -65,11 +65,11 @@ def add(commands):
         commands,
         "train",
         run,
-        help="train a GAN on images, a translation on pairs or two sets of images, or a model that enlarges images",
-        description="Trains a GAN on images. Writes the GAN, a checked file of its generator for a phone, and a report "
-        "with samples and figures. With --pairs, --unpaired or --degrade it trains a translation of images instead. It "
-        "first prints what it found and what it will do. To resume a run, whatever ended it, give the same command "
-        "with the same --run-dir.",
+        help="train a GAN on images, an image translation model on pairs or on two sets, or a super-resolution model",
+        description="Trains a GAN on images. Writes the GAN, a file of its generator for a phone, whose outputs are "
+        "checked, and a report with samples and metrics. With --pairs, --unpaired or --degrade it trains an image "
+        "translation model instead. It first prints what it found and what it will do. To resume a run, whatever ended "
+        "it, give the same command with the same --run-dir.",
     )
     parser.set_defaults(next_step=" To resume, give the same command with the same --run-dir.")
     kind = parser.add_mutually_exclusive_group(required=True)
@@ -210,7 +210,7 @@ def _task(args):
     if foreign:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)
         takers = [other for other, task in _TASKS.values() if set(foreign) - set(_foreign(task))]
-        raise ValueError(f"{flags} must be left out for {called}. Use only with {' or '.join(takers)}.")
+        raise ValueError(f"{flags} must be left out for {called}. Give such options only with {' or '.join(takers)}.")
     return kind(args)
 
 
@@ -236,7 +236,8 @@ def _check_export(args):
         )
     if importlib.util.find_spec("ai_edge_litert") is None:
         raise ImportError(
-            "The .tflite file is checked by ai-edge-litert. Run: pip install 'keras-gan[export]', or give --no-export."
+            "ai-edge-litert, which checks the .tflite file, must be installed. Received: no such package. "
+            "Run: pip install 'keras-gan[export]', or give --no-export."
         )
 
 

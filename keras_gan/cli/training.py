@@ -13,7 +13,7 @@ from keras_gan.metrics import features
 
 # The maximum share of the total time that may be spent on training the features.
 _FEATURES = 0.1
-# Seconds for which training steps are timed, and at most one for each minute of the time limit.
+# Seconds for which training steps are timed. With a time limit, it is at most one second per minute of the limit.
 MEASURED = 5.0
 # Limits on the number of training steps of the features: additional steps hardly improved them.
 _FEWEST_FEATURE_STEPS, _MOST_FEATURE_STEPS = 20, 1000
@@ -59,8 +59,8 @@ class Training:
         return self._strategy is None or self._strategy.extended.should_checkpoint
 
     def plan(self):
-        """Trains the features and finds the number of steps. Records the steps of the features' and of the run's
-        training, unless a resumed run already has."""
+        """Trains the features and finds the number of steps. Records the number of training steps of the features and
+        that of the run, unless the folder of a resumed run already has them."""
         print(f"{'Resuming' if self._folder.has_backup else 'Writing'} in {self._folder.path}. To resume after")
         print(f"an interruption, give the same command with --run-dir {self._folder.path}.", flush=True)
         self._note(images=self._source.facts())

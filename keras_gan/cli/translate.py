@@ -1,4 +1,4 @@
-"""`keras-gan translate`: translates images with a saved translation."""
+"""`keras-gan translate`: translates images with a saved model."""
 
 import contextlib
 import functools
@@ -27,12 +27,12 @@ def add(commands):
         commands,
         "translate",
         run,
-        help="translate images with a saved translation",
+        help="translate images with a saved model",
         description="Translates each image with a model from keras-gan train --pairs, --unpaired or --degrade. Images "
         "are turned upright, and made gray or color as the model requires. Images that can't be read are named at the "
         "end, and the exit code is 1.",
     )
-    parser.add_argument("model", help="a .keras file of a translation")
+    parser.add_argument("model", help="a .keras file of an image translation model")
     parser.add_argument("input", metavar="IN", help="an image, or a folder of images with its subfolders")
     parser.add_argument(
         "output",
@@ -133,7 +133,7 @@ def _outputs(sources, path, out):
                 f"{source}. Rename one of them."
             )
         if output.resolve() == source.resolve():
-            raise ValueError(f"OUT must be another file than IN. Received: {output} for both.")
+            raise ValueError(f"OUT must be a file other than IN. Received: {output} for both.")
     return outputs
 
 
@@ -142,7 +142,7 @@ def _check_new(outputs, overwrite):
     if there and not overwrite:
         raise ValueError(
             f"OUT must be new. Received: {there[0]}{f' and {len(there) - 1} more' if len(there) > 1 else ''}, which "
-            "is there already. Give --overwrite to replace what is there."
+            f"{'is' if len(there) == 1 else 'are'} there already. Give --overwrite to replace existing files."
         )
 
 

@@ -71,7 +71,7 @@ class Translation:
         return [
             ("Translate a folder of images:", f"keras-gan translate {gan_file} IMAGES OUTPUTS"),
             (
-                "Measure these figures again:",
+                "Measure these metrics again:",
                 f"keras-gan evaluate {gan_file} {self._data()}{skip} --split {shlex.quote(self.source.splits[1])} "
                 "--features self_supervised",
             ),

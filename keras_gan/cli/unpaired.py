@@ -103,7 +103,7 @@ class Unpaired(Source):
         counts: List of ints, how many images of each set there are to train on; `count` is the larger number.
 
     Raises:
-        ValueError: If there are no such folders, too few images, or a size does not fit.
+        ValueError: If there are no such folders or too few images, or if a size does not fit.
     """
 
     option = "--unpaired"

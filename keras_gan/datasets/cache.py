@@ -42,7 +42,7 @@ def cached(pictures, place=None):
 
     Raises:
         ValueError: If the pictures differ in shape, or can't be read.
-        OSError: If the cache can't be written, such as on a full disk; then nothing new is left of it.
+        OSError: If the cache can't be written, such as on a full disk. Nothing that this call wrote is left then.
     """
     place = default_place() if place is None else Path(place).expanduser()
     digest = hashlib.sha256(json.dumps([_VERSION, pictures.key()]).encode()).hexdigest()
@@ -91,7 +91,7 @@ def _open(folder):
         except OSError as error:
             raise OSError(
                 error.errno,
-                f"cache must be in a folder that can be written. Received: {folder} ({error.strerror}). Pass "
+                f"cache must be in a folder that can be written to. Received: {folder} ({error.strerror}). Pass "
                 "cache=PATH, or cache=False to keep the images in memory.",
             ) from error
 

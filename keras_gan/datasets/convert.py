@@ -36,8 +36,8 @@ def from_dataset(data, batch_size=None, labels=False, image_size=None, seed=None
             others `(0, 255)`, `(0, 1)` or `(-1, 1)`, inferred from the first batch, or an array's first thousand
             images.
 
-    The order of arrays depends on the seed and the step, as in `load`: an interrupted run resumes bit for bit. A stream
-    has its own order, which can't be set: a run resumes, but not bit for bit.
+    The order of arrays depends on the seed and the step, as in `load`: an interrupted run resumes bit for bit. Batches
+    have their own order, which can't be set: a run resumes, but not bit for bit.
 
     Returns:
         `tf.data.Dataset`, which `fit` takes on every backend, of images `(batch, height, width, channels)`, float32 in
@@ -46,8 +46,8 @@ def from_dataset(data, batch_size=None, labels=False, image_size=None, seed=None
 
     Raises:
         ValueError: If the shape, size or range of the images is not supported, labels are missing or not integers, or a
-            stream has no known length or can't be repeated.
-        TypeError: If the data are of the wrong type.
+            `tf.data.Dataset` has no known length.
+        TypeError: If the data are of the wrong type, or can't be read again in each epoch.
 
     Example:
 
@@ -86,7 +86,7 @@ def _check_range(data_range):
             return low, high
     except (TypeError, ValueError):
         pass
-    raise ValueError(f"data_range must be (low, high), two numbers. Received: {data_range!r}.")
+    raise ValueError(f"data_range must be (low, high), two finite numbers with low < high. Received: {data_range!r}.")
 
 
 class _Arrays(Pictures):

@@ -13,13 +13,14 @@ from keras_gan.datasets.pictures import fit
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 # The only formats that are read, whatever the suffix: for others, Pillow may pass the content to other programs.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
-# Cameras and browsers write these under other suffixes, such as .jfif, or none. "BM" alone is too unspecific.
+# Cameras and browsers write these under other suffixes, such as .jfif, or none. BMP is not among them: its signature,
+# "BM", is too short to tell it from other files.
 _SIGNATURES = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBP", re.DOTALL)
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 # A picture of evenly spaced colors.
 _COLORS = np.stack(np.meshgrid(*[np.arange(0, 256, 51, dtype="uint8")] * 3), -1).reshape(-1, 1, 3)
 # Limits in pixels. Decoding an image of MAX_PIXELS needs 1.6 GB. So images of more than _LARGE_PIXELS are decoded one
-# at a time, and larger ones than MAX_PIXELS not at all.
+# at a time, and images of more than MAX_PIXELS are not decoded.
 MAX_PIXELS, _LARGE_PIXELS = 89_000_000, 10_000_000
 
 
@@ -91,8 +92,8 @@ def _opened(path):
 
 def _lies(image):
     """Checks if an image is rotated by 90 degrees, according to EXIF."""
-    # EXIF data that follow a PNG's pixels are ignored, since the PNG would have to be decoded to find them. Pillow
-    # calls phones' JPEGs that hold a second image MPO.
+    # EXIF data that follow a PNG's pixels are ignored, since the PNG would have to be decoded to find them. MPO is
+    # Pillow's name for the format of phones' JPEGs that hold a second image.
     is_known = image.format in ("JPEG", "MPO") or "exif" in image.info
     return is_known and image.getexif().get(0x0112, 1) >= 5
 

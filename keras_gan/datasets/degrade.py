@@ -5,8 +5,8 @@ import zlib
 
 import numpy as np
 
-# Standard deviation of the blur, in pixels of the small image; and of the noise, in [-1, 1], which is 2 on the scale
-# from 0 to 255.
+# Standard deviations of the blur, in pixels of the small image, and of the noise, for images in [-1, 1]. That of the
+# noise is 2 on the scale from 0 to 255.
 _BLUR, _NOISE = 0.3, 2 / 127.5
 
 

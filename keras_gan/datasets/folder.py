@@ -237,7 +237,7 @@ def _describe(others, files, folder):
     listed = "; ".join(f"{len(found)} {kind}, such as {found[0].relative_to(folder)}" for kind, found in kinds[:10])
     more = f"; and {len(kinds) - 10} more kinds" if len(kinds) > 10 else ""
     return (
-        f"{len(others)} of {len(files) + len(others)} files in {folder} are in other formats than "
+        f"{len(others)} of {len(files) + len(others)} files in {folder} are in formats other than "
         f"{', '.join(decode.FORMATS)}: {listed}{more}."
     )
 

@@ -41,12 +41,13 @@ def load(
             `"cifar10"` or `"celeb_a"`; or `"folder:PATH"`, the images in a folder and in its subfolders.
         batch_size: Int > 0. The last batch of an epoch may be smaller.
         split: `"train"`, `"test"`, or for TensorFlow Datasets any split such as `"train[:90%]"`. A folder has one
-            split, `"train"`. Its parts are chosen by hashes of the files' relative paths: `"train[90%:]"` is a tenth,
-            and `"train[-16:]"` the 16 files with the highest hashes. With percentages, files added later don't move
-            other files to another part. In every part, labels are numbered by the classes of the whole folder.
+            split, `"train"`. Its parts are chosen by hashes of the files' relative paths: `"train[90%:]"` is about a
+            tenth, and `"train[-16:]"` the 16 files with the highest hashes. With percentages, files added later
+            don't move other files to another part. In every part, labels are numbered by the classes of the whole
+            folder.
         labels: Bool, whether to give `(images, labels)` instead of `images`. A folder's labels are its subfolders, in
             alphabetical order; `class_names` lists them. Defaults to False.
-        image_size: Int, or `(height, width)`: crop the center to that shape and resize. Defaults to None, the
+        image_size: Int, or `(height, width)`: crop the center to that aspect ratio and resize. Defaults to None, the
             images' own size, which must then be the same for all.
         stack: Int > 0, how many images, redrawn at random for each epoch, are stacked into one along the channels. With
             `stack=3`, the digits become stacked MNIST, the standard test of mode coverage, which has 1,000 modes.
@@ -56,7 +57,8 @@ def load(
             `take`, `map` or `zip`. With `repeat` each pass of an epoch has its own order. Defaults to None, drawn by
             Python's `random`, which `keras.utils.set_random_seed` seeds.
         on_error: What to do if a folder has images that can't be read, or files of other kinds, such as .tif:
-            `"raise"`, or `"skip"`, which logs to `keras_gan` how many were left out and which. Defaults to `"raise"`.
+            `"raise"`, or `"skip"`; the logger `keras_gan` then reports how many were left out and which. Defaults to
+            `"raise"`.
         channels: Int, for a folder: 1 for gray (ITU-R 601 luma), 3 for RGB or 4 for RGBA. Defaults to None, 3; the
             other sets have fixed channels.
         cache: Where the decoded images are: False, in memory; True, in a file below `~/.keras/keras_gan/data`, or

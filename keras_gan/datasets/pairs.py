@@ -50,8 +50,8 @@ def load_pairs(
         split: `"train"` or a part of it, as for folders in `load`. It depends only on the names of the pairs: for two
             folders the paths by which files are matched, for one folder the paths with suffixes, for arrays the
             indices.
-        image_size: Int, or `(height, width)`, of the targets: crop the center to that shape and resize. Defaults to
-            None, the images' own size, which must then be the same for all.
+        image_size: Int, or `(height, width)`, of the targets: crop the center to that aspect ratio and resize. Defaults
+            to None, the images' own size, which must then be the same for all.
         scale: Int > 0, the ratio of target size to source size, in height and in width. Defaults to `1`.
         direction: `"a_to_b"`, or `"b_to_a"` for sources from `b` and targets from `a`. Defaults to `"a_to_b"`.
         group: Groups of pairs that a split never separates, such as photographs of one person: a function from a pair's
@@ -61,9 +61,10 @@ def load_pairs(
             by hashes of the groups' names, and its bounds, such as 16 in `"train[-16:]"`, count groups and not pairs.
             Defaults to None, each pair alone.
         seed: Int, makes the order reproducible, as in `load`. Defaults to None, drawn at random.
-        on_error: What to do if an image in a folder can't be read, if the two images of a pair have different shapes,
-            if an image has no partner, or if there are files of other kinds: `"raise"`, or `"skip"`, which logs to
-            `keras_gan` how many were left out and which. Defaults to `"raise"`.
+        on_error: What to do if an image in a folder can't be read, if the two images of a pair have different aspect
+            ratios (or, without `image_size`, sizes that don't fit `scale`), if an image has no partner, or if there are
+            files of other kinds: `"raise"`, or `"skip"`; the logger `keras_gan` then reports how many were left out and
+            which. Defaults to `"raise"`.
         channels: Int, the number of channels of sources from folders: 1, 3 or 4, as in `load`. Defaults to None, 3;
             arrays have their own.
         target_channels: Int, the same for targets. Defaults to None, 3.
@@ -85,7 +86,7 @@ def load_pairs(
 
     Raises:
         ValueError: If images have no partner, are of sizes that don't fit, or can't be read (all are counted, the first
-            ten named), if both folders are the same or one is inside the other, or if an argument has another value
+            ten named), if both folders are the same or one is inside the other, or if an argument has a value other
             than those above.
         TypeError: If `a` and `b` are not both folders or both arrays, or if `group` has the wrong type for folders.
         OSError: If a cache can't be written.
@@ -194,7 +195,7 @@ class Pairs(Pictures):
         group: Function, regular expression or None. Defaults to None.
         sizes: Two pairs `(height, width)`, of sources and targets; or None for their own. Defaults to None.
         scale: Int, how many times as large targets are. Defaults to `1`.
-        channels: Pair of 1, 3 or 4, of sources and targets. Defaults to `(3, 3)`.
+        channels: Pair of ints, the number of channels of sources and of targets: 1, 3 or 4. Defaults to `(3, 3)`.
         turned: Bool, whether sources are those of `b`. Defaults to False.
         on_error: `"raise"` or `"skip"`. Defaults to None: files of other kinds and images
             without a partner are skipped without a message.
@@ -481,7 +482,7 @@ def _check_shapes(source, target):
     """Raises a ValueError unless two sizes `(height, width)` have the same aspect ratio, up to one pixel of the smaller
     image."""
     if abs(source[0] * target[1] - target[0] * source[1]) > max(*source, *target):
-        raise ValueError(f"{_by(source)} and {_by(target)} pixels are of different shapes")
+        raise ValueError(f"{_by(source)} and {_by(target)} pixels have different aspect ratios")
 
 
 def _check_scale(source, target, scale):

@@ -117,13 +117,13 @@ def collect(pictures):
             labels.append(label)
     if bad:
         pictures.report(bad)
-    # Slices only if necessary: `load` shares an array only while it is alive, and views of a slice keep only the
-    # slice's base array alive.
+    # Slices only if necessary. `load` holds a weak reference to the array that is returned here. Views of a slice would
+    # keep alive the slice's base array, but not the slice.
     return stacked[: len(labels)] if bad else stacked, np.array(labels, "int32")
 
 
 def fit(image, size, exact=None):
-    """Crops the center of an image to the shape of `size` and resizes it.
+    """Crops the center of an image to the aspect ratio of `size`, and resizes it to `size`.
 
     Args:
         image: Array `(height, width, channels)`, uint8, or a `PIL.Image.Image`, of which no copy is made.

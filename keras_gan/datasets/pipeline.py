@@ -42,8 +42,9 @@ def pair_pipeline(parts, order, batch_size, flip, crop, rows=None):
     """Makes the dataset of pairs of images in an order: both are mirrored, and both are cropped, in the same way.
 
     Args:
-        parts: Sources and targets: for each an array `(n, height, width, channels)`, targets being larger by a whole
-            factor, and `(low, high)`, the values of black and white in it. A `numpy.memmap` stays on disk.
+        parts: Sources and targets: for each an array `(n, height, width, channels)` and `(low, high)`, the values of
+            black and white in it. Targets are as large as sources, or larger by an integer factor. A `numpy.memmap`
+            stays on disk.
         order: `Order` of the pairs, with numbers where they are flipped or cropped.
         batch_size: Int > 0.
         flip: Bool, whether to mirror each pair with probability one half.

@@ -42,7 +42,8 @@ def select(names, split, whole="folder", unit="images"):
     chosen = sorted(order[start:stop])
     if not chosen:
         raise ValueError(
-            f"split must hold {unit}. Received: {split!r}, which has none of the {whole}'s {len(names):,}."
+            f"split must hold {unit}. Received: {split!r}, which has none of the {whole}'s {len(names):,} {unit}. Give "
+            "a larger part."
         )
     return chosen
 

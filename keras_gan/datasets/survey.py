@@ -46,8 +46,8 @@ class PairsSurvey:
         sizes: Three sizes `(height, width)` for `a` and three for `b`: the smallest, the median and the largest by
             area, of the pairs that can be used. None if there are no such pairs.
         modes: Pair of dicts from Pillow's color modes, such as `"RGB"`, to how many images have each.
-        unreadable: Dict from the names of unusable pairs to the reasons: a header can't be read, or the two images have
-            different shapes.
+        unreadable: Dict from the names of unusable pairs to the reasons: a header can't be read, the two images have
+            different aspect ratios, or an image with both halves has an odd width.
         unmatched: Pair of lists of strings, the names of images without a partner, of the whole folders.
         others: Pair of lists of strings, files of other kinds, such as .tif, of the whole folders.
     """
@@ -78,7 +78,7 @@ def survey(name, split="train", labels=False, download=False):
 
     Raises:
         ValueError: If the name or the split is unknown, a folder holds no image, or there are no labels.
-        ImportError: If the package that brings the data is missing.
+        ImportError: If the package with the data is missing.
 
     Example:
 

@@ -46,8 +46,8 @@ def load_unpaired(
         batch_size: Int > 0, how many images of each domain. The last batch of an epoch may be smaller.
         split: `"train"` or another part of both domains, as in `load`. For arrays it depends only on the indices.
             Defaults to `"train"`.
-        image_size: Int, or `(height, width)`: crop the center to that shape and resize. Defaults to None, the images'
-            own size, which must then be the same for all of both domains.
+        image_size: Int, or `(height, width)`: crop the center to that aspect ratio and resize. Defaults to None, the
+            images' own size, which must then be the same for all of both domains.
         seed: Int, makes both orders reproducible, as in `load`. Defaults to None, drawn at random.
         on_error: `"raise"` or `"skip"`, as in `load`, for folders. Defaults to `"raise"`.
         channels: Int, the number of channels of images from folders: 1, 3 or 4, as in `load`; or a pair of these, for
@@ -61,7 +61,7 @@ def load_unpaired(
 
     Raises:
         ValueError: If images are of different sizes or can't be read, if both folders are the same or one is inside the
-            other, or if an argument has another value than those above.
+            other, or if an argument has a value other than those above.
         TypeError: If `a` or `b` is of the wrong type.
         OSError: If a cache can't be written.
 

@@ -1,4 +1,4 @@
-"""Base class of settings, and helpers that several share."""
+"""Base class of settings, and helpers that several subclasses share."""
 
 import dataclasses
 import math
@@ -221,7 +221,7 @@ class Settings:
             List of `keras.callbacks.Callback`.
 
         Raises:
-            ValueError: If `run_dir` is an address, such as `gs://...`.
+            ValueError: If `run_dir` is a URL, such as `gs://...`.
         """
         monitor = self.monitor if best else None
         return callbacks.for_run(run_dir, monitor, self._grid(validation_data), force, delete_checkpoint=False)

@@ -27,7 +27,7 @@ class ImageSettings(Settings):
         count: Int, how many images there are to train on.
         minutes: Float, the time limit for training in minutes, or None.
         condition: `keras_gan.conditions.Condition`, or None.
-        architecture: `"dcgan"`, `"modern"` or `"resnet"`, a pair from `keras_gan.architectures`.
+        architecture: `"dcgan"`, `"modern"` or `"resnet"`, a pair of networks from `keras_gan.architectures`.
         width: Int, the `width` of the discriminator.
         generator_width: Int, the `width` of the generator. Follows from `width` unless it is given: twice as much for
             images in color.
@@ -151,9 +151,9 @@ class ImageSettings(Settings):
 def for_images(shape, count, minutes=None, condition=None):
     """Chooses the networks and training settings for images.
 
-    The choices come from trials on photographs of clothes, 64x64, with 5 and 15 CPU minutes (docs/settings.md). With
-    them, GANs were also trained for two hours, with classes, and on emoji and satellite images of this size. Other
-    sizes and GPUs were not tried. Gray images are not mirrored, since most of them show writing. Augmentation and
+    The choices come from trials on photographs of clothes, 64x64, with 5 and 15 CPU minutes (docs/settings.md). GANs
+    with these choices were also trained for two hours, with classes, and on emoji and satellite images of this size.
+    Other sizes and GPUs were not tried. Gray images are not mirrored, since most of them show writing. Augmentation and
     simultaneous updates made digits worse, so gray images have neither. Images in color are augmented if each is seen
     more than a hundred times.
 

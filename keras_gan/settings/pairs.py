@@ -32,7 +32,7 @@ class PairSettings(Settings):
         batch_size: Int, pairs for each step.
         learning_rate: Float, the rate of both players in the first half of the steps; it falls over the second half.
         loss: Name or object from `keras_gan.losses`.
-        reconstruction: Name or object of a loss of Keras, how far an output is from its target.
+        reconstruction: Name or object of a Keras loss, which measures the distance of an output from its target.
         reconstruction_weight: Float, the weight of this loss, relative to the adversarial loss.
         flip: Bool, whether pairs are mirrored at random, both images alike.
         crop: Int >= 0: targets are read this many pixels higher and wider, sources in proportion, and the same window
@@ -163,10 +163,10 @@ def for_pairs(source_shape, target_shape, count, minutes=None):
 
     Pairs are mirrored, both images alike, if both are in color: mirroring suits photographs and drawings, but not
     letters, which are mostly gray. For the U-Net they are also read an eighth larger, and random windows are cropped
-    from them, from both images alike, about as in the paper. In trials, networks then memorized less.
-    `replace(crop=0)` is for pixel art, which resizing blurs. The values come from
-    trials: on satellite images and relief, 64x64, with 40 minutes on one core, and on photographs enlarged to 64x64,
-    with five minutes. Other sizes, longer training and GPUs were not tried.
+    from them, from both images alike, about as in the paper. In trials, networks then memorized less. For pixel art,
+    which resizing blurs, call `replace(crop=0)`. The values come from trials: on satellite images and relief, 64x64,
+    with 40 minutes on one core, and on photographs enlarged to 64x64, with five minutes. Other sizes, longer training
+    and GPUs were not tried.
 
     Args:
         source_shape: Tuple `(height, width, channels)` with 1 to 4 channels.
@@ -201,8 +201,8 @@ def for_pairs(source_shape, target_shape, count, minutes=None):
     scale = target_shape[0] // source_shape[0]
     if not scale or tuple(scale * n for n in source_shape[:2]) != target_shape[:2]:
         raise ValueError(
-            f"target_shape must be as large as source_shape, {source_shape}, or larger by one whole factor. "
-            f"Received: {target_shape}."
+            f"target_shape must be as large as source_shape, {source_shape}, or larger by the same integer factor in "
+            f"height and width. Received: {target_shape}."
         )
     check_size("target_shape", target_shape)
     # A rate of 1e-3 was not tried for super-resolution.

@@ -10,9 +10,9 @@ from keras_gan.settings.base import Settings, check_architecture, check_size, gr
 
 _GENERATORS = ("unet", "residual")
 _BLOCKS = 4
-# Deeper U-Nets, whose smallest maps see the whole image, painted the same mountains at the same place of many images.
+# Deeper U-Nets, whose smallest maps see the whole image, painted the same mountains in the same place in many images.
 _DEEPEST = 3
-# The fewest pixels of a side of a map.
+# The smallest height and width of a feature map, in pixels.
 _SMALLEST = 4
 # Colors are matched in the first `1 / _MATCH` of the steps.
 _MATCH = 10
@@ -90,7 +90,7 @@ class UnpairedSettings(Settings):
         if self.architecture == "unet" and (self.separable or self.blocks is not None):
             raise ValueError(
                 "blocks and separable are choices for architecture='residual'. Received: architecture='unet', "
-                f"blocks={self.blocks}, separable={self.separable}."
+                f"blocks={self.blocks}, separable={self.separable}. Leave them out, or choose architecture='residual'."
             )
         if self.blocks is not None:
             self.blocks = check_integer("blocks", self.blocks)
@@ -194,8 +194,8 @@ class UnpairedSettings(Settings):
 def for_unpaired(shape_a, shape_b, count_a, count_b, minutes=None):
     """Chooses the networks and training settings for two sets of images without pairs.
 
-    The generators are U-Nets that halve images three times, if 4 pixels remain: deeper ones put the same mountains at
-    the same place of many images. The residual generators of the paper take ten times as many multiply-adds, and in an
+    The generators are U-Nets that halve images three times, if 4 pixels remain: deeper ones put the same mountains in
+    the same place in many images. The residual generators of the paper take ten times as many multiply-adds, and in an
     hour they lost the details and the colors of their sources. The patch discriminators have no normalization, which
     would hide the mean color of an image from them. The loss is the non-saturating one: with the paper's least squares,
     such discriminators diverged in some runs. If both sets have the same channels, the identity loss starts with images
@@ -205,8 +205,8 @@ def for_unpaired(shape_a, shape_b, count_a, count_b, minutes=None):
     hour of one core (docs/settings.md). Other sizes, longer training and GPUs were not tried.
 
     Args:
-        shape_a: Tuple `(height, width, channels)` of an image of A, with 1 to 4 channels, at least 16 pixels high and
-            wide and divisible by 4.
+        shape_a: Tuple `(height, width, channels)` of an image of A, with 1 to 4 channels. Height and width are
+            multiples of 4, at least 16.
         shape_b: Tuple, the same for B, with the same height and width.
         count_a: Int > 0, how many images of A there are to train on.
         count_b: Int > 0, how many of B.
@@ -236,7 +236,7 @@ def for_unpaired(shape_a, shape_b, count_a, count_b, minutes=None):
         check_data_shape(name, shape, ranks=(3,)) for name, shape in (("shape_a", shape_a), ("shape_b", shape_b))
     )
     if shape_a[:2] != shape_b[:2]:
-        raise ValueError(f"shape_b must be of the size of shape_a, {shape_a}. Received: {shape_b}.")
+        raise ValueError(f"shape_b must have the height and width of shape_a, {shape_a}. Received: {shape_b}.")
     check_size("shape_a", shape_a)
     return UnpairedSettings(
         shape_a=shape_a,

@@ -186,7 +186,7 @@ def test_what_can_not_be_translated(model, tmp_path, capsys):
     for out in (source, source / "out"):
         assert "OUT must not lie in IN" in fails(capsys, model, source, out, "--overwrite")
     assert "OUT must be a folder if IN is a folder" in fails(capsys, model, source, tmp_path / "x.png", "--overwrite")
-    assert "another file than IN" in fails(capsys, model, tmp_path / "x.png", tmp_path / "x.png", "--overwrite")
+    assert "a file other than IN" in fails(capsys, model, tmp_path / "x.png", tmp_path / "x.png", "--overwrite")
     assert "must end in one of .bmp" in fails(capsys, model, tmp_path / "x.png", tmp_path / "y.xyz")
     assert "must be a .keras file" in fails(capsys, tmp_path / "x.png", tmp_path / "x.png", tmp_path / "y.png")
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "other.keras")

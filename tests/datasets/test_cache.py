@@ -221,7 +221,7 @@ def test_bad_places(folder, tmp_path):
         with pytest.raises(ValueError, match=r"cache must be True, False, None or the path.*Received"):
             load(folder, cache=value)
     (tmp_path / "file").write_bytes(b"precious")
-    with pytest.raises(OSError, match=r"cache must be in a folder that can be written. Received: .*file"):
+    with pytest.raises(OSError, match=r"cache must be in a folder that can be written to. Received: .*file"):
         load(folder, cache=tmp_path / "file")
     assert (tmp_path / "file").read_bytes() == b"precious"
 

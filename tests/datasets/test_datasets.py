@@ -612,7 +612,7 @@ def test_files_of_another_kind_are_counted_by_suffix(kinds, caplog):
     (kinds / "debris" / "film.mp4").write_bytes(b"....ftypisom")
     os.mkfifo(kinds / "debris" / "pipe")
     said = (
-        r"4 of 8 files in .* in other formats than BMP, GIF, JPEG, PNG, WEBP: 2 \.tif, such as background/0\.TIF; "
+        r"4 of 8 files in .* in formats other than BMP, GIF, JPEG, PNG, WEBP: 2 \.tif, such as background/0\.TIF; "
         r"1 \.mp4, such as debris/film\.mp4; 1 without a suffix, such as debris/pipe\. "
     )
     with pytest.raises(ValueError, match=said + r"Convert .* take them out .* pass on_error='skip' to go on without"):

@@ -162,7 +162,7 @@ def test_what_can_not_be_read_in_either_folder(a, b, tmp_path, caplog, cached):
             load(a, b, cache=place)
     message = str(caught.value)
     assert "x/02 (x/02.png of a: not an image" in message and "y/05 (y/05.bmp of b: " in message
-    assert "y/07 (10x8 and 5x8 pixels are of different shapes)" in message and "on_error='skip'" in message
+    assert "y/07 (10x8 and 5x8 pixels have different aspect ratios)" in message and "on_error='skip'" in message
     with caplog.at_level(logging.WARNING, "keras_gan"):
         found = epoch(load(a, b, cache=place, on_error="skip", direction="b_to_a"))
     targets, sources = map(windows, found)
@@ -174,7 +174,7 @@ def test_what_can_not_be_read_in_either_folder(a, b, tmp_path, caplog, cached):
 
 def test_files_of_other_kinds(a, b):
     (b / "x" / "scan.tif").write_bytes(b"II*\0")
-    with pytest.raises(ValueError, match=r"1 of 25 files in .*b are in other formats than BMP, GIF, JPEG, PNG, WEBP"):
+    with pytest.raises(ValueError, match=r"1 of 25 files in .*b are in formats other than BMP, GIF, JPEG, PNG, WEBP"):
         load(a, b)
     assert len(epoch(load(a, b, on_error="skip"))[0]) == N
 
@@ -470,7 +470,7 @@ def test_bad_arrays():
         (x, y[..., 0, 0], {}, ValueError, r"b must hold images \(batch, height.*Received: shape \(24, 8\)"),
         (x, y.astype(str), {}, TypeError, "b must hold images, arrays of numbers"),
         (x, y[:, :4], {}, ValueError, r"a and b must have sizes that fit each other: source 10x8 and target 10x4"),
-        (x, y[:, :4], {"image_size": 4}, ValueError, r"10x8 and 10x4 pixels are of different shapes"),
+        (x, y[:, :4], {"image_size": 4}, ValueError, r"10x8 and 10x4 pixels have different aspect ratios"),
         (x, np.array(LARGE), {"scale": 4}, ValueError, "the target must be 4 times as large"),
         (x, y, {"channels": 3}, ValueError, "channels must be None for arrays"),
         (x, y, {"target_channels": 3}, ValueError, "target_channels must be None for arrays"),
@@ -646,7 +646,7 @@ def test_survey(a, b):
     assert found.sizes == (((8, 10),) * 3, ((8, 10), (8, 10), (32, 40)))
     assert found.modes == ({"RGB": 21}, {"RGB": 20, "L": 1})
     assert list(found.unreadable) == ["x/02", "x/04"] and "of a: not an image" in found.unreadable["x/04"]
-    assert found.unreadable["x/02"] == "10x8 and 40x40 pixels are of different shapes"
+    assert found.unreadable["x/02"] == "10x8 and 40x40 pixels have different aspect ratios"
     assert found.unmatched == (["x/06"], ["x/more"]) and found.others == ([], ["x/scan.tif"])
     json.dumps(found.unreadable)
     held = datasets.survey_pairs(a, b, "train[-5:]")

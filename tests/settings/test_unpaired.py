@@ -85,7 +85,7 @@ def test_choices_of_two_sets_follow_what_there_is():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: small_unpaired((32, 32, 3), (16, 16, 3)), "shape_b must be of the size of shape_a"),
+        (lambda: small_unpaired((32, 32, 3), (16, 16, 3)), "shape_b must have the height and width of shape_a"),
         (lambda: small_unpaired((12, 12, 3), (12, 12, 3)), "divisible by 4, and at least 16"),
         (lambda: small_unpaired(architecture="resnet"), r"architecture must be one of \('unet', 'residual'\)"),
         (lambda: small_unpaired(separable=True), "blocks and separable are choices for architecture='residual'"),

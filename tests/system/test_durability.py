@@ -216,7 +216,7 @@ def test_a_damaged_backup_is_passed_over_for_the_one_before(
     first.parent.mkdir()
     for path in (first, last):
         path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(ValueError, match=r"Received: .*backup, where .* damaged. Remove the folder"):
+    with pytest.raises(ValueError, match=r"Received: .*backup, where all are damaged: .*\.keras\. Remove the folder"):
         make_image_gan(3).fit(shuffled(), verbose=0, callbacks=[BackupAndRestore(tmp_path / "backup")])
 
 
