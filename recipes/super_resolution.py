@@ -9,8 +9,8 @@ the same number of seconds. `keras_gan.settings.for_pairs` chooses the networks 
 Command:   python recipes/super_resolution.py --data FOLDER
 Minutes:   60 on 2 CPU cores for 3,400 pictures (estimated from the time of a step)
 Expected:  Results on held-out photographs of clothes (docs/settings.md). Scale 2, after 1,900 CPU seconds: PSNR
-           26.3 dB (bicubic) and 28.6 dB (GAN), kernel distance 0.002 and -0.018. Scale 4, after 300: PSNR 22.3 and
-           23.9 dB, kernel distance 0.088 and 0.020
+           26.3 dB (bicubic) and 28.6 dB (GAN), kernel distance 0.002 and -0.018. Scale 4, after 1,800: PSNR 22.3
+           and 23.8 dB, kernel distance 0.085 and -0.011
 
 Reference: [Ledig et al., 2016](https://arxiv.org/abs/1609.04802), table 2
 """

@@ -165,7 +165,7 @@ def for_pairs(source_shape, target_shape, count, minutes=None):
     letters, which are mostly gray. For the U-Net they are also read an eighth larger, and random windows are cropped
     from them, from both images alike, about as in the paper. In trials, networks then memorized less. For pixel art,
     which resizing blurs, call `replace(crop=0)`. The values come from trials: on satellite images and relief, 64x64,
-    with 40 minutes on one core, and on photographs enlarged to 64x64, with five minutes. Other sizes, longer training
+    with 40 minutes on one core, and on photographs enlarged to 64x64, with half an hour. Other sizes, longer training
     and GPUs were not tried.
 
     Args:

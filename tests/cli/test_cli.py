@@ -142,7 +142,7 @@ def test_sample_draws_a_picture(saved, tmp_path, capfd):
     expected = keras_gan.images.grid(keras.models.load_model(saved).sample(6, seed=5), 3)[:, :, 0]
     np.testing.assert_array_equal(np.asarray(Image.open(out)), expected)
     before = out.read_bytes()
-    assert "there already" in fails(capfd, "sample", saved, "--out", out)
+    assert "exists already. Give another name" in fails(capfd, "sample", saved, "--out", out)
     assert out.read_bytes() == before
     assert "folder that exists" in fails(capfd, "sample", saved, "--out", tmp_path / "none" / "grid.png")
 

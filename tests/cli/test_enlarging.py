@@ -63,7 +63,7 @@ def test_large_images_become_what_enlarges_and_a_report(finished, folder):
     # Sources, enlarged ones, outputs and targets of twelve, and the curves.
     assert page.count("<img ") == page.count('src="data:image/') == 12 * 4 + 1
     assert page.count('alt="bicubic"') == 12 and "source, bicubic, output and target" in page
-    assert "source kernel distance" not in page and ", 2 times" in page
+    assert "source kernel distance" not in page and " by a factor of 2" in page
     assert "12 held out, as 16x16 in color, with sources of 8x8 made from them" in page
 
 
