@@ -21,7 +21,9 @@ _ADVICE = {
     ),
     "Pass cache=PATH, or cache=False to keep the images in memory.": "Give --cache DIR.",
     "Pass b=None for images side by side.": "Give one folder alone for images side by side.",
-    "name must be 'folder:PATH' with a folder that exists": "images must be in a folder that exists",
+    "name must be 'folder:PATH' with a folder that exists. Received: 'folder:": (
+        "images must be in a folder that exists. Received: '"
+    ),
     "with labels=True": "with --labels",
     ", or pass labels=False": ", or leave --labels out",
     "image_size": "--image-size",

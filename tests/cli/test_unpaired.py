@@ -239,7 +239,7 @@ def test_bad_sets(folders, tmp_path, capsys):
     message = said(a, tmp_path / "few")
     assert "at least 12 images" in message and "a with 24 and" in message and "few with 11" in message
     assert "alike, whose first" in said(a, tmp_path / "alike")
-    assert "none" in said(a, tmp_path / "none")
+    assert f"in a folder that exists. Received: '{tmp_path / 'none'}'." in said(a, tmp_path / "none")
     assert "--image-size must be at least 16 and divisible by 4. Received: 30" in said(a, b, "--image-size", 30)
     assert "--channels must be 1 or 3 for --unpaired" in said(a, b, "--channels", 4)
     message = said(a, b, "--labels", "--scale", 2)
