@@ -69,11 +69,11 @@ test-long: $(BIN)/.backends
 	$(BIN)/python -m pytest --long -m long
 	$(BIN)/python -m pytest --long $(addprefix tests/system/test_,backends.py durability.py fuzz.py properties.py)
 	KERAS_BACKEND=jax $(BIN)/python -m pytest $(filter-out $(JAX_TESTS),$(BACKEND_TESTS))
-	KERAS_BACKEND=jax $(BIN)/python -m pytest --long -m long_elsewhere $(BACKEND_TESTS)
-	KERAS_BACKEND=torch $(BIN)/python -m pytest --long -m long_elsewhere $(BACKEND_TESTS)
+	KERAS_BACKEND=jax $(BIN)/python -m pytest --long -m 'long or long_elsewhere' $(BACKEND_TESTS)
+	KERAS_BACKEND=torch $(BIN)/python -m pytest --long -m 'long or long_elsewhere' $(BACKEND_TESTS)
 	KERAS_BACKEND=jax $(BIN)/python -m pytest --long tests/system/test_hosts.py
-	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/system/test_durability.py -k killed
-	KERAS_BACKEND=torch $(BIN)/python -m pytest tests/system/test_durability.py -k killed
+	KERAS_BACKEND=jax $(BIN)/python -m pytest --long tests/system/test_durability.py -k killed
+	KERAS_BACKEND=torch $(BIN)/python -m pytest --long tests/system/test_durability.py -k killed
 
 # The oldest releases that setup.py allows, such as keras==3.15.
 OLDEST := $(shell sed -nE 's/.*"(keras|tensorflow|ai-edge-litert)>=([0-9.]+).*/\1==\2/p' setup.py)

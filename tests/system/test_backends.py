@@ -45,7 +45,7 @@ def runs(tmp_path_factory, rounds):
     discriminators = [architectures.patch_discriminator((16, 16, 3), width=4) for _ in range(2)]
     keras_gan.CycleGAN(*generators, *discriminators, ema=0.5, pool_size=5).save(folder / "cycle.keras")
     script = Path(__file__).parents[1] / "scripts" / "backends_run.py"
-    # JAX compiles in half the time where LLVM optimizes nothing. The long test runs it as users do.
+    # JAX compiles faster where LLVM optimizes nothing. The long test runs it as users do.
     flags = rounds("--xla_backend_optimization_level=0", "")
     # At once: each alone keeps one core busy, mostly with compiling.
     processes = {
